@@ -1,0 +1,255 @@
+# quell: build, test, install. `make help` lists the targets and the variables worth setting.
+
+VERSION := $(shell cat VERSION)
+CC      ?= cc
+CXX     ?= c++
+AR      ?= ar
+PYTHON  ?= python3
+BUILD   ?= build
+CFLAGS  ?= -O3 -g
+PREFIX  ?= /usr/local
+prefix  ?= $(PREFIX)
+DESTDIR ?=
+
+bindir     = $(prefix)/bin
+libdir     = $(prefix)/lib
+includedir = $(prefix)/include
+mandir     = $(prefix)/share/man
+
+# Homebrew keeps these libraries out of the default search paths; Apple's clang needs libomp named.
+OPENMP_CFLAGS := -fopenmp
+OPENMP_LIBS   :=
+PKG_CONFIG    ?= pkg-config
+ifeq ($(shell uname -s),Darwin)
+BREW := $(shell brew --prefix 2>/dev/null)
+PKG_CONFIG := PKG_CONFIG_PATH=$(BREW)/opt/openblas/lib/pkgconfig:$(BREW)/opt/zlib/lib/pkgconfig:$(PKG_CONFIG_PATH) $(PKG_CONFIG)
+OPENMP_CFLAGS := -Xpreprocessor -fopenmp -I$(BREW)/opt/libomp/include
+OPENMP_LIBS   := -L$(BREW)/opt/libomp/lib -lomp
+endif
+
+# Asked of pkg-config while this file is read: empty before `make deps` has run, so every target
+# that installs first and builds then starts make again in between.
+# HDF5: the serial library by preference; `hdf5` alone may be an MPI build.
+pc = $(shell $(PKG_CONFIG) $(1) 2>/dev/null || echo $(2))
+HDF5_PC     := $(shell $(PKG_CONFIG) --exists hdf5-serial 2>/dev/null && echo hdf5-serial || echo hdf5)
+DEFLATE     := $(shell $(PKG_CONFIG) --exists libdeflate 2>/dev/null && echo 1)
+LIB_CFLAGS  := $(call pc,--cflags $(HDF5_PC)) $(call pc,--cflags openblas) $(call pc,--cflags cmocka) \
+               $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate))
+HDF5_LIBS   := $(call pc,--libs $(HDF5_PC),-lhdf5) $(if $(DEFLATE),$(call pc,--libs libdeflate)) -lz
+ENGINE_LIBS := $(call pc,--libs openblas,-lopenblas) $(OPENMP_LIBS) -lm -lpthread
+CMOCKA_LIBS := $(call pc,--libs cmocka,-lcmocka)
+LIBS         = $(HDF5_LIBS) $(ENGINE_LIBS)
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
+WARN += $(if $(filter 1 true,$(CI) $(WERROR)),-Werror)
+# -ffp-contract=off: a product and a sum are fused only where the source says fma (docs/determinism.md)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -DQL_VERSION='"$(VERSION)"' \
+             -Iinclude $(LIB_CFLAGS) -ffp-contract=off -fno-math-errno $(OPENMP_CFLAGS) $(WARN) \
+             $(CPPFLAGS) $(CFLAGS)
+
+ARCH := $(patsubst arm64,aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
+LAYERS        := base mat kern nn io model train cli cmd
+ENGINE_LAYERS := base mat kern nn model train
+KERN_ISA          := %_avx2.c %_avx512.c %_neon.c
+KERN_SKIP_x86_64  := %_neon.c
+KERN_SKIP_aarch64 := %_avx2.c %_avx512.c
+
+sources = $(foreach l,$(1),$(sort $(wildcard src/$(l)/*.c)))
+SRC     := $(filter-out $(or $(KERN_SKIP_$(ARCH)),$(KERN_ISA)),$(call sources,$(LAYERS)))
+SRC64   := $(filter-out $(KERN_ISA),$(call sources,$(ENGINE_LAYERS)))
+OBJ     := $(SRC:%.c=$(BUILD)/%.o)
+OBJ64   := $(SRC64:%.c=$(BUILD)/f64/%.o)
+APP     := $(patsubst %.c,$(BUILD)/%.o,$(call sources,app))
+TESTS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c tests/unit/test64_*.c)))
+HEADERS := $(sort $(wildcard include/quell/*.h))
+
+all: $(BUILD)/quell $(BUILD)/libquell.a ## build the program and the library (the default)
+
+# --- compiling -------------------------------------------------------------------------------
+
+COMPILE = $(CC) $(ALL_CFLAGS) $(ISA_CFLAGS) -MMD -MP -c $< -o $@
+
+# One short line per step; `make V=1` shows the commands.
+Q   = $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-4s %s\n' $(1) $@)
+
+# Everything depends on this file; it changes when the compiler, its flags or the version do.
+quote = '$(subst ','\'',$(1))'
+$(BUILD)/.flags: FORCE
+	@mkdir -p $(@D)
+	@{ $(CC) --version | head -n 1; \
+	   printf '%s\n' $(call quote,$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)); } > $@.now
+	@cmp -s $@.now $@ && rm -f $@.now || { CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' sh tools/install-deps.sh --hint build; mv -f $@.now $@; }
+
+$(BUILD)/src/kern/%_avx2.o:   ISA_CFLAGS := -mavx2 -mfma
+$(BUILD)/src/kern/%_avx512.o: ISA_CFLAGS := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+
+$(BUILD)/src/%.o: src/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE)
+
+$(BUILD)/libquell.a: $(OBJ)
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/quell: $(APP) $(BUILD)/libquell.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+# The engine once more in float64, scalar kernels only: what gradients are checked on.
+$(BUILD)/f64/src/%.o: src/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -DQL_REAL_IS_DOUBLE
+
+$(BUILD)/libquell64.a: $(OBJ64)
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/test64_%.o: TEST_DEFINES := -DQL_REAL_IS_DOUBLE
+
+$(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) $(TEST_DEFINES) -Itests/unit
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libquell.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) $(CMOCKA_LIBS) -o $@
+
+# No HDF5 here: that it links shows that the engine needs none.
+$(BUILD)/tests/test64_%: $(BUILD)/tests/test64_%.o $(BUILD)/libquell64.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(ENGINE_LIBS) $(CMOCKA_LIBS) -o $@
+
+# --- what the program needs ------------------------------------------------------------------
+
+# Not in $(BUILD): every build shares them.
+VENV   ?= build/venv
+VENV08 ?= build/venv08
+
+deps: deps-all venvs ## install what is missing: libraries (apt), Python packages for the tests
+
+deps-build deps-all:
+	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' sh tools/install-deps.sh $(@:deps-%=%)
+
+venvs: deps-all
+	@sh tools/make-venv.sh --python '$(PYTHON)' $(VENV) tests/python/requirements.txt
+	@sh tools/make-venv.sh --python '$(PYTHON)' --optional $(VENV08) tests/python/requirements-anndata08.txt
+
+# --- trying and testing ----------------------------------------------------------------------
+
+# Start make again, after an installation: with all processors unless -j was given.
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+AGAIN = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+
+demo: deps-build ## install, build, denoise the example data
+	@$(AGAIN) all
+	@mkdir -p $(BUILD)/demo
+	$(BUILD)/quell denoise example_data/pbmc_small.h5 -o $(BUILD)/demo/pbmc_small.denoised.h5ad --seed 1 --force
+
+SUITES ?= unit cli python
+
+check: venvs ## install, build, run every test
+	@rm -rf $(BUILD)/results
+	@$(AGAIN) all tests
+	@failed=; for suite in $(SUITES); do \
+	    $(MAKE) --no-print-directory $$suite || failed="$$failed $$suite"; done; \
+	sh tests/tools/report.sh $(BUILD)/results; test -z "$$failed"
+
+tests: $(TESTS)
+
+export QUELL = $(abspath $(BUILD)/quell)
+# Files that unit tests write for the tests in Python to read.
+export QUELL_SAMPLES = $(abspath $(BUILD)/samples)
+
+unit: $(TESTS) ## run the unit tests
+	@rm -rf $(QUELL_SAMPLES) && mkdir -p $(QUELL_SAMPLES)
+	@sh tests/tools/run-unit.sh $(BUILD)/results/unit $(TESTS)
+
+cli: $(BUILD)/quell ## run the tests of the command line
+	@sh tests/tools/run-script.sh $(BUILD)/results/cli bash tests/cli/run.sh
+
+# Every file with the current anndata, the files named test_anndata* with the oldest supported one too.
+python: $(BUILD)/quell ## run the tests in Python (after `make deps`)
+	@sh tests/tools/run-pytest.sh $(BUILD)/results/python $(VENV) tests/python
+	@sh tests/tools/run-pytest.sh $(BUILD)/results/python-anndata08 $(VENV08) tests/python/test_anndata*.py
+
+ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+asan: ## run the unit and command line tests under ASan and UBSan
+	@rm -rf build-asan/results
+	@$(AGAIN) BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' all tests
+	@failed=; for suite in unit cli; do \
+	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' $$suite || failed="$$failed $$suite"; \
+	done; sh tests/tools/report.sh build-asan/results; test -z "$$failed"
+
+lint: check-layers ## check layers, headers, banned functions, sizes, format
+	@sh tests/lint/check-banned.sh
+	@sh tests/lint/check-sizes.sh
+	@CC='$(CC)' CXX='$(CXX)' FLAGS='$(LIB_CFLAGS)' sh tests/lint/check-headers.sh
+	@sh tests/lint/check-format.sh
+	@sh tests/lint/self-test.sh
+
+check-layers: ## check that includes point down only
+	@sh tests/lint/check-layers.sh
+
+# --- documentation, installing, releasing -------------------------------------------------------
+
+# One man page per command, and one for the program, printed by the program itself.
+MAN_PAGES = quell $(patsubst src/cmd/cmd_%.c,quell-%,$(sort $(wildcard src/cmd/cmd_*.c)))
+
+man: $(BUILD)/quell
+	@mkdir -p $(BUILD)/man
+	@for page in $(MAN_PAGES); do \
+	    $(BUILD)/quell help $$(echo $$page | sed 's/^quell-*//') --format man > $(BUILD)/man/$$page.1 || exit 1; done
+
+docs: man ## make the man pages anew (in $(BUILD)/man)
+
+$(BUILD)/quell.pc: VERSION $(BUILD)/.flags
+	@{ echo 'prefix=$(prefix)'; echo 'libdir=$${prefix}/lib'; echo 'includedir=$${prefix}/include'; echo; \
+	   echo 'Name: quell'; echo 'Description: autoencoders for single-cell counts'; echo 'Version: $(VERSION)'; \
+	   echo 'Cflags: -I$${includedir}'; echo 'Libs: -L$${libdir} -lquell $(LIBS) $(OPENMP_CFLAGS)'; } > $@
+
+INSTALL ?= install
+
+install: all man $(BUILD)/quell.pc ## install under PREFIX (with DESTDIR in front)
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/quell $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 755 $(BUILD)/quell $(DESTDIR)$(bindir)/quell
+	$(INSTALL) -m 644 $(BUILD)/libquell.a $(DESTDIR)$(libdir)/libquell.a
+	$(INSTALL) -m 644 $(BUILD)/quell.pc $(DESTDIR)$(libdir)/pkgconfig/quell.pc
+	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(includedir)/quell
+	$(INSTALL) -m 644 $(MAN_PAGES:%=$(BUILD)/man/%.1) $(DESTDIR)$(mandir)/man1
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(bindir)/quell $(DESTDIR)$(libdir)/libquell.a $(DESTDIR)$(libdir)/pkgconfig/quell.pc
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(addsuffix .1,$(MAN_PAGES)))
+	rm -rf $(DESTDIR)$(includedir)/quell
+
+# Reproducible: the same commit gives the same bytes.
+dist: ## make the source archive of the last commit (in $(BUILD))
+	@mkdir -p $(BUILD)
+	git archive --format=tar --prefix=quell-$(VERSION)/ HEAD | gzip -9n > $(BUILD)/quell-$(VERSION).tar.gz
+	@ls -l $(BUILD)/quell-$(VERSION).tar.gz
+
+clean: ## remove what was built (keeps the Python packages)
+	rm -rf build-asan
+	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'venv*' -exec rm -rf {} +
+
+distclean: clean ## remove the Python packages too
+	rm -rf $(BUILD) $(VENV) $(VENV08)
+
+help: ## print this list
+	@echo 'targets:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)"); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'variables (NAME=value): CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD PYTHON WERROR=1 V=1 JOBS'
+
+FORCE:
+-include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
+.PHONY: FORCE all deps deps-build deps-all venvs demo check tests unit cli python asan lint check-layers \
+        man docs install uninstall dist clean distclean help
+.SECONDARY:
+.DELETE_ON_ERROR:

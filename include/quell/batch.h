@@ -1,0 +1,87 @@
+/* A minibatch: the cells' counts cut out of a sparse matrix, transformed into the network's input.
+ *
+ * The input of gene g is (l - mean_g) / sd_g with l = log1p(count / size factor). Only l / sd_g of the
+ * entries with counts is stored; the constant -mean_g / sd_g of every entry is added by the input layer
+ * (docs/engine.md), so nothing dense is ever made. */
+#ifndef QUELL_BATCH_H
+#define QUELL_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "quell/csr.h"
+#include "quell/kern.h"
+#include "quell/rng.h"
+#include "quell/tile.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How counts become inputs; the arrays are borrowed and belong to the model. */
+typedef struct {
+    bool log;              /* take log1p; else the scaled count itself */
+    bool size_factors;     /* divide by the cell's size factor first */
+    const ql_real *inv_sd; /* [genes] */
+    const ql_real *shift;  /* [genes] -mean * inv_sd, or NULL: no centring */
+    double median_total;   /* size factor = total / median_total */
+} ql_input_map;
+
+/* The cells' entries, each cell at a fixed stride. */
+typedef struct {
+    int64_t stride;      /* room for entries of a cell, a multiple of QL_PAD */
+    int64_t *n_entries;  /* [cells] */
+    int32_t *gene;       /* [cells, stride] */
+    ql_real *value;      /* [cells, stride] */
+    int32_t *tile_start; /* [cells, n_tiles + 1] first entry of each tile, within the cell */
+} ql_entries;
+
+/* Where the cells of a batch come from. */
+typedef struct {
+    const ql_csr *counts;
+    const ql_csr *targets; /* counts to be predicted where they are not the input; NULL: the same */
+    double target_scale;   /* depth of the targets relative to the input's; 0 means 1 */
+    double thin;           /* > 0: each molecule goes to the input with probability 1 - thin, else
+                              to the target (drawn anew each epoch) */
+    uint64_t seed, epoch;  /* of the thinning */
+} ql_batch_source;
+
+typedef struct {
+    int64_t capacity;  /* most cells */
+    int64_t n, n_pad;  /* cells, and padded */
+    ql_tiling tiling;
+    ql_entries in, out; /* inputs; targets (counts). out shares in's genes unless they differ */
+    bool separate;     /* out has arrays of its own in use */
+    ql_real *size;     /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
+    double *total;     /* [n] molecules of the input */
+    ql_real *weight;   /* [n_pad] factor of each cell's gradient, 0 for pads */
+} ql_batch;
+
+/* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets
+ * may have other entries than inputs. */
+ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tiling tiling,
+                         bool separate, ql_err *err);
+void ql_batch_free(ql_batch *b);
+int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate);
+
+/* Set the number of cells; weight of each real cell. */
+void ql_batch_resize(ql_batch *b, int64_t n, ql_real weight);
+
+/* Fill cell i of the batch from row `row` of the source. Cells may be filled by different threads. */
+void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_t row,
+                   const ql_input_map *map, const ql_kern *kern);
+
+/* Entries of cell i that lie in a tile: first entry within the batch arrays and how many. */
+static inline ql_span ql_entries_in(const ql_entries *e, const ql_tiling *t, int64_t i, int64_t tile)
+{
+    const int32_t *start = e->tile_start + i * (t->n_tiles + 1) + tile;
+    return (ql_span){i * e->stride + start[0], start[1] - start[0]};
+}
+
+/* Largest number of entries in a row. */
+int64_t ql_csr_max_row(const ql_csr *m);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,50 @@
+/* Compressed sparse rows: the one in-memory form of a count matrix. */
+#ifndef QUELL_CSR_H
+#define QUELL_CSR_H
+
+#include <stdint.h>
+
+#include "quell/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* [n_rows, n_cols]; row i is entries indptr[i] .. indptr[i+1]-1. Invariant, established by the
+ * readers: indptr[0] == 0 and non-decreasing, columns within a row strictly ascending and in
+ * [0, n_cols), no stored zeros. All arrays owned; release with ql_csr_free. */
+typedef struct {
+    int64_t n_rows, n_cols;
+    int64_t *indptr;  /* n_rows + 1 */
+    int32_t *indices; /* nnz */
+    float *data;      /* nnz */
+} ql_csr;
+
+static inline int64_t ql_csr_nnz(const ql_csr *m)
+{
+    return m->indptr ? m->indptr[m->n_rows] : 0;
+}
+
+/* Room for nnz entries, indptr all zero. */
+ql_status ql_csr_alloc(ql_csr *m, int64_t n_rows, int64_t n_cols, int64_t nnz, ql_err *err);
+void ql_csr_free(ql_csr *m); /* NULL-safe; leaves *m zero */
+
+/* out [n_cols, n_rows] = transpose of m, columns ascending within rows when m's rows are visited in
+ * order (always). */
+ql_status ql_csr_transpose(const ql_csr *m, ql_csr *out, ql_err *err);
+
+/* Establish the invariant in place: sort each row, sum duplicates, drop zeros. Indices must already
+ * be in range. *n_duplicates (may be NULL) is the number of entries merged away. */
+ql_status ql_csr_normalise(ql_csr *m, int64_t *n_duplicates, ql_err *err);
+
+/* Keep the rows and columns whose flag is nonzero (NULL: all); out is a new matrix. */
+ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row, const uint8_t *keep_col,
+                        ql_csr *out, ql_err *err);
+
+/* Sums in float64. row_sum [n_rows], col_sum [n_cols]; either may be NULL. */
+void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,52 @@
+/* Fitting a count autoencoder from start to finish: preprocessing, split, training, dispersions, and the
+ * honest score. What the commands share. */
+#ifndef QUELL_FIT_H
+#define QUELL_FIT_H
+
+#include "quell/estimate.h"
+#include "quell/trainer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    ql_prep_options prep;
+    ql_ae_config ae;
+    ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
+    bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
+    int threads;
+} ql_fit_options;
+
+typedef struct {
+    ql_prep prep;
+    ql_ae ae;
+    ql_split split;
+    ql_train_result result;
+    ql_train_options train; /* as used: sizes decided */
+    float *theta;           /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
+    ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
+} ql_fitted;
+
+/* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */
+int64_t ql_fit_bytes(const ql_csr *counts, const ql_fit_options *opt);
+
+/* Fit a model to counts. Empty genes are set aside IN PLACE (ql_prep_counts). Release *out with
+ * ql_fitted_free; it is empty after a failure. */
+ql_status ql_fit(ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+                 const ql_train_listener *listener, ql_fitted *out, ql_err *err);
+void ql_fitted_free(ql_fitted *f);
+
+/* Score by molecular cross-validation: split every cell's molecules, fit on 90 %, predict the rest
+ * (a run of its own). */
+ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+                            const ql_train_listener *listener, ql_score *out, ql_err *err);
+
+/* Score a fitted model on a held-out matrix with the columns of the original genes: renumbers them in
+ * place to the model's; molecules of other genes count as lost. */
+ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out, ql_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

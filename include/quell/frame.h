@@ -1,0 +1,73 @@
+/* Names and annotation columns of cells or genes. */
+#ifndef QUELL_FRAME_H
+#define QUELL_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quell/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A list of strings in one block. Zero-initialise; release with ql_names_free. */
+typedef struct {
+    int64_t n;
+    char *bytes;     /* NUL-terminated strings back to back; owned */
+    int64_t *offset; /* n + 1 (offset[n] = bytes used); owned */
+    int64_t cap_bytes, cap_n;
+} ql_names;
+
+static inline const char *ql_name(const ql_names *names, int64_t i)
+{
+    return names->bytes + names->offset[i];
+}
+
+/* Append a copy. Bytes that are no valid UTF-8 are taken as Latin-1; NUL ends the string. */
+ql_status ql_names_add(ql_names *names, const char *bytes, size_t len, ql_err *err);
+void ql_names_free(ql_names *names);
+ql_status ql_names_copy(const ql_names *names, ql_names *out, ql_err *err);
+
+/* Hash index of a list: position of a name (the first, if it repeats), or -1. names is borrowed and
+ * must outlive the index; what is appended to it later is not found. */
+typedef struct ql_name_index ql_name_index;
+ql_status ql_name_index_new(const ql_names *names, ql_name_index **out, ql_err *err);
+int64_t ql_name_index_find(const ql_name_index *index, const char *name);
+void ql_name_index_free(ql_name_index *index);
+
+/* Make the names unique the way anndata does: the second and later uses of a name get "-1", "-2",
+ * ..., skipping suffixes that are taken. *n_changed (may be NULL): how many were renamed;
+ * *example (may be NULL): index of the first renamed one, or -1. */
+ql_status ql_names_make_unique(ql_names *names, int64_t *n_changed, int64_t *example, ql_err *err);
+
+typedef enum { QL_COL_STRING, QL_COL_F32, QL_COL_F64, QL_COL_I64, QL_COL_BOOL } ql_col_type;
+
+/* One annotation column of n values. */
+typedef struct {
+    char *name; /* owned */
+    ql_col_type type;
+    ql_names strings; /* QL_COL_STRING */
+    void *values;     /* else: float, double, int64_t or uint8_t [n]; owned */
+} ql_column;
+
+/* Index and columns of the cells (obs) or the genes (var). */
+typedef struct {
+    ql_names index;
+    ql_column *columns; /* owned */
+    int n_columns, cap_columns;
+} ql_frame;
+
+/* New column; values are copied (n of index at that moment). For strings pass a ql_names * of that
+ * length (else QL_EDATA). A column of the same name is replaced. */
+ql_status ql_frame_add(ql_frame *frame, const char *name, ql_col_type type, const void *values,
+                       ql_err *err);
+const ql_column *ql_frame_column(const ql_frame *frame, const char *name); /* NULL: absent */
+size_t ql_col_size(ql_col_type type); /* bytes of one value; 0 for strings */
+void ql_frame_free(ql_frame *frame);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

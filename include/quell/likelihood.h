@@ -1,0 +1,31 @@
+/* Count likelihoods: a registry. A likelihood is its kernels (src/kern/lik_<name>.h), the heads it
+ * needs, and a float64 reference that is written from the formulas alone and that tests compare the
+ * kernels with. docs/add-a-likelihood.md walks through adding one. */
+#ifndef QUELL_LIKELIHOOD_H
+#define QUELL_LIKELIHOOD_H
+
+#include <stdbool.h>
+
+#include "quell/kern.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *name;    /* identity: --type, stored in files */
+    const char *summary; /* one line for help and docs */
+    ql_disp_kind disp;
+    bool has_pi;
+    const ql_lik_kern *(*kernel)(const ql_kern *kern);
+    /* -ln P(y | mu, theta, pi) in float64, with the reference's epsilons, ln y! included */
+    double (*nll)(double y, double mu, double theta, double pi);
+} ql_likelihood;
+
+extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
+const ql_likelihood *ql_likelihood_find(const char *name); /* NULL: unknown */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,46 @@
+/* Optimizers: a registry of update rules, and the running state of one. */
+#ifndef QUELL_OPTIMIZER_H
+#define QUELL_OPTIMIZER_H
+
+#include <stdbool.h>
+
+#include "quell/kern.h"
+#include "quell/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One update rule. */
+typedef struct {
+    const char *name;
+    const char *summary;
+    int n_moments;                       /* arrays of ql_params it uses */
+    double rate, decay1, decay2, eps;    /* defaults */
+    bool bias_correction;                /* Adam's, folded into the rate */
+    ql_opt_kern (*kernel)(const ql_kern *kern);
+} ql_opt_rule;
+
+extern const ql_opt_rule *const ql_opt_rules[]; /* NULL-terminated */
+const ql_opt_rule *ql_opt_rule_find(const char *name); /* NULL: unknown */
+
+typedef struct {
+    const ql_opt_rule *rule;
+    ql_opt_kern update;
+    double rate;           /* now; lowered by the schedule */
+    double clip;           /* 0: none */
+    double weight_decay;
+    double power1, power2; /* decay1^t, decay2^t */
+} ql_optimizer;
+
+/* rate 0 means the rule's default. */
+void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *kern, double rate,
+                  double clip);
+
+/* Count one step and return what the kernels need for it. */
+ql_opt_step ql_opt_next(ql_optimizer *opt);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

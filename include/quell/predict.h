@@ -1,0 +1,46 @@
+/* What a fitted model says of cells and genes, in the file's own shape: genes that were set aside are 0,
+ * cells that were set aside are 0 (estimates) or NaN (latent). */
+#ifndef QUELL_PREDICT_H
+#define QUELL_PREDICT_H
+
+#include "quell/fit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    QL_VALUE_MEAN,      /* mu: what cells like this one express */
+    QL_VALUE_POSTERIOR, /* mu (x + theta) / (mu + theta): what this cell expresses */
+    QL_VALUE_THETA,     /* the model's dispersion per cell and gene */
+    QL_VALUE_PI         /* dropout probability */
+} ql_value;
+
+/* A view of a fitted model for prediction. Zero-initialise; everything borrowed but `column`. */
+typedef struct {
+    ql_fitted *fitted;
+    const ql_csr *counts;  /* as ql_fit left them */
+    ql_value value;
+    int32_t *column;       /* [kept genes] output column, or -1; owned */
+    int64_t n_columns;     /* columns of the output */
+} ql_predictor;
+
+/* genes: the file's gene numbers that make the columns, ascending; NULL: all genes of the file. */
+ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_csr *counts, ql_value value,
+                           const int32_t *genes, int64_t n_genes, ql_err *err);
+void ql_predictor_free(ql_predictor *p);
+
+/* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */
+ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float *out, ql_err *err);
+
+/* out [n, kept cells]: the model's genes gene0 .. gene0 + n - 1 (numbers among the kept), for the cells
+ * that have counts. */
+ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out, ql_err *err);
+
+/* out [cells of the file, ql_ae_latent_width]. */
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_csr *counts, float *out, ql_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

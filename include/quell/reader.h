@@ -1,0 +1,56 @@
+/* Reading count matrices: format found by content, one registry row per format. */
+#ifndef QUELL_READER_H
+#define QUELL_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "quell/dataset.h"
+#include "quell/notes.h"
+#include "quell/status.h"
+#include "quell/strbuf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the user asked of a reader; zero-initialised means "decide yourself". Strings are borrowed. */
+typedef struct {
+    const char *format;       /* registry name, overrides detection; NULL: detect */
+    const char *layer;        /* h5ad: layers/<layer> is the matrix */
+    bool use_raw;             /* h5ad: raw/X is the matrix */
+    bool use_x;               /* h5ad: X is the matrix even if it holds no counts */
+    const char *feature_type; /* 10x: kept feature type; NULL: "Gene Expression"; "all": every one */
+    const char *genome;       /* 10x: kept genome; NULL: all */
+    bool allow_noncounts;     /* entries that are no counts are a warning, not an error */
+    int threads;              /* at least 1 */
+} ql_read_options;
+
+/* Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
+ * warnings go to notes. Errors: QL_ENOINPUT (missing, unreadable), QL_EDATA (malformed, no counts,
+ * empty), QL_EMEMORY. The message names path, dataset or line, index and value. */
+QL_MUST_USE ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
+                                     ql_notes *notes, ql_err *err);
+
+/* One format. */
+typedef struct {
+    const char *name;    /* identity, used by --format and stored in outputs */
+    const char *summary; /* one line for help and docs */
+    /* Does path hold this format? Looks at content only. */
+    bool (*sniff)(const char *path);
+    ql_status (*read)(const char *path, const ql_read_options *opt, ql_dataset *ds,
+                      ql_notes *notes, ql_err *err);
+    /* What is in the file, for `quell info`: text lines appended to out. NULL: shape only. */
+    ql_status (*describe)(const char *path, ql_str *out, ql_err *err);
+} ql_format;
+
+extern const ql_format *const ql_formats[]; /* NULL-terminated, in order of detection */
+
+/* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead. */
+QL_MUST_USE ql_status ql_format_detect(const char *path, const ql_read_options *opt,
+                                       const ql_format **out, ql_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

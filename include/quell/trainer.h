@@ -1,0 +1,80 @@
+/* Training: split, epochs, learning-rate schedule, early stopping, best weights. */
+#ifndef QUELL_TRAINER_H
+#define QUELL_TRAINER_H
+
+#include "quell/autoencoder.h"
+#include "quell/preprocess.h"
+#include "quell/score.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    int64_t epochs, batch_size;
+    double validation;     /* share of the cells kept for validation */
+    bool validation_last;  /* the last cells of the file, as the reference; else a random draw */
+    bool molecules;        /* counts are whole, so that they can be split; else nothing is held out */
+    bool thinned;          /* validate by held-out molecules; else by the loss of the cells' own counts */
+    bool restore_best;     /* end with the weights of the best epoch */
+    int64_t patience;      /* epochs without a better validation before stopping; 0: never */
+    double min_gain;       /* what counts as better: nats per held-out molecule (if thinned) */
+    int64_t rate_patience; /* epochs without a better validation before the rate falls; 0: never */
+    double rate_factor;    /* by which it falls */
+    double min_delta;      /* what counts as better for the rate */
+    double input_thin;     /* train to predict this share of the molecules from the others; 0: off */
+    uint64_t seed;
+} ql_train_options;
+
+/* One epoch. */
+typedef struct {
+    double loss, validation, rate, seconds;
+} ql_epoch;
+
+/* Which cells train and which validate, and the validation cells' molecules in three parts: what the
+ * model sees to decide when to stop, what it must predict for that, and `report`, which nothing but the
+ * final table looks at. */
+typedef struct {
+    int64_t *train, n_train;      /* rows of the counts; owned */
+    int64_t *valid, n_valid;      /* owned */
+    ql_csr stop_seen, stop_held;  /* [n_valid, genes]; a division of report_seen */
+    ql_csr report_seen, report_held;
+} ql_split;
+
+/* Share of the molecules in each held-out part. */
+#define QL_HELD_SHARE 0.1
+
+ql_status ql_split_cells(const ql_csr *counts, const ql_prep *prep, const ql_train_options *opt,
+                         ql_split *out, ql_err *err);
+void ql_split_free(ql_split *s);
+
+/* Mean over all entries of ln y!, which the kernels leave out: sum over the given rows divided by
+ * n * genes. */
+double ql_mean_log_factorial(const ql_csr *m, const int64_t *rows, int64_t n);
+
+/* Called after each epoch; NULL: nobody listens. */
+typedef struct {
+    void (*epoch)(void *ctx, int64_t number, const ql_epoch *epoch, bool best);
+    void (*warn)(void *ctx, const char *text);
+    void *ctx;
+} ql_train_listener;
+
+typedef struct {
+    ql_epoch *history;   /* [n_epochs]; owned */
+    int64_t n_epochs;
+    int64_t best;        /* epoch whose validation was best, from 0 */
+    int restarts;        /* times a diverging run was rolled back */
+    const char *stopped; /* why it ended; static text */
+} ql_train_result;
+
+/* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the rate
+ * tenfold, three times at most; then QL_EDIVERGED. */
+ql_status ql_train(ql_ae *ae, const ql_csr *counts, const ql_split *split,
+                   const ql_train_options *opt, const ql_train_listener *listener,
+                   ql_train_result *out, ql_err *err);
+void ql_train_result_free(ql_train_result *r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,16 @@
+/* The registry: one line per command, in the order of the help. */
+#include "commands.h"
+
+#define COMMANDS(X)                                                                                \
+    X(denoise)                                                                                     \
+    X(info)                                                                                        \
+    X(help)                                                                                        \
+    X(version)
+
+#define X(name) extern const ql_command ql_cmd_##name;
+COMMANDS(X)
+#undef X
+
+#define X(name) &ql_cmd_##name,
+const ql_command *const ql_commands[] = {COMMANDS(X) NULL};
+#undef X

@@ -1,0 +1,192 @@
+/* Threads. OpenMP starts them; barriers and the handing out of items are our own: OpenMP's barriers
+ * spin for as long as the library likes, which made runs up to 16 times slower on shared cores. */
+#include "quell/parallel.h"
+
+#include <limits.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#include "cpu_count.h"
+
+/* The phases of a minibatch last some ten microseconds: waiting is worth that much spinning (a
+ * pause is 40 to 140 cycles), and then a few offers of the processor before sleeping. */
+enum { N_SPINS = 1000, N_YIELDS = 8 };
+
+/* Counters of the loops in flight. One would do as long as threads meet between loops; four forgive
+ * a thread that is late by up to three loops. */
+enum { RING = 4, LINE = 64 };
+
+/* Phase (its low 24 bits) and next item in one word, so that they change together: the first thread
+ * that comes with a new phase starts the count anew, and no thread has to reset anything. */
+enum { ITEM_BITS = 40 };
+#define ITEM_MASK (((uint64_t)1 << ITEM_BITS) - 1)
+
+typedef struct {
+    _Alignas(LINE) _Atomic uint64_t value;
+} counter;
+
+struct ql_team {
+    int size;
+    int n_spins;
+    _Alignas(LINE) atomic_int arrived;
+    _Alignas(LINE) _Atomic uint32_t generation; /* barriers passed; what sleepers wait on */
+    atomic_int n_sleeping;
+    counter ring[RING];
+};
+
+int ql_team_size(const ql_team *team)
+{
+    return team->size;
+}
+
+/* ---- the barrier ---- */
+
+static void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); /* yield is a no-op on most cores */
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+static bool has_passed(const ql_team *team, uint32_t generation)
+{
+    return atomic_load_explicit(&team->generation, memory_order_acquire) != generation;
+}
+
+#ifdef __linux__
+/* The kernel compares the generation again before it puts the thread to sleep, and n_sleeping is
+ * raised before and read after the generation changes: no wake-up is lost. */
+static void sleep_until_passed(ql_team *team, uint32_t generation)
+{
+    atomic_fetch_add(&team->n_sleeping, 1);
+    while (!has_passed(team, generation))
+        syscall(SYS_futex, &team->generation, FUTEX_WAIT_PRIVATE, generation, NULL, NULL, 0);
+    atomic_fetch_sub(&team->n_sleeping, 1);
+}
+
+static void wake_sleepers(ql_team *team)
+{
+    if (atomic_load(&team->n_sleeping) > 0)
+        syscall(SYS_futex, &team->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+#else
+static void sleep_until_passed(ql_team *team, uint32_t generation)
+{
+    while (!has_passed(team, generation)) sched_yield();
+}
+
+static void wake_sleepers(ql_team *team)
+{
+    (void)team;
+}
+#endif
+
+static void wait_until_passed(ql_team *team, uint32_t generation)
+{
+    for (int i = 0; i < team->n_spins; i++) {
+        if (has_passed(team, generation)) return;
+        cpu_relax();
+    }
+    for (int i = 0; i < N_YIELDS; i++) {
+        if (has_passed(team, generation)) return;
+        sched_yield();
+    }
+    sleep_until_passed(team, generation);
+}
+
+void ql_team_barrier(ql_team *team)
+{
+    if (team->size == 1) return;
+    uint32_t generation = atomic_load_explicit(&team->generation, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) < team->size - 1) {
+        wait_until_passed(team, generation);
+        return;
+    }
+    atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
+    atomic_store(&team->generation, generation + 1);
+    wake_sleepers(team);
+}
+
+/* ---- handing out items ---- */
+
+int64_t ql_team_next(ql_team *team, int64_t phase, int64_t n_items)
+{
+    _Atomic uint64_t *value = &team->ring[phase % RING].value;
+    const uint64_t begin = (uint64_t)phase << ITEM_BITS;
+    uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
+
+    while ((now & ~ITEM_MASK) != begin) {
+        if (n_items > 0 && atomic_compare_exchange_weak(value, &now, begin + 1)) return 0;
+        if (n_items <= 0) return -1;
+    }
+    if (team->size == 1) {
+        atomic_store_explicit(value, now + 1, memory_order_relaxed);
+    } else {
+        now = atomic_fetch_add_explicit(value, 1, memory_order_relaxed);
+    }
+    int64_t item = (int64_t)(now & ITEM_MASK);
+    return item < n_items ? item : -1;
+}
+
+/* ---- regions ---- */
+
+/* Spinning only makes sense when those waited for can run meanwhile. */
+static int spins_for(int n_threads)
+{
+    static atomic_int cpus; /* asked once: a few system calls and files */
+    int n = atomic_load_explicit(&cpus, memory_order_relaxed);
+    if (n == 0) {
+        n = ql_cpus_usable();
+        atomic_store_explicit(&cpus, n, memory_order_relaxed);
+    }
+    return n_threads <= n ? N_SPINS : 0;
+}
+
+void ql_team_run(int n_threads, void (*fn)(void *ctx, ql_team *team, int rank), void *ctx)
+{
+    ql_team team = {.size = 1};
+    if (n_threads <= 1) {
+        fn(ctx, &team, 0);
+        return;
+    }
+#pragma omp parallel num_threads(n_threads)
+    {
+#pragma omp single
+        {
+            team.size = omp_get_num_threads();
+            team.n_spins = spins_for(team.size);
+        }
+        fn(ctx, &team, omp_get_thread_num());
+    }
+}
+
+typedef struct {
+    int64_t n_items;
+    void (*fn)(void *ctx, int64_t item);
+    void *ctx;
+} loop;
+
+static void run_loop(void *ctx, ql_team *team, int rank)
+{
+    const loop *l = ctx;
+    (void)rank;
+    for (int64_t i; (i = ql_team_next(team, 0, l->n_items)) >= 0;) l->fn(l->ctx, i);
+}
+
+void ql_parallel_for(int n_threads, int64_t n_items, void (*fn)(void *ctx, int64_t item), void *ctx)
+{
+    loop l = {n_items, fn, ctx};
+    ql_team_run(n_threads < n_items ? n_threads : (int)n_items, run_loop, &l);
+}

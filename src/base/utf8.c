@@ -1,0 +1,67 @@
+/* UTF-8 decoding of untrusted bytes. */
+#include "quell/utf8.h"
+
+/* Number of continuation bytes that a lead byte announces, its payload bits, and the least code
+ * point that needs that length (anything below is an overlong form). */
+typedef struct {
+    uint8_t mask, lead, payload;
+    size_t tail;
+    uint32_t least;
+} form;
+
+static const form FORMS[] = {
+    {0x80, 0x00, 0x7f, 0, 0},
+    {0xe0, 0xc0, 0x1f, 1, 0x80},
+    {0xf0, 0xe0, 0x0f, 2, 0x800},
+    {0xf8, 0xf0, 0x07, 3, 0x10000},
+};
+
+static const form *form_of(uint8_t lead)
+{
+    for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++)
+        if ((lead & FORMS[i].mask) == FORMS[i].lead) return &FORMS[i];
+    return NULL;
+}
+
+static bool is_scalar(uint32_t code)
+{
+    return code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+}
+
+size_t ql_utf8_char(const char *bytes, size_t n, uint32_t *code)
+{
+    const uint8_t *b = (const uint8_t *)bytes;
+    const form *f = n > 0 ? form_of(b[0]) : NULL;
+
+    if (!f || f->tail >= n) return 0;
+    uint32_t c = b[0] & f->payload;
+    for (size_t i = 1; i <= f->tail; i++) {
+        if ((b[i] & 0xc0) != 0x80) return 0;
+        c = c << 6 | (b[i] & 0x3f);
+    }
+    if (c < f->least || !is_scalar(c)) return 0;
+    if (code) *code = c;
+    return f->tail + 1;
+}
+
+bool ql_utf8_valid(const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        size_t step = ql_utf8_char(bytes + i, n - i, NULL);
+        if (step == 0) return false;
+        i += step;
+    }
+    return true;
+}
+
+size_t ql_utf8_cut(const char *bytes, size_t n)
+{
+    size_t start = n;
+    for (int back = 0; back < 4 && start > 0; back++) {
+        start--;
+        if (((uint8_t)bytes[start] & 0xc0) != 0x80) break;
+    }
+    /* Bytes that are no UTF-8 at all are left as they are. */
+    const form *f = start < n ? form_of((uint8_t)bytes[start]) : NULL;
+    return f && start + f->tail >= n ? start : n;
+}

@@ -1,0 +1,110 @@
+/* Resolved options as JSON, and as the config file that would give them again. */
+#include <string.h>
+
+#include "option_internal.h"
+#include "quell/json.h"
+
+typedef void put_json(ql_json *j, const char *key, const ql_option *row, const void *value);
+
+static void json_flag(ql_json *j, const char *key, const ql_option *row, const void *value)
+{
+    (void)row;
+    ql_json_bool(j, key, *(const bool *)value);
+}
+
+static void json_int(ql_json *j, const char *key, const ql_option *row, const void *value)
+{
+    ql_json_int(j, key, row->type == QL_OPT_INT ? *(const int *)value : *(const int64_t *)value);
+}
+
+static void json_double(ql_json *j, const char *key, const ql_option *row, const void *value)
+{
+    (void)row;
+    ql_json_double(j, key, *(const double *)value);
+}
+
+static void json_text(ql_json *j, const char *key, const ql_option *row, const void *value)
+{
+    (void)row;
+    ql_json_string(j, key, *(const char *const *)value);
+}
+
+static void json_ints(ql_json *j, const char *key, const ql_option *row, const void *value)
+{
+    const ql_int_list *list = value;
+    (void)row;
+    ql_json_begin_array(j, key);
+    for (int i = 0; i < list->n; i++) ql_json_int(j, NULL, list->v[i]);
+    ql_json_end_array(j);
+}
+
+static void json_doubles(ql_json *j, const char *key, const ql_option *row, const void *value)
+{
+    const ql_double_list *list = value;
+    (void)row;
+    ql_json_begin_array(j, key);
+    for (int i = 0; i < list->n; i++) ql_json_double(j, NULL, list->v[i]);
+    ql_json_end_array(j);
+}
+
+static put_json *const put[] = {
+    [QL_OPT_FLAG] = json_flag,     [QL_OPT_INT] = json_int,     [QL_OPT_INT64] = json_int,
+    [QL_OPT_DOUBLE] = json_double, [QL_OPT_STRING] = json_text, [QL_OPT_CHOICE] = json_text,
+    [QL_OPT_BYTES] = json_int,     [QL_OPT_INTS] = json_ints,   [QL_OPT_DOUBLES] = json_doubles,
+};
+
+void ql_options_members(const ql_opts *o, bool with_volatile, ql_json *j)
+{
+    for (int i = 0; i < o->n; i++) {
+        const ql_opt_item *item = &o->items[i];
+        const ql_option *row = item->row;
+        if (row->bits & QL_OPT_META || (!with_volatile && row->bits & QL_OPT_VOLATILE)) continue;
+        if (ql_opt_is_unset(row, item->value))
+            ql_json_string(j, row->name, NULL);
+        else
+            put[row->type](j, row->name, row, item->value);
+    }
+}
+
+void ql_options_json(const ql_opts *o, bool with_volatile, ql_str *out)
+{
+    ql_json j = {.out = out};
+    ql_json_begin_object(&j, NULL);
+    ql_options_members(o, with_volatile, &j);
+    ql_json_end_object(&j);
+}
+
+/* Quotes keep text that would otherwise lose spaces or be read as a quoted string. */
+static void put_value(const ql_opt_item *item, ql_str *out)
+{
+    const char *text = item->row->type == QL_OPT_STRING ? *(const char *const *)item->value : "";
+    size_t n = strlen(text);
+    bool edge = n && (strchr(" \t\"", text[0]) || strchr(" \t", text[n - 1]));
+    if (edge || strpbrk(text, "\n\r")) {
+        ql_json j = {.out = out};
+        ql_json_string(&j, NULL, text);
+    } else {
+        ql_opt_format(item->row, item->value, out);
+    }
+}
+
+void ql_options_config(const ql_opts *o, ql_str *out)
+{
+    const char *group = "";
+    for (int i = 0; i < o->n; i++) {
+        const ql_opt_item *item = &o->items[i];
+        const ql_option *row = item->row;
+        if (row->bits & QL_OPT_META) continue;
+        if (strcmp(group, row->group) != 0)
+            ql_str_printf(out, "%s# %s\n", *group ? "\n" : "", row->group);
+        group = row->group;
+        bool absent = row->type == QL_OPT_STRING && ql_opt_is_unset(row, item->value);
+        if (absent) {
+            ql_str_printf(out, "# %s =\n", row->name);
+            continue;
+        }
+        ql_str_printf(out, "%s = ", row->name);
+        put_value(item, out);
+        ql_str_puts(out, "\n");
+    }
+}

@@ -1,0 +1,86 @@
+/* quell version: how this program was built. */
+#include <string.h>
+
+#include "quell/command.h"
+#include "quell/json.h"
+#include "quell/kern.h"
+#include "quell/libraries.h"
+
+typedef struct {
+    ql_common_args common;
+    bool json;
+} version_args;
+
+static const ql_option version_rows[] = {
+    {.name = "json",
+     QL_FLAG_AT(version_args, json),
+     .group = "Output",
+     .help = "print one JSON object"},
+    {.name = NULL},
+};
+
+static const ql_opt_table version_tables[] = {{version_rows, 0}, {NULL, 0}};
+
+#if defined(__clang__)
+#define COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define COMPILER "gcc " __VERSION__
+#else
+#define COMPILER "unknown"
+#endif
+
+#ifndef QL_GIT_ID
+#define QL_GIT_ID "unknown"
+#endif
+
+static void as_text(ql_str *out)
+{
+    ql_library lib[QL_N_LIBRARIES];
+    ql_libraries(lib);
+    ql_str_printf(out, "quell %s\n", QL_VERSION);
+    ql_str_printf(out, "%-12s %s\n", "source", QL_GIT_ID);
+    ql_str_printf(out, "%-12s %s\n", "compiler", COMPILER);
+    ql_str_printf(out, "%-12s %s\n", "SIMD path", ql_kern_isa_name());
+    for (int i = 0; i < QL_N_LIBRARIES; i++)
+        ql_str_printf(out, "%-12s %s\n", lib[i].name, lib[i].version);
+}
+
+static void as_json(ql_str *out)
+{
+    ql_library lib[QL_N_LIBRARIES];
+    ql_json j = {.out = out};
+    ql_libraries(lib);
+    ql_json_begin_object(&j, NULL);
+    ql_json_string(&j, "version", QL_VERSION);
+    ql_json_string(&j, "source", QL_GIT_ID);
+    ql_json_string(&j, "compiler", COMPILER);
+    ql_json_string(&j, "simd", ql_kern_isa_name());
+    ql_json_begin_object(&j, "libraries");
+    for (int i = 0; i < QL_N_LIBRARIES; i++) ql_json_string(&j, lib[i].name, lib[i].version);
+    ql_json_end_object(&j);
+    ql_json_end_object(&j);
+    ql_str_puts(out, "\n");
+}
+
+static ql_status version_run(const void *args, ql_run *run)
+{
+    const version_args *a = args;
+    ql_str text = {0};
+    (a->json ? as_json : as_text)(&text);
+    fputs(ql_str_text(&text), run->out);
+    bool failed = text.failed;
+    ql_str_free(&text);
+    return failed ? ql_fail(&run->err, QL_EMEMORY, "no memory for the report") : QL_OK;
+}
+
+const ql_command ql_cmd_version = {
+    .name = "version",
+    .group = "About",
+    .summary = "describe this build: compiler, libraries, SIMD path",
+    .examples = {{"quell version", "the build report, for people"},
+                 {"quell version --json", "the same for programs"}},
+    .tables = version_tables,
+    QL_ARGS(version_args),
+    .bits = QL_CMD_PLAIN,
+    .run = version_run,
+};

@@ -1,0 +1,291 @@
+/* The results in an h5ad (docs/output.md). */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "denoise_output.h"
+#include "quell/alloc.h"
+#include "quell/interrupt.h"
+
+#define RUN_KEY "uns/quell/denoise"
+
+const char *denoise_scale_text(bool posterior)
+{
+    return posterior ? "expected counts at each cell's own depth (posterior mean): raw scale, not "
+                       "normalised, not logged; normalise before comparing cells"
+                     : "mean counts at each cell's own depth (model mean): raw scale, not normalised, "
+                       "not logged; normalise before comparing cells";
+}
+
+/* ---- layers ---- */
+
+/* Progress over the cells of one layer. */
+static void tell(const denoise_result *r, int64_t done)
+{
+    ql_progress p = QL_PROGRESS("write", "cells", (double)done, (double)r->ds->counts.n_rows);
+    p.cells = done;
+    ql_log_progress(r->run->log, &p);
+}
+
+static ql_status write_bands(const denoise_result *r, ql_h5ad_writer *w, const ql_predictor *p,
+                             int64_t band_rows, ql_err *err)
+{
+    const int64_t n_cells = r->ds->counts.n_rows;
+    float *band;
+    ql_status st;
+    QL_TRY(QL_NEW(band, band_rows * p->n_columns, "a band of the denoised layer", err));
+    for (int64_t row = 0; row < n_cells; row += band_rows) {
+        int64_t n = n_cells - row < band_rows ? n_cells - row : band_rows;
+        tell(r, row);
+        QL_GO(ql_predict_cells(p, row, n, band, err));
+        QL_GO(ql_h5ad_dense_rows(w, band, n, err));
+    }
+    st = ql_h5ad_dense_end(w, err);
+    ql_log_progress_end(r->run->log);
+out:
+    ql_free(band);
+    return st;
+}
+
+static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const char *key, ql_value value,
+                             ql_err *err)
+{
+    const ql_csr *counts = &r->ds->counts;
+    const int64_t n_genes = r->fitted->prep.n_genes;
+    ql_predictor p = {0};
+    int64_t band_rows;
+    ql_status st;
+    QL_GO(ql_predictor_new(&p, r->fitted, counts, value, r->genes, r->n_genes, err));
+    if (r->genes)
+        QL_GO(ql_h5ad_chosen_begin(w, key, counts->n_rows, n_genes, r->genes, r->n_genes, &band_rows, err));
+    else QL_GO(ql_h5ad_dense_begin(w, key, counts->n_rows, n_genes, &band_rows, err));
+    QL_GO(write_bands(r, w, &p, band_rows, err));
+out:
+    ql_predictor_free(&p);
+    return st;
+}
+
+static ql_status write_layers(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    ql_value value = r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
+    bool both = r->args->estimate && !strcmp(r->args->estimate, "both");
+    if (!r->args->denoised) return QL_OK;
+    QL_TRY(write_layer(r, w, "layers/denoised", value, err));
+    if (both) QL_TRY(write_layer(r, w, "layers/denoised_mean", QL_VALUE_MEAN, err));
+    return QL_OK;
+}
+
+/* ---- latent space and columns ---- */
+
+static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const int64_t n = r->ds->counts.n_rows, width = ql_ae_latent_width(&r->fitted->ae);
+    char key[256];
+    float *latent;
+    ql_status st;
+    QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
+    snprintf(key, sizeof key, "obsm/%s", r->args->key);
+    QL_GO(ql_predict_latent(r->fitted, &r->ds->counts, latent, err));
+    QL_GO(ql_h5ad_matrix(w, key, latent, n, width, err));
+out:
+    ql_free(latent);
+    return st;
+}
+
+/* A frame to hang columns on: only the number of its names counts, the names themselves stay. */
+static ql_status frame_like(const ql_frame *source, ql_frame *out, ql_err *err)
+{
+    return ql_names_copy(&source->index, &out->index, err);
+}
+
+static ql_status split_column(const ql_fitted *f, int64_t n, ql_names *out, ql_err *err)
+{
+    static const char *const words[] = {"unused", "train", "validation"};
+    uint8_t *which;
+    ql_status st;
+    QL_TRY(QL_NEW(which, n, "cell roles", err));
+    for (int64_t i = 0; i < f->split.n_train; i++) which[f->split.train[i]] = 1;
+    for (int64_t i = 0; i < f->split.n_valid; i++) which[f->split.valid[i]] = 2;
+    st = QL_OK;
+    for (int64_t i = 0; i < n && st == QL_OK; i++)
+        st = ql_names_add(out, words[which[i]], strlen(words[which[i]]), err);
+    ql_free(which);
+    return st;
+}
+
+static ql_status write_cells(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_prep *prep = &r->fitted->prep;
+    ql_frame frame = {0};
+    ql_names split = {0};
+    double *size = NULL;
+    ql_status st;
+    QL_GO(frame_like(&r->ds->cells, &frame, err));
+    QL_GO(QL_NEW(size, prep->n_cells, "size factors", err));
+    for (int64_t i = 0; i < prep->n_cells; i++) size[i] = prep->total[i] / prep->median_total;
+    QL_GO(split_column(r->fitted, prep->n_cells, &split, err));
+    QL_GO(ql_frame_add(&frame, "quell_n_counts", QL_COL_F64, prep->total, err));
+    QL_GO(ql_frame_add(&frame, "quell_size_factor", QL_COL_F64, size, err));
+    QL_GO(ql_frame_add(&frame, "quell_split", QL_COL_STRING, &split, err));
+    QL_GO(ql_h5ad_columns(w, "obs", &frame, err));
+out:
+    ql_free(size);
+    ql_names_free(&split);
+    ql_frame_free(&frame);
+    return st;
+}
+
+/* Per-gene values of the file's genes; set-aside ones keep what fill has put there. */
+typedef struct {
+    float *theta;
+    double *rate;
+    uint8_t *used, *denoised;
+} gene_columns;
+
+static void fill_genes(const denoise_result *r, gene_columns *c)
+{
+    const ql_prep *prep = &r->fitted->prep;
+    for (int64_t g = 0; g < prep->n_genes; g++) c->theta[g] = NAN;
+    for (int64_t g = 0; g < prep->n_kept_genes; g++) {
+        int64_t at = prep->kept_gene[g];
+        c->used[at] = 1;
+        c->rate[at] = prep->gene_total[g] / (double)prep->n_cells;
+        if (r->fitted->theta) c->theta[at] = r->fitted->theta[g];
+    }
+    for (int64_t g = 0; g < r->n_genes && r->genes; g++) c->denoised[r->genes[g]] = 1;
+}
+
+static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const int64_t n = r->fitted->prep.n_genes;
+    ql_frame frame = {0};
+    gene_columns c = {0};
+    ql_status st;
+    QL_GO(frame_like(&r->ds->genes, &frame, err));
+    QL_GO(QL_NEW(c.theta, n, "gene columns", err));
+    QL_GO(QL_NEW(c.rate, n, "gene columns", err));
+    QL_GO(QL_NEW(c.used, n, "gene columns", err));
+    QL_GO(QL_NEW(c.denoised, n, "gene columns", err));
+    fill_genes(r, &c);
+    QL_GO(ql_frame_add(&frame, "quell_mean_counts", QL_COL_F64, c.rate, err));
+    if (r->fitted->theta) QL_GO(ql_frame_add(&frame, "quell_theta", QL_COL_F32, c.theta, err));
+    QL_GO(ql_frame_add(&frame, "quell_used", QL_COL_BOOL, c.used, err));
+    if (r->genes) QL_GO(ql_frame_add(&frame, "quell_denoised", QL_COL_BOOL, c.denoised, err));
+    QL_GO(ql_h5ad_columns(w, "var", &frame, err));
+out:
+    ql_free(c.theta);
+    ql_free(c.rate);
+    ql_free(c.used);
+    ql_free(c.denoised);
+    ql_frame_free(&frame);
+    return st;
+}
+
+/* ---- how it was made ---- */
+
+static ql_status write_history(const ql_fitted *f, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_train_result *t = &f->result;
+    double *loss = NULL, *validation = NULL, *rate = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(loss, t->n_epochs, "training history", err));
+    QL_GO(QL_NEW(validation, t->n_epochs, "training history", err));
+    QL_GO(QL_NEW(rate, t->n_epochs, "training history", err));
+    for (int64_t i = 0; i < t->n_epochs; i++) {
+        loss[i] = t->history[i].loss;
+        validation[i] = t->history[i].validation;
+        rate[i] = t->history[i].rate;
+    }
+    QL_GO(ql_h5ad_doubles(w, RUN_KEY "/history/loss", loss, t->n_epochs, err));
+    QL_GO(ql_h5ad_doubles(w, RUN_KEY "/history/validation", validation, t->n_epochs, err));
+    QL_GO(ql_h5ad_doubles(w, RUN_KEY "/history/learning_rate", rate, t->n_epochs, err));
+    QL_GO(ql_h5ad_int(w, RUN_KEY "/history/best_epoch", t->best + 1, err));
+out:
+    ql_free(loss);
+    ql_free(validation);
+    ql_free(rate);
+    return st;
+}
+
+static ql_status write_score(const ql_score *s, const char *where, ql_h5ad_writer *w, ql_err *err)
+{
+    static const char *const names[QL_N_PREDS] = {
+        [QL_PRED_MEAN] = "mean", [QL_PRED_POSTERIOR] = "posterior",
+        [QL_PRED_BASE] = "gene_mean", [QL_PRED_RAW] = "raw"};
+    char key[128];
+    if (s->n_molecules == 0) return QL_OK;
+    for (int i = 0; i < QL_N_PREDS; i++) {
+        snprintf(key, sizeof key, RUN_KEY "/%s/%s_gain", where, names[i]);
+        QL_TRY(ql_h5ad_double(w, key, s->line[i].gain, err));
+        snprintf(key, sizeof key, RUN_KEY "/%s/%s_gain_stderr", where, names[i]);
+        QL_TRY(ql_h5ad_double(w, key, s->stderr_gain[i], err));
+        snprintf(key, sizeof key, RUN_KEY "/%s/%s_deviance", where, names[i]);
+        QL_TRY(ql_h5ad_double(w, key, s->line[i].deviance, err));
+    }
+    snprintf(key, sizeof key, RUN_KEY "/%s/molecules", where);
+    return ql_h5ad_int(w, key, s->n_molecules, err);
+}
+
+static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    ql_str json = {0};
+    ql_options_json(r->run->opts, false, &json);
+    ql_status st = json.failed ? ql_fail(err, QL_EMEMORY, "no memory for the options")
+                               : ql_h5ad_string(w, RUN_KEY "/options", ql_str_text(&json), err);
+    ql_str_free(&json);
+    return st;
+}
+
+static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    char latent[300];
+    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
+    QL_TRY(ql_h5ad_string(w, latent, "latent space: linear, for distances and clustering; no counts", err));
+    if (!r->args->denoised) return QL_OK;
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_text(r->posterior), err));
+    if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
+    return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
+}
+
+/* FNV-1a over the counts: tells whether two outputs came from the same matrix. */
+static uint64_t fingerprint(const ql_csr *m)
+{
+    uint64_t h = 1469598103934665603ULL;
+    for (int64_t k = 0; k < ql_csr_nnz(m); k++) {
+        uint32_t bits;
+        memcpy(&bits, &m->data[k], sizeof bits);
+        h = (h ^ (uint64_t)(uint32_t)m->indices[k]) * 1099511628211ULL;
+        h = (h ^ bits) * 1099511628211ULL;
+    }
+    for (int64_t i = 0; i <= m->n_rows; i++) h = (h ^ (uint64_t)m->indptr[i]) * 1099511628211ULL;
+    return h;
+}
+
+static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_fitted *f = r->fitted;
+    char hash[24];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)fingerprint(&r->ds->counts));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/version", "quell " QL_VERSION, err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", r->ds->matrix, err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/counts_fnv1a", hash, err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/model", f->ae.cfg.likelihood->name, err));
+    QL_TRY(ql_h5ad_int(w, RUN_KEY "/seed", (int64_t)f->train.seed, err));
+    QL_TRY(ql_h5ad_int(w, RUN_KEY "/batch_size", f->train.batch_size, err));
+    QL_TRY(ql_h5ad_double(w, RUN_KEY "/median_counts", f->prep.median_total, err));
+    QL_TRY(write_options(r, w, err));
+    QL_TRY(write_scales(r, w, err));
+    QL_TRY(write_history(f, w, err));
+    QL_TRY(write_score(&f->score, "heldout", w, err));
+    return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
+}
+
+ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    QL_TRY(write_latent(r, w, err));
+    QL_TRY(write_layers(r, w, err));
+    QL_TRY(write_cells(r, w, err));
+    QL_TRY(write_genes(r, w, err));
+    QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
+    return write_run(r, w, err);
+}

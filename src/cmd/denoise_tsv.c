@@ -1,0 +1,136 @@
+/* DCA's own text files: mean.tsv, latent.tsv, dispersion.tsv, dropout.tsv. Genes and cells without
+ * counts are not in them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "denoise_output.h"
+#include "quell/alloc.h"
+#include "quell/tsv_writer.h"
+
+enum { BLOCK_BYTES = 64 << 20 };
+
+/* One folder of files in the making. */
+typedef struct {
+    const denoise_result *r;
+    const char *dir;
+    ql_names cells, genes; /* those with counts */
+} tsv_job;
+
+static ql_status pick_names(const ql_names *all, const int64_t *which, int64_t n, ql_names *out,
+                            ql_err *err)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const char *name = ql_name(all, which[i]);
+        QL_TRY(ql_names_add(out, name, strlen(name), err));
+    }
+    return QL_OK;
+}
+
+static ql_status fill_genes(void *ctx, int64_t row0, int64_t n, float *out, ql_err *err)
+{
+    return ql_predict_genes(ctx, row0, n, out, err);
+}
+
+static ql_status write_file(const tsv_job *j, const char *name, ql_tsv_table *table, ql_err *err)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/%s", j->dir, name) >= (int)sizeof path)
+        return ql_fail(err, QL_ECREATE, "%s: path too long", j->dir);
+    table->threads = j->r->run->threads;
+    table->force = j->r->args->force;
+    return ql_tsv_write(path, table, err);
+}
+
+/* genes x cells of one of the model's values. */
+static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value, bool header, ql_err *err)
+{
+    const denoise_result *r = j->r;
+    ql_predictor p = {0};
+    ql_status st;
+    QL_GO(ql_predictor_new(&p, r->fitted, &r->ds->counts, value, NULL, 0, err));
+    int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / j->cells.n;
+    ql_tsv_table table = {
+        .n_rows = j->genes.n, .n_cols = j->cells.n, .header = header ? &j->cells : NULL,
+        .row_names = &j->genes, .fill = fill_genes, .ctx = &p,
+        .block_rows = block < 1 ? 1 : block < j->genes.n ? block : j->genes.n,
+    };
+    QL_GO(write_file(j, name, &table, err));
+out:
+    ql_predictor_free(&p);
+    return st;
+}
+
+/* Rows of an array in memory. */
+typedef struct {
+    const float *data;
+    const int64_t *rows; /* NULL: as they are */
+    int64_t width;
+} array_rows;
+
+static ql_status fill_array(void *ctx, int64_t row0, int64_t n, float *out, ql_err *err)
+{
+    const array_rows *a = ctx;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t row = a->rows ? a->rows[row0 + i] : row0 + i;
+        memcpy(out + i * a->width, a->data + row * a->width, (size_t)a->width * sizeof *out);
+    }
+    return QL_OK;
+}
+
+static ql_status write_latent(const tsv_job *j, ql_err *err)
+{
+    const denoise_result *r = j->r;
+    array_rows a = {.rows = r->fitted->prep.kept_cell, .width = ql_ae_latent_width(&r->fitted->ae)};
+    float *latent;
+    ql_status st;
+    QL_TRY(QL_NEW(latent, r->ds->counts.n_rows * a.width, "the latent space", err));
+    QL_GO(ql_predict_latent(r->fitted, &r->ds->counts, latent, err));
+    a.data = latent;
+    ql_tsv_table table = {.n_rows = j->cells.n, .n_cols = a.width, .row_names = &j->cells,
+                          .fill = fill_array, .ctx = &a};
+    QL_GO(write_file(j, "latent.tsv", &table, err));
+out:
+    ql_free(latent);
+    return st;
+}
+
+static ql_status write_dispersion(const tsv_job *j, ql_err *err)
+{
+    const ql_fitted *f = j->r->fitted;
+    if (f->ae.heads.disp == QL_DISP_CELL)
+        return write_matrix(j, "dispersion.tsv", QL_VALUE_THETA, false, err);
+    if (!f->theta) return QL_OK;
+    array_rows a = {.data = f->theta, .width = 1};
+    ql_tsv_table table = {.n_rows = j->genes.n, .n_cols = 1, .row_names = &j->genes, .fill = fill_array,
+                          .ctx = &a};
+    return write_file(j, "dispersion.tsv", &table, err);
+}
+
+static ql_status write_files(const tsv_job *j, ql_err *err)
+{
+    ql_value value = j->r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
+    if (j->r->args->denoised) QL_TRY(write_matrix(j, "mean.tsv", value, true, err));
+    QL_TRY(write_latent(j, err));
+    QL_TRY(write_dispersion(j, err));
+    if (!j->r->fitted->ae.heads.dense[QL_HEAD_PI]) return QL_OK;
+    return write_matrix(j, "dropout.tsv", QL_VALUE_PI, false, err);
+}
+
+ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *err)
+{
+    const ql_prep *prep = &r->fitted->prep;
+    tsv_job j = {.r = r, .dir = dir};
+    ql_status st;
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return ql_fail(err, QL_ECREATE, "%s: %s", dir, strerror(errno));
+    QL_GO(pick_names(&r->ds->cells.index, prep->kept_cell, prep->n_kept_cells, &j.cells, err));
+    QL_GO(pick_names(&r->ds->genes.index, prep->kept_gene, prep->n_kept_genes, &j.genes, err));
+    QL_GO(write_files(&j, err));
+out:
+    ql_names_free(&j.cells);
+    ql_names_free(&j.genes);
+    return st;
+}

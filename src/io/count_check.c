@@ -1,0 +1,150 @@
+#include "count_check.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "quell/parallel.h"
+
+enum { BLOCK = 1 << 18, SAMPLE_ROWS = 200 };
+
+/* Values of log-transformed counts stay below this; counts of a whole experiment do not. */
+static const float LOG_MAX = 20.0f;
+
+enum { AT_ONCE = 256 };
+
+/* Blocks first .. first + AT_ONCE - 1 of the entries. */
+typedef struct {
+    const float *data;
+    int64_t n, first;
+    ql_count_check found[AT_ONCE];
+} check_job;
+
+static void look_closer(const float *data, int64_t from, int64_t n, ql_count_check *c)
+{
+    for (int64_t i = from; i < from + n; i++) {
+        float x = data[i];
+        if (!isfinite(x) || x < 0.0f) {
+            if (c->n_impossible++ == 0) c->first_impossible = i;
+            c->n_nonfinite += !isfinite(x);
+        } else if (x != rintf(x)) {
+            if (c->n_fractions++ == 0) c->first_fraction = i;
+        }
+        if (isfinite(x) && x > c->max) c->max = x;
+    }
+}
+
+/* Pieces short enough to stay in cache: one branch-free pass, a second one only where it found
+ * something. */
+static void check_block(void *ctx, int64_t item)
+{
+    enum { PIECE = 2048 };
+    check_job *job = ctx;
+    int64_t from = (job->first + item) * BLOCK, end = from + BLOCK;
+    ql_count_check *c = &job->found[item];
+    *c = (ql_count_check){.first_impossible = -1, .first_fraction = -1, .first = -1};
+    if (end > job->n) end = job->n;
+    for (; from < end; from += PIECE) {
+        int64_t n = end - from < PIECE ? end - from : PIECE;
+        const float *x = job->data + from;
+        int bad = 0;
+        float max = c->max;
+        for (int64_t i = 0; i < n; i++) {
+            bad |= !(x[i] >= 0.0f) | !(x[i] <= 3.4e38f) | (x[i] != rintf(x[i]));
+            max = x[i] > max ? x[i] : max;
+        }
+        if (bad)
+            look_closer(job->data, from, n, c);
+        else
+            c->max = max;
+    }
+}
+
+static void merge(ql_count_check *sum, const ql_count_check *c)
+{
+    if (sum->first_impossible < 0) sum->first_impossible = c->first_impossible;
+    if (sum->first_fraction < 0) sum->first_fraction = c->first_fraction;
+    sum->n_impossible += c->n_impossible;
+    sum->n_fractions += c->n_fractions;
+    sum->n_nonfinite += c->n_nonfinite;
+    if (c->max > sum->max) sum->max = c->max;
+}
+
+ql_count_check ql_check_counts(const ql_csr *m, int threads)
+{
+    ql_count_check sum = {.first_impossible = -1, .first_fraction = -1, .first = -1};
+    check_job job = {.data = m->data, .n = ql_csr_nnz(m)};
+    int64_t n_blocks = (job.n + BLOCK - 1) / BLOCK;
+    for (; job.first < n_blocks; job.first += AT_ONCE) {
+        int64_t n = n_blocks - job.first < AT_ONCE ? n_blocks - job.first : AT_ONCE;
+        ql_parallel_for(threads, n, check_block, &job);
+        for (int64_t i = 0; i < n; i++) merge(&sum, &job.found[i]);
+    }
+    int64_t a = sum.first_impossible, b = sum.first_fraction;
+    sum.first = a < 0 ? b : b < 0 || a < b ? a : b;
+    return sum;
+}
+
+int64_t ql_csr_row_of(const ql_csr *m, int64_t entry)
+{
+    int64_t lo = 0, hi = m->n_rows;
+    while (hi - lo > 1) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (m->indptr[mid] <= entry)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Do the sums of the first rows agree to 2 %, after undoing log1p (or not)? */
+static bool sums_agree(const ql_csr *m, bool logged)
+{
+    double lowest = INFINITY, highest = 0;
+    int rows = 0;
+    for (int64_t r = 0; r < m->n_rows && rows < SAMPLE_ROWS; r++) {
+        double sum = 0;
+        for (int64_t k = m->indptr[r]; k < m->indptr[r + 1]; k++)
+            sum += logged ? expm1((double)m->data[k]) : (double)m->data[k];
+        if (m->indptr[r] == m->indptr[r + 1]) continue;
+        rows++;
+        if (sum < lowest) lowest = sum;
+        if (sum > highest) highest = sum;
+    }
+    return rows > 1 && lowest > 0 && highest <= 1.02 * lowest;
+}
+
+static const char *looks_like(const ql_csr *m, const ql_count_check *c)
+{
+    if (c->n_nonfinite > 0) return "holds values that are no finite numbers";
+    if (c->n_impossible > 0) return "looks scaled";
+    if (c->max < LOG_MAX && sums_agree(m, true)) return "looks log-normalised";
+    if (sums_agree(m, false)) return "looks normalised";
+    if (c->max < LOG_MAX && c->n_fractions * 2 > ql_csr_nnz(m)) return "looks log-transformed";
+    if (c->n_fractions * 2 > ql_csr_nnz(m)) return "looks normalised";
+    return "looks like estimated counts";
+}
+
+static void append_name(ql_str *out, const char *what, const ql_names *names, int64_t i)
+{
+    if (i >= names->n) {
+        ql_str_printf(out, "%s %" PRId64, what, i + 1);
+        return;
+    }
+    ql_str_printf(out, "%s \"", what);
+    ql_str_escape(out, ql_name(names, i), strlen(ql_name(names, i)));
+    ql_str_puts(out, "\"");
+}
+
+void ql_describe_noncount(const ql_csr *m, const ql_count_check *check, int64_t entry,
+                          const ql_names *cells, const ql_names *genes, ql_str *out)
+{
+    int64_t more = check->n_impossible + check->n_fractions - 1;
+    append_name(out, "cell", cells, ql_csr_row_of(m, entry));
+    ql_str_puts(out, ", ");
+    append_name(out, "gene", genes, m->indices[entry]);
+    ql_str_printf(out, " is %.9g, no count", (double)m->data[entry]);
+    if (more > 0) ql_str_printf(out, " (and %" PRId64 " more)", more);
+    ql_str_printf(out, "; the matrix %s", looks_like(m, check));
+}

@@ -1,0 +1,34 @@
+/* Are these counts? Every entry is looked at. Private to src/io. */
+#ifndef QUELL_IO_COUNT_CHECK_H
+#define QUELL_IO_COUNT_CHECK_H
+
+#include <stdbool.h>
+
+#include "quell/dataset.h"
+#include "quell/strbuf.h"
+
+typedef struct {
+    int64_t n_impossible;                     /* NaN, infinite or negative */
+    int64_t n_fractions;                      /* finite, >= 0, not whole */
+    int64_t first_impossible, first_fraction; /* entry number, -1: none */
+    int64_t first;                            /* the smaller of the two, -1: none */
+    int64_t n_nonfinite;
+    float max; /* largest finite entry, 0 when there is none */
+} ql_count_check;
+
+ql_count_check ql_check_counts(const ql_csr *m, int threads);
+
+static inline bool ql_are_counts(const ql_count_check *c)
+{
+    return c->first < 0;
+}
+
+/* Append what entry `entry` is and what the matrix looks like: `cell "AAAC-1", gene "CD3E" is -0.52
+ * (and 311 more entries are no counts); looks scaled`. cells and genes name rows and columns. */
+void ql_describe_noncount(const ql_csr *m, const ql_count_check *check, int64_t entry,
+                          const ql_names *cells, const ql_names *genes, ql_str *out);
+
+/* Row of an entry. */
+int64_t ql_csr_row_of(const ql_csr *m, int64_t entry);
+
+#endif

@@ -1,0 +1,134 @@
+/* 10x HDF5 of Cell Ranger 3 and later, CellBender, Space Ranger, Xenium, DropletUtils: group
+ * /matrix with features. The arrays are csc of features x barcodes, which is csr of cells x
+ * features. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "features_10x.h"
+#include "formats.h"
+#include "h5_names.h"
+#include "h5_values.h"
+#include "matrix_h5.h"
+#include "xml_text.h"
+
+static bool sniff(const char *path)
+{
+    hid_t file = ql_h5r_try_open(path);
+    bool is = file >= 0 && ql_h5r_kind_of(file, "matrix") == QL_H5R_GROUP &&
+              ql_h5r_kind_of(file, "matrix/features") == QL_H5R_GROUP;
+    ql_h5r_close(file);
+    return is;
+}
+
+ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err)
+{
+    char path[1200];
+    ql_h5r_array a;
+    (void)snprintf(path, sizeof path, "%s/shape", group);
+    QL_TRY(ql_h5r_array_open(file, path, 1, &a, err));
+    ql_status st = ql_h5r_need_integers(&a, err);
+    if (st == QL_OK && a.n != 2)
+        st = ql_fail(err, QL_EDATA, "%s: has %" PRId64 " numbers, 2 expected", a.path, a.n);
+    if (st == QL_OK) st = ql_h5r_read_i64(&a, 2, 1, shape, err);
+    if (st == QL_OK &&
+        (shape[0] < 0 || shape[1] < 0 || shape[0] > INT32_MAX || shape[1] > INT32_MAX))
+        st = ql_fail(err, QL_EDATA, "%s: is %" PRId64 " x %" PRId64 ", which is no shape", a.path,
+                     shape[0], shape[1]);
+    ql_h5r_array_close(&a);
+    return st;
+}
+
+ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_t n_features,
+                               int64_t n_cells, ql_err *err)
+{
+    if (shape[0] == n_features && shape[1] == n_cells) return QL_OK;
+    return ql_fail(err, QL_EDATA,
+                   "/%s: shape is %" PRId64 " x %" PRId64 ", but there are %" PRId64
+                   " features and %" PRId64 " barcodes",
+                   group, shape[0], shape[1], n_features, n_cells);
+}
+
+/* An optional list of the features: as many as there are ids, or one for all. */
+static ql_status optional(hid_t file, const char *path, int64_t n, ql_names *out, ql_notes *notes,
+                          ql_err *err)
+{
+    if (ql_h5r_kind_of(file, path) == QL_H5R_NONE) return QL_OK;
+    QL_TRY(ql_h5r_names_of(file, path, n, out, err));
+    if (out->n == n) return QL_OK;
+    ql_note_add(notes, QL_NOTE_WARNING,
+                "/%s: has %" PRId64 " values for %" PRId64 " features: ignored", path, out->n, n);
+    ql_names_free(out);
+    return QL_OK;
+}
+
+static ql_status read_features(hid_t file, ql_features *f, ql_notes *notes, ql_err *err)
+{
+    QL_TRY(ql_h5r_names(file, "matrix/features/id", &f->id, err));
+    QL_TRY(optional(file, "matrix/features/name", f->id.n, &f->name, notes, err));
+    QL_TRY(optional(file, "matrix/features/feature_type", f->id.n, &f->type, notes, err));
+    QL_TRY(optional(file, "matrix/features/genome", f->id.n, &f->genome, notes, err));
+    return ql_xml_decode_names(&f->name, err);
+}
+
+static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_options *opt,
+                             ql_csr *m, ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    int64_t shape[2], n_duplicates = 0;
+    QL_TRY(ql_h5r_names(file, "matrix/barcodes", &ds->cells.index, err));
+    QL_TRY(ql_10x_shape(file, "matrix", shape, err));
+    QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
+    QL_TRY(
+        ql_matrix_h5_arrays(file, "matrix", shape[1], shape[0], "features", opt->threads, m, err));
+    QL_TRY(ql_csr_normalise(m, &n_duplicates, err));
+    ql_note_duplicates(n_duplicates, notes);
+    return ql_features_apply(f, opt, m, ds, notes, err);
+}
+
+/* Probe-level files look alike; their rows are probes, several a gene. */
+static void note_probes(hid_t file, ql_notes *notes)
+{
+    if (ql_h5r_kind_of(file, "matrix/features/probe_region") != QL_H5R_DATASET) return;
+    ql_note_add(notes, QL_NOTE_WARNING, "the rows are probes, not genes (a probe-level matrix)");
+}
+
+static ql_status read_10x(const char *path, const ql_read_options *opt, ql_dataset *ds,
+                          ql_notes *notes, ql_err *err)
+{
+    hid_t file = -1;
+    ql_features f = {0};
+    ql_csr m = {0};
+    ql_status st;
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(read_features(file, &f, notes, err));
+    QL_GO(read_matrix(file, &f, opt, &m, ds, notes, err));
+    note_probes(file, notes);
+    QL_GO(ql_set_text(&ds->matrix, "matrix", err));
+out:
+    ql_csr_free(&m);
+    ql_features_free(&f);
+    ql_h5r_close(file);
+    return st;
+}
+
+static ql_status describe(const char *path, ql_str *out, ql_err *err)
+{
+    hid_t file = -1;
+    int64_t shape[2];
+    ql_status st;
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_10x_shape(file, "matrix", shape, err));
+    QL_GO(ql_10x_describe_group(file, "matrix", shape, out, err));
+    QL_GO(ql_describe_counts_of(file, "matrix/features/feature_type", "feature types", out, err));
+    QL_GO(ql_describe_counts_of(file, "matrix/features/genome", "genomes", out, err));
+out:
+    ql_h5r_close(file);
+    return st;
+}
+
+const ql_format ql_format_10x_h5 = {
+    .name = "10x-h5",
+    .summary = "10x HDF5 of Cell Ranger 3 or later, CellBender, Space Ranger",
+    .sniff = sniff,
+    .read = read_10x,
+    .describe = describe,
+};

@@ -1,0 +1,70 @@
+/* Small things that several formats say or do alike. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "features_10x.h"
+#include "formats.h"
+#include "h5_names.h"
+#include "matrix_h5.h"
+#include "quell/alloc.h"
+
+ql_status ql_set_text(char **dst, const char *text, ql_err *err)
+{
+    char *copy = NULL;
+    size_t n = strlen(text) + 1;
+    QL_TRY(QL_NEW(copy, (int64_t)n, "a text", err));
+    memcpy(copy, text, n);
+    ql_free(*dst);
+    *dst = copy;
+    return QL_OK;
+}
+
+void ql_note_duplicates(int64_t n, ql_notes *notes)
+{
+    if (n > 0)
+        ql_note_add(notes, QL_NOTE_WARNING, "entries given more than once: %" PRId64 ", summed", n);
+}
+
+const char *ql_group_digits(int64_t n, ql_grouped buf)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%" PRId64, n), at = 0;
+    for (int i = 0; i < len; i++) {
+        buf[at++] = digits[i];
+        int left = len - 1 - i;
+        if (left > 0 && left % 3 == 0 && digits[i] != '-') buf[at++] = ',';
+    }
+    buf[at] = '\0';
+    return buf;
+}
+
+ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
+                                ql_err *err)
+{
+    ql_h5r_array a;
+    char path[1200];
+    ql_grouped cells, features, nnz;
+    (void)snprintf(path, sizeof path, "%s/data", group);
+    QL_TRY(ql_h5r_array_open(file, path, 1, &a, err));
+    ql_str_printf(out, "%s  %s  %s cells x %s features, %s stored\n", group, ql_h5r_type_text(&a),
+                  ql_group_digits(shape[1], cells), ql_group_digits(shape[0], features),
+                  ql_group_digits(a.n, nnz));
+    ql_h5r_array_close(&a);
+    return QL_OK;
+}
+
+ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
+                                ql_err *err)
+{
+    ql_names values = {0};
+    if (ql_h5r_kind_of(file, path) == QL_H5R_NONE) return QL_OK;
+    ql_status st = ql_h5r_names(file, path, &values, err);
+    if (st == QL_OK) {
+        ql_str_printf(out, "%s  ", label);
+        ql_tally_text(&values, out);
+        ql_str_puts(out, "\n");
+    }
+    ql_names_free(&values);
+    return st;
+}

@@ -1,0 +1,43 @@
+/* What the format files share among themselves and with the registry. Private to src/io. */
+#ifndef QUELL_IO_FORMATS_H
+#define QUELL_IO_FORMATS_H
+
+#include <hdf5.h>
+
+#include "quell/reader.h"
+
+/* One per format file; format_registry.c lists them in order of detection. */
+extern const ql_format ql_format_h5ad;
+extern const ql_format ql_format_10x_h5;
+extern const ql_format ql_format_10x_h5_v2;
+extern const ql_format ql_format_10x_mtx;
+
+/* Replace *dst (owned) by a copy of text. */
+ql_status ql_set_text(char **dst, const char *text, ql_err *err);
+
+/* Note that n stored entries were duplicates and have been summed; nothing for 0. */
+void ql_note_duplicates(int64_t n, ql_notes *notes);
+
+/* "2,638" into buf, which is returned. */
+typedef char ql_grouped[32];
+const char *ql_group_digits(int64_t n, ql_grouped buf);
+
+/* 10x HDF5, both generations: the shape dataset of a group [features, barcodes]; its comparison
+ * with the names found; one line that describes the group's matrix. */
+ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err);
+ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_t n_features,
+                               int64_t n_cells, ql_err *err);
+ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
+                                ql_err *err);
+
+/* "feature types  32,738 Gene Expression, 12 Custom" of the strings at path; nothing if absent. */
+ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
+                                ql_err *err);
+
+/* Why path is none of the formats that are read: fails always, naming what it is instead. */
+ql_status ql_refuse(const char *path, ql_err *err);
+
+/* The checks before any format is tried: exists, readable, not empty, no pipe. */
+ql_status ql_check_input(const char *path, ql_err *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* Names of cells or genes from HDF5, in any of the forms they are stored in. Private to src/io. */
+#ifndef QUELL_IO_H5_NAMES_H
+#define QUELL_IO_H5_NAMES_H
+
+#include "h5_read.h"
+
+/* The strings at path into out (zero-initialised): a dataset of variable- or fixed-length strings
+ * or of integers, or a group of encoding nullable-string-array or categorical. Missing values
+ * become empty strings. */
+ql_status ql_h5r_names(hid_t file, const char *path, ql_names *out, ql_err *err);
+
+/* One value repeated, for members stored as a scalar: n copies when the dataset has one element and
+ * n is another number. */
+ql_status ql_h5r_names_of(hid_t file, const char *path, int64_t n, ql_names *out, ql_err *err);
+
+/* How many names are at path, without reading them. */
+ql_status ql_h5r_names_count(hid_t file, const char *path, int64_t *n, ql_err *err);
+
+/* Replace each empty name by "unnamed_<position>"; *n_empty is how many there were. */
+ql_status ql_names_fill_empty(ql_names *names, int64_t *n_empty, ql_err *err);
+
+#endif

@@ -1,0 +1,272 @@
+#include "h5_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "h5_error.h"
+#include "lzf.h"
+#include "quell/alloc.h"
+
+void ql_h5r_close(hid_t id)
+{
+    if (id >= 0) (void)H5Idec_ref(id);
+}
+
+/* "truncated file: eof = 20000, sblock->base_addr = 0, stored_eof = 37848" in a user's words. */
+static ql_status fail_open(ql_err *err)
+{
+    static const char eof_mark[] = "truncated file: eof = ", stored_mark[] = "stored_eof = ";
+    ql_err own = {0};
+    if (!err) err = &own;
+    ql_status st = ql_h5_fail(err, QL_EDATA, "is damaged");
+    const char *eof = strstr(err->msg, eof_mark), *stored = strstr(err->msg, stored_mark);
+    if (!eof || !stored) return st;
+    long long has = strtoll(eof + sizeof eof_mark - 1, NULL, 10);
+    long long want = strtoll(stored + sizeof stored_mark - 1, NULL, 10);
+    ql_fail(err, QL_EDATA, "is truncated: has %lld bytes, %lld expected", has, want);
+    return ql_hint(err, "copy or download the file again");
+}
+
+/* The failure is described before the next call of the library forgets it. */
+static hid_t open_quietly(const char *path, ql_err *err)
+{
+    ql_h5_init();
+    ql_lzf_register();
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+    if (fapl >= 0) (void)H5Pset_file_locking(fapl, 0, 1);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, fapl < 0 ? H5P_DEFAULT : fapl);
+    if (file < 0) (void)fail_open(err);
+    ql_h5r_close(fapl);
+    return file;
+}
+
+hid_t ql_h5r_try_open(const char *path)
+{
+    return open_quietly(path, NULL);
+}
+
+ql_status ql_h5r_open(const char *path, hid_t *file, ql_err *err)
+{
+    *file = -1;
+    FILE *f = fopen(path, "rb");
+    struct stat s;
+    if (!f) return ql_fail(err, QL_ENOINPUT, "cannot be read: %s", strerror(errno));
+    bool regular = fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode);
+    (void)fclose(f);
+    if (!regular) return ql_fail(err, QL_ENOINPUT, "is not a file");
+    *file = open_quietly(path, err);
+    return *file >= 0 ? QL_OK : QL_EDATA;
+}
+
+/* --- links and kinds --- */
+
+static bool link_is_inside(hid_t file, const char *path)
+{
+    H5L_info_t info;
+    if (H5Lexists(file, path, H5P_DEFAULT) <= 0) return false;
+    if (H5Lget_info(file, path, &info, H5P_DEFAULT) < 0) return false;
+    return info.type == H5L_TYPE_HARD || info.type == H5L_TYPE_SOFT;
+}
+
+/* Each step of the path must be a link within the file: H5Lexists looks at the last step only, and
+ * a link to another file would open that file. */
+static bool path_is_inside(hid_t file, const char *path)
+{
+    char step[1024];
+    size_t len = strlen(path);
+    if (len >= sizeof step) return false;
+    for (size_t i = 1; i <= len; i++) {
+        if (i < len && path[i] != '/') continue;
+        if (path[i - 1] == '/') continue;
+        memcpy(step, path, i);
+        step[i] = '\0';
+        if (!link_is_inside(file, step)) return false;
+    }
+    return true;
+}
+
+ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path)
+{
+    static const ql_h5r_kind kinds[] = {[H5I_GROUP] = QL_H5R_GROUP, [H5I_DATASET] = QL_H5R_DATASET};
+    ql_h5r_kind kind = QL_H5R_NONE;
+    if (strcmp(path, "/") == 0) return QL_H5R_GROUP;
+    if (path_is_inside(file, path)) {
+        hid_t id = H5Oopen(file, path, H5P_DEFAULT);
+        H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);
+        if (type == H5I_GROUP || type == H5I_DATASET) kind = kinds[type];
+        ql_h5r_close(id);
+    }
+    (void)H5Eclear2(H5E_DEFAULT);
+    return kind;
+}
+
+typedef struct {
+    ql_names *names;
+    int64_t max, total;
+    ql_status st;
+    ql_err *err;
+} member_list;
+
+static herr_t add_member(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
+{
+    member_list *list = ctx;
+    (void)group;
+    (void)info;
+    if (list->total++ >= list->max) return 0;
+    list->st = ql_names_add(list->names, name, strlen(name), list->err);
+    return list->st == QL_OK ? 0 : -1;
+}
+
+ql_status ql_h5r_members(hid_t file, const char *path, int64_t max, ql_names *out, int64_t *total,
+                         ql_err *err)
+{
+    member_list list = {.names = out, .max = max, .st = QL_OK, .err = err};
+    if (ql_h5r_kind_of(file, path) != QL_H5R_GROUP)
+        return ql_fail(err, QL_EDATA, "%s: there is no such group", path);
+    hsize_t at = 0;
+    herr_t rc = H5Literate_by_name(file, path, H5_INDEX_NAME, H5_ITER_INC, &at, add_member, &list,
+                                   H5P_DEFAULT);
+    if (list.st != QL_OK) return list.st;
+    if (rc < 0) return ql_h5_fail(err, QL_EDATA, "%s: cannot list its members", path);
+    if (total) *total = list.total;
+    return QL_OK;
+}
+
+/* --- attributes --- */
+
+/* The attribute, or a negative id. */
+static hid_t attr_open(hid_t file, const char *path, const char *name)
+{
+    hid_t id = -1;
+    if (ql_h5r_kind_of(file, path) != QL_H5R_NONE &&
+        H5Aexists_by_name(file, path, name, H5P_DEFAULT) > 0)
+        id = H5Aopen_by_name(file, path, name, H5P_DEFAULT, H5P_DEFAULT);
+    (void)H5Eclear2(H5E_DEFAULT);
+    return id;
+}
+
+static int64_t attr_points(hid_t attr)
+{
+    hid_t space = H5Aget_space(attr);
+    int64_t n = space < 0 ? -1 : (int64_t)H5Sget_simple_extent_npoints(space);
+    ql_h5r_close(space);
+    return n;
+}
+
+static bool attr_read_vlen(hid_t attr, hid_t type, ql_str *out)
+{
+    char *text = NULL;
+    if (H5Aread(attr, type, &text) < 0) return false;
+    if (text) ql_str_puts(out, text);
+    (void)H5free_memory(text);
+    return true;
+}
+
+static bool attr_read_fixed(hid_t attr, hid_t type, ql_str *out)
+{
+    size_t size = H5Tget_size(type);
+    if (size == 0 || size > 65536) return false;
+    char *text = ql_alloc((int64_t)size + 1, 1);
+    bool ok = text && H5Aread(attr, type, text) >= 0;
+    if (ok) {
+        size_t len = strlen(text);
+        while (H5Tget_strpad(type) == H5T_STR_SPACEPAD && len && text[len - 1] == ' ') len--;
+        ql_str_bytes(out, text, len);
+    }
+    ql_free(text);
+    return ok;
+}
+
+bool ql_h5r_attr_string(hid_t file, const char *path, const char *name, ql_str *out)
+{
+    bool ok = false;
+    hid_t attr = attr_open(file, path, name);
+    if (attr < 0) return false;
+    hid_t type = H5Aget_type(attr);
+    ql_str_clear(out);
+    if (type >= 0 && H5Tget_class(type) == H5T_STRING && attr_points(attr) == 1)
+        ok = H5Tis_variable_str(type) > 0 ? attr_read_vlen(attr, type, out)
+                                          : attr_read_fixed(attr, type, out);
+    ql_h5r_close(type);
+    ql_h5r_close(attr);
+    (void)H5Eclear2(H5E_DEFAULT);
+    return ok && !out->failed;
+}
+
+bool ql_h5r_attr_is(hid_t file, const char *path, const char *name, const char *value)
+{
+    ql_str text = {0};
+    bool is = ql_h5r_attr_string(file, path, name, &text) && strcmp(ql_str_text(&text), value) == 0;
+    ql_str_free(&text);
+    return is;
+}
+
+static bool add_vlen_strings(hid_t attr, hid_t type, int64_t n, ql_names *out)
+{
+    hid_t space = H5Aget_space(attr);
+    char **text = ql_alloc(n, sizeof *text);
+    bool ok = text && space >= 0 && H5Aread(attr, type, text) >= 0;
+    for (int64_t i = 0; ok && i < n; i++)
+        ok =
+            ql_names_add(out, text[i] ? text[i] : "", text[i] ? strlen(text[i]) : 0, NULL) == QL_OK;
+    if (text && space >= 0) (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, text);
+    ql_free(text);
+    ql_h5r_close(space);
+    return ok;
+}
+
+static bool add_fixed_strings(hid_t attr, hid_t type, int64_t n, ql_names *out)
+{
+    size_t size = H5Tget_size(type);
+    if (size == 0 || size > 65536 || n > (64 << 20) / (int64_t)size) return false;
+    char *text = ql_alloc(n, size);
+    bool ok = text && H5Aread(attr, type, text) >= 0;
+    for (int64_t i = 0; ok && i < n; i++) {
+        const char *s = text + (size_t)i * size;
+        ok = ql_names_add(out, s, strnlen(s, size), NULL) == QL_OK;
+    }
+    ql_free(text);
+    return ok;
+}
+
+bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out)
+{
+    bool ok = false;
+    hid_t attr = attr_open(file, path, name);
+    if (attr < 0) return false;
+    int64_t n = attr_points(attr);
+    hid_t type = H5Aget_type(attr);
+    if (n == 0)
+        ok = true;
+    else if (n > 0 && n < (1 << 24) && type >= 0 && H5Tget_class(type) == H5T_STRING)
+        ok = H5Tis_variable_str(type) > 0 ? add_vlen_strings(attr, type, n, out)
+                                          : add_fixed_strings(attr, type, n, out);
+    ql_h5r_close(type);
+    ql_h5r_close(attr);
+    (void)H5Eclear2(H5E_DEFAULT);
+    return ok;
+}
+
+ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,
+                           ql_err *err)
+{
+    ql_status st = QL_OK;
+    hid_t type = -1, attr = attr_open(file, path, name);
+    if (attr < 0) return ql_fail(err, QL_EDATA, "/%s: has no attribute \"%s\"", path, name);
+    int64_t points = attr_points(attr);
+    type = H5Aget_type(attr);
+    if (type < 0 || H5Tget_class(type) != H5T_INTEGER)
+        st = ql_fail(err, QL_EDATA, "/%s: attribute \"%s\" is not of integers", path, name);
+    else if (points != n)
+        st = ql_fail(err, QL_EDATA, "/%s: attribute \"%s\" has %" PRId64 " numbers, %d expected",
+                     path, name, points, n);
+    else if (H5Aread(attr, H5T_NATIVE_INT64, out) < 0)
+        st = ql_h5_fail(err, QL_EDATA, "/%s: attribute \"%s\" cannot be read", path, name);
+    ql_h5r_close(type);
+    ql_h5r_close(attr);
+    return st;
+}

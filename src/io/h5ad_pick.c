@@ -1,0 +1,200 @@
+/* Which matrix of an h5ad holds the counts. What the user named decides; else X if it passes the
+ * count check; else the first of the usual places that passes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "count_check.h"
+#include "formats.h"
+#include "h5_names.h"
+#include "h5ad_parts.h"
+#include "matrix_h5.h"
+
+static const char X[] = "X", RAW_X[] = "raw/X";
+
+static const char *const candidates[] = {"layers/counts", "layers/raw_counts", "layers/raw",
+                                         "layers/umi",    "layers/umis",       RAW_X};
+enum { N_CANDIDATES = sizeof candidates / sizeof *candidates };
+
+/* Present, and not the None that anndata writes as a null dataset. */
+static bool present(hid_t file, const char *path)
+{
+    return ql_h5r_kind_of(file, path) != QL_H5R_NONE &&
+           !ql_h5r_attr_is(file, path, "encoding-type", "null");
+}
+
+static bool same_names(const ql_names *a, const ql_names *b)
+{
+    if (a->n != b->n) return false;
+    for (int64_t i = 0; i < a->n; i++)
+        if (strcmp(ql_name(a, i), ql_name(b, i)) != 0) return false;
+    return true;
+}
+
+static ql_status differ_from_var(hid_t file, const ql_names *genes, bool *differ, ql_err *err)
+{
+    ql_names var = {0};
+    ql_status st = ql_h5ad_index(file, "var", &var, err);
+    if (st == QL_OK) *differ = !same_names(genes, &var);
+    ql_names_free(&var);
+    return st;
+}
+
+/* Read one matrix with the names of its genes. On failure ds holds no matrix. */
+static ql_status take(hid_t file, const char *path, int threads, ql_dataset *ds, ql_notes *notes,
+                      ql_err *err)
+{
+    int64_t n_duplicates = 0;
+    bool raw = strcmp(path, RAW_X) == 0;
+    ql_names_free(&ds->genes.index);
+    ql_csr_free(&ds->counts);
+    QL_TRY(ql_h5ad_index(file, raw ? "raw/var" : "var", &ds->genes.index, err));
+    QL_TRY(ql_matrix_h5_read(file, path, ds->cells.index.n, ds->genes.index.n, threads, &ds->counts,
+                             &n_duplicates, err));
+    ds->genes_differ = false;
+    if (raw) QL_TRY(differ_from_var(file, &ds->genes.index, &ds->genes_differ, err));
+    QL_TRY(ql_set_text(&ds->matrix, path, err));
+    ql_note_duplicates(n_duplicates, notes);
+    return QL_OK;
+}
+
+static void note_taken(hid_t file, const ql_dataset *ds, const char *why, ql_notes *notes)
+{
+    ql_matrix_info info;
+    ql_grouped cells, genes;
+    if (ql_matrix_h5_info(file, ds->matrix, &info, NULL) != QL_OK) return;
+    ql_note_add(notes, QL_NOTE_INFO, "using %s (%s, %s), %s cells x %s genes%s%s", ds->matrix,
+                info.type, ql_matrix_layout_text(info.layout), ql_group_digits(info.n_rows, cells),
+                ql_group_digits(info.n_cols, genes), why[0] ? "; " : "", why);
+}
+
+/* --- named by the user --- */
+
+static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
+{
+    ql_names layers = {0};
+    ql_str text = {0};
+    (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
+    for (int64_t i = 0; i < layers.n; i++) {
+        ql_str_puts(&text, i ? ", " : "");
+        ql_str_escape(&text, ql_name(&layers, i), strlen(ql_name(&layers, i)));
+    }
+    ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer,
+            layers.n ? ql_str_text(&text) : "none");
+    ql_str_free(&text);
+    ql_names_free(&layers);
+    return QL_EDATA;
+}
+
+static ql_status take_named(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                            ql_err *err)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s%s",
+                   opt->layer     ? "layers/"
+                   : opt->use_raw ? RAW_X
+                                  : X,
+                   opt->layer ? opt->layer : "");
+    if (opt->layer && !present(file, path)) return fail_no_layer(file, opt->layer, err);
+    if (!present(file, path)) return ql_fail(err, QL_EDATA, "has no %s", path);
+    QL_TRY(take(file, path, opt->threads, ds, notes, err));
+    note_taken(file, ds, "", notes);
+    return QL_OK;
+}
+
+/* --- found by looking --- */
+
+/* Take path if it holds counts; *ok says so, else `why` says why not. A damaged matrix that was
+ * only a candidate is passed over. */
+static ql_status try_one(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+                         ql_notes *notes, ql_str *why, ql_err *err)
+{
+    QL_TRY(take(file, path, opt->threads, ds, notes, err));
+    ql_count_check check = ql_check_counts(&ds->counts, opt->threads);
+    ql_str_clear(why);
+    if (ql_are_counts(&check)) return QL_OK;
+    ql_describe_noncount(&ds->counts, &check, check.first, &ds->cells.index, &ds->genes.index, why);
+    return QL_OK;
+}
+
+static ql_status try_candidates(hid_t file, const ql_read_options *opt, ql_dataset *ds,
+                                ql_notes *notes, bool *found, ql_str *tried, ql_err *err)
+{
+    ql_str why = {0};
+    ql_status st = QL_OK;
+    for (int i = 0; i < N_CANDIDATES && !*found; i++) {
+        ql_err own = {0};
+        if (!present(file, candidates[i])) continue;
+        st = try_one(file, candidates[i], opt, ds, notes, &why, &own);
+        if (st == QL_EMEMORY) {
+            if (err) *err = own;
+            break;
+        }
+        *found = st == QL_OK && why.len == 0;
+        ql_str_printf(tried, "%s%s", tried->len ? ", " : "", candidates[i]);
+        if (st != QL_OK) ql_note_add(notes, QL_NOTE_WARNING, "passed over: %s", own.msg);
+        st = QL_OK;
+    }
+    ql_str_free(&why);
+    return st;
+}
+
+static ql_status fail_no_counts(const ql_str *why_not_x, const ql_str *tried, ql_err *err)
+{
+    const char *x = why_not_x->len ? "X: " : "there is no X", *why = ql_str_text(why_not_x);
+    if (tried->len)
+        ql_fail(err, QL_EDATA, "%s%s; no counts in %s either", x, why, ql_str_text(tried));
+    else
+        ql_fail(err, QL_EDATA, "%s%s; there is no layers/counts or raw/X", x, why);
+    return ql_hint(err,
+                   "training needs the counts as they were counted; if they are in another layer, "
+                   "name it with --layer");
+}
+
+/* Nothing passed. Fractions may be allowed, and X is then what was meant. */
+static ql_status settle(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                        const ql_str *why_not_x, const ql_str *tried, ql_err *err)
+{
+    if (!opt->allow_noncounts || !why_not_x->len) return fail_no_counts(why_not_x, tried, err);
+    QL_TRY(take(file, X, opt->threads, ds, notes, err));
+    note_taken(file, ds, "", notes);
+    return QL_OK;
+}
+
+static ql_status search(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                        ql_err *err)
+{
+    ql_str why_not_x = {0}, tried = {0}, reason = {0};
+    bool found = false;
+    ql_status st = QL_OK;
+    if (present(file, X)) {
+        QL_GO(try_one(file, X, opt, ds, notes, &why_not_x, err));
+        found = why_not_x.len == 0;
+    }
+    if (found) {
+        note_taken(file, ds, "", notes);
+        goto out;
+    }
+    QL_GO(try_candidates(file, opt, ds, notes, &found, &tried, err));
+    if (!found) {
+        st = settle(file, opt, ds, notes, &why_not_x, &tried, err);
+        goto out;
+    }
+    if (why_not_x.len)
+        ql_str_printf(&reason, "X holds no counts: %s", ql_str_text(&why_not_x));
+    else
+        ql_str_puts(&reason, "there is no X");
+    note_taken(file, ds, ql_str_text(&reason), notes);
+out:
+    ql_str_free(&reason);
+    ql_str_free(&tried);
+    ql_str_free(&why_not_x);
+    return st;
+}
+
+ql_status ql_h5ad_pick(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                       ql_err *err)
+{
+    if (opt->layer || opt->use_raw || opt->use_x) return take_named(file, opt, ds, notes, err);
+    return search(file, opt, ds, notes, err);
+}

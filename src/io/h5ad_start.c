@@ -1,0 +1,326 @@
+#include "h5ad_start.h"
+
+#include <string.h>
+
+#include "chunk_writer.h"
+#include "h5_error.h"
+#include "h5_out.h"
+#include "quell/alloc.h"
+#include "quell/strbuf.h"
+
+enum { LOSSES_NAMED = 12 };
+
+static const char *const mappings[] = {"layers", "obsm", "varm", "obsp", "varp", "uns"};
+/* Members of the input that fit a new file whose cells are the same and whose genes are not. */
+static const char *const carried[] = {"obs", "obsm", "obsp", "uns"};
+enum {
+    N_MAPPINGS = sizeof mappings / sizeof *mappings,
+    N_CARRIED = sizeof carried / sizeof *carried
+};
+
+static bool is_mapping(const char *name)
+{
+    for (int i = 0; i < N_MAPPINGS; i++)
+        if (strcmp(mappings[i], name) == 0) return true;
+    return false;
+}
+
+/* ---- what the input looks like ---- */
+
+static hid_t open_input(const char *path)
+{
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+    if (fapl < 0) return fapl;
+    (void)H5Pset_file_locking(fapl, false, true);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, fapl);
+    H5Pclose(fapl);
+    return file;
+}
+
+static bool is_type(hid_t parent, const char *name, H5O_type_t type)
+{
+    H5O_info_t info;
+    if (!ql_h5out_exists(parent, name)) return false;
+    if (H5Oget_info_by_name2(parent, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) {
+        H5Eclear2(H5E_DEFAULT); /* a link to nowhere */
+        return false;
+    }
+    return info.type == type;
+}
+
+static int64_t length_of(hid_t parent, const char *name)
+{
+    if (!is_type(parent, name, H5O_TYPE_DATASET)) return -1;
+    hid_t set = H5Dopen2(parent, name, H5P_DEFAULT);
+    hid_t space = set < 0 ? set : H5Dget_space(set);
+    int64_t n = space < 0 ? -1 : (int64_t)H5Sget_simple_extent_npoints(space);
+    if (space >= 0) H5Sclose(space);
+    if (set >= 0) H5Dclose(set);
+    return n;
+}
+
+/* Names may be an array, or a group: categories by codes, nullable strings by values. */
+static int64_t index_length(hid_t frame, const char *index)
+{
+    if (!is_type(frame, index, H5O_TYPE_GROUP)) return length_of(frame, index);
+    hid_t group = H5Gopen2(frame, index, H5P_DEFAULT);
+    if (group < 0) return -1;
+    int64_t n = length_of(group, "codes");
+    if (n < 0) n = length_of(group, "values");
+    H5Gclose(group);
+    return n;
+}
+
+/* Rows of a frame stored as a group; -1 when it is none (layouts before 0.7, or not a frame). */
+static int64_t frame_length(hid_t file, const char *name)
+{
+    ql_names index = {0};
+    int64_t n = -1;
+
+    if (!is_type(file, name, H5O_TYPE_GROUP)) return -1;
+    hid_t frame = H5Gopen2(file, name, H5P_DEFAULT);
+    if (frame < 0) return -1;
+    if (ql_h5out_read_strings(frame, "_index", &index, NULL) == QL_OK && index.n == 1) {
+        n = index_length(frame, ql_name(&index, 0));
+    }
+    ql_names_free(&index);
+    H5Gclose(frame);
+    return n;
+}
+
+/* ---- what is lost ---- */
+
+typedef struct {
+    const char *matrix; /* the one that was read */
+    bool carrying, genes_differ;
+    const char *group; /* the mapping being listed, or NULL */
+    ql_str text;
+    int n;
+} losses;
+
+static bool is_kept(const losses *l, const char *key)
+{
+    if (strcmp(key, l->matrix) == 0 || strcmp(key, "obs") == 0) return true;
+    if (strcmp(key, "var") == 0) return !l->genes_differ;
+    if (strncmp(key, "raw", 3) == 0 && strncmp(l->matrix, "raw", 3) == 0) return true;
+    for (int i = 0; i < N_CARRIED; i++)
+        if (l->carrying && strcmp(carried[i], key) == 0) return true;
+    return false;
+}
+
+static void add_loss(losses *l, const char *key)
+{
+    if (is_kept(l, key)) return;
+    if (l->n < LOSSES_NAMED) {
+        ql_str_puts(&l->text, l->n ? ", " : "");
+        ql_str_escape(&l->text, key, strlen(key));
+    }
+    l->n++;
+}
+
+static herr_t list_member(hid_t group, const char *name, const H5L_info_t *info, void *out)
+{
+    losses *l = out;
+    ql_str key = {0};
+    (void)group, (void)info;
+    if (l->group) ql_str_printf(&key, "%s/", l->group);
+    ql_str_puts(&key, name);
+    add_loss(l, ql_str_text(&key));
+    ql_str_free(&key);
+    return 0;
+}
+
+static herr_t list_root(hid_t root, const char *name, const H5L_info_t *info, void *out)
+{
+    losses *l = out;
+    bool whole = !is_mapping(name) || is_kept(l, name) || !is_type(root, name, H5O_TYPE_GROUP);
+    if (whole) return list_member(root, name, info, out);
+    hid_t group = H5Gopen2(root, name, H5P_DEFAULT);
+    if (group < 0) return 0;
+    l->group = name;
+    herr_t rc = H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, list_member, out);
+    l->group = NULL;
+    H5Gclose(group);
+    return rc;
+}
+
+static void note_losses(hid_t input, const ql_dataset *ds, bool carrying, ql_notes *notes)
+{
+    losses l = {.matrix = ds->matrix ? ds->matrix : "X",
+                .carrying = carrying,
+                .genes_differ = ds->genes_differ};
+    if (H5Literate(input, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, list_root, &l) < 0) {
+        H5Eclear2(H5E_DEFAULT);
+    }
+    if (l.n > LOSSES_NAMED) ql_str_printf(&l.text, " and %d more", l.n - LOSSES_NAMED);
+    if (l.n > 0) {
+        ql_note_add(notes, QL_NOTE_WARNING, "%s: not carried over to the output: %s (%s)", ds->path,
+                    ql_str_text(&l.text),
+                    ds->genes_differ ? "the matrix used has other genes than the file's var"
+                                     : "the file has the layout of an anndata before 0.7");
+    }
+    ql_str_free(&l.text);
+}
+
+/* ---- a new file ---- */
+
+static ql_status write_array(hid_t group, const char *name, hid_t type, int64_t n,
+                             const void *values, const ql_write_options *opt, ql_err *err)
+{
+    const ql_chunk_spec spec = {.parent = group,
+                                .name = name,
+                                .type = type,
+                                .rank = 1,
+                                .n_rows = n,
+                                .n_cols = 1,
+                                .chunk_rows = QL_SPARSE_CHUNK,
+                                .level = opt->deflate > 1 ? opt->deflate : 1,
+                                .threads = opt->threads};
+    return ql_chunks_write(&spec, values, err);
+}
+
+static ql_status write_counts(hid_t file, const ql_csr *m, const ql_write_options *opt, ql_err *err)
+{
+    const int64_t shape[2] = {m->n_rows, m->n_cols};
+    const int64_t nnz = ql_csr_nnz(m);
+    hid_t group = -1;
+    ql_status st;
+
+    QL_TRY(ql_h5out_group(file, "X", "csr_matrix", "0.1.0", &group, err));
+    QL_GO(ql_h5out_attr_int64s(group, "shape", shape, 2, err));
+    QL_GO(write_array(group, "data", H5T_NATIVE_FLOAT, nnz, m->data, opt, err));
+    QL_GO(write_array(group, "indices", H5T_NATIVE_INT32, nnz, m->indices, opt, err));
+    QL_GO(write_array(group, "indptr", H5T_NATIVE_INT64, m->n_rows + 1, m->indptr, opt, err));
+    QL_GO(ql_h5out_close(group, "X", err));
+    return QL_OK;
+out:
+    H5Gclose(group);
+    return st;
+}
+
+/* A slash would make a group of the name, "." is the frame itself. */
+static ql_status member_name(const char *name, ql_names *taken, ql_err *err)
+{
+    ql_str text = {0};
+    bool odd = name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "_index") == 0;
+    if (odd) ql_str_puts(&text, "column");
+    ql_str_puts(&text, name);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.text[i] == '/') text.text[i] = '_';
+    ql_status st = text.failed ? ql_fail(err, QL_EMEMORY, "no memory for a column's name")
+                               : ql_names_add(taken, ql_str_text(&text), text.len, err);
+    ql_str_free(&text);
+    return st;
+}
+
+static ql_status member_names(const ql_frame *frame, ql_names *names, ql_err *err)
+{
+    for (int i = 0; i < frame->n_columns; i++) {
+        QL_TRY(member_name(frame->columns[i].name, names, err));
+    }
+    return ql_names_make_unique(names, NULL, NULL, err);
+}
+
+static ql_status write_frame(hid_t file, const char *name, const ql_frame *frame, ql_err *err)
+{
+    ql_names order = {0};
+    hid_t group = -1;
+    ql_status st;
+
+    QL_GO(member_names(frame, &order, err));
+    QL_GO(ql_h5out_group(file, name, "dataframe", "0.2.0", &group, err));
+    QL_GO(ql_h5out_attr_string(group, "_index", "_index", err));
+    QL_GO(ql_h5out_attr_strings(group, "column-order", &order, err));
+    QL_GO(ql_h5out_strings(group, "_index", &frame->index, err));
+    for (int i = 0; i < frame->n_columns; i++) {
+        QL_GO(ql_h5out_column(group, ql_name(&order, i), &frame->columns[i], frame->index.n, err));
+    }
+out:
+    ql_names_free(&order);
+    if (st != QL_OK) {
+        ql_context(err, "%s", name);
+        if (group >= 0) H5Gclose(group);
+        return st;
+    }
+    return ql_h5out_close(group, name, err);
+}
+
+static ql_status make_mappings(hid_t file, ql_err *err)
+{
+    for (int i = 0; i < N_MAPPINGS; i++) {
+        hid_t group = -1;
+        QL_TRY(ql_h5out_dict(file, mappings[i], &group, err));
+        QL_TRY(ql_h5out_close(group, mappings[i], err));
+    }
+    return QL_OK;
+}
+
+/* Object references (the categories of layout 0.7) must point into the copy. */
+static ql_status carry(hid_t input, const char *name, hid_t file, ql_err *err)
+{
+    hid_t how = H5Pcreate(H5P_OBJECT_COPY);
+    herr_t rc = how < 0 ? -1 : H5Pset_copy_object(how, H5O_COPY_EXPAND_REFERENCE_FLAG);
+    if (rc >= 0) rc = H5Ocopy(input, name, file, name, how, H5P_DEFAULT);
+    ql_status st = rc < 0 ? ql_h5_fail(err, QL_EIO, "cannot copy %s", name) : QL_OK;
+    if (how >= 0) H5Pclose(how);
+    return st;
+}
+
+static ql_status carry_all(hid_t input, hid_t file, ql_err *err)
+{
+    for (int i = 0; i < N_CARRIED; i++) {
+        if (is_type(input, carried[i], H5O_TYPE_GROUP)) {
+            QL_TRY(carry(input, carried[i], file, err));
+        }
+    }
+    return QL_OK;
+}
+
+/* input: the h5ad whose cells, reductions and uns are kept, or negative. */
+static ql_status write_new(hid_t file, const ql_dataset *ds, hid_t input,
+                           const ql_write_options *opt, ql_err *err)
+{
+    QL_TRY(write_counts(file, &ds->counts, opt, err));
+    if (input >= 0) QL_TRY(carry_all(input, file, err));
+    if (input < 0) QL_TRY(write_frame(file, "obs", &ds->cells, err));
+    QL_TRY(write_frame(file, "var", &ds->genes, err));
+    return make_mappings(file, err);
+}
+
+/* ---- which of the two ---- */
+
+static ql_status start_copy(ql_out_file *out, const char *source, hid_t *file, ql_err *err)
+{
+    QL_TRY(ql_out_copy(out, source, err));
+    QL_TRY(ql_h5out_open_file(out->tmp, file, err));
+    return make_mappings(*file, err);
+}
+
+static ql_status start_new(ql_out_file *out, const ql_dataset *ds, hid_t input,
+                           const ql_write_options *opt, hid_t *file, ql_err *err)
+{
+    QL_TRY(ql_h5out_create_file(out->tmp, file, err));
+    return write_new(*file, ds, input, opt, err);
+}
+
+ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_options *opt,
+                        ql_notes *notes, hid_t *file, ql_err *err)
+{
+    hid_t input = -1, opened = -1;
+    bool same_cells = false, same_genes = false;
+
+    if (ds->format && strcmp(ds->format, "h5ad") == 0) {
+        input = open_input(ds->path);
+        if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", ds->path);
+        same_cells = frame_length(input, "obs") == ds->counts.n_rows;
+        same_genes = !ds->genes_differ && frame_length(input, "var") == ds->counts.n_cols;
+    }
+    bool copy = same_cells && same_genes;
+    if (input >= 0 && !copy) note_losses(input, ds, same_cells, notes);
+    ql_status st = copy ? start_copy(out, ds->path, &opened, err)
+                        : start_new(out, ds, same_cells ? input : -1, opt, &opened, err);
+    if (input >= 0) H5Fclose(input);
+    if (st != QL_OK && opened >= 0) H5Fclose(opened);
+    if (st == QL_OK) *file = opened;
+    return st;
+}

@@ -1,0 +1,22 @@
+/* The start of an output h5ad: the input's copy, or a new file of what was read. Private to src/io.
+ */
+#ifndef QUELL_IO_H5AD_START_H
+#define QUELL_IO_H5AD_START_H
+
+#include <hdf5.h>
+
+#include "out_file.h"
+#include "quell/dataset.h"
+#include "quell/h5ad_writer.h"
+#include "quell/notes.h"
+
+/* Fill the empty temporary of out with a valid h5ad that has all mapping groups; *file is open for
+ * writing and closed with ql_h5out_close_file. Losses go to notes. */
+QL_MUST_USE ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds,
+                                    const ql_write_options *opt, ql_notes *notes, hid_t *file,
+                                    ql_err *err);
+
+/* Values in a chunk of a sparse matrix's arrays: 256 KiB of data, 512 KiB of row pointers. */
+enum { QL_SPARSE_CHUNK = 65536 };
+
+#endif

@@ -1,0 +1,170 @@
+/* A dense 2-D dataset as csr: bands of whole chunk rows are read, converted and sparsified by all
+ * threads; only one band is held dense. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "h5_error.h"
+#include "matrix_h5.h"
+#include "quell/alloc.h"
+#include "quell/parallel.h"
+
+enum { BAND_BYTES = 64 << 20 };
+
+typedef struct {
+    hid_t data; /* the dataset, opened with a cache for a row of chunks */
+    const ql_h5r_array *a;
+    ql_num num;
+    int64_t n_cols;
+    int64_t first, n;   /* rows of the band */
+    unsigned char *raw; /* [n, n_cols] in type num; owned */
+    float *values;      /* [n, n_cols]; owned */
+    ql_csr *m;          /* arrays grow; indptr is final for the rows done */
+    int64_t cap;        /* entries m has room for */
+} band;
+
+static void count_row(void *ctx, int64_t item)
+{
+    const band *b = ctx;
+    float *row = b->values + item * b->n_cols;
+    int64_t n = 0;
+    ql_num_to_f32(b->num, b->raw + (size_t)(item * b->n_cols) * ql_num_size(b->num), b->n_cols,
+                  row);
+    for (int64_t j = 0; j < b->n_cols; j++) n += row[j] != 0.0f;
+    b->m->indptr[b->first + item + 1] = n;
+}
+
+static void fill_row(void *ctx, int64_t item)
+{
+    const band *b = ctx;
+    const float *row = b->values + item * b->n_cols;
+    int64_t at = b->m->indptr[b->first + item];
+    for (int64_t j = 0; j < b->n_cols; j++) {
+        if (row[j] == 0.0f) continue;
+        b->m->indices[at] = (int32_t)j;
+        b->m->data[at++] = row[j];
+    }
+}
+
+static ql_status grow(band *b, int64_t need, ql_err *err)
+{
+    if (need <= b->cap) return QL_OK;
+    int64_t cap = need > INT64_MAX / 2 ? need : need + need / 2;
+    QL_TRY(ql_h5r_need_memory((double)(cap - b->cap) * 8.0, b->a->path, err));
+    int32_t *indices = ql_realloc(b->m->indices, cap, sizeof *indices);
+    if (indices) b->m->indices = indices;
+    float *data = indices ? ql_realloc(b->m->data, cap, sizeof *data) : NULL;
+    if (data) b->m->data = data;
+    if (!data)
+        return ql_fail(err, QL_EMEMORY, "%s: no memory for %" PRId64 " entries", b->a->path, cap);
+    b->cap = cap;
+    return QL_OK;
+}
+
+static ql_status read_band(band *b, ql_err *err)
+{
+    hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
+    hid_t space = H5Dget_space(b->data), mem = H5Screate_simple(2, count, NULL);
+    herr_t rc = -1;
+    if (space >= 0 && mem >= 0 &&
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0)
+        rc = H5Dread(b->data, b->a->mem_type, mem, space, H5P_DEFAULT, b->raw);
+    ql_status st = QL_OK;
+    if (rc < 0)
+        st = ql_h5_fail(err, QL_EDATA, "%s: is damaged in rows %" PRId64 " to %" PRId64, b->a->path,
+                        b->first, b->first + b->n - 1);
+    ql_h5r_close(mem);
+    ql_h5r_close(space);
+    return st;
+}
+
+static ql_status take_band(band *b, int threads, ql_err *err)
+{
+    int64_t *indptr = b->m->indptr;
+    QL_TRY(read_band(b, err));
+    ql_parallel_for(threads, b->n, count_row, b);
+    for (int64_t i = b->first; i < b->first + b->n; i++) indptr[i + 1] += indptr[i];
+    QL_TRY(grow(b, indptr[b->first + b->n], err));
+    ql_parallel_for(threads, b->n, fill_row, b);
+    return QL_OK;
+}
+
+/* Rows per band: about BAND_BYTES, and whole rows of chunks where the file is chunked. */
+static int64_t band_rows(const ql_h5r_array *a, int64_t chunk_rows)
+{
+    int64_t row = a->dim[1] * (int64_t)(ql_num_size(a->num) + sizeof(float));
+    int64_t rows = row > 0 ? BAND_BYTES / row : a->dim[0];
+    if (chunk_rows > 1) rows = rows / chunk_rows * chunk_rows;
+    if (rows < 1)
+        rows = chunk_rows > 1 && chunk_rows * row <= 4 * (int64_t)BAND_BYTES ? chunk_rows : 1;
+    return rows < a->dim[0] ? rows : a->dim[0];
+}
+
+/* Chunk rows of a chunked dataset (0: not chunked) and the bytes of one row of chunks. */
+static int64_t chunk_shape(const ql_h5r_array *a, double *cache_bytes)
+{
+    hsize_t chunk[2] = {0, 0};
+    int64_t rows = 0;
+    hid_t dcpl = H5Dget_create_plist(a->id);
+    *cache_bytes = 0;
+    if (dcpl >= 0 && H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_chunk(dcpl, 2, chunk) == 2 &&
+        chunk[1]) {
+        double per_row = (double)((hsize_t)a->dim[1] / chunk[1] + 1);
+        rows = chunk[0] > INT32_MAX ? INT32_MAX : (int64_t)chunk[0];
+        *cache_bytes = per_row * (double)chunk[0] * (double)chunk[1] * (double)ql_num_size(a->num);
+    }
+    ql_h5r_close(dcpl);
+    return rows;
+}
+
+/* The dataset again with a chunk cache that holds one row of chunks, so that a band that ends
+ * inside one does not inflate it twice. */
+static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
+{
+    const double most = 512.0 * 1024 * 1024;
+    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
+    if (cache_bytes > most) cache_bytes = most;
+    if (dapl >= 0 && cache_bytes > 0)
+        (void)H5Pset_chunk_cache(dapl, 12421, (size_t)cache_bytes + 1, 1.0);
+    hid_t id = H5Dopen2(file, path, dapl < 0 ? H5P_DEFAULT : dapl);
+    ql_h5r_close(dapl);
+    return id;
+}
+
+static ql_status read_bands(band *b, int64_t rows, int threads, ql_err *err)
+{
+    int64_t n_rows = b->m->n_rows;
+    QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
+                  err));
+    QL_TRY(QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err));
+    for (b->first = 0; b->first < n_rows; b->first += rows) {
+        b->n = n_rows - b->first < rows ? n_rows - b->first : rows;
+        QL_TRY(take_band(b, threads, err));
+    }
+    return QL_OK;
+}
+
+ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m, ql_err *err)
+{
+    ql_h5r_array a;
+    band b = {.data = -1};
+    double cache = 0;
+    ql_status st = ql_h5r_array_open(file, path, 2, &a, err);
+    if (st != QL_OK) return st;
+    QL_GO(ql_h5r_need_numbers(&a, err));
+    int64_t rows = band_rows(&a, chunk_shape(&a, &cache));
+    QL_GO(ql_csr_alloc(m, a.dim[0], a.dim[1], 0, err));
+    b = (band){
+        .data = open_cached(file, path, cache), .a = &a, .num = a.num, .n_cols = a.dim[1], .m = m};
+    if (b.data < 0) {
+        st = ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a.path);
+        goto out;
+    }
+    if (a.n > 0) QL_GO(read_bands(&b, rows, threads, err));
+out:
+    if (st != QL_OK) ql_csr_free(m);
+    ql_free(b.raw);
+    ql_free(b.values);
+    ql_h5r_close(b.data);
+    ql_h5r_array_close(&a);
+    return st;
+}

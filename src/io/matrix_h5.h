@@ -1,0 +1,38 @@
+/* A count matrix of an HDF5 file as cells x genes csr. Private to src/io. */
+#ifndef QUELL_IO_MATRIX_H5_H
+#define QUELL_IO_MATRIX_H5_H
+
+#include "h5_read.h"
+#include "quell/csr.h"
+
+typedef enum { QL_LAYOUT_CSR, QL_LAYOUT_CSC, QL_LAYOUT_DENSE } ql_matrix_layout;
+
+/* What is stored at a path, known without reading its values. */
+typedef struct {
+    ql_matrix_layout layout;
+    int64_t n_rows, n_cols;
+    int64_t nnz;      /* stored entries; n_rows * n_cols when dense */
+    char type[16];    /* "float32", ... */
+    char filters[64]; /* "gzip", "lzf", "shuffle, gzip", "" */
+} ql_matrix_info;
+
+const char *ql_matrix_layout_text(ql_matrix_layout layout);
+
+/* Describe the h5ad matrix at path: a 2-D dataset or a sparse group of the old or current encoding.
+ */
+ql_status ql_matrix_h5_info(hid_t file, const char *path, ql_matrix_info *info, ql_err *err);
+
+/* Read the h5ad matrix at path that must be [n_rows, n_cols]; *m zero-initialised, filled on
+ * success; n_duplicates (may be NULL) is the number of entries merged. */
+ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
+                            int threads, ql_csr *m, int64_t *n_duplicates, ql_err *err);
+
+/* Read the three arrays in group as rows of compressed entries: n_rows from indptr, indices in
+ * [0, n_cols) counting `cols` ("genes"). What is stored is kept: rows may be unsorted. */
+ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                              const char *cols, int threads, ql_csr *m, ql_err *err);
+
+/* The dense part, in matrix_dense_h5.c. */
+ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m, ql_err *err);
+
+#endif

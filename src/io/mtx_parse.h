@@ -1,0 +1,53 @@
+/* MatrixMarket text. Private to src/io. */
+#ifndef QUELL_IO_MTX_PARSE_H
+#define QUELL_IO_MTX_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quell/csr.h"
+#include "quell/notes.h"
+
+typedef struct {
+    int64_t n_rows, n_cols, n_entries; /* as announced */
+    bool array;                        /* dense, column by column; else coordinates */
+    bool pattern;                      /* no values: each entry is 1 */
+    bool integer;                      /* announced as integer */
+    bool symmetric;
+} ql_mtx_header;
+
+/* Only the header. */
+ql_status ql_mtx_read_header(const char *path, ql_mtx_header *header, ql_err *err);
+
+/* The whole file as csr [rows, columns], transposed on demand: the cells' side as rows. Duplicates
+ * are summed (*n_duplicates), zeros dropped. */
+ql_status ql_mtx_read(const char *path, bool transpose, int threads, ql_csr *m,
+                      int64_t *n_duplicates, ql_notes *notes, ql_err *err);
+
+/* --- pieces, for tests and the reader --- */
+
+/* Entries found in a piece of text that ends at a line's end. Indices are 0-based. */
+typedef struct {
+    int32_t *row, *col; /* owned; unused for array */
+    float *value;       /* owned */
+    int64_t n, cap;
+    int64_t n_lines;
+    int64_t bad_line; /* 1-based within the piece, 0: none */
+    char why[160];    /* what is wrong there */
+} ql_mtx_piece;
+
+ql_status ql_mtx_piece_reserve(ql_mtx_piece *piece, int64_t n, ql_err *err);
+void ql_mtx_piece_free(ql_mtx_piece *piece);
+
+/* Parse text[0..n); sets n, n_lines and, at the first bad line, bad_line and why. The piece must
+ * have room for n / 2 + 1 entries. */
+void ql_mtx_parse_piece(const ql_mtx_header *header, const char *text, size_t n,
+                        ql_mtx_piece *piece);
+
+/* Banner, comments and size line of text[0..n). *used is where the entries begin, *n_lines how many
+ * lines that is. */
+ql_status ql_mtx_parse_header(const char *text, size_t n, ql_mtx_header *header, size_t *used,
+                              int64_t *n_lines, ql_err *err);
+
+#endif

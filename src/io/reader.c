@@ -1,0 +1,135 @@
+/* ql_read_counts: what holds for every format, done once: detection, the count check, emptiness,
+ * unique names. */
+#include "quell/reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "count_check.h"
+#include "formats.h"
+#include "h5_names.h"
+
+/* float32 holds every whole number up to here. */
+static const float EXACT_MAX = 16777216.0f;
+
+/* Raw 10x matrices have every barcode that was seen, most of them with a handful of counts. */
+enum { RAW_CELLS = 200000, RAW_COUNTS = 10 };
+
+static ql_status fail_noncount(const ql_dataset *ds, const ql_count_check *check, int64_t entry,
+                               ql_err *err)
+{
+    ql_str text = {0};
+    ql_describe_noncount(&ds->counts, check, entry, &ds->cells.index, &ds->genes.index, &text);
+    ql_fail(err, QL_EDATA, "%s: %s", ds->matrix, ql_str_text(&text));
+    ql_str_free(&text);
+    return QL_EDATA;
+}
+
+static void warn_noncount(const ql_dataset *ds, const ql_count_check *check, ql_notes *notes)
+{
+    ql_str text = {0};
+    ql_describe_noncount(&ds->counts, check, check->first, &ds->cells.index, &ds->genes.index,
+                         &text);
+    ql_note_add(notes, QL_NOTE_WARNING, "%s: %s", ds->matrix, ql_str_text(&text));
+    ql_str_free(&text);
+}
+
+/* Negative and non-finite entries have no likelihood at all; fractions can be asked for. */
+static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                              ql_err *err)
+{
+    ql_count_check check = ql_check_counts(&ds->counts, opt->threads);
+    ds->is_counts = ql_are_counts(&check);
+    if (check.max > EXACT_MAX)
+        ql_note_add(notes, QL_NOTE_WARNING,
+                    "%s: its largest entry is %.0f; above %.0f not every count is "
+                    "kept exactly",
+                    ds->matrix, (double)check.max, (double)EXACT_MAX);
+    if (ds->is_counts) return QL_OK;
+    if (check.n_impossible > 0 || !opt->allow_noncounts)
+        return fail_noncount(ds, &check,
+                             opt->allow_noncounts ? check.first_impossible : check.first, err);
+    warn_noncount(ds, &check, notes);
+    return QL_OK;
+}
+
+static ql_status check_not_empty(const ql_dataset *ds, ql_err *err)
+{
+    if (ds->cells.index.n == 0)
+        return ql_fail(err, QL_EDATA, "has no cells (%" PRId64 " genes)", ds->genes.index.n);
+    if (ds->genes.index.n == 0)
+        return ql_fail(err, QL_EDATA, "has no genes (%" PRId64 " cells)", ds->cells.index.n);
+    if (ql_csr_nnz(&ds->counts) == 0)
+        return ql_fail(err, QL_EDATA, "%s: has no counts: every entry is 0", ds->matrix);
+    return QL_OK;
+}
+
+/* Every cell and gene gets a name of its own. */
+static ql_status settle_names(ql_names *names, const char *what, ql_notes *notes, ql_err *err)
+{
+    int64_t n_empty = 0, n_changed = 0, example = -1;
+    QL_TRY(ql_names_fill_empty(names, &n_empty, err));
+    if (n_empty > 0)
+        ql_note_add(notes, QL_NOTE_WARNING,
+                    "%s without a name: %" PRId64 ", called unnamed_<position>", what, n_empty);
+    QL_TRY(ql_names_make_unique(names, &n_changed, &example, err));
+    if (n_changed == 0) return QL_OK;
+    ql_str text = {0};
+    ql_str_escape(&text, ql_name(names, example), strlen(ql_name(names, example)));
+    ql_note_add(notes, QL_NOTE_WARNING,
+                "repeated names of %s: %" PRId64 " made unique, e.g. \"%s\"", what, n_changed,
+                ql_str_text(&text));
+    ql_str_free(&text);
+    return QL_OK;
+}
+
+static void warn_raw(const ql_csr *m, ql_notes *notes)
+{
+    int64_t few = 0;
+    if (m->n_rows <= RAW_CELLS) return;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        double sum = 0;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1] && sum < RAW_COUNTS; k++)
+            sum += (double)m->data[k];
+        few += sum < RAW_COUNTS;
+    }
+    if (few * 2 > m->n_rows)
+        ql_note_add(notes, QL_NOTE_WARNING,
+                    "more than half of the %" PRId64 " cells have fewer than %d counts: "
+                    "looks like the raw (unfiltered) matrix",
+                    m->n_rows, RAW_COUNTS);
+}
+
+static ql_status read_checked(const char *path, const ql_format *format, const ql_read_options *opt,
+                              ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    QL_TRY(format->read(path, opt, ds, notes, err));
+    QL_TRY(ql_set_text(&ds->path, path, err));
+    QL_TRY(ql_set_text(&ds->format, format->name, err));
+    QL_TRY(check_not_empty(ds, err));
+    QL_TRY(check_values(opt, ds, notes, err));
+    QL_TRY(settle_names(&ds->cells.index, "cells", notes, err));
+    QL_TRY(settle_names(&ds->genes.index, "genes", notes, err));
+    warn_raw(&ds->counts, notes);
+    return QL_OK;
+}
+
+ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
+                         ql_notes *notes, ql_err *err)
+{
+    ql_err own = {0};
+    ql_dataset read = {0};
+    ql_read_options o = *opt;
+    const ql_format *format = NULL;
+    if (!err) err = &own;
+    if (o.threads < 1) o.threads = 1;
+    QL_TRY(ql_format_detect(path, &o, &format, err));
+    ql_status st = read_checked(path, format, &o, &read, notes, err);
+    if (st == QL_OK) {
+        *ds = read;
+        return QL_OK;
+    }
+    ql_dataset_free(&read);
+    if (strncmp(err->msg, path, strlen(path)) != 0) ql_context(err, "%s", path);
+    return st;
+}

@@ -1,0 +1,223 @@
+/* What an input is when no format knows it: tables of first bytes and of HDF5 members, each row
+ * with the advice that helps. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "formats.h"
+#include "h5_read.h"
+#include "mtx_folder.h"
+#include "text_input.h"
+
+static ql_status fail_not_a_file(mode_t mode, ql_err *err)
+{
+    if (!S_ISFIFO(mode) && !S_ISCHR(mode) && !S_ISSOCK(mode))
+        return ql_fail(err, QL_ENOINPUT, "is no file");
+    ql_fail(err, QL_ENOINPUT, "is a pipe or a device; the formats that are read need a file");
+    return ql_hint(err, "write the data to a file first");
+}
+
+static ql_status fail_missing(const char *path, ql_err *err)
+{
+    char target[256];
+    int code = errno;
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    if (n <= 0) return ql_fail(err, QL_ENOINPUT, "%s", strerror(code));
+    target[n] = '\0';
+    return ql_fail(err, QL_ENOINPUT, "is a link to %s: %s", target, strerror(code));
+}
+
+ql_status ql_check_input(const char *path, ql_err *err)
+{
+    struct stat s;
+    if (strcmp(path, "-") == 0) return fail_not_a_file(S_IFIFO, err);
+    if (stat(path, &s) != 0) return fail_missing(path, err);
+    if (access(path, R_OK) != 0) return ql_fail(err, QL_ENOINPUT, "%s", strerror(errno));
+    if (S_ISDIR(s.st_mode)) return QL_OK;
+    if (!S_ISREG(s.st_mode)) return fail_not_a_file(s.st_mode, err);
+    if (s.st_size == 0) return ql_fail(err, QL_EDATA, "is empty");
+    return QL_OK;
+}
+
+typedef struct {
+    const char *what, *hint;
+} refusal;
+
+static ql_status refuse(const refusal *r, ql_err *err)
+{
+    ql_fail(err, QL_EDATA, "%s", r->what);
+    return r->hint ? ql_hint(err, "%s", r->hint) : QL_EDATA;
+}
+
+#define R_HINT                                                                                     \
+    "in R: anndataR::write_h5ad(readRDS(\"x.rds\"), \"x.h5ad\") or DropletUtils::write10xCounts("  \
+    "\"x.h5\", counts, version = \"3\", type = \"HDF5\")"
+#define ZARR_HINT "python -c \"import anndata; anndata.read_zarr('x.zarr').write_h5ad('x.h5ad')\""
+
+/* --- by first bytes --- */
+
+typedef struct {
+    size_t at, n;
+    const char *bytes;
+    refusal r;
+} magic;
+
+/* Of the file as it is. */
+static const magic raw_magic[] = {
+    {0,
+     4,
+     "PK\003\004",
+     {"is a zip archive (an xlsx, a zipped folder or a zarr store)",
+      "unpack it, or export the table as an h5ad or mtx folder"}},
+    {0, 3, "BZh", {"is compressed with bzip2", "decompress it first: bunzip2 FILE"}},
+    {0,
+     6,
+     "\xFD"
+     "7zXZ\0",
+     {"is compressed with xz", "decompress it first: unxz FILE"}},
+    {0, 4, "\x28\xB5\x2F\xFD", {"is compressed with zstd", "decompress it first: unzstd FILE"}},
+};
+
+/* Of the text or, if gzip, of what is inside. */
+static const magic inner_magic[] = {
+    {0, 8, "\x89HDF\r\n\x1a\n", {"is a compressed HDF5 file", "decompress it first: gunzip FILE"}},
+    {0, 5, "RDX2\n", {"is an R data file (.RData)", R_HINT}},
+    {0, 5, "RDX3\n", {"is an R data file (.RData)", R_HINT}},
+    {0, 3, "RDA", {"is an R data file (.RData)", R_HINT}},
+    {0, 2, "X\n", {"is an R object (.rds)", R_HINT}},
+    {257, 5, "ustar", {"is a tar archive", "unpack it first: tar xf FILE"}},
+    {0,
+     4,
+     "BAM\1",
+     {"is a BAM file of reads",
+      "quell reads count matrices, such as filtered_feature_bc_matrix.h5"}},
+};
+
+static ql_status match(const magic *rows, size_t n_rows, const char *head, size_t n, ql_err *err)
+{
+    for (size_t i = 0; i < n_rows; i++) {
+        if (n < rows[i].at + rows[i].n) continue;
+        if (memcmp(head + rows[i].at, rows[i].bytes, rows[i].n) == 0)
+            return refuse(&rows[i].r, err);
+    }
+    return QL_OK;
+}
+
+/* --- HDF5 by what the root holds --- */
+
+typedef struct {
+    const char *member[3];
+    refusal r;
+} root_kind;
+
+static const root_kind root_kinds[] = {
+    {{"mod"},
+     {"is an h5mu file (several modalities)",
+      "take one out: python -c \"import mudata; "
+      "mudata.read('x.h5mu').mod['rna'].write_h5ad('x.h5ad')\""}},
+    {{"obs", "var"},
+     {"is an h5ad written by anndata 0.6 or older",
+      "rewrite it: python -c \"import anndata; "
+      "anndata.read_h5ad('x.h5ad').write_h5ad('y.h5ad')\""}},
+    {{"matrix", "row_attrs", "col_attrs"},
+     {"is a loom file; loom files are not read yet",
+      "convert it: python -c \"import anndata; "
+      "anndata.read_loom('x.loom').write_h5ad('x.h5ad')\""}},
+    {{"barcode_idx", "count"},
+     {"is a 10x molecule_info file, not a count matrix",
+      "use filtered_feature_bc_matrix.h5 of the same run"}},
+    {{"assays", "meta.data"}, {"is an h5Seurat file", R_HINT}},
+    {{"X"},
+     {"is HDF5 with a dataset X but without obs and var, so without names",
+      "make an h5ad of it: python -c \"import anndata, h5py; "
+      "anndata.AnnData(h5py.File('x.h5')['X'][:]).write_h5ad('x.h5ad')\""}},
+};
+
+static bool has_all(hid_t file, const char *const member[3])
+{
+    for (int i = 0; i < 3 && member[i]; i++)
+        if (ql_h5r_kind_of(file, member[i]) == QL_H5R_NONE) return false;
+    return true;
+}
+
+static ql_status refuse_unknown_hdf5(hid_t file, ql_err *err)
+{
+    ql_names names = {0};
+    ql_str text = {0};
+    int64_t total = 0;
+    (void)ql_h5r_members(file, "/", 10, &names, &total, NULL);
+    for (int64_t i = 0; i < names.n; i++) {
+        ql_str_puts(&text, i ? ", " : "");
+        ql_str_escape(&text, ql_name(&names, i), strlen(ql_name(&names, i)));
+    }
+    ql_fail(err, QL_EDATA, "is an HDF5 file of no known layout; its root holds %s%s",
+            names.n ? ql_str_text(&text) : "nothing", total > names.n ? ", ..." : "");
+    ql_str_free(&text);
+    ql_names_free(&names);
+    return QL_EDATA;
+}
+
+static ql_status refuse_hdf5(const char *path, ql_err *err)
+{
+    hid_t file = -1;
+    ql_status st = ql_h5r_open(path, &file, err);
+    if (st != QL_OK) return st;
+    for (size_t i = 0; st == QL_OK && i < sizeof root_kinds / sizeof *root_kinds; i++)
+        if (has_all(file, root_kinds[i].member)) st = refuse(&root_kinds[i].r, err);
+    if (st == QL_OK) st = refuse_unknown_hdf5(file, err);
+    ql_h5r_close(file);
+    return st;
+}
+
+/* --- folders --- */
+
+static ql_status refuse_folder(const char *path, ql_err *err)
+{
+    static const char *const marks[] = {".zgroup", ".zattrs", "zarr.json"};
+    static const refusal zarr = {"is a zarr store; zarr is not read", ZARR_HINT};
+    ql_path file;
+    ql_mtx_folder f;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (ql_join(path, marks[i], file.path, sizeof file.path) && ql_is_file(file.path))
+            return refuse(&zarr, err);
+    QL_TRY(ql_mtx_folder_find(path, &f, err));
+    return ql_fail(err, QL_EDATA, "is a folder without a count matrix");
+}
+
+/* --- text --- */
+
+static bool looks_like_text(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s[i] < 0x20 && !strchr("\t\r\n\f", s[i])) return false;
+    return n > 0;
+}
+
+static size_t read_head(const char *path, char *head, size_t cap)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return 0;
+    size_t n = fread(head, 1, cap, f);
+    (void)fclose(f);
+    return n;
+}
+
+ql_status ql_refuse(const char *path, ql_err *err)
+{
+    static const refusal text = {
+        "is text; tables are not read yet",
+        "python -c \"import anndata; "
+        "anndata.read_csv('x.csv').T.write_h5ad('x.h5ad')\" (.T for genes x cells)"};
+    char head[512];
+    if (ql_is_folder(path)) return refuse_folder(path, err);
+    size_t n = read_head(path, head, sizeof head);
+    QL_TRY(match(raw_magic, sizeof raw_magic / sizeof *raw_magic, head, n, err));
+    if (H5Fis_hdf5(path) > 0 || (n >= 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0))
+        return refuse_hdf5(path, err);
+    n = ql_text_peek(path, head, sizeof head);
+    QL_TRY(match(inner_magic, sizeof inner_magic / sizeof *inner_magic, head, n, err));
+    if (looks_like_text(head, n)) return refuse(&text, err);
+    return ql_fail(err, QL_EDATA, "is of no known format");
+}

@@ -1,0 +1,11 @@
+/* Character references in names: Cell Ranger writes what is not ASCII as "&#294;". Private to
+ * src/io. */
+#ifndef QUELL_IO_XML_TEXT_H
+#define QUELL_IO_XML_TEXT_H
+
+#include "quell/frame.h"
+
+/* Decode &#N; and &#xN; in all names to UTF-8. */
+ql_status ql_xml_decode_names(ql_names *names, ql_err *err);
+
+#endif

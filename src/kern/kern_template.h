@@ -1,0 +1,184 @@
+/* Every kernel, written once on the operations of vec_<isa>.h. A file kern_<isa>.c defines KERN_NAME
+ * and KERN_TABLE, includes its vector header, and includes this. */
+#include <stddef.h>
+
+#include "quell/kern.h"
+
+#include "vec_math.h"
+#include "gemm_template.h"
+#include "lik_common.h"
+#include "lik_poisson.h"
+#include "lik_nb.h"
+#include "lik_zinb.h"
+
+/* clang-format off */
+#define X(name, kind) LIK_DEFINE(name, kind)
+QL_LIK_MAP(X)
+#undef X
+/* clang-format on */
+
+/* Lane l of QL_PAD takes elements l, l + QL_PAD, ...; the lanes are folded in halves. */
+static ql_real virtual_lane_sum(int64_t n, const ql_real *x)
+{
+    ql_real lane[QL_PAD];
+    vf acc[QL_PAD / VL];
+    for (int v = 0; v < QL_PAD / VL; v++) acc[v] = v_set(0);
+    for (int64_t j = 0; j < n; j += QL_PAD)
+        for (int v = 0; v < QL_PAD / VL; v++) acc[v] = v_add(acc[v], v_load(x + j + v * VL));
+    for (int v = 0; v < QL_PAD / VL; v++) v_store(lane + v * VL, acc[v]);
+    for (int half = QL_PAD / 2; half >= 1; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] = lane[l] + lane[l + half];
+    return lane[0];
+}
+
+static void row_sums(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_real *y)
+{
+    for (int64_t i = 0; i < rows; i++) y[i] = virtual_lane_sum(n, x + i * ld);
+}
+
+/* Vectors of h handled at a time by gather, so that they stay in registers. */
+#define GATHER_VECS 4
+
+GEMM_INLINE void gather_columns(int64_t n, const int32_t *index, int32_t first,
+                                const ql_real *value, const ql_real *w, int64_t h, ql_real *acc,
+                                const int vecs)
+{
+    vf sum[GATHER_VECS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; v++) sum[v] = v_load(acc + v * VL);
+    for (int64_t i = 0; i < n; i++) {
+        const ql_real *row = w + (index ? index[i] - first : i) * h;
+        vf x = v_set(value[i]);
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) sum[v] = v_fma(x, v_load(row + v * VL), sum[v]);
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; v++) v_store(acc + v * VL, sum[v]);
+}
+
+static void gather(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
+                   const ql_real *w, int64_t h, ql_real *acc)
+{
+    int64_t j = 0;
+    for (; j + GATHER_VECS * VL <= h; j += GATHER_VECS * VL)
+        gather_columns(n, index, first, value, w + j, h, acc + j, GATHER_VECS);
+    for (; j < h; j += VL) gather_columns(n, index, first, value, w + j, h, acc + j, 1);
+}
+
+static void gather_all(int64_t n, const ql_real *value, const ql_real *w, int64_t h, ql_real *acc)
+{
+    gather(n, NULL, 0, value, w, h, acc);
+}
+
+static void scatter(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
+                    ql_real *w, int64_t h, const ql_real *d)
+{
+    for (int64_t i = 0; i < n; i++) {
+        ql_real *row = w + (index ? index[i] - first : i) * h;
+        vf x = v_set(value[i]);
+        for (int64_t j = 0; j < h; j += VL) v_store(row + j, v_fma(x, v_load(d + j), v_load(row + j)));
+    }
+}
+
+static void scatter_all(int64_t n, const ql_real *value, ql_real *w, int64_t h, const ql_real *d)
+{
+    scatter(n, NULL, 0, value, w, h, d);
+}
+
+static void map_exp(int64_t n, const ql_real *x, ql_real *y)
+{
+    for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_exp(v_load(x + i)));
+}
+
+static void map_log(int64_t n, const ql_real *x, ql_real *y)
+{
+    for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_log(v_load(x + i)));
+}
+
+static void map_log1p(int64_t n, const ql_real *x, ql_real *y)
+{
+    for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_log1p(v_load(x + i)));
+}
+
+static void axpy(int64_t n, ql_real a, const ql_real *x, ql_real *y)
+{
+    for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_fma(v_set(a), v_load(x + i), v_load(y + i)));
+}
+
+/* The gradient as an optimizer sees it: penalties added, then clipped. */
+static inline vf opt_gradient(vf g, vf w, const ql_opt_step *s)
+{
+    if (s->l2 != 0) g = v_fma(v_set(2 * s->l2), w, g);
+    if (s->l1 != 0) {
+        vf zero = v_set(0), plus = v_set(s->l1), minus = v_set(-s->l1);
+        g = v_add(g, v_select(v_lt(zero, w), plus, v_select(v_lt(w, zero), minus, zero)));
+    }
+    if (s->clip > 0) g = v_min(v_max(g, v_set(-s->clip)), v_set(s->clip));
+    return g;
+}
+
+static inline vf opt_decay(vf w, const ql_opt_step *s)
+{
+    return s->weight_decay != 0 ? v_fma(v_set(-s->rate * s->weight_decay), w, w) : w;
+}
+
+static void opt_sgd(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
+                    const ql_opt_step *s)
+{
+    (void)m;
+    (void)v;
+    for (int64_t i = 0; i < n; i += VL) {
+        vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
+        v_store(w + i, v_fma(v_set(-s->rate), g, opt_decay(wi, s)));
+    }
+}
+
+static void opt_rmsprop(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
+                        const ql_opt_step *s)
+{
+    (void)m;
+    vf keep = v_set(s->decay2), take = v_set(1 - s->decay2);
+    for (int64_t i = 0; i < n; i += VL) {
+        vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
+        vf vi = v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g)));
+        vf step = v_div(v_mul(v_set(s->rate), g), v_add(v_sqrt(vi), v_set(s->eps)));
+        v_store(v + i, vi);
+        v_store(w + i, v_sub(opt_decay(wi, s), step));
+    }
+}
+
+static void opt_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
+                     const ql_opt_step *s)
+{
+    vf keep1 = v_set(s->decay1), take1 = v_set(1 - s->decay1);
+    vf keep2 = v_set(s->decay2), take2 = v_set(1 - s->decay2);
+    for (int64_t i = 0; i < n; i += VL) {
+        vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
+        vf mi = v_fma(keep1, v_load(m + i), v_mul(take1, g));
+        vf vi = v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g)));
+        vf step = v_div(v_mul(v_set(s->rate), mi), v_add(v_sqrt(vi), v_set(s->eps)));
+        v_store(m + i, mi);
+        v_store(v + i, vi);
+        v_store(w + i, v_sub(opt_decay(wi, s), step));
+    }
+}
+
+const ql_kern KERN_TABLE = {
+    .isa = KERN_NAME,
+    .gemm = gemm,
+    .row_sums = row_sums,
+    .gather = gather,
+    .gather_all = gather_all,
+    .scatter = scatter,
+    .scatter_all = scatter_all,
+    .exp = map_exp,
+    .log = map_log,
+    .log1p = map_log1p,
+    .axpy = axpy,
+    .sgd = opt_sgd,
+    .rmsprop = opt_rmsprop,
+    .adam = opt_adam,
+#define X(name, kind) .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
+    QL_LIK_MAP(X)
+#undef X
+};

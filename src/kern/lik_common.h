@@ -1,0 +1,201 @@
+/* What the likelihood kernels share: links with their clips, and the two loops (sweep over a tile as
+ * if every count were 0, list of the entries that have counts).
+ *
+ * A likelihood is a pair of functions in lik_<name>.h:
+ *   vf <name>_zero(const lik_heads *h, lik_grad *g)           loss and gradients at count 0
+ *   vf <name>_nonzero(const lik_heads *h, vf y, lik_grad *g)  the same at count y >= 1
+ * Gradients are with respect to ln mu, theta and the pre-activation of pi. */
+
+/* Clips of the reference (MeanAct, DispAct and the constant dispersion), and the logarithms of the
+ * mean's bounds, between which the gradient passes. */
+#define MEAN_LO (ql_real)1e-5
+#define MEAN_HI (ql_real)1e6
+#define LN_MEAN_LO (ql_real)-11.512925464970229
+#define LN_MEAN_HI (ql_real)13.815510557964274
+#define DISP_CELL_LO (ql_real)1e-4
+#define DISP_GENE_LO (ql_real)1e-3
+#define DISP_HI (ql_real)1e4
+#define LIK_EPS (ql_real)1e-10
+
+typedef struct {
+    vf mu, theta;
+    vf dtheta;      /* d theta / d its pre-activation, 0 where clipped */
+    vf pi, not_pi;  /* pi and 1 - pi, each to full precision */
+    vmask mean_inside;
+    vf ridge;
+} lik_heads;
+
+typedef struct {
+    vf ln_mu, theta, pi;
+} lik_grad;
+
+static inline void link_mean(vf a, vf size, lik_heads *h)
+{
+    h->mean_inside = v_and(v_le(v_set(LN_MEAN_LO), a), v_le(a, v_set(LN_MEAN_HI)));
+    vf m = v_exp(v_min(v_max(a, v_set(LN_MEAN_LO)), v_set(LN_MEAN_HI)));
+    h->mu = v_mul(v_min(v_max(m, v_set(MEAN_LO)), v_set(MEAN_HI)), size);
+}
+
+static inline void clip_theta(vf theta, vf slope, ql_real lo, lik_heads *h)
+{
+    vmask inside = v_and(v_le(v_set(lo), theta), v_le(theta, v_set(DISP_HI)));
+    h->theta = v_min(v_max(theta, v_set(lo)), v_set(DISP_HI));
+    h->dtheta = v_select(inside, slope, v_set(0));
+}
+
+static inline void link_disp_GENE(vf a, lik_heads *h)
+{
+    vf theta = v_exp(a);
+    clip_theta(theta, theta, DISP_GENE_LO, h);
+}
+
+static inline void link_disp_CELL(vf a, lik_heads *h)
+{
+    vf slope, theta = v_softplus(a, &slope);
+    clip_theta(theta, slope, DISP_CELL_LO, h);
+}
+
+static inline void link_disp_NONE(vf a, lik_heads *h)
+{
+    (void)a;
+    h->theta = h->dtheta = v_set(0);
+}
+
+static inline void link_pi(vf a, lik_heads *h)
+{
+    vf e = v_exp(v_sub(v_set(0), v_abs(a)));
+    vf large = v_div(v_set(1), v_add(v_set(1), e)), small = v_mul(e, large);
+    vmask negative = v_lt(a, v_set(0));
+    h->pi = v_select(negative, small, large);
+    h->not_pi = v_select(negative, large, small);
+}
+
+/* Sum over j < y of ln(theta + j) and of 1 / (theta + j), for whole y >= 1: that is
+ * lgamma(theta + y) - lgamma(theta) and its derivative. Products up to eight factors, then Stirling's
+ * series from theta + 8, arranged so that nothing large cancels. */
+static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise);
+
+#ifdef QL_REAL_IS_DOUBLE
+static inline double digamma(double x)
+{
+    double shift = 0;
+    for (; x < 12; x += 1) shift -= 1 / x;
+    double i = 1 / (x * x);
+    double series = i * (1.0 / 12 - i * (1.0 / 120 - i * (1.0 / 252 - i * (1.0 / 240 - i / 132))));
+    return shift + log(x) - 0.5 / x - series;
+}
+
+static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
+{
+    *digamma_rise = digamma(theta + y) - digamma(theta);
+    return lgamma(theta + y) - lgamma(theta);
+}
+#else
+static inline vf stirling_rest(vf inv)
+{
+    vf i2 = v_mul(inv, inv);
+    return v_mul(inv, v_fma(i2, v_set(-1.0f / 360), v_set(1.0f / 12)));
+}
+
+static inline vf digamma_rest(vf inv)
+{
+    vf i2 = v_mul(inv, inv);
+    vf p = v_fma(i2, v_set(1.0f / 120), v_set(-1.0f / 12));
+    return v_fma(i2, p, v_mul(inv, v_set(-0.5f)));
+}
+
+static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
+{
+    vf product = v_set(1), slope = v_set(0);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) {
+        vmask used = v_lt(v_set((ql_real)j), y);
+        vf x = v_add(theta, v_set((ql_real)j));
+        slope = v_select(used, v_fma(slope, x, product), slope);
+        product = v_select(used, v_mul(product, x), product);
+    }
+    vf rise = v_log(product), drise = v_div(slope, product);
+    vmask many = v_lt(v_set(8), y);
+    if (v_any(many)) {
+        vf d = v_sub(y, v_set(8)), z = v_add(theta, v_set(8)), w = v_add(theta, y);
+        vf iz = v_div(v_set(1), z), iw = v_div(v_set(1), w);
+        vf l = v_log1p(v_max(v_mul(d, iz), v_set(0)));
+        vf more = v_fma(v_sub(z, v_set(0.5f)), l, v_mul(d, v_sub(v_log(w), v_set(1))));
+        more = v_add(more, v_sub(stirling_rest(iw), stirling_rest(iz)));
+        vf dmore = v_add(l, v_sub(digamma_rest(iw), digamma_rest(iz)));
+        rise = v_select(many, v_add(rise, more), rise);
+        drise = v_select(many, v_add(drise, dmore), drise);
+    }
+    *digamma_rise = drise;
+    return rise;
+}
+#endif
+
+/* The two loops, made for each likelihood and kind of dispersion. */
+#define LIK_STORE(args, i, h, g, w, has_disp, has_pi)                                              \
+    do {                                                                                           \
+        v_store((args)->mean + (i), v_select((h).mean_inside, v_mul(w, (g).ln_mu), v_set(0)));     \
+        if (has_disp) v_store((args)->disp + (i), v_mul(w, v_mul((g).theta, (h).dtheta)));         \
+        if (has_pi) v_store((args)->pi + (i), v_mul(w, (g).pi));                                   \
+    } while (0)
+
+#define LIK_DISP_AT_NONE(args, row, i) v_set(0)
+#define LIK_DISP_AT_GENE(args, row, i) v_set((args)->disp_gene[row])
+#define LIK_DISP_AT_CELL(args, row, i) v_load((args)->disp + (i))
+#define LIK_HAS_NONE 0
+#define LIK_HAS_GENE 1
+#define LIK_HAS_CELL 1
+
+#define LIK_DEFINE(name, kind)                                                                     \
+    static void name##_##kind##_sweep(const ql_lik_args *args)                                     \
+    {                                                                                              \
+        const int has_pi = name##_has_pi;                                                          \
+        for (int64_t row = 0; row < args->n; row++) {                                              \
+            for (int64_t j = 0; j < args->ld; j += VL) {                                           \
+                int64_t i = row * args->ld + j;                                                    \
+                lik_heads h;                                                                       \
+                lik_grad g;                                                                        \
+                h.ridge = v_set(args->ridge);                                                      \
+                link_mean(v_load(args->mean + i), v_load(args->size + j), &h);                     \
+                link_disp_##kind(LIK_DISP_AT_##kind(args, row, i), &h);                            \
+                if (has_pi) link_pi(v_load(args->pi + i), &h);                                     \
+                vf loss = name##_zero(&h, &g);                                                     \
+                v_store(args->loss + j, v_add(v_load(args->loss + j), loss));                      \
+                vf w = v_load(args->weight + j);                                                   \
+                LIK_STORE(args, i, h, g, w, LIK_HAS_##kind, has_pi);                               \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_##kind##_link(const ql_lik_args *args)                                      \
+    {                                                                                              \
+        for (int64_t row = 0; row < args->n; row++) {                                              \
+            for (int64_t j = 0; j < args->ld; j += VL) {                                           \
+                int64_t i = row * args->ld + j;                                                    \
+                lik_heads h;                                                                       \
+                link_mean(v_load(args->mean + i), v_load(args->size + j), &h);                     \
+                link_disp_##kind(LIK_DISP_AT_##kind(args, row, i), &h);                            \
+                v_store(args->mean + i, h.mu);                                                     \
+                if (LIK_HAS_##kind) v_store(args->disp + i, h.theta);                              \
+                if (!name##_has_pi) continue;                                                      \
+                link_pi(v_load(args->pi + i), &h);                                                 \
+                v_store(args->pi + i, h.pi);                                                       \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_##kind##_list(const ql_lik_args *args)                                      \
+    {                                                                                              \
+        const int has_pi = name##_has_pi;                                                          \
+        for (int64_t i = 0; i < args->n; i += VL) {                                                \
+            lik_heads h;                                                                           \
+            lik_grad g;                                                                            \
+            h.ridge = v_set(args->ridge);                                                          \
+            link_mean(v_load(args->mean + i), v_load(args->size + i), &h);                         \
+            link_disp_##kind(LIK_HAS_##kind ? v_load(args->disp + i) : v_set(0), &h);              \
+            if (has_pi) link_pi(v_load(args->pi + i), &h);                                         \
+            vf zero = name##_zero(&h, &g);                                                         \
+            vf loss = name##_nonzero(&h, v_load(args->count + i), &g);                             \
+            v_store(args->loss + i, v_sub(loss, zero));                                            \
+            vf w = v_load(args->weight + i);                                                       \
+            LIK_STORE(args, i, h, g, w, LIK_HAS_##kind, has_pi);                                   \
+        }                                                                                          \
+    }

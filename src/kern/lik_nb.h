@@ -1,0 +1,48 @@
+/* Negative binomial with mean mu and inverse dispersion theta, T = theta + eps:
+ *   loss = -[lgamma(y + T) - lgamma(T)] + (theta + y) ln(1 + mu / T) + y (ln T - ln(mu + eps))
+ * (plus ln y!, left out everywhere). The sums in the gradients are arranged so that the parts of
+ * size y and of size mu do not cancel. */
+#define nb_has_pi 0
+
+typedef struct {
+    vf t, inv_t, sum, inv_sum; /* T, 1 / T, T + mu, 1 / (T + mu) from a single division */
+    vf log_ratio;              /* ln(1 + mu / T) */
+} nb_parts;
+
+static inline nb_parts nb_split(const lik_heads *h)
+{
+    nb_parts p;
+    p.t = v_add(h->theta, v_set(LIK_EPS));
+    p.sum = v_add(p.t, h->mu);
+    vf inv = v_div(v_set(1), v_mul(p.t, p.sum));
+    p.inv_t = v_mul(inv, p.sum);
+    p.inv_sum = v_mul(inv, p.t);
+    p.log_ratio = v_log1p(v_mul(h->mu, p.inv_t));
+    return p;
+}
+
+static inline vf nb_zero_of(const lik_heads *h, const nb_parts *p, lik_grad *g)
+{
+    g->ln_mu = v_mul(h->theta, v_mul(h->mu, p->inv_sum));
+    g->theta = v_sub(p->log_ratio, v_mul(v_mul(h->theta, p->inv_t), v_mul(h->mu, p->inv_sum)));
+    g->pi = v_set(0);
+    return v_mul(h->theta, p->log_ratio);
+}
+
+static inline vf nb_zero(const lik_heads *h, lik_grad *g)
+{
+    nb_parts p = nb_split(h);
+    return nb_zero_of(h, &p, g);
+}
+
+static inline vf nb_nonzero(const lik_heads *h, vf y, lik_grad *g)
+{
+    nb_parts p = nb_split(h);
+    vf zero = nb_zero_of(h, &p, g), dgamma;
+    vf gamma = lgamma_rise(p.t, y, &dgamma);
+    vf inv_mu = v_div(v_set(1), v_add(h->mu, v_set(LIK_EPS)));
+    vf across = v_sub(v_mul(h->theta, h->mu), v_mul(y, p.t));
+    g->ln_mu = v_fma(across, p.inv_sum, v_mul(y, v_mul(v_set(LIK_EPS), inv_mu)));
+    g->theta = v_add(g->theta, v_sub(v_mul(y, p.inv_sum), dgamma));
+    return v_add(zero, v_sub(v_mul(y, v_log(v_mul(p.sum, inv_mu))), gamma));
+}

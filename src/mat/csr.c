@@ -1,0 +1,133 @@
+/* Compressed sparse rows: making, transposing, cutting, summing. */
+#include "quell/csr.h"
+
+#include <string.h>
+
+#include "quell/alloc.h"
+
+static ql_status check_shape(int64_t n_rows, int64_t n_cols, int64_t nnz, ql_err *err)
+{
+    if (n_rows >= 0 && n_rows < INT64_MAX && n_cols >= 0 && n_cols <= INT32_MAX && nnz >= 0)
+        return QL_OK;
+    return ql_fail(err, QL_EDATA, "a matrix of %lld x %lld with %lld entries is out of range",
+                   (long long)n_rows, (long long)n_cols, (long long)nnz);
+}
+
+ql_status ql_csr_alloc(ql_csr *m, int64_t n_rows, int64_t n_cols, int64_t nnz, ql_err *err)
+{
+    ql_status st;
+
+    *m = (ql_csr){0};
+    QL_GO(check_shape(n_rows, n_cols, nnz, err));
+    QL_GO(QL_NEW(m->indptr, n_rows + 1, "the row pointers of a matrix", err));
+    QL_GO(QL_NEW(m->indices, nnz, "the column numbers of a matrix", err));
+    QL_GO(QL_NEW(m->data, nnz, "the values of a matrix", err));
+    m->n_rows = n_rows;
+    m->n_cols = n_cols;
+out:
+    if (st != QL_OK) ql_csr_free(m);
+    return st;
+}
+
+void ql_csr_free(ql_csr *m)
+{
+    if (!m) return;
+    ql_free(m->indptr);
+    ql_free(m->indices);
+    ql_free(m->data);
+    *m = (ql_csr){0};
+}
+
+/* Entry counts of the columns, summed up: start[j] is where column j begins. */
+static void count_columns(const ql_csr *m, int64_t *start)
+{
+    int64_t nnz = ql_csr_nnz(m);
+    for (int64_t k = 0; k < nnz; k++) start[m->indices[k] + 1]++;
+    for (int64_t j = 0; j < m->n_cols; j++) start[j + 1] += start[j];
+}
+
+/* On entry t->indptr[j] is where row j of t begins; on exit where it ends. */
+static void scatter(const ql_csr *m, ql_csr *t)
+{
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            int64_t at = t->indptr[m->indices[k]]++;
+            t->indices[at] = (int32_t)i;
+            t->data[at] = m->data[k];
+        }
+    }
+}
+
+ql_status ql_csr_transpose(const ql_csr *m, ql_csr *out, ql_err *err)
+{
+    QL_TRY(ql_csr_alloc(out, m->n_cols, m->n_rows, ql_csr_nnz(m), err));
+    count_columns(m, out->indptr);
+    scatter(m, out);
+    memmove(out->indptr + 1, out->indptr, (size_t)out->n_rows * sizeof *out->indptr);
+    out->indptr[0] = 0;
+    return QL_OK;
+}
+
+/* map[j] = number of column j among the kept ones, or -1; returns how many are kept. */
+static int64_t number_kept(const uint8_t *keep, int64_t n, int32_t *map)
+{
+    int64_t kept = 0;
+    for (int64_t j = 0; j < n; j++) map[j] = !keep || keep[j] ? (int32_t)kept++ : -1;
+    return kept;
+}
+
+static void count_kept(const ql_csr *m, const uint8_t *keep_row, const int32_t *map,
+                       int64_t *n_rows, int64_t *nnz)
+{
+    *n_rows = *nnz = 0;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        if (keep_row && !keep_row[i]) continue;
+        ++*n_rows;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) *nnz += map[m->indices[k]] >= 0;
+    }
+}
+
+static void copy_kept(const ql_csr *m, const uint8_t *keep_row, const int32_t *map, ql_csr *out)
+{
+    int64_t row = 0, at = 0;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        if (keep_row && !keep_row[i]) continue;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            int32_t col = map[m->indices[k]];
+            if (col < 0) continue;
+            out->indices[at] = col;
+            out->data[at++] = m->data[k];
+        }
+        out->indptr[++row] = at;
+    }
+}
+
+ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row, const uint8_t *keep_col,
+                        ql_csr *out, ql_err *err)
+{
+    int32_t *map = NULL;
+    int64_t n_rows, nnz;
+    ql_status st;
+
+    QL_GO(QL_NEW(map, m->n_cols, "the numbers of the kept columns", err));
+    int64_t n_cols = number_kept(keep_col, m->n_cols, map);
+    count_kept(m, keep_row, map, &n_rows, &nnz);
+    QL_GO(ql_csr_alloc(out, n_rows, n_cols, nnz, err));
+    copy_kept(m, keep_row, map, out);
+out:
+    ql_free(map);
+    return st;
+}
+
+void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum)
+{
+    if (col_sum) memset(col_sum, 0, (size_t)m->n_cols * sizeof *col_sum);
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        double sum = 0;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            sum += (double)m->data[k];
+            if (col_sum) col_sum[m->indices[k]] += (double)m->data[k];
+        }
+        if (row_sum) row_sum[i] = sum;
+    }
+}

@@ -1,0 +1,103 @@
+/* Annotation columns of cells or genes. */
+#include "quell/frame.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/strbuf.h"
+
+static const size_t VALUE_SIZE[] = {
+    [QL_COL_STRING] = 0,
+    [QL_COL_F32] = sizeof(float),
+    [QL_COL_F64] = sizeof(double),
+    [QL_COL_I64] = sizeof(int64_t),
+    [QL_COL_BOOL] = sizeof(uint8_t),
+};
+
+size_t ql_col_size(ql_col_type type)
+{
+    return VALUE_SIZE[type];
+}
+
+static void column_free(ql_column *column)
+{
+    ql_free(column->name);
+    ql_names_free(&column->strings);
+    ql_free(column->values);
+    *column = (ql_column){0};
+}
+
+static ql_status copy_strings(const ql_names *strings, int64_t n, ql_column *out, ql_err *err)
+{
+    if (strings->n != n)
+        return ql_fail(err, QL_EDATA, "column '%s' has %lld values for %lld names", out->name,
+                       (long long)strings->n, (long long)n);
+    return ql_names_copy(strings, &out->strings, err);
+}
+
+static ql_status copy_values(const void *values, int64_t n, ql_column *out, ql_err *err)
+{
+    if (out->type == QL_COL_STRING) return copy_strings(values, n, out, err);
+    size_t size = ql_col_size(out->type);
+    QL_TRY(ql_new_(&out->values, n, size, "an annotation column", err));
+    if (n > 0) memcpy(out->values, values, (size_t)n * size);
+    return QL_OK;
+}
+
+static ql_status grow(ql_frame *frame, ql_err *err)
+{
+    if (frame->n_columns < frame->cap_columns) return QL_OK;
+    int64_t cap = frame->cap_columns ? 2 * (int64_t)frame->cap_columns : 8;
+    ql_column *columns = NULL;
+    if (cap <= INT_MAX) columns = ql_realloc(frame->columns, cap, sizeof *columns);
+    if (!columns)
+        return ql_fail(err, QL_EMEMORY, "not enough memory for %lld annotation columns",
+                       (long long)cap);
+    frame->columns = columns;
+    frame->cap_columns = (int)cap;
+    return QL_OK;
+}
+
+static ql_column *find(const ql_frame *frame, const char *name)
+{
+    for (int i = 0; i < frame->n_columns; i++)
+        if (strcmp(frame->columns[i].name, name) == 0) return &frame->columns[i];
+    return NULL;
+}
+
+ql_status ql_frame_add(ql_frame *frame, const char *name, ql_col_type type, const void *values,
+                       ql_err *err)
+{
+    ql_column column = {.type = type};
+    ql_status st;
+
+    QL_GO(grow(frame, err));
+    QL_GO(ql_text_copy(name, &column.name, err));
+    QL_GO(copy_values(values, frame->index.n, &column, err));
+    ql_column *slot = find(frame, name);
+    if (slot) {
+        column_free(slot);
+    } else {
+        slot = &frame->columns[frame->n_columns++];
+    }
+    *slot = column;
+    column = (ql_column){0};
+out:
+    column_free(&column);
+    return st;
+}
+
+const ql_column *ql_frame_column(const ql_frame *frame, const char *name)
+{
+    return find(frame, name);
+}
+
+void ql_frame_free(ql_frame *frame)
+{
+    if (!frame) return;
+    for (int i = 0; i < frame->n_columns; i++) column_free(&frame->columns[i]);
+    ql_free(frame->columns);
+    ql_names_free(&frame->index);
+    *frame = (ql_frame){0};
+}

@@ -1,0 +1,207 @@
+#include "quell/autoencoder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "autoencoder_internal.h"
+
+static int64_t capacity_of(int64_t batch_size)
+{
+    /* the last minibatch may take up to half of another one along */
+    return ql_pad(batch_size + batch_size / 2);
+}
+
+static const ql_activation *activation_of(const ql_ae_config *cfg, int layer)
+{
+    bool bare = cfg->linear_latent && layer == cfg->n_hidden / 2;
+    return bare ? ql_activation_find("linear") : cfg->act;
+}
+
+static void layer_name(const ql_ae *ae, int i, char *name, size_t size)
+{
+    if (i < ae->center) snprintf(name, size, "enc%d", i);
+    else if (i == ae->center) snprintf(name, size, "center");
+    else snprintf(name, size, "dec%d", i - ae->center);
+}
+
+static void declare_hidden(ql_ae *ae, int i)
+{
+    const ql_ae_config *cfg = &ae->cfg;
+    char name[24];
+    ql_hidden *h = &ae->hidden[i];
+    bool is_center = i == ae->center;
+    *h = (ql_hidden){
+        .n_in = i == 0 ? 1 : cfg->hidden[i - 1],
+        .n_out = cfg->hidden[i],
+        .act = activation_of(cfg, i),
+        .batch_norm = cfg->batch_norm && !(is_center && cfg->linear_latent),
+        .dropout = is_center ? 0 : cfg->dropout,
+        .id = (uint64_t)i,
+    };
+    layer_name(ae, i, name, sizeof name);
+    ql_hidden_declare(h, &ae->params, name, i > 0);
+}
+
+static void declare_penalties(ql_ae *ae)
+{
+    const ql_ae_config *c = &ae->cfg;
+    for (int i = 0; i < ae->params.n_tensors; i++) {
+        ql_tensor *t = &ae->params.tensor[i];
+        bool is_kernel = strstr(t->name, "/weight") != NULL;
+        bool encoder = !strncmp(t->name, "input", 5) || !strncmp(t->name, "enc", 3) ||
+                       !strncmp(t->name, "center", 6);
+        if (!is_kernel) continue;
+        t->l1 = (ql_real)(encoder && c->l1_enc > 0 ? c->l1_enc : c->l1);
+        t->l2 = (ql_real)(encoder && c->l2_enc > 0 ? c->l2_enc : c->l2);
+    }
+}
+
+/* Everything of the model that needs no memory yet: layers and tensors. */
+static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
+{
+    *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = cfg->n_hidden};
+    ae->center = cfg->n_hidden / 2;
+    ql_input_declare(&ae->input, &ae->params, n_genes, cfg->hidden[0]);
+    for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
+    ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[cfg->n_hidden - 1],
+                     cfg->likelihood->disp, cfg->likelihood->has_pi);
+    ae->heads.ridge = (ql_real)cfg->ridge;
+    ae->heads.disp_rate = cfg->disp_rate;
+    declare_penalties(ae);
+}
+
+/* The widest array a tile's gradient needs. */
+static int64_t tile_width(const ql_ae_config *cfg)
+{
+    int64_t last = cfg->hidden[cfg->n_hidden - 1];
+    return ql_pad(last > cfg->hidden[0] ? last : cfg->hidden[0]);
+}
+
+int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
+{
+    ql_ae ae;
+    declare(&ae, cfg, sizes->n_genes);
+    int64_t cells = capacity_of(sizes->batch_size), real = (int64_t)sizeof(ql_real);
+    int64_t bytes = ql_params_bytes(&ae.params, cfg->optimizer->n_moments);
+    bytes += ql_batch_bytes(cells, sizes->max_row_nnz, ae.input.tiling, sizes->separate_targets);
+    bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
+    bytes += ae.heads.tiling.n_shards * cells * (ae.heads.n_in * real + 8);
+    for (int i = 0; i < ae.n_hidden; i++)
+        bytes += (7 * ql_pad(ae.hidden[i].n_out) * cells + ae.hidden[i].n_out * ql_pad(ae.hidden[i].n_in)) * real;
+    int64_t width = tile_width(cfg);
+    return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
+}
+
+static void start_hidden(ql_ae *ae, int i)
+{
+    const ql_hidden *h = &ae->hidden[i];
+    if (h->weight >= 0) ql_params_glorot(&ae->params, h->weight, h->n_in, h->n_out, ae->cfg.seed);
+    if (!h->batch_norm) return;
+    ql_real *var = ql_param(&ae->params, h->var);
+    for (int64_t u = 0; u < h->n_out; u++) var[u] = 1;
+}
+
+static void start_heads(ql_ae *ae, const ql_real *log_rate)
+{
+    const ql_heads *h = &ae->heads;
+    for (int k = 0; k < QL_MAX_HEADS; k++)
+        if (h->dense[k])
+            ql_params_glorot(&ae->params, h->weight[k], h->n_in, ae->n_genes, ae->cfg.seed);
+    if (ae->cfg.start_at_means)
+        memcpy(ql_param(&ae->params, h->bias[QL_HEAD_MEAN]), log_rate,
+               (size_t)ae->n_genes * sizeof *log_rate);
+    if (h->disp_gene < 0) return;
+    ql_real log_theta[QL_PAD], *t = ql_param(&ae->params, h->disp_gene);
+    for (int i = 0; i < QL_PAD; i++) log_theta[i] = (ql_real)ae->cfg.start_theta;
+    ae->kern->log(QL_PAD, log_theta, log_theta);
+    for (int64_t g = 0; g < ae->n_genes; g++) t[g] = log_theta[0];
+}
+
+static void start_weights(ql_ae *ae, const ql_real *log_rate)
+{
+    ql_params_glorot(&ae->params, ae->input.weight, ae->n_genes, ae->input.n_out, ae->cfg.seed);
+    for (int i = 0; i < ae->n_hidden; i++) start_hidden(ae, i);
+    start_heads(ae, log_rate);
+    ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, ae->cfg.rate, ae->cfg.clip);
+    ae->opt.weight_decay = ae->cfg.weight_decay;
+}
+
+static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
+{
+    const int64_t width = tile_width(&ae->cfg);
+    QL_TRY(ql_params_alloc(&ae->params, ae->cfg.optimizer->n_moments, err));
+    QL_TRY(ql_batch_alloc(&ae->batch, ae->capacity, sizes->max_row_nnz, ae->input.tiling,
+                          sizes->separate_targets, err));
+    QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
+    for (int i = 0; i < ae->n_hidden; i++) QL_TRY(ql_hidden_alloc(&ae->hidden[i], ae->capacity, err));
+    QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
+    QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
+    QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));
+    for (int t = 0; t < ae->n_threads; t++) {
+        QL_TRY(ql_head_space_alloc(&ae->space[t], width, err));
+        QL_TRY(QL_NEW(ae->tile_dw[t], QL_TILE * width, "tile work space", err));
+    }
+    return QL_OK;
+}
+
+ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
+                    const ql_real *log_rate, const ql_kern *kern, ql_err *err)
+{
+    declare(ae, cfg, sizes->n_genes);
+    ae->kern = kern;
+    ae->map = map;
+    ae->capacity = capacity_of(sizes->batch_size);
+    ae->n_threads = sizes->n_threads;
+    ae->input.shift = map.shift;
+    ae->heads.lik = cfg->likelihood->kernel(kern);
+    ql_status st = allocate(ae, sizes, err);
+    if (st != QL_OK) {
+        ql_ae_free(ae);
+        return st;
+    }
+    start_weights(ae, log_rate);
+    return QL_OK;
+}
+
+void ql_ae_free(ql_ae *ae)
+{
+    for (int t = 0; t < ae->n_threads; t++) {
+        if (ae->space) ql_head_space_free(&ae->space[t]);
+        if (ae->tile_dw) ql_free(ae->tile_dw[t]);
+    }
+    ql_free(ae->space);
+    ql_free(ae->tile_dw);
+    ql_params_free(&ae->params);
+    ql_batch_free(&ae->batch);
+    ql_input_free(&ae->input);
+    ql_heads_free(&ae->heads);
+    for (int i = 0; i < ae->n_hidden; i++) ql_hidden_free(&ae->hidden[i]);
+    *ae = (ql_ae){0};
+}
+
+double ql_ae_penalty(const ql_ae *ae)
+{
+    double sum = 0;
+    for (int i = 0; i < ae->params.n_tensors; i++) {
+        const ql_tensor *t = &ae->params.tensor[i];
+        const ql_real *w = ae->params.w + t->offset;
+        if (t->l1 == 0 && t->l2 == 0) continue;
+        for (int64_t k = 0; k < t->rows * t->ld; k++) {
+            double x = (double)w[k];
+            sum += (double)t->l1 * (x < 0 ? -x : x) + (double)t->l2 * x * x;
+        }
+    }
+    return sum;
+}
+
+int64_t ql_ae_latent_width(const ql_ae *ae)
+{
+    return ae->hidden[ae->center].n_out;
+}
+
+void ql_ae_latent(const ql_ae *ae, int64_t i, float *out)
+{
+    const ql_hidden *h = &ae->hidden[ae->center];
+    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)h->pre[u * ae->batch.n_pad + i];
+}

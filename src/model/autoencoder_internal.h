@@ -1,0 +1,33 @@
+/* The phases that training and inference share. Private to src/model. */
+#ifndef QUELL_AUTOENCODER_INTERNAL_H
+#define QUELL_AUTOENCODER_INTERNAL_H
+
+#include "quell/autoencoder.h"
+
+/* Where a thread of the team stands: all count phases alike. */
+typedef struct {
+    ql_team *team;
+    int rank;
+    int64_t phase;
+} ql_ae_worker;
+
+/* Every item of [0, n) on some thread, then meet. */
+#define QL_AE_EACH(worker, n, item, body)                                                          \
+    do {                                                                                           \
+        int64_t item;                                                                              \
+        while ((item = ql_team_next((worker)->team, (worker)->phase, (n))) >= 0) { body; }         \
+        (worker)->phase++;                                                                         \
+        ql_team_barrier((worker)->team);                                                           \
+    } while (0)
+
+/* Fill the batch from rows[0..n) of the source and run it to the last hidden layer. Every thread of the
+ * team calls it; afterwards all see the hidden layers. */
+void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
+                   int64_t n, ql_real weight, ql_pass pass);
+
+static inline const ql_hidden *ql_ae_last(const ql_ae *ae)
+{
+    return &ae->hidden[ae->n_hidden - 1];
+}
+
+#endif

@@ -1,0 +1,290 @@
+/* The phases of a minibatch, gone through by a team of threads: fill, input layer by shards, hidden
+ * layers on one thread, heads by shards, hidden layers backward on one thread, input layer backward by
+ * tiles. */
+#include <math.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/interrupt.h"
+#include "autoencoder_internal.h"
+
+enum {
+    FILL_CELLS = 8,    /* cells filled per item */
+    REDUCE_ROWS = 16,  /* rows summed over shards per item */
+};
+
+static int64_t items(int64_t n, int64_t per_item)
+{
+    return (n + per_item - 1) / per_item;
+}
+
+static void fill_cells(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t item)
+{
+    int64_t end = (item + 1) * FILL_CELLS < ae->batch.n ? (item + 1) * FILL_CELLS : ae->batch.n;
+    for (int64_t i = item * FILL_CELLS; i < end; i++)
+        ql_batch_fill(&ae->batch, i, source, rows[i], &ae->map, ae->kern);
+}
+
+static void hidden_forward(ql_ae *ae, ql_pass pass)
+{
+    const ql_batch *b = &ae->batch;
+    ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias), ae->hidden[0].pre);
+    for (int i = 0; i < ae->n_hidden; i++)
+        ql_hidden_forward(&ae->hidden[i], &ae->params, ae->kern, i ? ae->hidden[i - 1].out : NULL, b->n,
+                          b->n_pad, pass);
+}
+
+void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
+                   int64_t n, ql_real weight, ql_pass pass)
+{
+    if (w->rank == 0) ql_batch_resize(&ae->batch, n, weight);
+    ql_team_barrier(w->team);
+    QL_AE_EACH(w, items(n, FILL_CELLS), item, fill_cells(ae, source, rows, item));
+    QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
+               ql_input_forward_shard(&ae->input, &ae->params, ae->kern, &ae->batch, shard));
+    QL_AE_EACH(w, items(n + 1, REDUCE_ROWS), item,
+               ql_input_reduce(&ae->input, &ae->batch, item * REDUCE_ROWS, REDUCE_ROWS));
+    if (w->rank == 0) hidden_forward(ae, pass);
+    ql_team_barrier(w->team);
+}
+
+/* One epoch, as its threads see it. */
+typedef struct {
+    ql_ae *ae;
+    const ql_batch_source *source;
+    const int64_t *order;
+    int64_t n, batch_size;
+    ql_opt_step step;  /* of the minibatch at hand; set by the first thread */
+    double *cell_loss; /* [capacity] */
+    double loss;       /* sum so far */
+    ql_status status;  /* set by the first thread between barriers */
+    ql_err *err;
+} epoch_job;
+
+static void hidden_backward(ql_ae *ae, const ql_opt_step *step)
+{
+    const ql_batch *b = &ae->batch;
+    for (int i = ae->n_hidden - 1; i >= 0; i--) {
+        ql_hidden *h = &ae->hidden[i], *below = i ? &ae->hidden[i - 1] : NULL;
+        ql_hidden_backward(h, &ae->params, ae->kern, below ? below->out_t : NULL,
+                           below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
+    }
+    /* the input layer wants the gradient by cell */
+    ql_hidden *first = &ae->hidden[0];
+    ql_transpose(first->n_out, b->n, first->grad, b->n_pad, first->out_t, ql_pad(first->n_out));
+}
+
+/* Add the minibatch's loss; a loss that is not finite ends the epoch before it reaches more weights. */
+static void collect_loss(epoch_job *job)
+{
+    ql_ae *ae = job->ae;
+    double sum = 0;
+    ql_heads_cell_loss(&ae->heads, &ae->batch, job->cell_loss);
+    for (int64_t i = 0; i < ae->batch.n; i++) sum += job->cell_loss[i];
+    job->loss += sum;
+    if (!isfinite(sum))
+        job->status = ql_fail(job->err, QL_EDIVERGED, "the loss is not finite in step %llu",
+                              (unsigned long long)ae->step);
+    else job->status = ql_interrupt_check(job->err);
+}
+
+static void backward(epoch_job *job, ql_ae_worker *w)
+{
+    ql_ae *ae = job->ae;
+    ql_hidden *last = &ae->hidden[ae->n_hidden - 1], *first = &ae->hidden[0];
+    ql_head_pass pass = {&ae->batch, last->out, last->out_t, &ae->opt, &job->step};
+    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
+               ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
+    int64_t slice = REDUCE_ROWS * ae->batch.n_pad;
+    QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
+               ql_heads_reduce(&ae->heads, &ae->batch, item * slice, slice, last->grad));
+    if (w->rank == 0) {
+        collect_loss(job);
+        hidden_backward(ae, &job->step);
+    }
+    ql_team_barrier(w->team);
+    QL_AE_EACH(w, ae->input.tiling.n_tiles, tile,
+               ql_input_backward_tile(&ae->input, &ae->params, ae->kern, &ae->batch, tile, first->out_t,
+                                      first->db, ae->tile_dw[w->rank], &ae->opt, &job->step));
+}
+
+static int64_t next_batch(const epoch_job *job, int64_t at)
+{
+    int64_t left = job->n - at, size = job->batch_size;
+    int64_t alone = job->ae->cfg.keep_short_batch ? size : size + (size - 1) / 2;
+    return left <= alone ? left : size;
+}
+
+static void train_epoch(void *ctx, ql_team *team, int rank)
+{
+    epoch_job *job = ctx;
+    ql_ae *ae = job->ae;
+    ql_ae_worker w = {.team = team, .rank = rank};
+    for (int64_t at = 0, n; at < job->n; at += n) {
+        n = next_batch(job, at);
+        double weight = 1 / (double)n;
+        if (ae->cfg.mean_loss) weight /= (double)ae->n_genes;
+        if (rank == 0) job->step = ql_opt_next(&ae->opt);
+        /* only the first thread draws masks, and only it may look at the step */
+        ql_pass pass = {true, ae->cfg.seed, rank == 0 ? ae->step : 0};
+        ql_ae_forward(ae, &w, job->source, job->order + at, n, (ql_real)weight, pass);
+        backward(job, &w);
+        if (rank == 0) ae->step++;
+        if (job->status != QL_OK) return;
+    }
+}
+
+ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order, int64_t n,
+                            int64_t batch_size, double *loss, ql_err *err)
+{
+    epoch_job job = {.ae = ae, .source = source, .order = order, .n = n, .batch_size = batch_size,
+                     .err = err};
+    QL_TRY(QL_NEW(job.cell_loss, ae->capacity, "losses", err));
+    ql_team_run(ae->n_threads, train_epoch, &job);
+    ql_free(job.cell_loss);
+    *loss = job.loss / ((double)n * (double)ae->n_genes);
+    return job.status;
+}
+
+/* A run over many cells in inference mode. */
+typedef struct {
+    ql_ae *ae;
+    const ql_batch_source *source;
+    const int64_t *rows;
+    int64_t n, block;
+    const ql_ae_visitor *visitor; /* or: */
+    double *cell_loss;
+    double *depth; /* [capacity] scratch */
+    ql_status status;
+    ql_err *err;
+} visit_job;
+
+/* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
+static void depth_shard(ql_ae *ae, int64_t shard, int rank)
+{
+    const ql_hidden *last = ql_ae_last(ae);
+    ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
+    const ql_span tiles = ql_shard_tiles(&ae->heads.tiling, shard);
+    double *sum = ae->heads.loss + shard * ae->heads.capacity;
+    memset(sum, 0, (size_t)ae->batch.n * sizeof *sum);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
+        int64_t genes = ql_tile_genes(&ae->heads.tiling, tile).count;
+        for (int64_t first = 0; first < ae->batch.n; first += QL_BLOCK) {
+            int64_t n = ae->batch.n - first < QL_BLOCK ? ae->batch.n - first : QL_BLOCK;
+            ql_heads_values(&ae->heads, &ae->params, ae->kern, &pass, tile, first, n, &ae->space[rank]);
+            const ql_real *mean = ae->space[rank].act[QL_HEAD_MEAN];
+            for (int64_t g = 0; g < genes; g++)
+                for (int64_t i = 0; i < n; i++) sum[first + i] += (double)mean[g * ql_pad(n) + i];
+        }
+    }
+}
+
+/* Scale each cell so that its means add up to the molecules it was seen with. */
+static void match_depth(ql_ae *ae, double *sum)
+{
+    ql_batch *b = &ae->batch;
+    ql_heads_cell_loss(&ae->heads, b, sum);
+    for (int64_t i = 0; i < b->n; i++)
+        if (sum[i] > 0) b->size[i] = (ql_real)((double)b->size[i] * (b->total[i] / sum[i]));
+}
+
+static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
+{
+    ql_ae *ae = job->ae;
+    const ql_hidden *last = ql_ae_last(ae);
+    const ql_heads *h = &ae->heads;
+    ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
+    ql_head_space *space = &ae->space[rank];
+    ql_span tiles = ql_shard_tiles(&h->tiling, shard);
+    ql_ae_tile t = {.batch = &ae->batch, .shard = shard, .first_row = first_row,
+                    .mean = space->act[QL_HEAD_MEAN], .scratch = space->list[QL_HEAD_MEAN]};
+    t.theta = h->disp != QL_DISP_NONE ? space->act[QL_HEAD_DISP] : NULL;
+    t.pi = h->dense[QL_HEAD_PI] ? space->act[QL_HEAD_PI] : NULL;
+    for (t.tile = tiles.first; t.tile < tiles.first + tiles.count; t.tile++) {
+        t.genes = ql_tile_genes(&h->tiling, t.tile);
+        for (t.first = 0; t.first < ae->batch.n; t.first += QL_BLOCK) {
+            t.n = ae->batch.n - t.first < QL_BLOCK ? ae->batch.n - t.first : QL_BLOCK;
+            t.ld = ql_pad(t.n);
+            ql_heads_values(h, &ae->params, ae->kern, &pass, t.tile, t.first, t.n, space);
+            job->visitor->tile(job->visitor->ctx, &t);
+        }
+    }
+}
+
+const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m, const int64_t *rows)
+{
+    const ql_batch *b = t->batch;
+    memset(t->scratch, 0, (size_t)(t->genes.count * t->ld) * sizeof *t->scratch);
+    for (int64_t i = 0; i < t->n; i++) {
+        int64_t at = t->first_row + t->first + i, row = rows ? rows[at] : at;
+        ql_span e = ql_entries_in(&b->in, &b->tiling, t->first + i, t->tile);
+        const float *count = m->data + m->indptr[row] + (e.first - (t->first + i) * b->in.stride);
+        for (int64_t k = 0; k < e.count; k++)
+            t->scratch[(b->in.gene[e.first + k] - t->genes.first) * t->ld + i] = (ql_real)count[k];
+    }
+    return t->scratch;
+}
+
+static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
+{
+    ql_ae *ae = job->ae;
+    const ql_hidden *last = ql_ae_last(ae);
+    ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
+    const ql_ae_visitor *v = job->visitor;
+    if (job->cell_loss) {
+        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
+                   ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
+        if (w->rank == 0) ql_heads_cell_loss(&ae->heads, &ae->batch, job->cell_loss + first_row);
+    } else if (v->tile) {
+        if (ae->cfg.match_depth) {
+            QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
+            if (w->rank == 0) match_depth(ae, job->depth);
+            ql_team_barrier(w->team);
+        }
+        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, visit_shard(job, first_row, shard, w->rank));
+    }
+}
+
+static void visit_rows(void *ctx, ql_team *team, int rank)
+{
+    visit_job *job = ctx;
+    ql_ae *ae = job->ae;
+    ql_ae_worker w = {.team = team, .rank = rank};
+    const ql_ae_visitor *v = job->visitor;
+    for (int64_t at = 0; at < job->n; at += job->block) {
+        int64_t n = job->n - at < job->block ? job->n - at : job->block;
+        ql_ae_forward(ae, &w, job->source, job->rows + at, n, 1, (ql_pass){0});
+        if (v && v->cells) {
+            if (rank == 0) job->status = v->cells(v->ctx, ae, at, n, job->err);
+            ql_team_barrier(team);
+            if (job->status != QL_OK) return;
+        }
+        visit_heads(job, &w, at);
+        if (rank == 0 && v && v->done)
+            job->status = v->done(v->ctx, at, n, job->err);
+        if (rank == 0 && job->status == QL_OK) job->status = ql_interrupt_check(job->err);
+        ql_team_barrier(team);
+        if (job->status != QL_OK) return;
+    }
+}
+
+ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                      int64_t block, const ql_ae_visitor *visitor, ql_err *err)
+{
+    if (block <= 0 || block > ae->capacity) block = ae->capacity;
+    visit_job job = {.ae = ae, .source = source, .rows = rows, .n = n, .block = block,
+                     .visitor = visitor, .err = err};
+    QL_TRY(QL_NEW(job.depth, ae->capacity, "cell depths", err));
+    ql_team_run(ae->n_threads, visit_rows, &job);
+    ql_free(job.depth);
+    return job.status;
+}
+
+ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                          double *cell_loss, ql_err *err)
+{
+    visit_job job = {.ae = ae, .source = source, .rows = rows, .n = n, .block = ae->capacity,
+                     .cell_loss = cell_loss, .err = err};
+    ql_team_run(ae->n_threads, visit_rows, &job);
+    return job.status;
+}

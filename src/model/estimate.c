@@ -1,0 +1,161 @@
+#include "quell/estimate.h"
+
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/fmath.h"
+
+/* Grid of ln theta: GRID_LO, GRID_LO + GRID_STEP, ... */
+#define GRID_LO (-3.0)
+#define GRID_STEP 0.5
+enum { K = QL_THETA_GRID, MAX_TABLE = 65536, EM_ROUNDS = 100 };
+
+typedef struct {
+    const ql_kern *kern;
+    const ql_csr *counts;
+    const int64_t *rows;
+    int64_t n_genes, table_size;
+    double theta[K];
+    double *table;    /* [K, table_size]: ln of theta (theta + 1) ... (theta + x - 1) / theta^x */
+    double *log_lik;  /* [genes, K]; later likelihoods */
+} theta_fit;
+
+/* Largest count of the rows, as far as the table goes. */
+static int64_t largest_count(const ql_csr *m, const int64_t *rows, int64_t n)
+{
+    float most = 1;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = m->indptr[rows[i]]; k < m->indptr[rows[i] + 1]; k++)
+            if (m->data[k] > most) most = m->data[k];
+    return most < MAX_TABLE ? (int64_t)most : MAX_TABLE;
+}
+
+static void fill_table(theta_fit *f)
+{
+    for (int k = 0; k < K; k++) {
+        double *t = f->table + k * f->table_size, sum = 0;
+        f->theta[k] = ql_exp(GRID_LO + GRID_STEP * k);
+        for (int64_t x = 0; x < f->table_size; x++) {
+            t[x] = sum;
+            sum += ql_log(1 + (double)x / f->theta[k]);
+        }
+    }
+}
+
+/* The log-likelihood of one gene's row at one theta, up to what does not depend on theta: the table's
+ * terms minus the sum of (theta + x) ln(1 + mu / theta). Pads have mu 0, hence no weight. */
+static double row_log_lik(const theta_fit *f, int k, const ql_real *mu, const ql_real *x, int64_t ld,
+                          ql_real *work)
+{
+    const ql_real theta = (ql_real)f->theta[k], inv = 1 / theta;
+    ql_real sum;
+    for (int64_t i = 0; i < ld; i++) work[i] = mu[i] * inv;
+    f->kern->log1p(ld, work, work);
+    for (int64_t i = 0; i < ld; i++) work[i] = work[i] * (theta + x[i]);
+    f->kern->row_sums(1, ld, work, ld, &sum);
+    return -(double)sum;
+}
+
+static double table_terms(const theta_fit *f, int k, const int32_t *count, int64_t n)
+{
+    const double *table = f->table + k * f->table_size;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += table[count[i]];
+    return sum;
+}
+
+/* The row's counts that are not 0, as table indices. */
+static int64_t row_counts(const theta_fit *f, const ql_real *x, int64_t n, int32_t *count)
+{
+    int64_t found = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] > 0) {
+            int32_t c = x[i] < (ql_real)f->table_size ? (int32_t)x[i] : (int32_t)f->table_size - 1;
+            count[found++] = c;
+        }
+    return found;
+}
+
+static void fit_tile(void *ctx, const ql_ae_tile *t)
+{
+    const theta_fit *f = ctx;
+    const ql_real *x = ql_ae_tile_counts(t, f->counts, f->rows);
+    ql_real work[QL_BLOCK], mu[QL_BLOCK];
+    int32_t count[QL_BLOCK];
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        double *log_lik = f->log_lik + (t->genes.first + g) * K;
+        int64_t n = row_counts(f, x + g * t->ld, t->n, count);
+        for (int64_t i = 0; i < t->ld; i++) mu[i] = i < t->n ? t->mean[g * t->ld + i] : 0;
+        for (int k = 0; k < K; k++)
+            log_lik[k] += row_log_lik(f, k, mu, x + g * t->ld, t->ld, work) + table_terms(f, k, count, n);
+    }
+}
+
+/* Log-likelihoods become likelihoods relative to each gene's best, once for all rounds of the EM. */
+static void exponentiate(theta_fit *f)
+{
+    for (int64_t g = 0; g < f->n_genes; g++) {
+        double *l = f->log_lik + g * K, most = l[0];
+        for (int k = 1; k < K; k++)
+            if (l[k] > most) most = l[k];
+        for (int k = 0; k < K; k++) l[k] = ql_exp(l[k] - most);
+    }
+}
+
+static void responsibilities(const double *lik, const double *prior, double *resp)
+{
+    double sum = 0;
+    for (int k = 0; k < K; k++) sum += resp[k] = prior[k] * lik[k];
+    for (int k = 0; k < K; k++) resp[k] /= sum;
+}
+
+/* The prior over the grid that all genes together make most likely (EM). */
+static void fit_prior(const theta_fit *f, double *prior)
+{
+    for (int k = 0; k < K; k++) prior[k] = 1.0 / K;
+    for (int round = 0; round < EM_ROUNDS; round++) {
+        double next[K] = {0}, resp[K];
+        for (int64_t g = 0; g < f->n_genes; g++) {
+            responsibilities(f->log_lik + g * K, prior, resp);
+            for (int k = 0; k < K; k++) next[k] += resp[k];
+        }
+        for (int k = 0; k < K; k++) prior[k] = (next[k] + 1e-3) / ((double)f->n_genes + K * 1e-3);
+    }
+}
+
+static void posterior_theta(const theta_fit *f, const double *prior, float *theta)
+{
+    double resp[K];
+    for (int64_t g = 0; g < f->n_genes; g++) {
+        double inverse = 0;
+        responsibilities(f->log_lik + g * K, prior, resp);
+        for (int k = 0; k < K; k++) inverse += resp[k] / f->theta[k];
+        theta[g] = (float)(1 / inverse);
+    }
+}
+
+ql_status ql_fit_theta(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                       float *theta, ql_err *err)
+{
+    theta_fit f = {.kern = ae->kern, .counts = source->counts, .n_genes = ae->n_genes};
+    int64_t used = n < QL_THETA_CELLS ? n : QL_THETA_CELLS, *chosen = NULL;
+    double prior[K];
+    ql_status st;
+    QL_GO(QL_NEW(chosen, used, "cells of the dispersion fit", err));
+    for (int64_t i = 0; i < used; i++) chosen[i] = rows[i * n / used];
+    f.rows = chosen;
+    f.table_size = largest_count(f.counts, chosen, used) + 1;
+    QL_GO(QL_NEW(f.table, K * f.table_size, "dispersion fit", err));
+    QL_GO(QL_NEW(f.log_lik, K * f.n_genes, "dispersion fit", err));
+    fill_table(&f);
+    ql_ae_visitor visitor = {.tile = fit_tile, .ctx = &f};
+    QL_GO(ql_ae_visit(ae, source, chosen, used, 0, &visitor, err));
+    exponentiate(&f);
+    fit_prior(&f, prior);
+    posterior_theta(&f, prior, theta);
+out:
+    ql_free(chosen);
+    ql_free(f.table);
+    ql_free(f.log_lik);
+    return st;
+}

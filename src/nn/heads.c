@@ -1,0 +1,276 @@
+#include "quell/heads.h"
+
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/hidden.h"
+
+static const char *const head_names[QL_MAX_HEADS][2] = {
+    [QL_HEAD_MEAN] = {"mean/weight", "mean/bias"},
+    [QL_HEAD_DISP] = {"dispersion/weight", "dispersion/bias"},
+    [QL_HEAD_PI] = {"dropout/weight", "dropout/bias"},
+};
+
+void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in, ql_disp_kind disp,
+                      bool has_pi)
+{
+    h->n_in = n_in;
+    h->tiling = ql_tiling_of(n_genes);
+    h->disp = disp;
+    h->dense[QL_HEAD_MEAN] = true;
+    h->dense[QL_HEAD_DISP] = disp == QL_DISP_CELL;
+    h->dense[QL_HEAD_PI] = has_pi;
+    for (int k = 0; k < QL_MAX_HEADS; k++) {
+        h->weight[k] = h->bias[k] = -1;
+        if (!h->dense[k]) continue;
+        h->weight[k] = ql_params_add(p, head_names[k][0], n_genes, n_in, true);
+        h->bias[k] = ql_params_add(p, head_names[k][1], 1, n_genes, true);
+    }
+    h->disp_gene = disp == QL_DISP_GENE ? ql_params_add(p, "log_theta", 1, n_genes, true) : -1;
+    h->disp_rate = 1;
+}
+
+ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err)
+{
+    h->capacity = capacity;
+    QL_TRY(QL_NEW(h->parts, h->tiling.n_shards * h->n_in * capacity, "output heads", err));
+    return QL_NEW(h->loss, h->tiling.n_shards * capacity, "output heads", err);
+}
+
+void ql_heads_free(ql_heads *h)
+{
+    ql_free(h->parts);
+    ql_free(h->loss);
+    *h = (ql_heads){0};
+}
+
+enum { SPACE_AREA = QL_TILE * QL_BLOCK, SPACE_AREAS = 2 * QL_MAX_HEADS + 4 };
+
+static int64_t space_reals(int64_t width)
+{
+    return SPACE_AREAS * SPACE_AREA + QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE + QL_BLOCK;
+}
+
+int64_t ql_head_space_bytes(int64_t width)
+{
+    return space_reals(width) * (int64_t)sizeof(ql_real) + SPACE_AREA * (int64_t)sizeof(int32_t);
+}
+
+ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err)
+{
+    ql_real *at;
+    QL_TRY(QL_NEW(at, space_reals(width) + SPACE_AREA, "tile work space", err));
+    s->memory = at;
+    ql_real **const areas[] = {&s->count, &s->size, &s->weight, &s->loss};
+    for (int k = 0; k < QL_MAX_HEADS; k++) {
+        s->act[k] = at;
+        s->list[k] = at + SPACE_AREA;
+        at += 2 * SPACE_AREA;
+    }
+    for (int k = 0; k < 4; k++, at += SPACE_AREA) *areas[k] = at;
+    for (int k = 0; k < QL_MAX_HEADS; k++) {
+        s->dw[k] = at;
+        s->db[k] = at + QL_TILE * ql_pad(width);
+        at += QL_TILE * (ql_pad(width) + 1);
+    }
+    s->sums = at;
+    s->block_loss = at + QL_TILE;
+    s->place = (int32_t *)(void *)(at + QL_TILE + QL_BLOCK);
+    return QL_OK;
+}
+
+void ql_head_space_free(ql_head_space *s)
+{
+    ql_free(s->memory);
+    *s = (ql_head_space){0};
+}
+
+/* One block of cells of one tile. */
+typedef struct {
+    int64_t tile, first, n, ld; /* cells first .. first + n - 1, rows of ld = pad(n) */
+    ql_span genes;
+} tile_block;
+
+static tile_block block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first)
+{
+    int64_t left = b->n - first, n = left < QL_BLOCK ? left : QL_BLOCK;
+    return (tile_block){tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
+}
+
+static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                            const ql_head_pass *pass, const tile_block *t, ql_head_space *s)
+{
+    for (int k = 0; k < QL_MAX_HEADS; k++) {
+        if (!h->dense[k]) continue;
+        const ql_tensor *w = &p->tensor[h->weight[k]];
+        kern->gemm(&(ql_gemm){.m = t->genes.count, .n = t->ld, .p = h->n_in,
+                              .a = ql_param(p, h->weight[k]) + t->genes.first * w->ld,
+                              .a_row = w->ld, .a_col = 1,
+                              .b = pass->hidden + t->first, .ldb = pass->batch->n_pad,
+                              .c = s->act[k], .ldc = t->ld,
+                              .start = QL_FROM_BIAS, .bias = ql_param(p, h->bias[k]) + t->genes.first});
+    }
+}
+
+/* Copy what the likelihood needs of the entries with counts into contiguous lists. */
+static int64_t list_entries(const ql_heads *h, const ql_params *p, const ql_batch *b,
+                            const tile_block *t, ql_head_space *s)
+{
+    const ql_real *log_theta = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) : NULL;
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        ql_span e = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile);
+        for (int64_t k = e.first; k < e.first + e.count; k++, n++) {
+            int64_t gene = b->out.gene[k];
+            int32_t place = (int32_t)((gene - t->genes.first) * t->ld + i);
+            s->place[n] = place;
+            s->count[n] = b->out.value[k];
+            s->size[n] = b->size[t->first + i];
+            s->weight[n] = b->weight[t->first + i];
+            s->list[QL_HEAD_MEAN][n] = s->act[QL_HEAD_MEAN][place];
+            if (h->dense[QL_HEAD_DISP]) s->list[QL_HEAD_DISP][n] = s->act[QL_HEAD_DISP][place];
+            else if (log_theta) s->list[QL_HEAD_DISP][n] = log_theta[gene];
+            if (h->dense[QL_HEAD_PI]) s->list[QL_HEAD_PI][n] = s->act[QL_HEAD_PI][place];
+        }
+    }
+    return n;
+}
+
+static void pad_lists(int64_t n, ql_head_space *s)
+{
+    for (int64_t k = n; k < ql_pad(n); k++) {
+        s->count[k] = s->size[k] = 1;
+        s->weight[k] = 0;
+        for (int head = 0; head < QL_MAX_HEADS; head++) s->list[head][k] = 0;
+    }
+}
+
+static void put_back(const ql_heads *h, int64_t n, ql_head_space *s)
+{
+    for (int head = 0; head < QL_MAX_HEADS; head++) {
+        if (!h->dense[head] && !(head == QL_HEAD_DISP && h->disp_gene >= 0)) continue;
+        for (int64_t k = 0; k < n; k++) s->act[head][s->place[k]] = s->list[head][k];
+    }
+}
+
+/* Loss of the block's cells into loss [n]; pre-activations in s->act become gradients. */
+static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b, const tile_block *t,
+                       ql_head_space *s, double *loss)
+{
+    const ql_real *log_theta = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
+    int64_t n = list_entries(h, p, b, t, s);
+    pad_lists(n, s);
+    ql_lik_args list = {.n = ql_pad(n), .mean = s->list[QL_HEAD_MEAN], .disp = s->list[QL_HEAD_DISP],
+                        .pi = s->list[QL_HEAD_PI], .count = s->count, .size = s->size,
+                        .weight = s->weight, .loss = s->loss, .ridge = h->ridge};
+    h->lik->list(&list);
+    memset(s->block_loss, 0, (size_t)t->ld * sizeof(ql_real));
+    ql_lik_args sweep = {.n = t->genes.count, .ld = t->ld, .mean = s->act[QL_HEAD_MEAN],
+                         .disp = s->act[QL_HEAD_DISP], .pi = s->act[QL_HEAD_PI],
+                         .disp_gene = log_theta, .size = b->size + t->first,
+                         .weight = b->weight + t->first, .loss = s->block_loss, .ridge = h->ridge};
+    h->lik->sweep(&sweep);
+    put_back(h, n, s);
+    for (int64_t i = 0; i < t->n; i++) loss[i] += (double)s->block_loss[i];
+    for (int64_t k = 0; k < n; k++) loss[s->place[k] % t->ld] += (double)s->loss[k];
+}
+
+/* Gradients of one block: by the hidden layer (added to part), by weights and biases (added to the
+ * thread's space, begun anew at the first block). */
+static void gradients(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                      const ql_head_pass *pass, const tile_block *t, ql_real *part, ql_head_space *s)
+{
+    const int64_t n_pad = pass->batch->n_pad;
+    ql_gemm_start start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C;
+    for (int k = 0; k < QL_MAX_HEADS; k++) {
+        bool gene_disp = k == QL_HEAD_DISP && h->disp_gene >= 0;
+        if (!h->dense[k] && !gene_disp) continue;
+        kern->row_sums(t->genes.count, t->ld, s->act[k], t->ld, s->sums);
+        for (int64_t g = 0; g < t->genes.count; g++)
+            s->db[k][g] = t->first == 0 ? s->sums[g] : s->db[k][g] + s->sums[g];
+        if (gene_disp) continue;
+        const ql_tensor *w = &p->tensor[h->weight[k]];
+        kern->gemm(&(ql_gemm){.m = h->n_in, .n = t->ld, .p = t->genes.count,
+                              .a = ql_param(p, h->weight[k]) + t->genes.first * w->ld,
+                              .a_row = 1, .a_col = w->ld, .b = s->act[k], .ldb = t->ld,
+                              .c = part + t->first, .ldc = n_pad, .start = QL_FROM_C});
+        kern->gemm(&(ql_gemm){.m = t->genes.count, .n = w->ld, .p = t->n, .a = s->act[k],
+                              .a_row = t->ld, .a_col = 1,
+                              .b = pass->hidden_t + t->first * w->ld, .ldb = w->ld,
+                              .c = s->dw[k], .ldc = w->ld, .start = start});
+    }
+}
+
+/* Vectors of biases: their rows are the whole tensor, so a tile's part is addressed by hand. */
+static void update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
+                          const ql_head_pass *pass, double rate)
+{
+    const ql_tensor *t = &p->tensor[tensor];
+    int64_t at = t->offset + genes.first, n = ql_pad(genes.count);
+    for (int64_t g = genes.count; g < n; g++) grad[g] = 0;
+    ql_opt_step s = *pass->step;
+    s.rate = (ql_real)((double)s.rate * rate);
+    s.weight_decay = 0;
+    pass->opt->update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
+}
+
+static void update_tile(const ql_heads *h, ql_params *p, const ql_head_pass *pass, ql_span genes,
+                        ql_head_space *s)
+{
+    for (int k = 0; k < QL_MAX_HEADS; k++) {
+        if (!h->dense[k]) continue;
+        ql_params_update(p, h->weight[k], genes.first, genes.count, s->dw[k], pass->opt, pass->step);
+        update_vector(p, h->bias[k], genes, s->db[k], pass, 1);
+    }
+    if (h->disp_gene >= 0 && h->disp_rate > 0)
+        update_vector(p, h->disp_gene, genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
+}
+
+void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                    int64_t shard, ql_head_space *space)
+{
+    const ql_batch *b = pass->batch;
+    const ql_span tiles = ql_shard_tiles(&h->tiling, shard);
+    ql_real *part = h->parts + shard * h->n_in * h->capacity;
+    double *loss = h->loss + shard * h->capacity;
+    memset(loss, 0, (size_t)b->n * sizeof *loss);
+    if (pass->opt) memset(part, 0, (size_t)(h->n_in * b->n_pad) * sizeof *part);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
+        for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
+            tile_block t = block_at(h, b, tile, first);
+            pre_activations(h, p, kern, pass, &t, space);
+            likelihood(h, p, b, &t, space, loss + first);
+            if (pass->opt) gradients(h, p, kern, pass, &t, part, space);
+        }
+        if (pass->opt) update_tile(h, p, pass, ql_tile_genes(&h->tiling, tile), space);
+    }
+}
+
+void ql_heads_reduce(ql_heads *h, const ql_batch *b, int64_t first, int64_t n, ql_real *out)
+{
+    int64_t size = h->n_in * b->n_pad;
+    if (first + n > size) n = size - first;
+    if (n <= 0) return;
+    ql_shard_sum(h->tiling.n_shards, h->parts, h->n_in * h->capacity, first, n, out + first);
+}
+
+void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss)
+{
+    for (int64_t i = 0; i < b->n; i++) {
+        loss[i] = 0;
+        for (int s = 0; s < h->tiling.n_shards; s++) loss[i] += h->loss[s * h->capacity + i];
+    }
+}
+
+void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                     const ql_head_pass *pass, int64_t tile, int64_t first, int64_t n,
+                     ql_head_space *space)
+{
+    tile_block t = {tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
+    pre_activations(h, p, kern, pass, &t, space);
+    h->lik->link(&(ql_lik_args){
+        .n = t.genes.count, .ld = t.ld, .mean = space->act[QL_HEAD_MEAN],
+        .disp = space->act[QL_HEAD_DISP], .pi = space->act[QL_HEAD_PI],
+        .disp_gene = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t.genes.first : NULL,
+        .size = pass->batch->size + first});
+}

@@ -1,0 +1,85 @@
+#include "quell/optimizer.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+static ql_opt_kern kernel_sgd(const ql_kern *k)
+{
+    return k->sgd;
+}
+
+static ql_opt_kern kernel_rmsprop(const ql_kern *k)
+{
+    return k->rmsprop;
+}
+
+static ql_opt_kern kernel_adam(const ql_kern *k)
+{
+    return k->adam;
+}
+
+static const ql_opt_rule sgd = {
+    .name = "sgd",
+    .summary = "plain gradient descent",
+    .rate = 0.01,
+    .kernel = kernel_sgd,
+};
+
+/* Tieleman and Hinton 2012, with the constants of Keras */
+static const ql_opt_rule rmsprop = {
+    .name = "rmsprop",
+    .summary = "RMSprop, as DCA uses it (rho 0.9)",
+    .n_moments = 1,
+    .rate = 1e-3,
+    .decay2 = 0.9,
+    .eps = 1e-7,
+    .kernel = kernel_rmsprop,
+};
+
+/* Kingma and Ba 2015 */
+static const ql_opt_rule adam = {
+    .name = "adam",
+    .summary = "Adam (0.9, 0.999)",
+    .n_moments = 2,
+    .rate = 1e-3,
+    .decay1 = 0.9,
+    .decay2 = 0.999,
+    .eps = 1e-8,
+    .bias_correction = true,
+    .kernel = kernel_adam,
+};
+
+const ql_opt_rule *const ql_opt_rules[] = {&adam, &rmsprop, &sgd, NULL};
+
+const ql_opt_rule *ql_opt_rule_find(const char *name)
+{
+    for (int i = 0; ql_opt_rules[i]; i++)
+        if (!strcmp(ql_opt_rules[i]->name, name)) return ql_opt_rules[i];
+    return NULL;
+}
+
+void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *kern, double rate,
+                  double clip)
+{
+    *opt = (ql_optimizer){.rule = rule, .update = rule->kernel(kern), .clip = clip};
+    opt->rate = rate > 0 ? rate : rule->rate;
+    opt->power1 = opt->power2 = 1;
+}
+
+ql_opt_step ql_opt_next(ql_optimizer *opt)
+{
+    const ql_opt_rule *r = opt->rule;
+    double rate = opt->rate;
+    opt->power1 *= r->decay1;
+    opt->power2 *= r->decay2;
+    if (r->bias_correction) rate *= sqrt(1 - opt->power2) / (1 - opt->power1);
+    return (ql_opt_step){
+        .rate = (ql_real)rate,
+        .decay1 = (ql_real)r->decay1,
+        .decay2 = (ql_real)r->decay2,
+        .eps = (ql_real)r->eps,
+        .clip = (ql_real)opt->clip,
+        .weight_decay = (ql_real)opt->weight_decay,
+    };
+}

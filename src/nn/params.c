@@ -1,0 +1,54 @@
+#include "quell/params.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "quell/alloc.h"
+#include "quell/kern.h"
+#include "quell/rng.h"
+
+int ql_params_add(ql_params *p, const char *name, int64_t rows, int64_t cols, bool trained)
+{
+    ql_tensor *t = &p->tensor[p->n_tensors];
+    snprintf(t->name, sizeof t->name, "%s", name);
+    t->rows = rows;
+    t->cols = cols;
+    t->ld = ql_pad(cols);
+    t->offset = p->size;
+    t->trained = trained;
+    p->size += rows * t->ld;
+    return p->n_tensors++;
+}
+
+int64_t ql_params_bytes(const ql_params *p, int n_moments)
+{
+    return (1 + n_moments) * p->size * (int64_t)sizeof(ql_real);
+}
+
+ql_status ql_params_alloc(ql_params *p, int n_moments, ql_err *err)
+{
+    QL_TRY(QL_NEW(p->w, p->size, "model weights", err));
+    if (n_moments >= 1) QL_TRY(QL_NEW(p->v, p->size, "optimizer state", err));
+    if (n_moments >= 2) QL_TRY(QL_NEW(p->m, p->size, "optimizer state", err));
+    return QL_OK;
+}
+
+void ql_params_free(ql_params *p)
+{
+    ql_free(p->w);
+    ql_free(p->m);
+    ql_free(p->v);
+    *p = (ql_params){0};
+}
+
+void ql_params_glorot(ql_params *p, int tensor, int64_t fan_in, int64_t fan_out, uint64_t seed)
+{
+    const ql_tensor *t = &p->tensor[tensor];
+    ql_real limit = (ql_real)sqrt(6.0 / (double)(fan_in + fan_out));
+    for (int64_t i = 0; i < t->rows; i++) {
+        ql_real *row = ql_param(p, tensor) + i * t->ld;
+        ql_rng rng = ql_rng_start(seed, QL_RNG_INIT, (uint64_t)tensor, (uint64_t)i);
+        for (int64_t j = 0; j < t->cols; j++)
+            row[j] = limit * ((ql_real)2 * (ql_real)ql_rng_unit(ql_rng_word(&rng)) - 1);
+    }
+}

@@ -1,0 +1,37 @@
+#include "quell/tile.h"
+
+ql_tiling ql_tiling_of(int64_t n_genes)
+{
+    ql_tiling t = {.n_genes = n_genes};
+    t.n_tiles = (int)((n_genes + QL_TILE - 1) / QL_TILE);
+    t.n_shards = t.n_tiles < QL_SHARDS ? t.n_tiles : QL_SHARDS;
+    return t;
+}
+
+ql_span ql_tile_genes(const ql_tiling *tiling, int64_t tile)
+{
+    int64_t first = tile * QL_TILE, left = tiling->n_genes - first;
+    return (ql_span){first, left < QL_TILE ? left : QL_TILE};
+}
+
+ql_span ql_shard_tiles(const ql_tiling *tiling, int64_t shard)
+{
+    int64_t first = shard * tiling->n_tiles / tiling->n_shards;
+    int64_t end = (shard + 1) * tiling->n_tiles / tiling->n_shards;
+    return (ql_span){first, end - first};
+}
+
+void ql_shard_sum(int n_shards, ql_real *parts, int64_t stride, int64_t first, int64_t n,
+                  ql_real *out)
+{
+    int left = n_shards;
+    for (; left > 1; left = (left + 1) / 2) {
+        int half = (left + 1) / 2;
+        for (int s = 0; s + half < left; s++) {
+            ql_real *a = parts + s * stride + first;
+            const ql_real *b = parts + (s + half) * stride + first;
+            for (int64_t i = 0; i < n; i++) a[i] = a[i] + b[i];
+        }
+    }
+    for (int64_t i = 0; i < n; i++) out[i] = parts[first + i];
+}

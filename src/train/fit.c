@@ -1,0 +1,146 @@
+#include "quell/fit.h"
+
+#include <string.h>
+
+#include "quell/alloc.h"
+
+enum {
+    STEPS_AN_EPOCH = 16, /* small data: smaller minibatches, so that an epoch still has this many */
+    BATCH_MOST = 128,
+    BATCH_LEAST = 32,
+    PATIENCE_EPOCHS = 8, /* stop after this many epochs without a gain, */
+    PATIENCE_STEPS = 200 /* but not within this many steps */
+};
+
+/* The largest power of two that leaves enough steps in an epoch. */
+static int64_t batch_size_for(int64_t n_cells)
+{
+    int64_t size = BATCH_MOST;
+    while (size > BATCH_LEAST && n_cells < size * STEPS_AN_EPOCH) size /= 2;
+    return size;
+}
+
+static int64_t patience_for(int64_t n_cells, int64_t batch_size)
+{
+    int64_t steps = (n_cells + batch_size - 1) / batch_size;
+    int64_t epochs = (PATIENCE_STEPS + steps - 1) / steps;
+    return epochs > PATIENCE_EPOCHS ? epochs : PATIENCE_EPOCHS;
+}
+
+static void decide_sizes(ql_train_options *t, int64_t n_cells)
+{
+    int64_t n_train = (int64_t)((double)n_cells * (1 - t->validation));
+    if (t->batch_size <= 0) t->batch_size = batch_size_for(n_train);
+    if (t->patience < 0) t->patience = patience_for(n_train, t->batch_size);
+}
+
+static ql_ae_sizes sizes_of(const ql_csr *counts, const ql_train_options *t, int threads)
+{
+    return (ql_ae_sizes){
+        .n_genes = counts->n_cols,
+        .max_row_nnz = ql_csr_max_row(counts),
+        .batch_size = t->batch_size,
+        .n_threads = threads,
+        /* validation and scoring always predict other molecules than they see */
+        .separate_targets = true,
+    };
+}
+
+int64_t ql_fit_bytes(const ql_csr *counts, const ql_fit_options *opt)
+{
+    enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8 };
+    ql_train_options t = opt->train;
+    decide_sizes(&t, counts->n_rows);
+    ql_ae_sizes sizes = sizes_of(counts, &t, opt->threads);
+    ql_ae_config cfg = opt->ae;
+    int64_t bytes = ql_ae_bytes(&cfg, &sizes);
+    /* the best weights' copy: one array beside the weights and their moments */
+    bytes += bytes / (2 + cfg.optimizer->n_moments);
+    int64_t thinned = (int64_t)((double)ql_csr_nnz(counts) * t.validation) * 4 * 8;
+    return bytes + thinned + counts->n_cols * GENE_BYTES + counts->n_rows * CELL_BYTES;
+}
+
+static ql_status fit_theta(ql_fitted *f, const ql_csr *counts, ql_err *err)
+{
+    ql_batch_source source = {.counts = counts};
+    QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
+    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
+}
+
+ql_status ql_fit(ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+                 const ql_train_listener *listener, ql_fitted *out, ql_err *err)
+{
+    ql_status st;
+    *out = (ql_fitted){.train = opt->train};
+    out->train.thinned = opt->train.thinned && opt->train.molecules;
+    QL_GO(ql_prep_counts(counts, opt->prep, kern, opt->threads, &out->prep, err));
+    decide_sizes(&out->train, out->prep.n_kept_cells);
+    QL_GO(ql_split_cells(counts, &out->prep, &out->train, &out->split, err));
+    ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
+    QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern, err));
+    QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
+    if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
+    if (out->split.n_valid > 0 && opt->train.molecules)
+        QL_GO(ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
+                             out->prep.gene_total, 0, out->theta, &out->score, err));
+out:
+    if (st != QL_OK) ql_fitted_free(out);
+    return st;
+}
+
+void ql_fitted_free(ql_fitted *f)
+{
+    ql_ae_free(&f->ae);
+    ql_split_free(&f->split);
+    ql_train_result_free(&f->result);
+    ql_prep_free(&f->prep);
+    ql_free(f->theta);
+    *f = (ql_fitted){0};
+}
+
+ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out, ql_err *err)
+{
+    int32_t *renumber;
+    double lost = 0;
+    int64_t kept = 0, first = 0;
+    QL_TRY(QL_NEW(renumber, held->n_cols, "gene list", err));
+    for (int64_t g = 0; g < f->prep.n_kept_genes; g++) renumber[f->prep.kept_gene[g]] = (int32_t)g + 1;
+    for (int64_t i = 0; i < held->n_rows; i++) {
+        int64_t end = held->indptr[i + 1];
+        for (int64_t k = first; k < end; k++) {
+            int32_t g = renumber[held->indices[k]];
+            if (g == 0) {
+                lost += (double)held->data[k];
+                continue;
+            }
+            held->indices[kept] = g - 1;
+            held->data[kept++] = held->data[k];
+        }
+        first = end;
+        held->indptr[i + 1] = kept;
+    }
+    held->n_cols = f->prep.n_kept_genes;
+    ql_free(renumber);
+    return ql_score_model(&f->ae, seen, held, f->prep.gene_total, lost, f->theta, out, err);
+}
+
+ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+                            const ql_train_listener *listener, ql_score *out, ql_err *err)
+{
+    ql_csr seen = {0}, held = {0};
+    ql_fitted fitted = {0};
+    int64_t *rows;
+    ql_status st;
+    QL_TRY(QL_NEW(rows, counts->n_rows, "cell list", err));
+    for (int64_t i = 0; i < counts->n_rows; i++) rows[i] = i;
+    QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, opt->train.seed, QL_RNG_MCV, &seen,
+                       &held, err));
+    QL_GO(ql_fit(&seen, opt, kern, listener, &fitted, err));
+    QL_GO(ql_score_held(&fitted, &seen, &held, out, err));
+out:
+    ql_fitted_free(&fitted);
+    ql_csr_free(&seen);
+    ql_csr_free(&held);
+    ql_free(rows);
+    return st;
+}

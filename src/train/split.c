@@ -1,0 +1,73 @@
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/trainer.h"
+
+/* Move the last n_valid of `cells` to the validation list. */
+static ql_status divide(const int64_t *cells, int64_t n, int64_t n_valid, ql_split *s, ql_err *err)
+{
+    s->n_train = n - n_valid;
+    s->n_valid = n_valid;
+    QL_TRY(QL_NEW(s->train, s->n_train, "training cells", err));
+    QL_TRY(QL_NEW(s->valid, s->n_valid, "validation cells", err));
+    memcpy(s->train, cells, (size_t)s->n_train * sizeof *cells);
+    memcpy(s->valid, cells + s->n_train, (size_t)n_valid * sizeof *cells);
+    return QL_OK;
+}
+
+static ql_status draw(const ql_prep *prep, const ql_train_options *opt, ql_split *s, ql_err *err)
+{
+    int64_t n = prep->n_kept_cells, *cells = NULL;
+    /* as the reference counts: the training part is rounded down */
+    int64_t n_valid = n - (int64_t)((double)n * (1 - opt->validation));
+    ql_status st;
+    if (n_valid >= n) n_valid = n - 1;
+    QL_GO(QL_NEW(cells, n, "cell order", err));
+    memcpy(cells, prep->kept_cell, (size_t)n * sizeof *cells);
+    if (!opt->validation_last) {
+        ql_rng rng = ql_rng_start(opt->seed, QL_RNG_SPLIT, 0, 0);
+        ql_rng_shuffle(&rng, cells, n);
+    }
+    QL_GO(divide(cells, n, n_valid, s, err));
+out:
+    ql_free(cells);
+    return st;
+}
+
+/* Rows 0 .. n-1, for matrices that hold only the validation cells. */
+static ql_status own_rows(int64_t n, int64_t **rows, ql_err *err)
+{
+    QL_TRY(QL_NEW(*rows, n, "cell list", err));
+    for (int64_t i = 0; i < n; i++) (*rows)[i] = i;
+    return QL_OK;
+}
+
+ql_status ql_split_cells(const ql_csr *counts, const ql_prep *prep, const ql_train_options *opt,
+                         ql_split *out, ql_err *err)
+{
+    int64_t *rows = NULL;
+    ql_status st;
+    *out = (ql_split){0};
+    QL_GO(draw(prep, opt, out, err));
+    if (!opt->molecules || out->n_valid == 0) goto out;
+    QL_GO(ql_thin_rows(counts, out->valid, out->n_valid, QL_HELD_SHARE, opt->seed, QL_RNG_THIN,
+                       &out->report_seen, &out->report_held, err));
+    QL_GO(own_rows(out->n_valid, &rows, err));
+    QL_GO(ql_thin_rows(&out->report_seen, rows, out->n_valid, QL_HELD_SHARE / (1 - QL_HELD_SHARE),
+                       opt->seed + 1, QL_RNG_THIN, &out->stop_seen, &out->stop_held, err));
+out:
+    ql_free(rows);
+    if (st != QL_OK) ql_split_free(out);
+    return st;
+}
+
+void ql_split_free(ql_split *s)
+{
+    ql_free(s->train);
+    ql_free(s->valid);
+    ql_csr_free(&s->stop_seen);
+    ql_csr_free(&s->stop_held);
+    ql_csr_free(&s->report_seen);
+    ql_csr_free(&s->report_held);
+    *s = (ql_split){0};
+}

@@ -1,0 +1,224 @@
+#include "quell/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/clock.h"
+#include "quell/fmath.h"
+#include "quell/rng.h"
+#include "schedule.h"
+
+enum { MAX_RESTARTS = 3 };
+#define RESTART_RATE 0.1
+
+/* A run in progress. */
+typedef struct {
+    ql_ae *ae;
+    const ql_csr *counts;
+    const ql_split *split;
+    const ql_train_options *opt;
+    const ql_train_listener *listener;
+    int64_t *order;     /* [n_train] */
+    int64_t *valid_row; /* [n_valid] rows of the validation source */
+    double *cell_loss;  /* [n_valid] */
+    ql_real *best;      /* weights of the best epoch, or the start's */
+    ql_patience best_so_far, stop, plateau;
+    double train_constant, valid_constant; /* ln y! of the targets, per entry */
+    ql_train_result *out;
+    ql_err *err;
+} run;
+
+static ql_batch_source training_source(const run *r, int64_t epoch)
+{
+    return (ql_batch_source){.counts = r->counts, .thin = r->opt->input_thin, .seed = r->opt->seed,
+                             .epoch = (uint64_t)epoch};
+}
+
+static ql_batch_source validation_source(const run *r)
+{
+    if (!r->opt->thinned) return (ql_batch_source){.counts = r->counts};
+    return (ql_batch_source){
+        .counts = &r->split->stop_seen,
+        .targets = &r->split->stop_held,
+        .target_scale = QL_HELD_SHARE / (1 - 2 * QL_HELD_SHARE),
+    };
+}
+
+/* ln y! for y < n, by summing logarithms. */
+static double log_factorial(double y)
+{
+    double sum = 0;
+    for (double k = 2; k <= y; k += 1) sum += ql_log(k);
+    return sum;
+}
+
+double ql_mean_log_factorial(const ql_csr *m, const int64_t *rows, int64_t n)
+{
+    enum { TABLE = 1024 };
+    double table[TABLE], sum = 0;
+    table[0] = 0;
+    for (int k = 1; k < TABLE; k++) table[k] = table[k - 1] + ql_log(k);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = m->indptr[rows[i]]; k < m->indptr[rows[i] + 1]; k++) {
+            float y = m->data[k];
+            sum += y < TABLE ? table[(int)y] : log_factorial((double)y);
+        }
+    return n > 0 ? sum / ((double)n * (double)m->n_cols) : 0;
+}
+
+/* Validation differences as the user states them (nats per held-out molecule), per entry. */
+static double stop_delta(const run *r)
+{
+    const ql_csr *held = &r->split->stop_held;
+    double molecules = 0;
+    if (!r->opt->thinned || r->split->n_valid == 0) return 0;
+    for (int64_t k = 0; k < ql_csr_nnz(held); k++) molecules += (double)held->data[k];
+    return r->opt->min_gain * molecules / ((double)held->n_rows * (double)held->n_cols);
+}
+
+static ql_status prepare(run *r)
+{
+    const ql_split *s = r->split;
+    QL_TRY(QL_NEW(r->order, s->n_train, "cell order", r->err));
+    QL_TRY(QL_NEW(r->valid_row, s->n_valid, "validation cells", r->err));
+    QL_TRY(QL_NEW(r->cell_loss, s->n_valid, "losses", r->err));
+    QL_TRY(QL_NEW(r->best, r->ae->params.size, "best weights", r->err));
+    QL_TRY(QL_NEW(r->out->history, r->opt->epochs, "training history", r->err));
+    memcpy(r->order, s->train, (size_t)s->n_train * sizeof *r->order);
+    for (int64_t i = 0; i < s->n_valid; i++) r->valid_row[i] = r->opt->thinned ? i : s->valid[i];
+    memcpy(r->best, r->ae->params.w, (size_t)r->ae->params.size * sizeof *r->best);
+    r->stop = (ql_patience){.patience = r->opt->patience, .min_delta = stop_delta(r)};
+    /* with thinned inputs the targets change every epoch, and with them their constant */
+    if (r->opt->input_thin == 0)
+        r->train_constant = ql_mean_log_factorial(r->counts, s->train, s->n_train);
+    r->valid_constant = r->opt->thinned
+                            ? ql_mean_log_factorial(&s->stop_held, r->valid_row, s->n_valid)
+                            : ql_mean_log_factorial(r->counts, s->valid, s->n_valid);
+    r->plateau = (ql_patience){.patience = r->opt->rate_patience, .min_delta = r->opt->min_delta};
+    return QL_OK;
+}
+
+static void release(run *r)
+{
+    ql_free(r->order);
+    ql_free(r->valid_row);
+    ql_free(r->cell_loss);
+    ql_free(r->best);
+}
+
+/* Every epoch's order is drawn from the sorted list, so that it depends on the epoch alone. */
+static void shuffle(run *r, int64_t epoch)
+{
+    ql_rng rng = ql_rng_start(r->opt->seed, QL_RNG_SHUFFLE, (uint64_t)epoch, 0);
+    memcpy(r->order, r->split->train, (size_t)r->split->n_train * sizeof *r->order);
+    ql_rng_shuffle(&rng, r->order, r->split->n_train);
+}
+
+static ql_status validate(run *r, double *value)
+{
+    ql_batch_source source = validation_source(r);
+    int64_t n = r->split->n_valid;
+    double sum = 0;
+    QL_TRY(ql_ae_cell_loss(r->ae, &source, r->valid_row, n, r->cell_loss, r->err));
+    for (int64_t i = 0; i < n; i++) sum += r->cell_loss[i];
+    *value = sum / ((double)n * (double)r->ae->n_genes) + ql_ae_penalty(r->ae) + r->valid_constant;
+    return QL_OK;
+}
+
+static ql_status one_epoch(run *r, int64_t epoch, ql_epoch *e)
+{
+    double start = ql_clock_wall();
+    ql_batch_source source = training_source(r, epoch);
+    shuffle(r, epoch);
+    e->rate = r->ae->opt.rate;
+    QL_TRY(ql_ae_train_epoch(r->ae, &source, r->order, r->split->n_train, r->opt->batch_size, &e->loss,
+                             r->err));
+    e->loss += ql_ae_penalty(r->ae) + r->train_constant;
+    e->validation = e->loss;
+    if (r->split->n_valid > 0) QL_TRY(validate(r, &e->validation));
+    e->seconds = ql_clock_wall() - start;
+    if (!isfinite(e->validation))
+        return ql_fail(r->err, QL_EDIVERGED, "the validation loss is not finite in epoch %lld",
+                       (long long)epoch + 1);
+    return QL_OK;
+}
+
+/* Back to the best weights with a tenth of the rate and fresh moments. */
+static ql_status roll_back(run *r)
+{
+    ql_params *p = &r->ae->params;
+    double rate = r->ae->opt.rate * RESTART_RATE;
+    if (r->out->restarts == MAX_RESTARTS) {
+        ql_context(r->err, "training diverged %d times", MAX_RESTARTS + 1);
+        return ql_hint(r->err, "lower --learning-rate (it was %g)", r->ae->opt.rate);
+    }
+    memcpy(p->w, r->best, (size_t)p->size * sizeof *p->w);
+    if (p->m) memset(p->m, 0, (size_t)p->size * sizeof *p->m);
+    if (p->v) memset(p->v, 0, (size_t)p->size * sizeof *p->v);
+    ql_opt_start(&r->ae->opt, r->ae->cfg.optimizer, r->ae->kern, rate, r->ae->cfg.clip);
+    r->ae->opt.weight_decay = r->ae->cfg.weight_decay;
+    r->out->restarts++;
+    if (r->listener && r->listener->warn)
+        r->listener->warn(r->listener->ctx, "the loss was not finite: rolled back to the best weights, "
+                                            "learning rate lowered tenfold");
+    return QL_OK;
+}
+
+/* Book an epoch; true when training should stop. */
+static bool book(run *r, const ql_epoch *e)
+{
+    ql_train_result *out = r->out;
+    bool improved;
+    bool stop = ql_patience_step(&r->stop, e->validation, NULL);
+    ql_patience_step(&r->best_so_far, e->validation, &improved);
+    out->history[out->n_epochs] = *e;
+    if (improved) {
+        out->best = out->n_epochs;
+        memcpy(r->best, r->ae->params.w, (size_t)r->ae->params.size * sizeof *r->best);
+    }
+    out->n_epochs++;
+    if (r->listener && r->listener->epoch)
+        r->listener->epoch(r->listener->ctx, out->n_epochs, e, improved);
+    if (ql_patience_step(&r->plateau, e->validation, NULL)) r->ae->opt.rate *= r->opt->rate_factor;
+    if (stop) out->stopped = "no better validation";
+    return stop;
+}
+
+static ql_status loop(run *r)
+{
+    r->out->stopped = "epochs done";
+    while (r->out->n_epochs < r->opt->epochs) {
+        ql_epoch e = {0};
+        ql_status st = one_epoch(r, r->out->n_epochs, &e);
+        if (st == QL_EDIVERGED) {
+            QL_TRY(roll_back(r));
+            continue;
+        }
+        if (st != QL_OK) return st;
+        if (book(r, &e)) break;
+    }
+    if (r->opt->restore_best)
+        memcpy(r->ae->params.w, r->best, (size_t)r->ae->params.size * sizeof *r->best);
+    return QL_OK;
+}
+
+ql_status ql_train(ql_ae *ae, const ql_csr *counts, const ql_split *split,
+                   const ql_train_options *opt, const ql_train_listener *listener,
+                   ql_train_result *out, ql_err *err)
+{
+    run r = {.ae = ae, .counts = counts, .split = split, .opt = opt, .listener = listener, .out = out,
+             .err = err};
+    *out = (ql_train_result){0};
+    ql_status st = prepare(&r);
+    if (st == QL_OK) st = loop(&r);
+    release(&r);
+    if (st != QL_OK) ql_train_result_free(out);
+    return st;
+}
+
+void ql_train_result_free(ql_train_result *r)
+{
+    ql_free(r->history);
+    *r = (ql_train_result){0};
+}

@@ -1,0 +1,1 @@
+QUELL_THREADS=some "$QUELL" info x.h5ad

@@ -1,0 +1,1 @@
+"$QUELL" info --threads many x.h5ad

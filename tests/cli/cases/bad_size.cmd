@@ -1,0 +1,1 @@
+"$QUELL" info --memory 12Q x.h5ad

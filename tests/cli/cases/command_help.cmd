@@ -1,0 +1,1 @@
+"$QUELL" version --help && "$QUELL" help version > again && "$QUELL" version -h | cmp - again

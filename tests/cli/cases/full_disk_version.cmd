@@ -1,0 +1,2 @@
+[ -c /dev/full ] || exit 77
+"$QUELL" --version > /dev/full

@@ -1,0 +1,1 @@
+"$QUELL" version --nonsense --help > /dev/null

@@ -1,0 +1,1 @@
+"$QUELL" help version --format markdown

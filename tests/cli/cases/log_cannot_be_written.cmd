@@ -1,0 +1,1 @@
+"$QUELL" info --log nowhere/log x.h5ad

@@ -1,0 +1,1 @@
+"$QUELL" info --config nothing.json x.h5ad

@@ -1,0 +1,1 @@
+"$QUELL" info --threads=0 x.h5ad

@@ -1,0 +1,1 @@
+"$QUELL" info x.h5ad --threads

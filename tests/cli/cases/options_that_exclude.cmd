@@ -1,0 +1,2 @@
+touch x.h5ad
+"$QUELL" info --use-raw --layer counts x.h5ad

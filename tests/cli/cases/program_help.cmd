@@ -1,0 +1,1 @@
+"$QUELL" --help && "$QUELL" -h > again && "$QUELL" help | cmp - again

@@ -1,0 +1,8 @@
+mkdir counts && cd counts
+printf "%s\n" "%%MatrixMarket matrix coordinate integer general" "4 3 5" "1 1 5" "2 1 1" "1 2 3" "4 2 2" "2 3 7" > matrix.mtx
+printf "cell%d\n" 1 2 3 > barcodes.tsv
+printf "id%d\tgene%d\tGene Expression\n" 1 1 2 2 3 3 4 4 > features.tsv
+cd ..
+"$QUELL" info --summary run.json --threads 2 --memory 1G counts > out.txt || exit
+cat run.json
+ls

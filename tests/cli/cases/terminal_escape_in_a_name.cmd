@@ -1,0 +1,1 @@
+"$QUELL" info "$(printf 'a\033[2Jb')"

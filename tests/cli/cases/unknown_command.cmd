@@ -1,0 +1,1 @@
+"$QUELL" inffo x.h5ad

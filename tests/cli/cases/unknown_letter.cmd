@@ -1,0 +1,1 @@
+"$QUELL" info -Z x.h5ad

@@ -1,0 +1,1 @@
+"$QUELL" info --thread 4 x.h5ad

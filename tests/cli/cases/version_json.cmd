@@ -1,0 +1,1 @@
+"$QUELL" version --json

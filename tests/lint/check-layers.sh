@@ -1,0 +1,108 @@
+#!/bin/sh
+# Includes point down only. The order, and what each layer may use:
+#
+#   base < mat < kern < nn < model < train < cmd < app;  io above mat;  cli above base
+#   io never sees kern, nn, model, train, nor they io.
+#
+# A header of include/quell belongs to the layer that has a .c file of its name, or to the row of
+# `homeless` below. Some system headers have one place each.
+#
+#   check-layers.sh [ROOT]
+set -u
+
+cd "${1:-.}" || exit 2
+{ find include/quell -name '*.h'; find src \( -name '*.c' -o -name '*.h' \); } | sort | awk '
+BEGIN {
+    may["base"]  = " base "
+    may["mat"]   = " base mat "
+    may["kern"]  = " base mat kern "
+    may["nn"]    = " base mat kern nn "
+    may["model"] = " base mat kern nn model "
+    may["train"] = " base mat kern nn model train "
+    may["io"]    = " base mat io "
+    may["cli"]   = " base cli "
+    may["cmd"]   = " base mat kern nn model train io cli cmd "
+    may["app"]   = " base mat kern nn model train io cli cmd app "
+
+    # headers without a .c file of their name
+    homeless["real.h"] = "base"
+    homeless["libraries.h"] = "io"
+    homeless["option.h"] = "cli"
+    homeless["reader.h"] = "io"
+
+    # system header -> where alone it may be included (a prefix of the path)
+    place["hdf5.h"] = "src/io/"
+    place["zlib.h"] = "src/io/"
+    place["libdeflate.h"] = "src/io/"
+    place["omp.h"] = "src/base/parallel.c"
+    place["immintrin.h"] = "src/kern/"
+    place["arm_neon.h"] = "src/kern/"
+    # system headers that one file alone may include, whichever it is
+    single["cblas.h"] = single["lapacke.h"] = 1
+}
+
+function base_name(path) { sub(/.*\//, "", path); return path }
+
+function complain(text) { printf "%s:%d: %s\n", file, line_number, text; bad = 1 }
+
+# "src/io/../mat/x.h" -> "src/mat/x.h"
+function normal(path) {
+    while (match(path, /[^\/]+\/\.\.\//)) path = substr(path, 1, RSTART - 1) substr(path, RSTART + RLENGTH)
+    gsub(/(^|\/)\.\//, "/", path)
+    return path
+}
+
+function layer_of(path,    part, name) {
+    if (path ~ /^src\//) { split(path, part, "/"); return part[2] }
+    name = base_name(path)
+    sub(/\.h$/, ".c", name)
+    if (name in home) return home[name]
+    name = base_name(path)
+    return name in homeless ? homeless[name] : ""
+}
+
+function check_system(name) {
+    if (name in place && index(file, place[name]) != 1)
+        complain("<" name "> belongs in " place[name] " only")
+    if (!(name in single)) return
+    if (name in used_by && used_by[name] != file)
+        complain("<" name "> is included by " used_by[name] " already; one file alone may")
+    used_by[name] = file
+}
+
+function check_include(name,    target, to, dir) {
+    if (name ~ /^quell\//) target = "include/" name
+    else { dir = file; sub(/[^\/]*$/, "", dir); target = normal(dir name) }
+    if (!(target in exists)) { check_system(name); return }
+    to = layer_of(target)
+    if (to == "") complain("no layer is known for " target ": add it to the table in this script")
+    else if (!index(may[layer], " " to " ")) complain(layer " may not include " name " of " to)
+}
+
+function check_file(    line, name) {
+    layer = layer_of(file)
+    line_number = 0
+    if (!(layer in may)) {
+        complain(layer == "" ? "belongs to no layer: add it to the table in this script" : "no layer is named " layer)
+        return
+    }
+    while ((getline line < file) > 0) {
+        line_number++
+        if (line ~ /^[ \t]*#[ \t]*pragma[ \t]+omp/ && file != place["omp.h"]) complain("OpenMP belongs in " place["omp.h"] " only")
+        if (line !~ /^[ \t]*#[ \t]*include[ \t]*[<"]/) continue
+        name = line
+        sub(/^[^<"]*[<"]/, "", name)
+        sub(/[>"].*/, "", name)
+        if (line ~ /</) check_system(name)
+        else check_include(name)
+    }
+    close(file)
+}
+
+{ exists[$0] = 1; files[++n] = $0; if ($0 ~ /^src\/[^\/]+\/[^\/]+\.c$/) { split($0, part, "/"); home[part[3]] = part[2] } }
+
+END {
+    for (i = 1; i <= n; i++) { file = files[i]; check_file() }
+    if (!bad) printf "layers: %d files, every include points down\n", n
+    exit bad
+}'

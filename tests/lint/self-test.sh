@@ -1,0 +1,51 @@
+#!/bin/sh
+# The checks themselves can fail: each must reject one file made wrong for it, and accept a right one.
+set -u
+
+lint=$(cd "$(dirname "$0")" && pwd)
+root=$(mktemp -d) || exit 2
+trap 'rm -rf "$root"' EXIT
+bad=0
+
+fresh() {
+    rm -rf "${root:?}"/*
+    mkdir -p "$root/include/quell" "$root/tests" "$root/src/base" "$root/src/mat" "$root/src/nn" "$root/src/io"
+    echo 'int ql_csr(void);' > "$root/include/quell/csr.h"
+    printf '#include "quell/csr.h"\n\nint ql_csr(void)\n{\n    return 0;\n}\n' > "$root/src/mat/csr.c"
+    printf '#include <hdf5.h>\n#include "quell/csr.h"\n/* printf("x") */\n' > "$root/src/io/reader.c"
+}
+
+expect() { # 0|1 check
+    out=$(sh "$lint/$2" "$root" 2>&1)
+    code=$?
+    [ "$code" -ne 0 ] && code=1
+    [ "$code" -eq "$1" ] && return
+    echo "self-test: $2 gave $code where $1 is right:"
+    echo "$out" | sed 's/^/    /'
+    bad=1
+}
+
+wrong() { # check file text
+    fresh
+    printf '%b\n' "$3" > "$root/$2"
+    expect 1 "$1"
+}
+
+fresh
+for check in check-layers.sh check-banned.sh check-sizes.sh check-headers.sh; do expect 0 "$check"; done
+
+wrong check-layers.sh src/base/log.c '#include "quell/csr.h"'
+wrong check-layers.sh src/base/log.c '#include "../mat/csr.h"\n#include <omp.h>'
+wrong check-layers.sh src/nn/tile.c '#include <hdf5.h>'
+wrong check-layers.sh src/nn/tile.c '#pragma omp parallel for'
+wrong check-layers.sh src/misc.c 'int x;'
+wrong check-layers.sh include/quell/orphan.h 'int x;'
+wrong check-banned.sh src/nn/tile.c 'void f(void)\n{\n    printf("x");\n}'
+wrong check-banned.sh src/nn/tile.c 'void f(char *s)\n{\n    /* no\n */ free (s);\n}'
+wrong check-sizes.sh src/nn/tile.c "void f(void)\n{\n$(awk 'BEGIN { for (i = 0; i < 80; i++) printf "    ;\\n" }')}"
+wrong check-sizes.sh src/nn/tile.c "$(awk 'BEGIN { for (i = 0; i < 801; i++) printf "int x;\\n" }')"
+wrong check-headers.sh include/quell/csr.h 'size_t ql_csr(void);'
+command -v "${CXX:-c++}" >/dev/null 2>&1 && wrong check-headers.sh include/quell/csr.h 'int ql_csr(int class);'
+
+[ "$bad" -eq 0 ] && echo 'lint: every check rejects what it should'
+exit "$bad"

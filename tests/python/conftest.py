@@ -1,0 +1,43 @@
+"""What the tests in Python share: the program under test and the folder with real data.
+
+QUELL         the program; default build/quell
+QUELL_SHARED  a folder whose data/ holds real counts; default ../shared; tests that need it skip
+              where it is not there
+"""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def quell():
+    """Run the program: quell("denoise", path, ...) gives the finished process, text captured.
+
+    A run is expected to succeed; quell(..., code=65) expects that exit code instead.
+    """
+    program = os.environ.get("QUELL", str(ROOT / "build" / "quell"))
+
+    def run(*args, code=0, **kwargs):
+        done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, **kwargs)
+        assert done.returncode == code, f"{done.args}: exit {done.returncode}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def example_data():
+    return ROOT / "example_data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder with real data; the test skips where there is none."""
+    folder = pathlib.Path(os.environ.get("QUELL_SHARED", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} does not exist (set QUELL_SHARED)")
+    return folder
