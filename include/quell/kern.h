@@ -89,7 +89,7 @@ typedef struct {
     ql_real eps;          /* outside the root */
     ql_real clip;         /* elementwise bound on the gradient; 0: none */
     ql_real l1, l2;       /* penalties l1 |w| + l2 w^2 */
-    ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w */
+    ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w; bias corrections divided out */
 } ql_opt_step;
 
 typedef void (*ql_opt_kern)(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,

@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-enum { QL_MAX_TENSORS = 64 };
+/* Enough for the deepest autoencoder: QL_MAX_HIDDEN layers of five tensors, input layer, heads. */
+enum { QL_MAX_TENSORS = 96 };
 
 /* [rows, cols] row-major with row stride ld (cols padded to QL_PAD; vectors are one row). Pads are
  * zero and stay zero. */

@@ -55,7 +55,7 @@ const ql_option ql_denoise_rows[] = {
 
     {.name = "type", QL_CHOICE_AT(S, type), .def = "nb", .choice_at = type_at, .group = "Model",
      .help = "likelihood of the counts"},
-    {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,16", .aliases = "hiddensize",
+    {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,32", .aliases = "hiddensize",
      .min = 1, .max = 4096, .group = "Model", .help = "widths of the hidden layers",
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
     {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",

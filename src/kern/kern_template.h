@@ -113,7 +113,7 @@ static inline vf opt_gradient(vf g, vf w, const ql_opt_step *s)
         vf zero = v_set(0), plus = v_set(s->l1), minus = v_set(-s->l1);
         g = v_add(g, v_select(v_lt(zero, w), plus, v_select(v_lt(w, zero), minus, zero)));
     }
-    if (s->clip > 0) g = v_min(v_max(g, v_set(-s->clip)), v_set(s->clip));
+    if (s->clip > 0) g = clip(g, -s->clip, s->clip);
     return g;
 }
 

@@ -29,17 +29,23 @@ typedef struct {
     vf ln_mu, theta, pi;
 } lik_grad;
 
+/* NaN stays NaN, so that it reaches the loss and is noticed there. */
+static inline vf clip(vf x, ql_real lo, ql_real hi)
+{
+    return v_min(v_set(hi), v_max(v_set(lo), x));
+}
+
 static inline void link_mean(vf a, vf size, lik_heads *h)
 {
     h->mean_inside = v_and(v_le(v_set(LN_MEAN_LO), a), v_le(a, v_set(LN_MEAN_HI)));
-    vf m = v_exp(v_min(v_max(a, v_set(LN_MEAN_LO)), v_set(LN_MEAN_HI)));
-    h->mu = v_mul(v_min(v_max(m, v_set(MEAN_LO)), v_set(MEAN_HI)), size);
+    vf m = v_exp(clip(a, LN_MEAN_LO, LN_MEAN_HI));
+    h->mu = v_mul(clip(m, MEAN_LO, MEAN_HI), size);
 }
 
 static inline void clip_theta(vf theta, vf slope, ql_real lo, lik_heads *h)
 {
     vmask inside = v_and(v_le(v_set(lo), theta), v_le(theta, v_set(DISP_HI)));
-    h->theta = v_min(v_max(theta, v_set(lo)), v_set(DISP_HI));
+    h->theta = clip(theta, lo, DISP_HI);
     h->dtheta = v_select(inside, slope, v_set(0));
 }
 

@@ -16,10 +16,11 @@ static inline vf v_log1p(vf x) { return log1p(x); }
 #define LN2_HI 0.693145751953125f
 #define LN2_LO 1.428606765330187e-06f
 
-/* exp(x); x is held in [-87, 88], where the result is normal. */
+/* exp(x); x is held in [-87, 88], where the result is normal. NaN stays NaN, as in every function here:
+ * min and max return their second operand then. */
 static inline vf v_exp(vf x)
 {
-    x = v_min(v_max(x, v_set(-87.0f)), v_set(88.0f));
+    x = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));
     vf n = v_round(v_mul(x, v_set(1.44269504088896340736f)));
     vf r = v_fma(n, v_set(-LN2_HI), x);
     r = v_fma(n, v_set(-LN2_LO), r);
@@ -52,12 +53,12 @@ static inline vf v_log_reduced(vf f, vf e)
     return v_fma(e, v_set(LN2_HI), v_add(f, tail));
 }
 
-/* log(x) for positive normal x */
+/* log(x) for positive normal x; x - x is NaN where x is NaN or infinite */
 static inline vf v_log(vf x)
 {
     vf m, e;
     v_split(x, &m, &e);
-    return v_log_reduced(v_sub(m, v_set(1.0f)), e);
+    return v_log_reduced(v_add(v_sub(m, v_set(1.0f)), v_sub(x, x)), e);
 }
 
 /* log(1 + x) for 0 <= x < 2^100. The rounding error c of 1 + x (exact by two-sum) is put back into
@@ -82,7 +83,7 @@ static inline vf v_softplus(vf x, vf *logistic)
     vf e = v_exp(v_sub(zero, v_abs(x)));
     vf inv = v_div(one, v_add(one, e));
     *logistic = v_select(v_lt(x, zero), v_mul(e, inv), inv);
-    return v_add(v_max(x, zero), v_log1p(e));
+    return v_add(v_max(zero, x), v_log1p(e));
 }
 
 #endif

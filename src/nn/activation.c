@@ -34,7 +34,8 @@ static void exp_minus_abs(const ql_kern *kern, int64_t n, const ql_real *x, ql_r
 #define LEAKY_SLOPE (ql_real)0.3
 
 ACTIVATION(linear, EACH(x[i]), 1)
-ACTIVATION(relu, EACH(x[i] > 0 ? x[i] : 0), x[i] > 0 ? 1 : 0)
+/* not x > 0 ? x : 0, which would turn NaN into 0 */
+ACTIVATION(relu, EACH(x[i] < 0 ? 0 : x[i]), x[i] > 0 ? 1 : 0)
 ACTIVATION(leakyrelu, EACH(x[i] > 0 ? x[i] : LEAKY_SLOPE * x[i]), x[i] > 0 ? 1 : LEAKY_SLOPE)
 ACTIVATION(elu, exp_minus_abs(kern, n, x, y); EACH(x[i] > 0 ? x[i] : y[i] - 1),
            x[i] > 0 ? 1 : y[i] + 1)

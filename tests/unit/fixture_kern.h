@@ -1,0 +1,64 @@
+/* The likelihood kernels of a table as a list, and work space to call them on. */
+#ifndef FIXTURE_KERN_H
+#define FIXTURE_KERN_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "quell/likelihood.h"
+
+#include "fixture_random.h"
+
+/* Every array a likelihood kernel touches, with guards around each. */
+enum { LIK_GUARD = 32, LIK_ROOM = 4096, LIK_ARRAYS = 8 };
+
+typedef struct {
+    ql_real memory[LIK_ARRAYS][LIK_GUARD + LIK_ROOM + LIK_GUARD];
+    ql_lik_args args;
+} lik_space;
+
+/* Arrays begin `offset` elements behind the guard, so at any alignment. */
+static inline void lik_point(lik_space *s, int64_t n, int64_t ld, int offset)
+{
+    ql_real *at[LIK_ARRAYS];
+    for (int k = 0; k < LIK_ARRAYS; k++) at[k] = s->memory[k] + LIK_GUARD + offset;
+    s->args = (ql_lik_args){.n = n, .ld = ld, .mean = at[0], .disp = at[1], .pi = at[2],
+                            .disp_gene = at[3], .count = at[4], .size = at[5], .weight = at[6],
+                            .loss = at[7]};
+}
+
+/* A pre-activation: mostly where models live, now and then far outside or exactly at a clip. */
+static inline ql_real lik_activation(ql_rng *r)
+{
+    static const double special[] = {0,  -0.0, 13.815510557964274, -11.512925464970229, 40, -40, 88,
+                                     -87, 100,  -100,               9.210340371976184,   -6.907755278982137,
+                                     1e4, -1e4};
+    uint32_t kind = ql_rng_below(r, 10);
+    if (kind == 0) return (ql_real)special[ql_rng_below(r, sizeof special / sizeof *special)];
+    if (kind == 1) return (ql_real)random_in(r, -40, 40);
+    return (ql_real)(2 * random_normal(r));
+}
+
+static inline ql_real lik_count(ql_rng *r)
+{
+    uint32_t kind = ql_rng_below(r, 4);
+    return (ql_real)(1 + ql_rng_below(r, kind == 0 ? 5000 : kind == 1 ? 50 : 9));
+}
+
+/* Fill all arrays, guards included, so that whatever moves shows. */
+static inline void lik_draw(lik_space *s, ql_rng *r)
+{
+    for (int k = 0; k < LIK_ARRAYS; k++) {
+        for (int i = 0; i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
+            ql_real x = lik_activation(r);
+            if (k == 4) x = lik_count(r);
+            if (k == 5) x = (ql_real)exp(random_normal(r));
+            if (k == 6) x = ql_rng_below(r, 8) ? (ql_real)random_in(r, 0, 1) : 0;
+            if (k == 7) x = (ql_real)random_in(r, 0, 10);
+            s->memory[k][i] = x;
+        }
+    }
+    s->args.ridge = ql_rng_below(r, 2) ? (ql_real)random_in(r, 0, 0.5) : 0;
+}
+
+#endif

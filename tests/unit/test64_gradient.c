@@ -1,0 +1,330 @@
+/* Gradients of the whole network in float64 against central differences of its loss.
+ *
+ * Plain gradient descent at rate 1 turns one epoch of one minibatch into the gradient: weights before
+ * minus weights after. The loss that an epoch returns is that of the weights before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "fixture_model.h"
+
+/* Of central differences. Where a smaller step says something else there is a kink or a clip; such points
+ * are left out, and counted. */
+#define STEP 1e-5
+/* Of the largest gradient of the tensor, which is taken to be SMALL at least: that is where the rounding
+ * of the loss shows. */
+#define TOLERANCE 2e-6
+#define SMALL 1e-4
+
+enum { DIRECTIONS = 2, ELEMENTS = 4 }; /* looked at in each tensor of a small model */
+
+typedef struct {
+    model_fixture model;
+    ql_batch_source source;
+    double *before, *gradient, *weights, *keep, *direction; /* [params.size] */
+} probe;
+
+/* Loss of the mean over cells and genes, penalties included; weights and step are put back. */
+static double loss_of(probe *p)
+{
+    ql_ae *ae = &p->model.ae;
+    ql_err err = {0};
+    double loss, penalty = ql_ae_penalty(ae), *keep = p->weights;
+    memcpy(keep, ae->params.w, (size_t)ae->params.size * sizeof *keep);
+    ql_status st = ql_ae_train_epoch(ae, &p->source, p->model.rows, p->model.n, p->model.n, &loss, &err);
+    if (st != QL_OK) fail_msg("%s", err.msg);
+    for (int64_t i = 0; i < ae->params.size; i++) p->gradient[i] = keep[i] - ae->params.w[i];
+    memcpy(ae->params.w, keep, (size_t)ae->params.size * sizeof *keep);
+    ae->step = 0;
+    return loss + penalty;
+}
+
+/* Slope of the loss along a direction, which has an entry for each element of a tensor. */
+static double slope(probe *p, const ql_tensor *t, const double *direction, double h)
+{
+    double *w = p->model.ae.params.w + t->offset, loss[2];
+    for (int side = 0; side < 2; side++) {
+        memcpy(p->keep, w, (size_t)(t->rows * t->ld) * sizeof *w);
+        for (int64_t i = 0; i < t->rows * t->ld; i++) w[i] += (side ? -h : h) * direction[i];
+        loss[side] = loss_of(p);
+        memcpy(w, p->keep, (size_t)(t->rows * t->ld) * sizeof *w);
+    }
+    return (loss[0] - loss[1]) / (2 * h);
+}
+
+static void probe_start(probe *p, const ql_ae_config *cfg, model_shape shape, double thin)
+{
+    ql_err err = {0};
+    *p = (probe){0};
+    shape.separate = thin > 0;
+    model_new(&p->model, cfg, shape);
+    model_shake(&p->model, 0.1, 3);
+    p->source = (ql_batch_source){.counts = &p->model.counts, .thin = thin, .seed = 5, .epoch = 1};
+    double **const arrays[] = {&p->before, &p->gradient, &p->weights, &p->keep, &p->direction};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        assert_int_equal(QL_NEW(*arrays[i], p->model.ae.params.size, "gradient", &err), QL_OK);
+    loss_of(p);
+    memcpy(p->before, p->gradient, (size_t)p->model.ae.params.size * sizeof(double));
+}
+
+static void probe_end(probe *p)
+{
+    double *const arrays[] = {p->before, p->gradient, p->weights, p->keep, p->direction};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) ql_free(arrays[i]);
+    model_free(&p->model);
+}
+
+static double largest(const probe *p, const ql_tensor *t)
+{
+    double most = 0;
+    for (int64_t i = 0; i < t->rows; i++)
+        for (int64_t j = 0; j < t->cols; j++)
+            most = fmax(most, fabs(p->before[t->offset + i * t->ld + j]));
+    return most;
+}
+
+typedef struct {
+    double worst;      /* signed, relative */
+    char where[32];    /* tensor */
+    int64_t checked, skipped;
+} verdict;
+
+/* The gradient along a direction, times factor (for tests of this test), against the slope. */
+static void check_direction(probe *p, const ql_tensor *t, double factor, verdict *v)
+{
+    double sum = 0, size = largest(p, t) + SMALL;
+    for (int64_t i = 0; i < t->rows * t->ld; i++) sum += p->before[t->offset + i] * p->direction[i];
+    double d = slope(p, t, p->direction, STEP), error = (factor * sum - d) / size;
+    v->checked++;
+    if (fabs(error) > TOLERANCE &&
+        fabs(slope(p, t, p->direction, STEP / 8) - d) / size > TOLERANCE) {
+        v->skipped++;
+        return;
+    }
+    if (fabs(error) <= fabs(v->worst)) return;
+    v->worst = error;
+    memcpy(v->where, t->name, sizeof v->where);
+}
+
+static void draw_direction(probe *p, const ql_tensor *t, ql_rng *r)
+{
+    double size = 0;
+    memset(p->direction, 0, (size_t)(t->rows * t->ld) * sizeof(double));
+    for (int64_t i = 0; i < t->rows; i++) {
+        for (int64_t j = 0; j < t->cols; j++) {
+            double x = p->direction[i * t->ld + j] = random_normal(r);
+            size += x * x;
+        }
+    }
+    for (int64_t i = 0; i < t->rows * t->ld; i++) p->direction[i] /= sqrt(size);
+}
+
+/* A few random directions of each trained tensor, which see all elements, and a few single elements. */
+static verdict check_model(probe *p, double factor)
+{
+    verdict v = {0};
+    ql_rng r = random_start(11);
+    int looks = p->model.ae.n_genes > QL_TILE ? DIRECTIONS + 1 : DIRECTIONS + ELEMENTS;
+    for (int i = 0; i < p->model.ae.params.n_tensors; i++) {
+        const ql_tensor *t = &p->model.ae.params.tensor[i];
+        if (!t->trained) continue;
+        for (int k = 0; k < looks; k++) {
+            int64_t row = ql_rng_below(&r, (uint32_t)t->rows), col = ql_rng_below(&r, (uint32_t)t->cols);
+            draw_direction(p, t, &r);
+            if (k >= DIRECTIONS) {
+                memset(p->direction, 0, (size_t)(t->rows * t->ld) * sizeof(double));
+                p->direction[row * t->ld + col] = 1;
+            }
+            check_direction(p, t, factor, &v);
+        }
+    }
+    return v;
+}
+
+/* Weights and what belongs to the outputs move. (Biases and shifts may be taken out again by the batch
+ * norm of their own layer or the next.) */
+static void every_tensor_has_a_gradient(const probe *p)
+{
+    for (int i = 0; i < p->model.ae.params.n_tensors; i++) {
+        const ql_tensor *t = &p->model.ae.params.tensor[i];
+        bool outputs = strstr(t->name, "mean/") || strstr(t->name, "dispersion/") ||
+                       strstr(t->name, "dropout/") || !strcmp(t->name, "log_theta");
+        if (!t->trained || !(outputs || strstr(t->name, "/weight"))) continue;
+        if (!(largest(p, t) > 1e-7)) fail_msg("%s has no gradient", t->name);
+    }
+}
+
+static void check(const char *what, const ql_ae_config *cfg, model_shape shape, double thin)
+{
+    probe p;
+    probe_start(&p, cfg, shape, thin);
+    every_tensor_has_a_gradient(&p);
+    verdict v = check_model(&p, 1);
+    print_message("%-26s %4lld checked, %lld at kinks, worst %+.1e in %s\n", what, (long long)v.checked,
+                  (long long)v.skipped, v.worst, v.where);
+    assert_true(fabs(v.worst) <= TOLERANCE);
+    assert_true(v.skipped * 20 <= v.checked);
+    probe_end(&p);
+}
+
+static const model_shape small = {.cells = 25, .genes = 36, .seed = 21};
+static const int64_t bottle[] = {8, 4, 8};
+
+static void every_likelihood(void **state)
+{
+    (void)state;
+    for (int i = 0; ql_likelihoods[i]; i++) {
+        ql_ae_config c = model_config(ql_likelihoods[i]->name, 3, bottle);
+        c.ridge = ql_likelihoods[i]->has_pi ? 0.05 : 0;
+        check(ql_likelihoods[i]->name, &c, small, 0);
+    }
+}
+
+static void every_activation(void **state)
+{
+    (void)state;
+    for (int i = 0; ql_activations[i]; i++) {
+        ql_ae_config c = model_config("nb", 3, bottle);
+        c.act = ql_activations[i];
+        check(ql_activations[i]->name, &c, small, 0);
+    }
+}
+
+static void shapes_of_the_network(void **state)
+{
+    (void)state;
+    const int64_t one[] = {8}, two[] = {9, 5}, wide[] = {20, 3, 17}, five[] = {6, 5, 4, 5, 7};
+    ql_ae_config c = model_config("zinb-conddisp", 1, one);
+    check("one layer", &c, small, 0);
+    c = model_config("nb-conddisp", 2, two);
+    check("two layers", &c, small, 0);
+    c = model_config("nb", 3, wide);
+    check("three, odd widths", &c, small, 0);
+    c = model_config("nb", 5, five);
+    check("five layers", &c, small, 0);
+}
+
+static void batch_norm_and_latent(void **state)
+{
+    (void)state;
+    for (int norm = 0; norm < 2; norm++) {
+        for (int linear = 0; linear < 2; linear++) {
+            char what[64];
+            ql_ae_config c = model_config("zinb", 3, bottle);
+            c.batch_norm = norm;
+            c.linear_latent = linear;
+            snprintf(what, sizeof what, "batch norm %d, linear %d", norm, linear);
+            check(what, &c, small, 0);
+        }
+    }
+}
+
+static void dropout(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("nb", 3, bottle);
+    c.dropout = 0.3;
+    check("dropout", &c, small, 0);
+    c.batch_norm = false;
+    check("dropout, no batch norm", &c, small, 0);
+}
+
+static void penalties(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("nb-conddisp", 3, bottle);
+    c.l1 = 1e-3;
+    c.l2 = 2e-3;
+    check("l1, l2", &c, small, 0);
+    c.l1_enc = 4e-3;
+    c.l2_enc = 5e-3;
+    check("l1, l2 of the encoder", &c, small, 0);
+}
+
+static void thinned_inputs(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("nb", 3, bottle);
+    check("thinned inputs", &c, small, 0.3);
+}
+
+/* More than a tile of genes, more than a block of cells; more tiles than shards. */
+static void several_tiles_shards_and_blocks(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    ql_ae_config c = model_config("zinb-conddisp", 3, widths);
+    check("3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+    c = model_config("nb", 3, widths);
+    check("35 tiles, 32 shards", &c, (model_shape){.cells = 14, .genes = 4400, .seed = 23}, 0);
+}
+
+/* The gradient of the sum over genes is the gradient of the mean, times the genes. */
+static void sum_over_genes(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("nb-conddisp", 3, bottle);
+    probe mean, sum;
+    probe_start(&mean, &c, small, 0);
+    c.mean_loss = false;
+    probe_start(&sum, &c, small, 0);
+    double genes = (double)mean.model.ae.n_genes, most = 0;
+    for (int64_t i = 0; i < mean.model.ae.params.size; i++) most = fmax(most, fabs(sum.before[i]));
+    for (int i = 0; i < mean.model.ae.params.n_tensors; i++) {
+        const ql_tensor *t = &mean.model.ae.params.tensor[i];
+        for (int64_t k = t->offset; t->trained && k < t->offset + t->rows * t->ld; k++)
+            assert_true(fabs(mean.before[k] * genes - sum.before[k]) <= 1e-9 * most);
+    }
+    probe_end(&mean);
+    probe_end(&sum);
+}
+
+/* Moving statistics are no weights: they change the loss in inference only. */
+static void moving_statistics_do_not_matter(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("nb", 3, bottle);
+    probe p;
+    probe_start(&p, &c, small, 0);
+    double loss = loss_of(&p);
+    for (int i = 0; i < p.model.ae.params.n_tensors; i++) {
+        const ql_tensor *t = &p.model.ae.params.tensor[i];
+        for (int64_t k = 0; !t->trained && k < t->cols; k++) p.model.ae.params.w[t->offset + k] += 1;
+    }
+    assert_true(loss_of(&p) == loss);
+    probe_end(&p);
+}
+
+static void wrong_gradients_are_noticed(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("nb", 3, bottle);
+    probe p;
+    probe_start(&p, &c, small, 0);
+    assert_true(fabs(check_model(&p, -1).worst) > 0.5);
+    assert_true(fabs(check_model(&p, 1.001).worst) > 2e-4);
+    probe_end(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_likelihood),
+        cmocka_unit_test(every_activation),
+        cmocka_unit_test(shapes_of_the_network),
+        cmocka_unit_test(batch_norm_and_latent),
+        cmocka_unit_test(dropout),
+        cmocka_unit_test(penalties),
+        cmocka_unit_test(thinned_inputs),
+        cmocka_unit_test(several_tiles_shards_and_blocks),
+        cmocka_unit_test(sum_over_genes),
+        cmocka_unit_test(moving_statistics_do_not_matter),
+        cmocka_unit_test(wrong_gradients_are_noticed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

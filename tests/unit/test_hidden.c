@@ -1,0 +1,312 @@
+/* Hidden layers: batch norm, dropout, transposition, update of a part of a tensor. (Their gradients are
+ * checked in float64, with the whole network.) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/hidden.h"
+
+#include "fixture_random.h"
+
+enum { IN = 5, OUT = 7, CELLS = 21, PAD = 32 };
+
+static const ql_kern *table(void)
+{
+    const ql_kern *k = NULL;
+    assert_int_equal(ql_kern_select(&k, NULL), QL_OK);
+    return k;
+}
+
+typedef struct {
+    ql_params params;
+    ql_hidden layer;
+    ql_real in[IN * PAD], in_t[PAD * 16], din[IN * PAD];
+} one_layer;
+
+static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
+{
+    ql_rng r = random_start(1);
+    memset(l, 0, sizeof *l);
+    l->layer = (ql_hidden){.n_in = IN, .n_out = OUT, .act = ql_activation_find(act), .batch_norm = norm,
+                           .dropout = dropout, .id = 2};
+    ql_hidden_declare(&l->layer, &l->params, "enc1", true);
+    assert_int_equal(ql_params_alloc(&l->params, 0, NULL), QL_OK);
+    assert_int_equal(ql_hidden_alloc(&l->layer, PAD, NULL), QL_OK);
+    ql_params_glorot(&l->params, l->layer.weight, IN, OUT, 3);
+    if (norm) {
+        random_fill(&r, OUT, -1, 1, ql_param(&l->params, l->layer.beta));
+        for (int u = 0; u < OUT; u++) ql_param(&l->params, l->layer.var)[u] = 1;
+    }
+    random_fill(&r, IN * PAD, -3, 3, l->in);
+    ql_transpose(IN, PAD, l->in, PAD, l->in_t, 16);
+}
+
+static void layer_free(one_layer *l)
+{
+    ql_params_free(&l->params);
+    ql_hidden_free(&l->layer);
+}
+
+static void forward(one_layer *l, bool training, uint64_t step)
+{
+    ql_hidden_forward(&l->layer, &l->params, table(), l->in, CELLS, PAD, (ql_pass){training, 11, step});
+}
+
+static double dense(const one_layer *l, int u, int cell)
+{
+    double sum = (double)ql_param(&l->params, l->layer.bias)[u];
+    for (int i = 0; i < IN; i++)
+        sum += (double)ql_param(&l->params, l->layer.weight)[u * 16 + i] * (double)l->in[i * PAD + cell];
+    return sum;
+}
+
+static void near(double got, double want)
+{
+    if (!(fabs(got - want) <= 3e-6 * (1 + fabs(want)))) fail_msg("%.9g instead of %.9g", got, want);
+}
+
+static void batch_moments(const one_layer *l, int u, double *mean, double *var)
+{
+    *mean = *var = 0;
+    for (int j = 0; j < CELLS; j++) *mean += dense(l, u, j) / CELLS;
+    for (int j = 0; j < CELLS; j++) *var += pow(dense(l, u, j) - *mean, 2) / CELLS;
+}
+
+static void batch_norm_while_training(void **state)
+{
+    (void)state;
+    static one_layer l;
+    layer_new(&l, "linear", true, 0);
+    forward(&l, true, 0);
+    for (int u = 0; u < OUT; u++) {
+        double mean, var, beta = (double)ql_param(&l.params, l.layer.beta)[u];
+        batch_moments(&l, u, &mean, &var);
+        for (int j = 0; j < CELLS; j++) {
+            double want = (dense(&l, u, j) - mean) / sqrt(var + 1e-3) + beta;
+            near((double)l.layer.pre[u * PAD + j], dense(&l, u, j));
+            near((double)l.layer.out[u * PAD + j], want);
+            near((double)l.layer.out_t[j * 16 + u], want);
+        }
+        for (int j = CELLS; j < PAD; j++) assert_true(l.layer.out[u * PAD + j] == 0);
+    }
+    for (int j = 0; j < PAD; j++)
+        for (int u = OUT; u < 16; u++) assert_true(l.layer.out_t[j * 16 + u] == 0);
+    layer_free(&l);
+}
+
+/* Moving statistics after three known minibatches, biased variances; inference uses them. */
+static void batch_norm_in_inference(void **state)
+{
+    (void)state;
+    static one_layer l;
+    double moving_mean[OUT] = {0}, moving_var[OUT];
+    layer_new(&l, "linear", true, 0);
+    for (int u = 0; u < OUT; u++) moving_var[u] = 1;
+    for (int round = 0; round < 3; round++) {
+        ql_rng r = random_start(40 + (uint64_t)round);
+        random_fill(&r, IN * PAD, -2, 5, l.in);
+        for (int u = 0; u < OUT; u++) {
+            double mean, var;
+            batch_moments(&l, u, &mean, &var);
+            moving_mean[u] = 0.99 * moving_mean[u] + 0.01 * mean;
+            moving_var[u] = 0.99 * moving_var[u] + 0.01 * var;
+        }
+        forward(&l, true, (uint64_t)round);
+    }
+    for (int u = 0; u < OUT; u++) {
+        near((double)ql_param(&l.params, l.layer.mean)[u], moving_mean[u]);
+        near((double)ql_param(&l.params, l.layer.var)[u], moving_var[u]);
+    }
+    forward(&l, false, 0);
+    for (int u = 0; u < OUT; u++) {
+        double beta = (double)ql_param(&l.params, l.layer.beta)[u];
+        near((double)ql_param(&l.params, l.layer.var)[u], moving_var[u]); /* unmoved */
+        for (int j = 0; j < CELLS; j++)
+            near((double)l.layer.out[u * PAD + j],
+                 (dense(&l, u, j) - moving_mean[u]) / sqrt(moving_var[u] + 1e-3) + beta);
+    }
+    layer_free(&l);
+}
+
+/* dx and the shift's gradient from the formula, with an arbitrary gradient from above. */
+static void batch_norm_backward(void **state)
+{
+    (void)state;
+    static one_layer l;
+    double dy[OUT][CELLS];
+    layer_new(&l, "linear", true, 0);
+    forward(&l, true, 0);
+    ql_rng r = random_start(5);
+    memset(l.layer.grad, 0, OUT * PAD * sizeof(ql_real));
+    for (int u = 0; u < OUT; u++)
+        for (int j = 0; j < CELLS; j++) l.layer.grad[u * PAD + j] = (ql_real)(dy[u][j] = random_normal(&r));
+    ql_optimizer opt;
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 1, 0);
+    ql_opt_step step = ql_opt_next(&opt);
+    ql_real beta[OUT];
+    memcpy(beta, ql_param(&l.params, l.layer.beta), sizeof beta);
+    ql_hidden_backward(&l.layer, &l.params, table(), l.in_t, l.din, CELLS, PAD, &opt, &step);
+    for (int u = 0; u < OUT; u++) {
+        double mean, var, a = 0, b = 0;
+        batch_moments(&l, u, &mean, &var);
+        for (int j = 0; j < CELLS; j++) {
+            a += dy[u][j];
+            b += dy[u][j] * (double)l.layer.norm[u * PAD + j];
+        }
+        near((double)(beta[u] - ql_param(&l.params, l.layer.beta)[u]), a);
+        for (int j = 0; j < CELLS; j++) {
+            double x = (double)l.layer.norm[u * PAD + j];
+            near((double)l.layer.grad[u * PAD + j], (dy[u][j] - a / CELLS - x * b / CELLS) * (double)l.layer.inv_sd[u]);
+        }
+        for (int j = CELLS; j < PAD; j++) assert_true(l.layer.grad[u * PAD + j] == 0);
+    }
+    layer_free(&l);
+}
+
+/* ---- dropout ---- */
+
+static void dropout_drops_and_scales(void **state)
+{
+    (void)state;
+    static one_layer l, plain;
+    layer_new(&l, "elu", false, 0.25);
+    layer_new(&plain, "elu", false, 0);
+    int dropped = 0, n = 0;
+    for (uint64_t step = 0; step < 40; step++) {
+        forward(&l, true, step);
+        forward(&plain, true, step);
+        for (int u = 0; u < OUT; u++) {
+            for (int j = 0; j < CELLS; j++, n++) {
+                double got = (double)l.layer.out[u * PAD + j], whole = (double)plain.layer.out[u * PAD + j];
+                dropped += got == 0;
+                if (got != 0) near(got, whole / 0.75);
+            }
+        }
+    }
+    assert_true(fabs(dropped - 0.25 * n) < 5 * sqrt(0.1875 * n));
+    forward(&l, false, 0);
+    assert_memory_equal(l.layer.out, plain.layer.out, sizeof(ql_real)); /* none in inference */
+    for (int i = 0; i < OUT * PAD; i++) assert_true(isfinite((double)l.layer.out[i]));
+    layer_free(&l);
+    layer_free(&plain);
+}
+
+static void masks_are_keyed_by_step_and_layer(void **state)
+{
+    (void)state;
+    static one_layer a, b;
+    layer_new(&a, "linear", false, 0.5);
+    layer_new(&b, "linear", false, 0.5);
+    const size_t bytes = OUT * PAD * sizeof(ql_real);
+    forward(&a, true, 3);
+    forward(&b, true, 4);
+    assert_true(memcmp(a.layer.mask, b.layer.mask, bytes) != 0);
+    forward(&b, true, 3);
+    assert_memory_equal(a.layer.mask, b.layer.mask, bytes);
+    b.layer.id++;
+    forward(&b, true, 3);
+    assert_true(memcmp(a.layer.mask, b.layer.mask, bytes) != 0);
+    layer_free(&a);
+    layer_free(&b);
+}
+
+/* ---- activations ---- */
+
+static double reference(const char *name, double x)
+{
+    const double scale = 1.0507009873554805, alpha = 1.6732632423543772;
+    if (!strcmp(name, "relu")) return x > 0 ? x : 0;
+    if (!strcmp(name, "linear")) return x;
+    if (!strcmp(name, "leakyrelu")) return x > 0 ? x : 0.3 * x;
+    if (!strcmp(name, "elu")) return x > 0 ? x : expm1(x);
+    if (!strcmp(name, "selu")) return scale * (x > 0 ? x : alpha * expm1(x));
+    if (!strcmp(name, "sigmoid")) return 1 / (1 + exp(-x));
+    assert_string_equal(name, "tanh");
+    return tanh(x);
+}
+
+static void activations_follow_their_formulas(void **state)
+{
+    (void)state;
+    enum { N = 1024 };
+    ql_real x[N], y[N], dy[N], dx[N];
+    ql_rng r = random_start(6);
+    for (int a = 0; ql_activations[a]; a++) {
+        const ql_activation *act = ql_activations[a];
+        assert_ptr_equal(ql_activation_find(act->name), act);
+        random_fill(&r, N, -12, 12, x);
+        random_fill(&r, N, -2, 2, dy);
+        x[0] = 100;
+        x[1] = -100;
+        act->forward(table(), N, x, y);
+        act->backward(N, x, y, dy, dx);
+        for (int i = 0; i < N; i++) {
+            double at = (double)x[i], h = 1e-6 * (1 + fabs(at));
+            double slope = (reference(act->name, at + h) - reference(act->name, at - h)) / (2 * h);
+            near((double)y[i], reference(act->name, at));
+            near((double)dx[i], (double)dy[i] * slope);
+        }
+        for (int i = 0; i < N; i++) x[i] = (ql_real)NAN;
+        act->forward(table(), N, x, y);
+        assert_true(isnan((double)y[0])); /* how a run notices */
+    }
+    assert_null(ql_activation_find("swish"));
+}
+
+/* ---- helpers ---- */
+
+static void transposition(void **state)
+{
+    (void)state;
+    enum { R = 19, C = 37, LDS = 48, LDD = 32 };
+    ql_real x[R * LDS], y[(C + 1) * LDD];
+    ql_rng r = random_start(7);
+    random_fill(&r, R * LDS, -1, 1, x);
+    random_fill(&r, (C + 1) * LDD, 5, 6, y);
+    ql_transpose(R, C, x, LDS, y, LDD);
+    for (int j = 0; j < C; j++)
+        for (int i = 0; i < LDD; i++) assert_true(y[j * LDD + i] == (i < R ? x[i * LDS + j] : 0));
+    for (int i = 0; i < LDD; i++) assert_true(y[C * LDD + i] >= 5);
+}
+
+static void rows_of_a_tensor_are_updated(void **state)
+{
+    (void)state;
+    ql_params p = {0};
+    int t = ql_params_add(&p, "w", 6, 20, true);
+    assert_int_equal(ql_params_alloc(&p, 2, NULL), QL_OK);
+    assert_int_equal(p.tensor[t].ld, 32);
+    p.tensor[t].l2 = (ql_real)0.5;
+    for (int64_t i = 0; i < p.size; i++) p.w[i] = 1;
+    ql_real grad[2 * 32];
+    for (int i = 0; i < 2 * 32; i++) grad[i] = (ql_real)0.25;
+    ql_optimizer opt;
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0);
+    ql_opt_step step = ql_opt_next(&opt);
+    ql_params_update(&p, t, 3, 2, grad, &opt, &step);
+    for (int64_t i = 0; i < p.size; i++)
+        assert_true(p.w[i] == (ql_real)(i / 32 == 3 || i / 32 == 4 ? 1 - 0.5 * (0.25 + 2 * 0.5) : 1));
+    ql_params_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batch_norm_while_training),
+        cmocka_unit_test(batch_norm_in_inference),
+        cmocka_unit_test(batch_norm_backward),
+        cmocka_unit_test(dropout_drops_and_scales),
+        cmocka_unit_test(masks_are_keyed_by_step_and_layer),
+        cmocka_unit_test(activations_follow_their_formulas),
+        cmocka_unit_test(transposition),
+        cmocka_unit_test(rows_of_a_tensor_are_updated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
