@@ -187,11 +187,12 @@ asan: ## run the unit and command line tests under ASan and UBSan
 	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' $$suite || failed="$$failed $$suite"; \
 	done; sh tests/tools/report.sh build-asan/results; test -z "$$failed"
 
-lint: check-layers ## check layers, headers, banned functions, sizes, format
+lint: check-layers ## check layers, headers, banned functions, sizes, format, links
 	@sh tests/lint/check-banned.sh
 	@sh tests/lint/check-sizes.sh
 	@CC='$(CC)' CXX='$(CXX)' FLAGS='$(LIB_CFLAGS)' sh tests/lint/check-headers.sh
 	@sh tests/lint/check-format.sh
+	@sh tests/lint/check-links.sh
 	@sh tests/lint/self-test.sh
 
 check-layers: ## check that includes point down only
@@ -207,7 +208,11 @@ man: $(BUILD)/quell
 	@for page in $(MAN_PAGES); do \
 	    $(BUILD)/quell help $$(echo $$page | sed 's/^quell-*//') --format man > $(BUILD)/man/$$page.1 || exit 1; done
 
-docs: man ## make the man pages anew (in $(BUILD)/man)
+docs: man ## renew docs/options.md and the table in README.md; man pages (in $(BUILD)/man)
+	@sh tools/make-option-docs.sh $(BUILD)/quell
+
+figure: $(BUILD)/quell ## draw docs/denoising.png anew (PYTHON needs numpy, h5py, matplotlib)
+	$(PYTHON) tools/make-figure.py --quell $(BUILD)/quell
 
 $(BUILD)/quell.pc: VERSION $(BUILD)/.flags
 	@{ echo 'prefix=$(prefix)'; echo 'libdir=$${prefix}/lib'; echo 'includedir=$${prefix}/include'; echo; \
@@ -250,6 +255,6 @@ help: ## print this list
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
 .PHONY: FORCE all deps deps-build deps-all venvs demo check tests unit cli python asan lint check-layers \
-        man docs install uninstall dist clean distclean help
+        man docs figure install uninstall dist clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

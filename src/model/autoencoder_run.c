@@ -257,7 +257,9 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
         if (v && v->cells) {
             if (rank == 0) job->status = v->cells(v->ctx, ae, at, n, job->err);
             ql_team_barrier(team);
-            if (job->status != QL_OK) return;
+            bool failed = job->status != QL_OK;
+            ql_team_barrier(team); /* all have read it before the first thread may set it again */
+            if (failed) return;
         }
         visit_heads(job, &w, at);
         if (rank == 0 && v && v->done)

@@ -16,7 +16,7 @@ typedef struct {
     const int64_t *rows;
     int64_t n_genes, table_size;
     double theta[K];
-    double *table;    /* [K, table_size]: ln of theta (theta + 1) ... (theta + x - 1) / theta^x */
+    double *table;    /* [K, table_size]: ln of theta (theta + 1) ... (theta + x - 1) */
     double *log_lik;  /* [genes, K]; later likelihoods */
 } theta_fit;
 
@@ -37,57 +37,84 @@ static void fill_table(theta_fit *f)
         f->theta[k] = ql_exp(GRID_LO + GRID_STEP * k);
         for (int64_t x = 0; x < f->table_size; x++) {
             t[x] = sum;
-            sum += ql_log(1 + (double)x / f->theta[k]);
+            sum += ql_log(f->theta[k] + (double)x);
         }
     }
 }
 
-/* The log-likelihood of one gene's row at one theta, up to what does not depend on theta: the table's
- * terms minus the sum of (theta + x) ln(1 + mu / theta). Pads have mu 0, hence no weight. */
-static double row_log_lik(const theta_fit *f, int k, const ql_real *mu, const ql_real *x, int64_t ld,
-                          ql_real *work)
+/* One gene's rates in a block of cells, and its counts that are not 0. Up to what does not depend on
+ * theta, the log-likelihood is
+ *   sum of ln(theta (theta + 1) ... (theta + x - 1)) - theta ln(1 + mu / theta) - x ln(1 + theta / mu),
+ * where nothing large cancels in the logarithms that are taken in float32. */
+typedef struct {
+    int64_t ld, n;           /* cells, padded; counts that are not 0 */
+    ql_real mu[QL_BLOCK];    /* pads: 0, hence no weight */
+    ql_real count[QL_BLOCK]; /* [n, then pads of 0] */
+    ql_real rate[QL_BLOCK];  /* mu of these; pads: 1 */
+} gene_row;
+
+static void row_of(const ql_ae_tile *t, int64_t g, const ql_real *x, gene_row *row)
+{
+    row->ld = t->ld;
+    row->n = 0;
+    for (int64_t i = 0; i < t->ld; i++) row->mu[i] = i < t->n ? t->mean[g * t->ld + i] : 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        if (!(x[i] > 0)) continue;
+        row->count[row->n] = x[i];
+        row->rate[row->n++] = row->mu[i];
+    }
+    for (int64_t i = row->n; i < ql_pad(row->n); i++) {
+        row->count[i] = 0;
+        row->rate[i] = 1;
+    }
+}
+
+/* Sum of factor[i] ln(1 + work[i]); factor NULL: 1. */
+static double sum_log1p(const ql_kern *kern, int64_t n, ql_real *work, const ql_real *factor)
+{
+    ql_real sum;
+    kern->log1p(n, work, work);
+    for (int64_t i = 0; factor && i < n; i++) work[i] = work[i] * factor[i];
+    kern->row_sums(1, n, work, n, &sum);
+    return (double)sum;
+}
+
+/* ln Gamma(z) for large z, but for its constant */
+static double stirling(double z)
+{
+    return (z - 0.5) * ql_log(z) - z + 1 / (12 * z);
+}
+
+/* The table's term of a count, continued where the table ends. */
+static double rise(const theta_fit *f, int k, double x)
+{
+    const double *table = f->table + k * f->table_size, last = (double)(f->table_size - 1);
+    if (x <= last) return table[(int64_t)x];
+    return table[f->table_size - 1] + stirling(f->theta[k] + x) - stirling(f->theta[k] + last);
+}
+
+static double row_log_lik(const theta_fit *f, int k, const gene_row *row)
 {
     const ql_real theta = (ql_real)f->theta[k], inv = 1 / theta;
-    ql_real sum;
-    for (int64_t i = 0; i < ld; i++) work[i] = mu[i] * inv;
-    f->kern->log1p(ld, work, work);
-    for (int64_t i = 0; i < ld; i++) work[i] = work[i] * (theta + x[i]);
-    f->kern->row_sums(1, ld, work, ld, &sum);
-    return -(double)sum;
-}
-
-static double table_terms(const theta_fit *f, int k, const int32_t *count, int64_t n)
-{
-    const double *table = f->table + k * f->table_size;
+    ql_real work[QL_BLOCK];
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += table[count[i]];
+    for (int64_t i = 0; i < row->ld; i++) work[i] = row->mu[i] * inv;
+    sum -= f->theta[k] * sum_log1p(f->kern, row->ld, work, NULL);
+    for (int64_t i = 0; i < ql_pad(row->n); i++) work[i] = theta / row->rate[i];
+    sum -= sum_log1p(f->kern, ql_pad(row->n), work, row->count);
+    for (int64_t i = 0; i < row->n; i++) sum += rise(f, k, (double)row->count[i]);
     return sum;
-}
-
-/* The row's counts that are not 0, as table indices. */
-static int64_t row_counts(const theta_fit *f, const ql_real *x, int64_t n, int32_t *count)
-{
-    int64_t found = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (x[i] > 0) {
-            int32_t c = x[i] < (ql_real)f->table_size ? (int32_t)x[i] : (int32_t)f->table_size - 1;
-            count[found++] = c;
-        }
-    return found;
 }
 
 static void fit_tile(void *ctx, const ql_ae_tile *t)
 {
     const theta_fit *f = ctx;
     const ql_real *x = ql_ae_tile_counts(t, f->counts, f->rows);
-    ql_real work[QL_BLOCK], mu[QL_BLOCK];
-    int32_t count[QL_BLOCK];
+    gene_row row;
     for (int64_t g = 0; g < t->genes.count; g++) {
         double *log_lik = f->log_lik + (t->genes.first + g) * K;
-        int64_t n = row_counts(f, x + g * t->ld, t->n, count);
-        for (int64_t i = 0; i < t->ld; i++) mu[i] = i < t->n ? t->mean[g * t->ld + i] : 0;
-        for (int k = 0; k < K; k++)
-            log_lik[k] += row_log_lik(f, k, mu, x + g * t->ld, t->ld, work) + table_terms(f, k, count, n);
+        row_of(t, g, x + g * t->ld, &row);
+        for (int k = 0; k < K; k++) log_lik[k] += row_log_lik(f, k, &row);
     }
 }
 

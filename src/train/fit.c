@@ -22,7 +22,7 @@ static int64_t batch_size_for(int64_t n_cells)
 
 static int64_t patience_for(int64_t n_cells, int64_t batch_size)
 {
-    int64_t steps = (n_cells + batch_size - 1) / batch_size;
+    int64_t steps = n_cells > batch_size ? (n_cells + batch_size - 1) / batch_size : 1;
     int64_t epochs = (PATIENCE_STEPS + steps - 1) / steps;
     return epochs > PATIENCE_EPOCHS ? epochs : PATIENCE_EPOCHS;
 }

@@ -32,7 +32,7 @@ wrong() { # check file text
 }
 
 fresh
-for check in check-layers.sh check-banned.sh check-sizes.sh check-headers.sh; do expect 0 "$check"; done
+for check in check-layers.sh check-banned.sh check-sizes.sh check-headers.sh check-links.sh; do expect 0 "$check"; done
 
 wrong check-layers.sh src/base/log.c '#include "quell/csr.h"'
 wrong check-layers.sh src/base/log.c '#include "../mat/csr.h"\n#include <omp.h>'
@@ -44,6 +44,8 @@ wrong check-banned.sh src/nn/tile.c 'void f(void)\n{\n    printf("x");\n}'
 wrong check-banned.sh src/nn/tile.c 'void f(char *s)\n{\n    /* no\n */ free (s);\n}'
 wrong check-sizes.sh src/nn/tile.c "void f(void)\n{\n$(awk 'BEGIN { for (i = 0; i < 80; i++) printf "    ;\\n" }')}"
 wrong check-sizes.sh src/nn/tile.c "$(awk 'BEGIN { for (i = 0; i < 801; i++) printf "int x;\\n" }')"
+wrong check-links.sh README.md '[a page](docs/missing.md)'
+wrong check-links.sh README.md '# One\n\n[two](#two)'
 wrong check-headers.sh include/quell/csr.h 'size_t ql_csr(void);'
 command -v "${CXX:-c++}" >/dev/null 2>&1 && wrong check-headers.sh include/quell/csr.h 'int ql_csr(int class);'
 

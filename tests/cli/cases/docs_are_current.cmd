@@ -1,0 +1,1 @@
+sh "$ROOT/tools/make-option-docs.sh" --check "$QUELL"

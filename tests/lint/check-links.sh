@@ -1,0 +1,66 @@
+#!/bin/sh
+# Every relative link of the documentation leads to a file, and every #anchor to a heading.
+#
+#   check-links.sh [ROOT]
+set -u
+
+cd "${1:-.}" || exit 2
+find . \( -name '.*' -o -name 'build*' \) -prune -o -name '*.md' -print | sed 's|^\./||' | sort | awk '
+function exists(path) { return system("test -e \"" path "\"") == 0 }
+
+# "docs/../README.md" -> "README.md"
+function normal(path) {
+    while (match(path, /[^\/]+\/\.\.\//)) path = substr(path, 1, RSTART - 1) substr(path, RSTART + RLENGTH)
+    return path
+}
+
+# the anchor that a heading gets
+function anchor_of(heading) {
+    sub(/^#+ +/, "", heading)
+    heading = tolower(heading)
+    gsub(/[^a-z0-9 _-]/, "", heading)
+    gsub(/ /, "-", heading)
+    return heading
+}
+
+function has_anchor(path, anchor,    line, found) {
+    while ((getline line < path) > 0) if (line ~ /^#/ && anchor_of(line) == anchor) found = 1
+    close(path)
+    return found
+}
+
+function check(link,    path, anchor, dir) {
+    if (link ~ /^[a-z]+:/) return
+    n_links++
+    anchor = link
+    if (!sub(/^[^#]*#/, "", anchor)) anchor = ""
+    path = link
+    sub(/#.*/, "", path)
+    dir = file
+    sub(/[^\/]*$/, "", dir)
+    path = path == "" ? file : normal(dir path)
+    if (!exists(path)) { printf "%s:%d: no such file: %s\n", file, number, link; bad = 1 }
+    else if (anchor != "" && !has_anchor(path, anchor)) { printf "%s:%d: no such heading: %s\n", file, number, link; bad = 1 }
+}
+
+{
+    file = $0
+    number = fenced = 0
+    while ((getline line < (file "")) > 0) {
+        number++
+        if (line ~ /^```/) fenced = !fenced
+        if (fenced) continue
+        while (match(line, /\]\([^) ]+\)/)) {
+            link = substr(line, RSTART + 2, RLENGTH - 3)
+            line = substr(line, RSTART + RLENGTH)
+            check(link)
+        }
+    }
+    close(file)
+    n_files++
+}
+
+END {
+    if (!bad) printf "links: %d in %d pages, all lead somewhere\n", n_links, n_files
+    exit bad
+}'
