@@ -187,6 +187,9 @@ asan: ## run the unit and command line tests under ASan and UBSan
 	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' $$suite || failed="$$failed $$suite"; \
 	done; sh tests/tools/report.sh build-asan/results; test -z "$$failed"
 
+check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long checks, needs qemu-user)
+	BUILD=$(BUILD) bash tests/tools/check-neon.sh
+
 lint: check-layers ## check layers, headers, banned functions, sizes, format, links
 	@sh tests/lint/check-banned.sh
 	@sh tests/lint/check-sizes.sh
@@ -254,7 +257,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
-.PHONY: FORCE all deps deps-build deps-all venvs demo check tests unit cli python asan lint check-layers \
+.PHONY: check-neon FORCE all deps deps-build deps-all venvs demo check tests unit cli python asan lint check-layers \
         man docs figure install uninstall dist clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -28,7 +28,8 @@ whole_page() {
     reference | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
 }
 
-# The basic options of quell denoise: those its --help shows, each with the first sentence of its text.
+# The basic options of quell denoise: those its --help shows, each with the first sentence of its
+# text and without its range.
 short_table() {
     "$quell" denoise --help > "$new/help" || return
     echo '| option | default | meaning |'
@@ -41,8 +42,8 @@ short_table() {
     /^### / { group = substr($0, 5) }
     !/^\| `/ || group == "Messages" || group ~ /presets/ { next }
     match($0, /--(\[no-\])?[a-z-]+/) && substr($0, RSTART, RLENGTH) in basic {
-        sub(/\. [A-Z].*/, ". |")
-        sub(/\. \|$/, " |")
+        if (match($0, /[A-Za-z)]\. [A-Za-z]/)) $0 = substr($0, 1, RSTART) ". |"
+        sub(/( \((at |above|below)[^)]*\))?\. \|$/, " |")
         print
     }' "$new/help" -
 }

@@ -43,10 +43,10 @@ static inline vf v_sqrt(vf a) { return sqrtf(a); }
 static inline vf v_abs(vf a) { return fabsf(a); }
 static inline vf v_round(vf a) { return nearbyintf(a); }
 
-/* 2^n for whole n in [-126, 127]; anything for NaN */
+/* 2^n for whole n in [-126, 127]; anything for others and for NaN */
 static inline vf v_exp2i(vf n)
 {
-    int32_t bits = n == n ? ((int32_t)n + 127) << 23 : 0;
+    uint32_t bits = n == n ? (uint32_t)((int32_t)n + 127) << 23 : 0;
     float out;
     memcpy(&out, &bits, sizeof out);
     return out;

@@ -1,5 +1,5 @@
-/* 915 doctoral students of biochemistry (Long 1990, Social Forces 68:1297): the data bioChemists of the
- * R package pscl, of which fits by R's own functions are known. */
+/* 915 doctoral students of biochemistry (Long 1990, Social Forces 68:1297): the data bioChemists of
+ * the R package pscl, of which fits by R's own functions are known. */
 #ifndef FIXTURE_BIOCHEMISTS_H
 #define FIXTURE_BIOCHEMISTS_H
 
@@ -7,8 +7,8 @@
 
 enum { BIO_ROWS = 915, BIO_COLS = 6 };
 
-/* Articles of the last three years; female; married; children under six; prestige of the department in
- * thousandths; articles of the mentor. */
+/* Articles of the last three years; female; married; children under six; prestige of the department
+ * in thousandths; articles of the mentor. */
 /* clang-format off */
 static const int16_t biochemists[BIO_ROWS][BIO_COLS] = {
     {0,0,1,0,2520,7}, {0,1,0,0,2050,6}, {0,1,0,0,3750,6}, {0,0,1,1,1180,3}, {0,1,0,0,3750,26},

@@ -22,17 +22,24 @@ static inline void lik_point(lik_space *s, int64_t n, int64_t ld, int offset)
 {
     ql_real *at[LIK_ARRAYS];
     for (int k = 0; k < LIK_ARRAYS; k++) at[k] = s->memory[k] + LIK_GUARD + offset;
-    s->args = (ql_lik_args){.n = n, .ld = ld, .mean = at[0], .disp = at[1], .pi = at[2],
-                            .disp_gene = at[3], .count = at[4], .size = at[5], .weight = at[6],
+    s->args = (ql_lik_args){.n = n,
+                            .ld = ld,
+                            .mean = at[0],
+                            .disp = at[1],
+                            .pi = at[2],
+                            .disp_gene = at[3],
+                            .count = at[4],
+                            .size = at[5],
+                            .weight = at[6],
                             .loss = at[7]};
 }
 
 /* A pre-activation: mostly where models live, now and then far outside or exactly at a clip. */
 static inline ql_real lik_activation(ql_rng *r)
 {
-    static const double special[] = {0,  -0.0, 13.815510557964274, -11.512925464970229, 40, -40, 88,
-                                     -87, 100,  -100,               9.210340371976184,   -6.907755278982137,
-                                     1e4, -1e4};
+    static const double special[] = {
+        0,   -0.0, 13.815510557964274, -11.512925464970229, 40,  -40, 88, -87,
+        100, -100, 9.210340371976184,  -6.907755278982137,  1e4, -1e4};
     uint32_t kind = ql_rng_below(r, 10);
     if (kind == 0) return (ql_real)special[ql_rng_below(r, sizeof special / sizeof *special)];
     if (kind == 1) return (ql_real)random_in(r, -40, 40);

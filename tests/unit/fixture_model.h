@@ -10,7 +10,8 @@
 
 #include "fixture_random.h"
 
-/* Counts [cells, genes]: NB around rates of rank 2, genes of very different depth, a few large counts. */
+/* Counts [cells, genes]: NB around rates of rank 2, genes of very different depth, a few large
+ * counts. */
 static inline void simulate_counts(int64_t cells, int64_t genes, uint64_t seed, ql_csr *m)
 {
     ql_rng r = random_start(seed);
@@ -94,8 +95,8 @@ static inline void model_new(model_fixture *f, const ql_ae_config *cfg, model_sh
                          .batch_size = shape.batch_size ? shape.batch_size : f->n,
                          .n_threads = shape.threads ? shape.threads : 1,
                          .separate_targets = shape.separate};
-    assert_int_equal(ql_ae_new(&f->ae, cfg, &sizes, ql_prep_map(&f->prep), f->prep.log_rate, kern, &err),
-                     QL_OK);
+    assert_int_equal(
+        ql_ae_new(&f->ae, cfg, &sizes, ql_prep_map(&f->prep), f->prep.log_rate, kern, &err), QL_OK);
 }
 
 static inline void model_free(model_fixture *f)

@@ -1,7 +1,7 @@
 /* Gradients of the whole network in float64 against central differences of its loss.
  *
- * Plain gradient descent at rate 1 turns one epoch of one minibatch into the gradient: weights before
- * minus weights after. The loss that an epoch returns is that of the weights before it. */
+ * Plain gradient descent at rate 1 turns one epoch of one minibatch into the gradient: weights
+ * before minus weights after. The loss that an epoch returns is that of the weights before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,13 +13,13 @@
 
 #include "fixture_model.h"
 
-/* Of central differences. Where a smaller step says something else there is a kink or a clip; such points
- * are left out, and counted. */
+/* Of central differences. Where a smaller step says something else there is a kink or a clip; such
+ * points are left out, and counted. */
 #define STEP 1e-5
-/* Of the largest gradient of the tensor, which is taken to be SMALL at least: that is where the rounding
- * of the loss shows. */
+/* Of the largest gradient of the tensor, which is taken to be SMALL at least: that is where the
+ * rounding of the loss shows. */
 #define TOLERANCE 2e-6
-#define SMALL 1e-4
+#define SMALL     1e-4
 
 enum { DIRECTIONS = 2, ELEMENTS = 4 }; /* looked at in each tensor of a small model */
 
@@ -36,7 +36,8 @@ static double loss_of(probe *p)
     ql_err err = {0};
     double loss, penalty = ql_ae_penalty(ae), *keep = p->weights;
     memcpy(keep, ae->params.w, (size_t)ae->params.size * sizeof *keep);
-    ql_status st = ql_ae_train_epoch(ae, &p->source, p->model.rows, p->model.n, p->model.n, &loss, &err);
+    ql_status st =
+        ql_ae_train_epoch(ae, &p->source, p->model.rows, p->model.n, p->model.n, &loss, &err);
     if (st != QL_OK) fail_msg("%s", err.msg);
     for (int64_t i = 0; i < ae->params.size; i++) p->gradient[i] = keep[i] - ae->params.w[i];
     memcpy(ae->params.w, keep, (size_t)ae->params.size * sizeof *keep);
@@ -89,8 +90,8 @@ static double largest(const probe *p, const ql_tensor *t)
 }
 
 typedef struct {
-    double worst;      /* signed, relative */
-    char where[32];    /* tensor */
+    double worst;   /* signed, relative */
+    char where[32]; /* tensor */
     int64_t checked, skipped;
 } verdict;
 
@@ -124,7 +125,8 @@ static void draw_direction(probe *p, const ql_tensor *t, ql_rng *r)
     for (int64_t i = 0; i < t->rows * t->ld; i++) p->direction[i] /= sqrt(size);
 }
 
-/* A few random directions of each trained tensor, which see all elements, and a few single elements. */
+/* A few random directions of each trained tensor, which see all elements, and a few single
+ * elements. */
 static verdict check_model(probe *p, double factor)
 {
     verdict v = {0};
@@ -134,7 +136,8 @@ static verdict check_model(probe *p, double factor)
         const ql_tensor *t = &p->model.ae.params.tensor[i];
         if (!t->trained) continue;
         for (int k = 0; k < looks; k++) {
-            int64_t row = ql_rng_below(&r, (uint32_t)t->rows), col = ql_rng_below(&r, (uint32_t)t->cols);
+            int64_t row = ql_rng_below(&r, (uint32_t)t->rows),
+                    col = ql_rng_below(&r, (uint32_t)t->cols);
             draw_direction(p, t, &r);
             if (k >= DIRECTIONS) {
                 memset(p->direction, 0, (size_t)(t->rows * t->ld) * sizeof(double));
@@ -146,8 +149,8 @@ static verdict check_model(probe *p, double factor)
     return v;
 }
 
-/* Weights and what belongs to the outputs move. (Biases and shifts may be taken out again by the batch
- * norm of their own layer or the next.) */
+/* Weights and what belongs to the outputs move. (Biases and shifts may be taken out again by the
+ * batch norm of their own layer or the next.) */
 static void every_tensor_has_a_gradient(const probe *p)
 {
     for (int i = 0; i < p->model.ae.params.n_tensors; i++) {
@@ -165,8 +168,8 @@ static void check(const char *what, const ql_ae_config *cfg, model_shape shape, 
     probe_start(&p, cfg, shape, thin);
     every_tensor_has_a_gradient(&p);
     verdict v = check_model(&p, 1);
-    print_message("%-26s %4lld checked, %lld at kinks, worst %+.1e in %s\n", what, (long long)v.checked,
-                  (long long)v.skipped, v.worst, v.where);
+    print_message("%-26s %4lld checked, %lld at kinks, worst %+.1e in %s\n", what,
+                  (long long)v.checked, (long long)v.skipped, v.worst, v.where);
     assert_true(fabs(v.worst) <= TOLERANCE);
     assert_true(v.skipped * 20 <= v.checked);
     probe_end(&p);
@@ -294,7 +297,8 @@ static void moving_statistics_do_not_matter(void **state)
     double loss = loss_of(&p);
     for (int i = 0; i < p.model.ae.params.n_tensors; i++) {
         const ql_tensor *t = &p.model.ae.params.tensor[i];
-        for (int64_t k = 0; !t->trained && k < t->cols; k++) p.model.ae.params.w[t->offset + k] += 1;
+        for (int64_t k = 0; !t->trained && k < t->cols; k++)
+            p.model.ae.params.w[t->offset + k] += 1;
     }
     assert_true(loss_of(&p) == loss);
     probe_end(&p);

@@ -1,5 +1,5 @@
-/* Likelihood kernels in float64: values and gradients of the reference, the registry's formulas, and
- * signed central differences of every head of every registered likelihood. */
+/* Likelihood kernels in float64: values and gradients of the reference, the registry's formulas,
+ * and signed central differences of every head of every registered likelihood. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,10 +39,19 @@ static void fill(double *x, double value)
 static result evaluate(const ql_likelihood *lik, const entry *e)
 {
     const ql_lik_kern *k = lik->kernel(scalar());
-    double head[3][QL_PAD], gene[1] = {e->a[1]}, count[QL_PAD], size[QL_PAD], weight[QL_PAD], loss[QL_PAD];
-    ql_lik_args args = {.n = 1, .ld = QL_PAD, .mean = head[0], .disp = head[1], .pi = head[2],
-                        .disp_gene = gene, .count = count, .size = size, .weight = weight,
-                        .loss = loss, .ridge = e->ridge};
+    double head[3][QL_PAD], gene[1] = {e->a[1]}, count[QL_PAD], size[QL_PAD], weight[QL_PAD],
+                            loss[QL_PAD];
+    ql_lik_args args = {.n = 1,
+                        .ld = QL_PAD,
+                        .mean = head[0],
+                        .disp = head[1],
+                        .pi = head[2],
+                        .disp_gene = gene,
+                        .count = count,
+                        .size = size,
+                        .weight = weight,
+                        .loss = loss,
+                        .ridge = e->ridge};
     result r = {0};
     for (int i = 0; i < 3; i++) fill(head[i], e->a[i]);
     fill(count, e->y);
@@ -80,34 +89,97 @@ static const struct {
     double zinb, zinb_mean, zinb_disp, zinb_pi;
     double poisson, poisson_mean;
 } table[] = {
-    {{{0.5, 0.3, -1.0}, 0, 1.2, 0}, 1.978465525, 0.8543552445, 0.2689414214,
-     1.02409952523, 0.59668879, 0.2873779966,
-     0.632091672802, 0.2947495898, 0.1419576637, -0.2370831683,
-     1.97846552484, 1.978465525},
-    {{{-2.0, 1.5, 0.7}, 0, 0.8, 0.1}, 0.1082682266, 1.701413278, 0.6681877722,
-     0.104962941043, 0.1017908388, 0.001524279772,
-     0.0782688784004, 0.0314497963, 0.000470948947, 0.006781838145,
-     NONE, NONE},
-    {{{0.5, 0.3, -1.0}, 1, 1.2, 0}, 1.978465525, 0.8543552445, 0.2689414214,
-     1.54045911638, 0.2950970855, -0.1822105283,
-     1.85372080376, 0.2950970855, -0.1822105283, 0.2689414213,
-     1.296143968, 0.9784655249},
-    {{{2.2, -0.4, -2.5}, 7, 0.9, 0.1}, 8.122512149, 0.5130152524, 0.07585818002,
-     3.38979955043, 0.0666856611, -0.4638921608,
-     3.46926473096, 0.0666856611, -0.4638921608, 0.07692176808,
-     NONE, NONE},
-    {{{5.0, 2.0, -4.0}, 250, 1.5, 0}, 222.6197387, 2.126928011, 0.01798620996,
-     6.12094909562, -0.2591177243, -0.2151587196,
-     6.13909902344, NONE, NONE, 0.01798620996,
-     NONE, NONE},
-    {{{-12.0, 0.2, 0.1}, 3, 1.0, 0}, 1e-05, 0.7981388694, NONE,
-     34.2639014266, 0, 0.8754850171,
-     35.0082980865, NONE, NONE, 0.5249791874,
-     NONE, NONE},
-    {{{0.1, -12.0, 0.1}, 2, 1.0, 0}, NONE, 0.0001, NONE,
-     9.90449855972, -8.096015801e-05, 0,
-     NONE, NONE, NONE, NONE,
-     NONE, NONE},
+    {{{0.5, 0.3, -1.0}, 0, 1.2, 0},
+     1.978465525,
+     0.8543552445,
+     0.2689414214,
+     1.02409952523,
+     0.59668879,
+     0.2873779966,
+     0.632091672802,
+     0.2947495898,
+     0.1419576637,
+     -0.2370831683,
+     1.97846552484,
+     1.978465525},
+    {{{-2.0, 1.5, 0.7}, 0, 0.8, 0.1},
+     0.1082682266,
+     1.701413278,
+     0.6681877722,
+     0.104962941043,
+     0.1017908388,
+     0.001524279772,
+     0.0782688784004,
+     0.0314497963,
+     0.000470948947,
+     0.006781838145,
+     NONE,
+     NONE},
+    {{{0.5, 0.3, -1.0}, 1, 1.2, 0},
+     1.978465525,
+     0.8543552445,
+     0.2689414214,
+     1.54045911638,
+     0.2950970855,
+     -0.1822105283,
+     1.85372080376,
+     0.2950970855,
+     -0.1822105283,
+     0.2689414213,
+     1.296143968,
+     0.9784655249},
+    {{{2.2, -0.4, -2.5}, 7, 0.9, 0.1},
+     8.122512149,
+     0.5130152524,
+     0.07585818002,
+     3.38979955043,
+     0.0666856611,
+     -0.4638921608,
+     3.46926473096,
+     0.0666856611,
+     -0.4638921608,
+     0.07692176808,
+     NONE,
+     NONE},
+    {{{5.0, 2.0, -4.0}, 250, 1.5, 0},
+     222.6197387,
+     2.126928011,
+     0.01798620996,
+     6.12094909562,
+     -0.2591177243,
+     -0.2151587196,
+     6.13909902344,
+     NONE,
+     NONE,
+     0.01798620996,
+     NONE,
+     NONE},
+    {{{-12.0, 0.2, 0.1}, 3, 1.0, 0},
+     1e-05,
+     0.7981388694,
+     NONE,
+     34.2639014266,
+     0,
+     0.8754850171,
+     35.0082980865,
+     NONE,
+     NONE,
+     0.5249791874,
+     NONE,
+     NONE},
+    {{{0.1, -12.0, 0.1}, 2, 1.0, 0},
+     NONE,
+     0.0001,
+     NONE,
+     9.90449855972,
+     -8.096015801e-05,
+     0,
+     NONE,
+     NONE,
+     NONE,
+     NONE,
+     NONE,
+     NONE},
 };
 
 /* The table has ten significant digits, or nine decimals where a value is small. */
@@ -144,7 +216,10 @@ static void values_of_the_reference(void **state)
 
 static entry draw(ql_rng *r)
 {
-    entry e = {{random_in(r, -5, 7), random_in(r, -5, 6), random_in(r, -5, 5)}, 0, random_in(r, 0.2, 4), 0};
+    entry e = {{random_in(r, -5, 7), random_in(r, -5, 6), random_in(r, -5, 5)},
+               0,
+               random_in(r, 0.2, 4),
+               0};
     uint32_t kind = ql_rng_below(r, 4);
     if (kind == 1) e.y = 1 + ql_rng_below(r, 8);
     if (kind == 2) e.y = 1 + ql_rng_below(r, 60);
@@ -175,7 +250,8 @@ static void names_are_found(void **state)
     (void)state;
     for (int i = 0; ql_likelihoods[i]; i++) {
         assert_ptr_equal(ql_likelihood_find(ql_likelihoods[i]->name), ql_likelihoods[i]);
-        for (int j = 0; j < i; j++) assert_string_not_equal(ql_likelihoods[i]->name, ql_likelihoods[j]->name);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(ql_likelihoods[i]->name, ql_likelihoods[j]->name);
         assert_true(strlen(ql_likelihoods[i]->summary) > 0);
     }
     assert_null(ql_likelihood_find("gaussian"));
@@ -189,7 +265,8 @@ static void zinb_without_zeros_is_nb(void **state)
     for (int again = 0; again < 200; again++) {
         entry e = draw(&r);
         e.a[2] = -60;
-        result nb = evaluate(ql_likelihood_find("nb"), &e), zinb = evaluate(ql_likelihood_find("zinb"), &e);
+        result nb = evaluate(ql_likelihood_find("nb"), &e),
+               zinb = evaluate(ql_likelihood_find("zinb"), &e);
         if (e.y == 0 && nb.loss > 8) continue; /* where the epsilon inside the logarithm tells */
         assert_true(fabs(nb.loss - zinb.loss) <= 1e-6 * (1 + fabs(nb.loss)));
     }
@@ -251,7 +328,8 @@ static void wrong_gradients_are_noticed(void **state)
     }
 }
 
-/* Value and gradient of a head; a bound is reached to rounding, the gradient there is exactly zero. */
+/* Value and gradient of a head; a bound is reached to rounding, the gradient there is exactly zero.
+ */
 static void held_at(const ql_likelihood *lik, int head, double a, double bound)
 {
     for (int y = 0; y < 3; y++) {

@@ -66,10 +66,23 @@ static double objective(const problem *p, const double *x, double *grad)
     double sum = 0;
     pre_activations(p, x, &s);
     const ql_lik_kern *k = p->lik->kernel(ql_kern_find("scalar"));
-    k->list(&(ql_lik_args){.n = ql_pad(s.n_list), .mean = s.list[0], .disp = s.list[1], .pi = s.list[2],
-                           .count = s.count, .size = s.one, .weight = s.weight, .loss = s.list_loss});
-    k->sweep(&(ql_lik_args){.n = 1, .ld = LD, .mean = s.head[0], .disp = s.head[1], .pi = s.head[2],
-                            .disp_gene = &x[BIO_COLS], .size = s.one, .weight = s.weight, .loss = s.loss});
+    k->list(&(ql_lik_args){.n = ql_pad(s.n_list),
+                           .mean = s.list[0],
+                           .disp = s.list[1],
+                           .pi = s.list[2],
+                           .count = s.count,
+                           .size = s.one,
+                           .weight = s.weight,
+                           .loss = s.list_loss});
+    k->sweep(&(ql_lik_args){.n = 1,
+                            .ld = LD,
+                            .mean = s.head[0],
+                            .disp = s.head[1],
+                            .pi = s.head[2],
+                            .disp_gene = &x[BIO_COLS],
+                            .size = s.one,
+                            .weight = s.weight,
+                            .loss = s.loss});
     for (int64_t i = 0; i < s.n_list; i++) {
         for (int h = 0; h < 3; h++) s.head[h][s.place[i]] = s.list[h][i];
         s.loss[s.place[i]] += s.list_loss[i] + lgamma(s.count[i] + 1);
@@ -150,7 +163,8 @@ static double minimise(const problem *p, double *x)
 static void close_to(double got, double want, double tolerance, int i)
 {
     print_message("  %2d: %.9g (%.9g)\n", i, got, want);
-    if (!(fabs(got - want) <= tolerance)) fail_msg("parameter %d: %.9g instead of %.9g", i, got, want);
+    if (!(fabs(got - want) <= tolerance))
+        fail_msg("parameter %d: %.9g instead of %.9g", i, got, want);
 }
 
 static void negative_binomial_regression(void **state)
@@ -169,8 +183,10 @@ static void negative_binomial_regression(void **state)
 static void zero_inflated_regression(void **state)
 {
     (void)state;
-    const double mean[] = {0.4167465259, -0.1955068313, 0.0975826290, -0.1517324582, -0.000700134081, 0.0247862014};
-    const double zero[] = {-0.191688294, 0.6359332030, -1.499468486, 0.6284272015, -0.03771473930, -0.8822932239};
+    const double mean[] = {0.4167465259,  -0.1955068313,   0.0975826290,
+                           -0.1517324582, -0.000700134081, 0.0247862014};
+    const double zero[] = {-0.191688294, 0.6359332030,   -1.499468486,
+                           0.6284272015, -0.03771473930, -0.8822932239};
     double x[MOST] = {0};
     const problem p = {ql_likelihood_find("zinb"), MOST};
     minimise(&p, x);

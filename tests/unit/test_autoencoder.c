@@ -1,5 +1,5 @@
-/* The autoencoder as a whole, in the program's own precision: the same bits however it is computed, values
- * that follow from the weights, failures that are noticed. Gradients: test64_gradient.c. */
+/* The autoencoder as a whole, in the program's own precision: the same bits however it is computed,
+ * values that follow from the weights, failures that are noticed. Gradients: test64_gradient.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,8 @@ static void train(model_fixture *f, int64_t batch, int epochs, double thin, doub
 {
     ql_err err = {0};
     for (int e = 0; e < epochs; e++) {
-        ql_batch_source source = {.counts = &f->counts, .thin = thin, .seed = 2, .epoch = (uint64_t)e};
+        ql_batch_source source = {
+            .counts = &f->counts, .thin = thin, .seed = 2, .epoch = (uint64_t)e};
         if (ql_ae_train_epoch(&f->ae, &source, f->rows, f->n, batch, &loss[e], &err) != QL_OK)
             fail_msg("%s", err.msg);
     }
@@ -55,7 +56,8 @@ static void collect_tile(void *ctx, const ql_ae_tile *t)
         p->size[t->first_row + t->first + i] = t->batch->size[t->first + i];
 }
 
-static ql_status collect_cells(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
+static ql_status collect_cells(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n,
+                               ql_err *err)
 {
     predictions *p = ctx;
     (void)err;
@@ -104,7 +106,8 @@ static void same_predictions(const model_fixture *f, const predictions *a, const
     assert_memory_equal(a->mean, b->mean, bytes);
     assert_memory_equal(a->theta, b->theta, bytes);
     assert_memory_equal(a->pi, b->pi, bytes);
-    assert_memory_equal(a->latent, b->latent, (size_t)(f->n * ql_ae_latent_width(&f->ae)) * sizeof(float));
+    assert_memory_equal(a->latent, b->latent,
+                        (size_t)(f->n * ql_ae_latent_width(&f->ae)) * sizeof(float));
 }
 
 /* ---- the same bits ---- */
@@ -128,7 +131,9 @@ static void run_start(run *r, const ql_ae_config *c, const char *isa, int thread
     predict(&r->model, 0, &r->out);
     ql_batch_source source = {.counts = &r->model.counts};
     assert_int_equal(QL_NEW(r->cell_loss, r->model.n, "losses", NULL), QL_OK);
-    assert_int_equal(ql_ae_cell_loss(&r->model.ae, &source, r->model.rows, r->model.n, r->cell_loss, NULL), QL_OK);
+    assert_int_equal(
+        ql_ae_cell_loss(&r->model.ae, &source, r->model.rows, r->model.n, r->cell_loss, NULL),
+        QL_OK);
 }
 
 static void run_end(run *r)
@@ -142,7 +147,8 @@ static void same_run(const run *a, const run *b)
 {
     size_t bytes = (size_t)a->model.ae.params.size * sizeof(ql_real);
     assert_memory_equal(a->model.ae.params.w, b->model.ae.params.w, bytes);
-    if (a->model.ae.params.v) assert_memory_equal(a->model.ae.params.v, b->model.ae.params.v, bytes);
+    if (a->model.ae.params.v)
+        assert_memory_equal(a->model.ae.params.v, b->model.ae.params.v, bytes);
     assert_memory_equal(a->loss, b->loss, sizeof a->loss);
     assert_memory_equal(a->cell_loss, b->cell_loss, (size_t)a->model.n * sizeof(double));
     same_predictions(&a->model, &a->out, &b->out);
@@ -180,7 +186,8 @@ static void another_seed_is_another_run(void **state)
     run_start(&a, &c, NULL, 1, 0);
     c.seed++;
     run_start(&b, &c, NULL, 1, 0);
-    assert_true(memcmp(a.model.ae.params.w, b.model.ae.params.w, (size_t)a.model.ae.params.size * sizeof(ql_real)) != 0);
+    assert_true(memcmp(a.model.ae.params.w, b.model.ae.params.w,
+                       (size_t)a.model.ae.params.size * sizeof(ql_real)) != 0);
     run_end(&a);
     run_end(&b);
 }
@@ -215,11 +222,16 @@ static void the_loss_falls(void **state)
             c.optimizer = ql_opt_rules[o];
             c.rate = strcmp(ql_opt_rules[o]->name, "sgd") ? 0.005 : 1e-4;
             c.clip = 5;
-            model_new(&f, &c, (model_shape){.cells = 100, .genes = 60, .batch_size = 32, .seed = 32,
-                                            .isa = ql_kern_isa_name()});
+            model_new(&f, &c,
+                      (model_shape){.cells = 100,
+                                    .genes = 60,
+                                    .batch_size = 32,
+                                    .seed = 32,
+                                    .isa = ql_kern_isa_name()});
             train(&f, 32, 15, 0, loss);
             if (!(loss[14] < loss[0] && loss[14] < loss[5]))
-                fail_msg("%s, %s: %g, then %g", ql_likelihoods[l]->name, ql_opt_rules[o]->name, loss[0], loss[14]);
+                fail_msg("%s, %s: %g, then %g", ql_likelihoods[l]->name, ql_opt_rules[o]->name,
+                         loss[0], loss[14]);
             model_free(&f);
         }
     }
@@ -240,7 +252,8 @@ static void pads_stay_zero(void **state)
         const ql_tensor *t = &f.ae.params.tensor[i];
         for (int64_t row = 0; row < t->rows; row++)
             for (int64_t j = t->cols; j < t->ld; j++)
-                if (f.ae.params.w[t->offset + row * t->ld + j] != 0) fail_msg("%s has a pad that is not 0", t->name);
+                if (f.ae.params.w[t->offset + row * t->ld + j] != 0)
+                    fail_msg("%s has a pad that is not 0", t->name);
     }
     model_free(&f);
 }
@@ -252,18 +265,22 @@ static void short_minibatches_are_merged(void **state)
     static const struct {
         int64_t n, batch, steps;
     } cases[] = {{100, 32, 3}, {64, 32, 2}, {79, 32, 2}, {80, 32, 3}, {10, 32, 1}, {1, 32, 1},
-                 {33, 32, 1}, {32, 1, 32},  {20, 3, 7},  {19, 3, 6},  {7, 2, 4}, {100, 100, 1}};
+                 {33, 32, 1},  {32, 1, 32}, {20, 3, 7},  {19, 3, 6},  {7, 2, 4},   {100, 100, 1}};
     model_fixture f;
     ql_ae_config c = adam_config("nb");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double loss;
-        model_new(&f, &c, (model_shape){.cells = 110, .genes = 40, .batch_size = cases[i].batch, .seed = 34});
+        model_new(
+            &f, &c,
+            (model_shape){.cells = 110, .genes = 40, .batch_size = cases[i].batch, .seed = 34});
         ql_batch_source source = {.counts = &f.counts};
         assert_true(f.n >= cases[i].n);
-        assert_int_equal(ql_ae_train_epoch(&f.ae, &source, f.rows, cases[i].n, cases[i].batch, &loss, NULL), QL_OK);
+        assert_int_equal(
+            ql_ae_train_epoch(&f.ae, &source, f.rows, cases[i].n, cases[i].batch, &loss, NULL),
+            QL_OK);
         if ((int64_t)f.ae.step != cases[i].steps)
-            fail_msg("%lld cells by %lld: %lld steps", (long long)cases[i].n, (long long)cases[i].batch,
-                     (long long)f.ae.step);
+            fail_msg("%lld cells by %lld: %lld steps", (long long)cases[i].n,
+                     (long long)cases[i].batch, (long long)f.ae.step);
         model_free(&f);
     }
 }
@@ -275,7 +292,9 @@ static void steps_allocate_nothing(void **state)
     model_fixture f;
     ql_ae_config c = adam_config("zinb");
     double loss[1];
-    model_new(&f, &c, (model_shape){.cells = 120, .genes = 200, .batch_size = 120, .threads = 2, .seed = 35});
+    model_new(
+        &f, &c,
+        (model_shape){.cells = 120, .genes = 200, .batch_size = 120, .threads = 2, .seed = 35});
     train(&f, 120, 1, 0, loss);
     int64_t start = ql_alloc_count(), bytes = ql_alloc_bytes();
     train(&f, 120, 1, 0, loss);
@@ -295,12 +314,17 @@ static void memory_is_planned(void **state)
         for (int i = 0; i < 3; i++) {
             ql_ae ae;
             ql_ae_config c = adam_config(ql_likelihoods[l]->name);
-            const ql_ae_sizes sizes = {.n_genes = genes[i], .max_row_nnz = genes[i] / 3, .batch_size = batch[i],
-                                       .n_threads = 1 + i, .separate_targets = l % 2};
+            const ql_ae_sizes sizes = {.n_genes = genes[i],
+                                       .max_row_nnz = genes[i] / 3,
+                                       .batch_size = batch[i],
+                                       .n_threads = 1 + i,
+                                       .separate_targets = l % 2};
             const ql_real *no_rates = NULL;
             c.start_at_means = false;
             int64_t before = ql_alloc_bytes(), plan = ql_ae_bytes(&c, &sizes);
-            assert_int_equal(ql_ae_new(&ae, &c, &sizes, (ql_input_map){0}, no_rates, ql_kern_find("scalar"), NULL), QL_OK);
+            assert_int_equal(ql_ae_new(&ae, &c, &sizes, (ql_input_map){0}, no_rates,
+                                       ql_kern_find("scalar"), NULL),
+                             QL_OK);
             int64_t taken = ql_alloc_bytes() - before;
             if (taken > plan + plan / 20 + 16384 || taken < plan - plan / 5)
                 fail_msg("%lld bytes planned, %lld taken", (long long)plan, (long long)taken);
@@ -315,14 +339,18 @@ static void failed_allocations_release_everything(void **state)
     (void)state;
     ql_ae ae;
     ql_ae_config c = adam_config("zinb-conddisp");
-    const ql_ae_sizes sizes = {.n_genes = 50, .max_row_nnz = 20, .batch_size = 16, .n_threads = 2,
+    const ql_ae_sizes sizes = {.n_genes = 50,
+                               .max_row_nnz = 20,
+                               .batch_size = 16,
+                               .n_threads = 2,
                                .separate_targets = true};
     int64_t before = ql_alloc_bytes();
     c.start_at_means = false;
     for (int n = 1;; n++) {
         ql_err err = {0};
         ql_alloc_fail_after(n);
-        ql_status st = ql_ae_new(&ae, &c, &sizes, (ql_input_map){0}, NULL, ql_kern_find("scalar"), &err);
+        ql_status st =
+            ql_ae_new(&ae, &c, &sizes, (ql_input_map){0}, NULL, ql_kern_find("scalar"), &err);
         ql_alloc_fail_after(0);
         if (st == QL_OK) break;
         assert_int_equal(st, QL_EMEMORY);
@@ -376,7 +404,8 @@ static void weights_that_are_not_finite_are_noticed(void **state)
                 f.ae.params.w[t->offset + t->cols - 1] = (ql_real)NAN;
                 ql_status st = ql_ae_train_epoch(&f.ae, &source, f.rows, f.n, f.n, &loss, &err);
                 if (st != QL_EDIVERGED)
-                    fail_msg("%s, %s: NaN in %s is not noticed", ql_likelihoods[l]->name, ql_activations[a]->name, t->name);
+                    fail_msg("%s, %s: NaN in %s is not noticed", ql_likelihoods[l]->name,
+                             ql_activations[a]->name, t->name);
                 assert_non_null(strstr(err.msg, "not finite"));
             }
             ql_free(keep);
@@ -401,7 +430,8 @@ static double elu(double x)
 static double pass_unit(const ql_hidden *h, const ql_ae *ae, int64_t u, double x)
 {
     if (h->batch_norm)
-        x = (x - tensor_at(ae, h->mean, 0, u)) / sqrt(tensor_at(ae, h->var, 0, u) + 1e-3) + tensor_at(ae, h->beta, 0, u);
+        x = (x - tensor_at(ae, h->mean, 0, u)) / sqrt(tensor_at(ae, h->var, 0, u) + 1e-3) +
+            tensor_at(ae, h->beta, 0, u);
     return h->act == ql_activation_find("linear") ? x : elu(x);
 }
 
@@ -411,12 +441,15 @@ static void first_layer(const model_fixture *f, int64_t row, double *pre)
     const ql_ae *ae = &f->ae;
     const ql_prep *p = &f->prep;
     double size = p->total[row] / p->median_total;
-    for (int64_t u = 0; u < ae->hidden[0].n_out; u++) pre[u] = tensor_at(ae, ae->hidden[0].bias, 0, u);
+    for (int64_t u = 0; u < ae->hidden[0].n_out; u++)
+        pre[u] = tensor_at(ae, ae->hidden[0].bias, 0, u);
     for (int64_t g = 0, k = f->counts.indptr[row]; g < ae->n_genes; g++) {
         double y = 0;
-        if (k < f->counts.indptr[row + 1] && f->counts.indices[k] == g) y = (double)f->counts.data[k++];
+        if (k < f->counts.indptr[row + 1] && f->counts.indices[k] == g)
+            y = (double)f->counts.data[k++];
         double z = (log1p(y / size) - (double)p->mean[g]) / (double)p->sd[g];
-        for (int64_t u = 0; u < ae->hidden[0].n_out; u++) pre[u] += z * tensor_at(ae, ae->input.weight, g, u);
+        for (int64_t u = 0; u < ae->hidden[0].n_out; u++)
+            pre[u] += z * tensor_at(ae, ae->input.weight, g, u);
     }
 }
 
@@ -444,13 +477,15 @@ static void network_by_hand(const model_fixture *f, int64_t row, by_hand *out)
 static double head_by_hand(const ql_ae *ae, int head, int64_t gene, const double *x)
 {
     double a = tensor_at(ae, ae->heads.bias[head], 0, gene);
-    for (int64_t v = 0; v < ae->heads.n_in; v++) a += tensor_at(ae, ae->heads.weight[head], gene, v) * x[v];
+    for (int64_t v = 0; v < ae->heads.n_in; v++)
+        a += tensor_at(ae, ae->heads.weight[head], gene, v) * x[v];
     return a;
 }
 
 static void near(const char *what, double got, double want, double tolerance)
 {
-    if (!(fabs(got - want) <= tolerance * (1 + fabs(want)))) fail_msg("%s: %.8g instead of %.8g", what, got, want);
+    if (!(fabs(got - want) <= tolerance * (1 + fabs(want))))
+        fail_msg("%s: %.8g instead of %.8g", what, got, want);
 }
 
 static void like_hand(const model_fixture *f, const predictions *p, int64_t i)
@@ -463,13 +498,17 @@ static void like_hand(const model_fixture *f, const predictions *p, int64_t i)
         near("latent", (double)p->latent[i * ql_ae_latent_width(ae) + u], h.latent[u], 2e-5);
     for (int64_t g = 0; g < ae->n_genes; g++) {
         int64_t at = i * ae->n_genes + g;
-        near("mean / size", (double)p->mean[at] / size, exp(head_by_hand(ae, QL_HEAD_MEAN, g, h.last)), 5e-5);
+        near("mean / size", (double)p->mean[at] / size,
+             exp(head_by_hand(ae, QL_HEAD_MEAN, g, h.last)), 5e-5);
         if (ae->heads.disp == QL_DISP_CELL)
-            near("theta", (double)p->theta[at], log1p(exp(head_by_hand(ae, QL_HEAD_DISP, g, h.last))), 5e-5);
+            near("theta", (double)p->theta[at],
+                 log1p(exp(head_by_hand(ae, QL_HEAD_DISP, g, h.last))), 5e-5);
         if (ae->heads.disp == QL_DISP_GENE)
-            near("theta", (double)p->theta[at], exp(tensor_at(ae, ae->heads.disp_gene, 0, g)), 1e-6);
+            near("theta", (double)p->theta[at], exp(tensor_at(ae, ae->heads.disp_gene, 0, g)),
+                 1e-6);
         if (ae->cfg.likelihood->has_pi)
-            near("pi", (double)p->pi[at], 1 / (1 + exp(-head_by_hand(ae, QL_HEAD_PI, g, h.last))), 5e-5);
+            near("pi", (double)p->pi[at], 1 / (1 + exp(-head_by_hand(ae, QL_HEAD_PI, g, h.last))),
+                 5e-5);
     }
 }
 
@@ -491,7 +530,8 @@ static void values_follow_from_the_weights(void **state)
     }
 }
 
-/* Loss of a cell: the registry's formula at the predicted values, summed over genes, without ln y!. */
+/* Loss of a cell: the registry's formula at the predicted values, summed over genes, without ln y!.
+ */
 static void losses_follow_from_the_values(void **state)
 {
     (void)state;
@@ -506,9 +546,11 @@ static void losses_follow_from_the_values(void **state)
             for (int64_t g = 0; g < r.model.ae.n_genes; g++) {
                 int64_t at = i * r.model.ae.n_genes + g;
                 double y = 0, pi = (double)r.out.pi[at];
-                if (k < r.model.counts.indptr[row + 1] && r.model.counts.indices[k] == g) y = (double)r.model.counts.data[k++];
-                double term = ql_likelihoods[l]->nll(y, (double)r.out.mean[at], (double)r.out.theta[at], pi) -
-                              lgamma(y + 1) + 0.1 * pi * pi;
+                if (k < r.model.counts.indptr[row + 1] && r.model.counts.indices[k] == g)
+                    y = (double)r.model.counts.data[k++];
+                double term =
+                    ql_likelihoods[l]->nll(y, (double)r.out.mean[at], (double)r.out.theta[at], pi) -
+                    lgamma(y + 1) + 0.1 * pi * pi;
                 want += term;
                 size += fabs(term) + (double)r.out.mean[at];
             }
@@ -551,7 +593,8 @@ static void biases_start_at_the_gene_means(void **state)
     ql_ae_config c = adam_config("nb");
     model_new(&f, &c, (model_shape){.cells = 60, .genes = 50, .seed = 39});
     for (int64_t g = 0; g < f.ae.n_genes; g++) {
-        near("bias", tensor_at(&f.ae, f.ae.heads.bias[QL_HEAD_MEAN], 0, g), (double)f.prep.log_rate[g], 0);
+        near("bias", tensor_at(&f.ae, f.ae.heads.bias[QL_HEAD_MEAN], 0, g),
+             (double)f.prep.log_rate[g], 0);
         near("theta", exp(tensor_at(&f.ae, f.ae.heads.disp_gene, 0, g)), c.start_theta, 1e-6);
     }
     model_free(&f);
@@ -632,7 +675,8 @@ static void failing_visitors_end_the_visit(void **state)
             {NULL, pass_cells, fail_done, &when},
         };
         ql_err err = {0};
-        assert_int_equal(ql_ae_visit(&f.ae, &source, f.rows, f.n, 10, &visitors[again % 4], &err), QL_EIO);
+        assert_int_equal(ql_ae_visit(&f.ae, &source, f.rows, f.n, 10, &visitors[again % 4], &err),
+                         QL_EIO);
         assert_non_null(strstr(err.msg, "no space"));
     }
     model_free(&f);

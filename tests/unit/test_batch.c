@@ -52,9 +52,11 @@ static ql_batch batch_of(int64_t capacity, bool separate)
 {
     ql_batch b;
     int64_t before = ql_alloc_bytes(), most = ql_csr_max_row(&counts);
-    assert_int_equal(ql_batch_alloc(&b, capacity, most, ql_tiling_of(GENES), separate, NULL), QL_OK);
+    assert_int_equal(ql_batch_alloc(&b, capacity, most, ql_tiling_of(GENES), separate, NULL),
+                     QL_OK);
     /* what is planned covers what is taken, headers of blocks aside */
-    assert_true(ql_alloc_bytes() - before <= ql_batch_bytes(capacity, most, b.tiling, separate) + 16 * 256);
+    assert_true(ql_alloc_bytes() - before <=
+                ql_batch_bytes(capacity, most, b.tiling, separate) + 16 * 256);
     return b;
 }
 
@@ -80,7 +82,8 @@ static void like_row(const ql_batch *b, int64_t i, int64_t row, bool log, bool f
     assert_true(fabs((double)b->size[i] - size) <= 1e-6 * size);
     for (int64_t k = 0; k < n; k++) {
         int32_t g = counts.indices[first + k];
-        double x = (double)counts.data[first + k] / size, want = (log ? log1p(x) : x) * (double)inv_sd[g];
+        double x = (double)counts.data[first + k] / size,
+               want = (log ? log1p(x) : x) * (double)inv_sd[g];
         assert_int_equal(b->in.gene[at + k], g);
         assert_int_equal(b->out.gene[b->out.stride * i + k], g);
         assert_true(fabs((double)b->in.value[at + k] - want) <= 1e-6 * want);
@@ -117,10 +120,12 @@ static void entries_are_found_by_tile(void **state)
         ql_batch_fill(&b, i, &source, i, &map, kern);
         int64_t next = i * b.in.stride;
         for (int64_t tile = 0; tile < b.tiling.n_tiles; tile++) {
-            ql_span genes = ql_tile_genes(&b.tiling, tile), e = ql_entries_in(&b.in, &b.tiling, i, tile);
+            ql_span genes = ql_tile_genes(&b.tiling, tile),
+                    e = ql_entries_in(&b.in, &b.tiling, i, tile);
             assert_int_equal(e.first, next);
             for (int64_t k = e.first; k < e.first + e.count; k++)
-                assert_true(b.in.gene[k] >= genes.first && b.in.gene[k] < genes.first + genes.count);
+                assert_true(b.in.gene[k] >= genes.first &&
+                            b.in.gene[k] < genes.first + genes.count);
             next += e.count;
         }
         assert_int_equal(next - i * b.in.stride, counts.indptr[i + 1] - counts.indptr[i]);

@@ -1,5 +1,5 @@
-/* The dispersions fitted after training, on counts whose dispersions are known and against the definition
- * in float64; the posterior mean. */
+/* The dispersions fitted after training, on counts whose dispersions are known and against the
+ * definition in float64; the posterior mean. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,8 @@ static void draw_counts(study *s, uint64_t seed)
 {
     ql_rng r = random_start(seed);
     int64_t k = 0;
-    assert_int_equal(ql_csr_alloc(&s->counts, s->cells, s->genes, s->cells * s->genes, NULL), QL_OK);
+    assert_int_equal(ql_csr_alloc(&s->counts, s->cells, s->genes, s->cells * s->genes, NULL),
+                     QL_OK);
     for (int64_t i = 0; i < s->cells; i++) {
         for (int64_t g = 0; g < s->genes; g++) {
             uint32_t y = random_nb(&r, s->mean[g], s->theta[g]);
@@ -48,9 +49,12 @@ static void model_of_means(study *s, int threads)
     assert_int_equal(ql_kern_select(&kern, NULL), QL_OK);
     assert_int_equal(ql_prep_counts(&s->counts, opt, kern, 1, &s->prep, NULL), QL_OK);
     assert_int_equal(s->prep.n_kept_genes, s->genes);
-    const ql_ae_sizes sizes = {.n_genes = s->genes, .max_row_nnz = ql_csr_max_row(&s->counts), .batch_size = 100,
+    const ql_ae_sizes sizes = {.n_genes = s->genes,
+                               .max_row_nnz = ql_csr_max_row(&s->counts),
+                               .batch_size = 100,
                                .n_threads = threads};
-    assert_int_equal(ql_ae_new(&s->ae, &c, &sizes, ql_prep_map(&s->prep), s->prep.log_rate, kern, NULL), QL_OK);
+    assert_int_equal(
+        ql_ae_new(&s->ae, &c, &sizes, ql_prep_map(&s->prep), s->prep.log_rate, kern, NULL), QL_OK);
     const ql_tensor *w = &s->ae.params.tensor[s->ae.heads.weight[QL_HEAD_MEAN]];
     memset(s->ae.params.w + w->offset, 0, (size_t)(w->rows * w->ld) * sizeof(ql_real));
     assert_int_equal(QL_NEW(s->rows, s->cells, "rows", NULL), QL_OK);
@@ -105,7 +109,8 @@ static void thetas_are_recovered(void **state)
         double d = log((double)s.fitted[g] / s.theta[g]);
         error += d * d / (double)s.genes;
         bias += d / (double)s.genes;
-        if (fabs(d) > 0.7) fail_msg("theta %g, mean %g: fitted %g", s.theta[g], s.mean[g], (double)s.fitted[g]);
+        if (fabs(d) > 0.7)
+            fail_msg("theta %g, mean %g: fitted %g", s.theta[g], s.mean[g], (double)s.fitted[g]);
     }
     print_message("ln theta: error %.3f, bias %+.3f\n", sqrt(error), bias);
     assert_true(sqrt(error) < 0.2 && fabs(bias) < 0.07);
@@ -139,7 +144,8 @@ static void very_large_counts(void **state)
     study_fit(&s, 3, 1);
     for (int64_t g = 0; g < s.genes; g++) {
         double d = log((double)s.fitted[g] / s.theta[g]);
-        if (fabs(d) > 0.4) fail_msg("theta %g, mean %g: fitted %g", s.theta[g], s.mean[g], (double)s.fitted[g]);
+        if (fabs(d) > 0.4)
+            fail_msg("theta %g, mean %g: fitted %g", s.theta[g], s.mean[g], (double)s.fitted[g]);
     }
     study_free(&s);
 }
@@ -195,7 +201,8 @@ static void fits_are_the_definition(void **state)
             naive_posterior(lik + g * GRID, prior, post);
             for (int k = 0; k < GRID; k++) next[k] += post[k];
         }
-        for (int k = 0; k < GRID; k++) prior[k] = (next[k] + 1e-3) / ((double)s.genes + GRID * 1e-3);
+        for (int k = 0; k < GRID; k++)
+            prior[k] = (next[k] + 1e-3) / ((double)s.genes + GRID * 1e-3);
     }
     for (int64_t g = 0; g < s.genes; g++) {
         double inverse = 0;
@@ -214,7 +221,8 @@ static void threads_change_no_bit(void **state)
     study a, b;
     study_new(&a, 200, 400);
     study_new(&b, 200, 400);
-    for (int64_t g = 0; g < 400; g++) a.mean[g] = b.mean[g] = 3, a.theta[g] = b.theta[g] = 0.5 + 0.01 * (double)g;
+    for (int64_t g = 0; g < 400; g++)
+        a.mean[g] = b.mean[g] = 3, a.theta[g] = b.theta[g] = 0.5 + 0.01 * (double)g;
     study_fit(&a, 5, 1);
     study_fit(&b, 5, 3);
     assert_memory_equal(a.fitted, b.fitted, 400 * sizeof(float));
@@ -230,28 +238,34 @@ static void many_cells_are_sampled(void **state)
     study_new(&s, QL_THETA_CELLS + 1500, 20);
     for (int64_t g = 0; g < 20; g++) s.mean[g] = 4, s.theta[g] = 2;
     study_fit(&s, 6, 1);
-    for (int64_t g = 0; g < 20; g++) assert_true(fabs(log((double)s.fitted[g] / 2)) < 0.32); /* the grid's step is 0.5 */
+    for (int64_t g = 0; g < 20; g++)
+        assert_true(fabs(log((double)s.fitted[g] / 2)) < 0.32); /* the grid's step is 0.5 */
     study_free(&s);
 }
 
-/* Gamma prior with mean mu and shape theta, x molecules seen: a gamma with mean mu (x + theta) / (mu + theta). */
+/* Gamma prior with mean mu and shape theta, x molecules seen: a gamma with mean mu (x + theta) /
+ * (mu + theta). */
 static void posterior_mean(void **state)
 {
     (void)state;
     assert_true(ql_posterior_mean(2, 3, 0) == 2.0f * (3.0f / 5.0f));
-    assert_true(fabs((double)ql_posterior_mean(2, 3, 2) - 2) < 1e-6);      /* as expected: unchanged */
-    assert_true(fabs((double)ql_posterior_mean(5, 1e6f, 50) - 5) < 1e-3);  /* theta large: the mean */
-    assert_true(fabs((double)ql_posterior_mean(5, 1e-4f, 50) - 50) < 1e-2); /* theta small: the count */
+    assert_true(fabs((double)ql_posterior_mean(2, 3, 2) - 2) < 1e-6); /* as expected: unchanged */
+    assert_true(fabs((double)ql_posterior_mean(5, 1e6f, 50) - 5) <
+                1e-3); /* theta large: the mean */
+    assert_true(fabs((double)ql_posterior_mean(5, 1e-4f, 50) - 50) <
+                1e-2); /* theta small: the count */
     ql_rng r = random_start(12);
     for (int again = 0; again < 200; again++) { /* by integration over the rate */
-        double mu = random_in(&r, 0.3, 6), theta = random_in(&r, 0.6, 8), x = ql_rng_below(&r, 12), w = 0, m = 0;
+        double mu = random_in(&r, 0.3, 6), theta = random_in(&r, 0.6, 8), x = ql_rng_below(&r, 12),
+               w = 0, m = 0;
         for (double l = 0.0025; l < 80; l += 0.005) {
             double p = exp((theta - 1 + x) * log(l) - l * (theta / mu + 1) + x);
             w += p;
             m += p * l;
         }
         double got = (double)ql_posterior_mean((float)mu, (float)theta, (float)x);
-        if (!(fabs(got - m / w) < 5e-3 * (1 + m / w))) fail_msg("%g %g %g: %g, %g", mu, theta, x, got, m / w);
+        if (!(fabs(got - m / w) < 5e-3 * (1 + m / w)))
+            fail_msg("%g %g %g: %g, %g", mu, theta, x, got, m / w);
     }
 }
 

@@ -63,9 +63,19 @@ static void log_is_accurate(void **state)
 static void log_at_the_edges(void **state)
 {
     (void)state;
-    const double at[] = {DBL_MIN, DBL_MAX, DBL_MIN / 4, 0x1p-1074, 0x1p-1050, 0.70710678118654752,
-                         0.70710678118654757, 1.4142135623730949, 1.4142135623730951, 2, 0.5,
-                         1 + DBL_EPSILON, 1 - DBL_EPSILON / 2};
+    const double at[] = {DBL_MIN,
+                         DBL_MAX,
+                         DBL_MIN / 4,
+                         0x1p-1074,
+                         0x1p-1050,
+                         0.70710678118654752,
+                         0.70710678118654757,
+                         1.4142135623730949,
+                         1.4142135623730951,
+                         2,
+                         0.5,
+                         1 + DBL_EPSILON,
+                         1 - DBL_EPSILON / 2};
     assert_true(ql_log(1) == 0);
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         assert_true(ulps(ql_log(at[i]), logl((long double)at[i])) <= BOUND);
@@ -84,7 +94,8 @@ static void exp_at_the_edges(void **state)
     (void)state;
     assert_true(ql_exp(0) == 1 && ql_exp(-0.0) == 1);
     assert_true(ql_exp(-708.1) == 0 && ql_exp(-1e300) == 0 && ql_exp(-INFINITY) == 0);
-    assert_true(ql_exp(709) == ql_exp(710) && ql_exp(INFINITY) == ql_exp(709) && isfinite(ql_exp(709)));
+    assert_true(ql_exp(709) == ql_exp(710) && ql_exp(INFINITY) == ql_exp(709) &&
+                isfinite(ql_exp(709)));
     assert_true(ulps(ql_exp(709), expl(709)) <= BOUND);
     assert_true(ulps(ql_exp(-708), expl(-708)) <= BOUND);
     assert_true(ql_exp(1e-300) == 1);
@@ -100,10 +111,8 @@ static void one_undoes_the_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_is_accurate),
-        cmocka_unit_test(log_at_the_edges),
-        cmocka_unit_test(exp_is_accurate),
-        cmocka_unit_test(exp_at_the_edges),
+        cmocka_unit_test(log_is_accurate),      cmocka_unit_test(log_at_the_edges),
+        cmocka_unit_test(exp_is_accurate),      cmocka_unit_test(exp_at_the_edges),
         cmocka_unit_test(one_undoes_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Hidden layers: batch norm, dropout, transposition, update of a part of a tensor. (Their gradients are
- * checked in float64, with the whole network.) */
+/* Hidden layers: batch norm, dropout, transposition, update of a part of a tensor. (Their gradients
+ * are checked in float64, with the whole network.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +34,12 @@ static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
 {
     ql_rng r = random_start(1);
     memset(l, 0, sizeof *l);
-    l->layer = (ql_hidden){.n_in = IN, .n_out = OUT, .act = ql_activation_find(act), .batch_norm = norm,
-                           .dropout = dropout, .id = 2};
+    l->layer = (ql_hidden){.n_in = IN,
+                           .n_out = OUT,
+                           .act = ql_activation_find(act),
+                           .batch_norm = norm,
+                           .dropout = dropout,
+                           .id = 2};
     ql_hidden_declare(&l->layer, &l->params, "enc1", true);
     assert_int_equal(ql_params_alloc(&l->params, 0, NULL), QL_OK);
     assert_int_equal(ql_hidden_alloc(&l->layer, PAD, NULL), QL_OK);
@@ -56,14 +60,16 @@ static void layer_free(one_layer *l)
 
 static void forward(one_layer *l, bool training, uint64_t step)
 {
-    ql_hidden_forward(&l->layer, &l->params, table(), l->in, CELLS, PAD, (ql_pass){training, 11, step});
+    ql_hidden_forward(&l->layer, &l->params, table(), l->in, CELLS, PAD,
+                      (ql_pass){training, 11, step});
 }
 
 static double dense(const one_layer *l, int u, int cell)
 {
     double sum = (double)ql_param(&l->params, l->layer.bias)[u];
     for (int i = 0; i < IN; i++)
-        sum += (double)ql_param(&l->params, l->layer.weight)[u * 16 + i] * (double)l->in[i * PAD + cell];
+        sum += (double)ql_param(&l->params, l->layer.weight)[u * 16 + i] *
+               (double)l->in[i * PAD + cell];
     return sum;
 }
 
@@ -146,7 +152,8 @@ static void batch_norm_backward(void **state)
     ql_rng r = random_start(5);
     memset(l.layer.grad, 0, OUT * PAD * sizeof(ql_real));
     for (int u = 0; u < OUT; u++)
-        for (int j = 0; j < CELLS; j++) l.layer.grad[u * PAD + j] = (ql_real)(dy[u][j] = random_normal(&r));
+        for (int j = 0; j < CELLS; j++)
+            l.layer.grad[u * PAD + j] = (ql_real)(dy[u][j] = random_normal(&r));
     ql_optimizer opt;
     ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 1, 0);
     ql_opt_step step = ql_opt_next(&opt);
@@ -163,7 +170,8 @@ static void batch_norm_backward(void **state)
         near((double)(beta[u] - ql_param(&l.params, l.layer.beta)[u]), a);
         for (int j = 0; j < CELLS; j++) {
             double x = (double)l.layer.norm[u * PAD + j];
-            near((double)l.layer.grad[u * PAD + j], (dy[u][j] - a / CELLS - x * b / CELLS) * (double)l.layer.inv_sd[u]);
+            near((double)l.layer.grad[u * PAD + j],
+                 (dy[u][j] - a / CELLS - x * b / CELLS) * (double)l.layer.inv_sd[u]);
         }
         for (int j = CELLS; j < PAD; j++) assert_true(l.layer.grad[u * PAD + j] == 0);
     }
@@ -184,7 +192,8 @@ static void dropout_drops_and_scales(void **state)
         forward(&plain, true, step);
         for (int u = 0; u < OUT; u++) {
             for (int j = 0; j < CELLS; j++, n++) {
-                double got = (double)l.layer.out[u * PAD + j], whole = (double)plain.layer.out[u * PAD + j];
+                double got = (double)l.layer.out[u * PAD + j],
+                       whole = (double)plain.layer.out[u * PAD + j];
                 dropped += got == 0;
                 if (got != 0) near(got, whole / 0.75);
             }
@@ -292,7 +301,8 @@ static void rows_of_a_tensor_are_updated(void **state)
     ql_opt_step step = ql_opt_next(&opt);
     ql_params_update(&p, t, 3, 2, grad, &opt, &step);
     for (int64_t i = 0; i < p.size; i++)
-        assert_true(p.w[i] == (ql_real)(i / 32 == 3 || i / 32 == 4 ? 1 - 0.5 * (0.25 + 2 * 0.5) : 1));
+        assert_true(p.w[i] ==
+                    (ql_real)(i / 32 == 3 || i / 32 == 4 ? 1 - 0.5 * (0.25 + 2 * 0.5) : 1));
     ql_params_free(&p);
 }
 

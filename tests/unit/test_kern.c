@@ -1,5 +1,5 @@
-/* Every kernel of every table that runs here against the scalar one, bit for bit, at awkward sizes and
- * alignments; nothing outside the output moves. */
+/* Every kernel of every table that runs here against the scalar one, bit for bit, at awkward sizes
+ * and alignments; nothing outside the output moves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +61,8 @@ static void same_room(const room *a, const room *b, const char *what, const char
         fail_msg("%s: %s differs from scalar", what, isa);
 }
 
-/* Elements of `now` that are not in rows [rows, cols] at stride ld from x must be what they were. */
+/* Elements of `now` that are not in rows [rows, cols] at stride ld from x must be what they were.
+ */
 static void only_inside(const room *now, const room *before, int64_t rows, int64_t cols, int64_t ld)
 {
     for (int64_t i = 0; i < now->size; i++) {
@@ -80,17 +81,28 @@ static void free_rooms(room *a, room *b, room *c)
 
 /* ---- products ---- */
 
-static void gemm_case(const ql_kern *k, ql_rng *r, int64_t m, int64_t p, int64_t n, ql_gemm_start start)
+static void gemm_case(const ql_kern *k, ql_rng *r, int64_t m, int64_t p, int64_t n,
+                      ql_gemm_start start)
 {
-    int64_t lda = (ql_rng_below(r, 2) ? p : m) + 3, ldb = n + 16 * ql_rng_below(r, 2), ldc = n + ql_rng_below(r, 5);
+    int64_t lda = (ql_rng_below(r, 2) ? p : m) + 3, ldb = n + 16 * ql_rng_below(r, 2),
+            ldc = n + ql_rng_below(r, 5);
     bool transposed = ql_rng_below(r, 2);
     room a = room_of(r, (m + p + 3) * (m + p + 3), -2, 2), b = room_of(r, p * ldb, -2, 2);
     room bias = room_of(r, m, -2, 2), before = room_of(r, m * ldc, -2, 2);
     room x = room_copy(&before), y = room_copy(&before);
     lda = m + p + 3;
-    ql_gemm g = {.m = m, .n = n, .p = p, .a = a.x, .a_row = transposed ? 1 : lda,
-                 .a_col = transposed ? lda : 1, .b = b.x, .ldb = ldb, .c = x.x, .ldc = ldc,
-                 .start = start, .bias = bias.x};
+    ql_gemm g = {.m = m,
+                 .n = n,
+                 .p = p,
+                 .a = a.x,
+                 .a_row = transposed ? 1 : lda,
+                 .a_col = transposed ? lda : 1,
+                 .b = b.x,
+                 .ldb = ldb,
+                 .c = x.x,
+                 .ldc = ldc,
+                 .start = start,
+                 .bias = bias.x};
     k->gemm(&g);
     g.c = y.x;
     scalar()->gemm(&g);
@@ -205,7 +217,9 @@ static void map_case(const ql_kern *k, ql_rng *r, int64_t n, double lo, double h
                      void (*plain)(int64_t, const ql_real *, ql_real *), const char *what)
 {
     room x = room_of(r, n, lo, hi), before = room_of(r, n, -1, 1);
-    for (int64_t i = 0; i < n; i += 3) x.x[i] = (ql_real)(lo >= 0 ? ldexp((double)x.x[i], -(int)ql_rng_below(r, 90)) : (double)x.x[i]);
+    for (int64_t i = 0; i < n; i += 3)
+        x.x[i] =
+            (ql_real)(lo >= 0 ? ldexp((double)x.x[i], -(int)ql_rng_below(r, 90)) : (double)x.x[i]);
     room a = room_copy(&before), b = room_copy(&before), in_place = room_copy(&x);
     mine(n, x.x, a.x);
     plain(n, x.x, b.x);
@@ -314,7 +328,8 @@ static void optimizers_are_the_same(void **state)
 typedef void (*lik_fn)(const ql_lik_args *args);
 
 /* Elements that the call may write: n of each of mean, disp, pi; n_loss of loss. */
-static void lik_untouched(const lik_space *now, const lik_space *before, int offset, int64_t n, int64_t n_loss)
+static void lik_untouched(const lik_space *now, const lik_space *before, int offset, int64_t n,
+                          int64_t n_loss)
 {
     for (int k = 0; k < LIK_ARRAYS; k++) {
         int64_t may = k < 3 ? n : k == 7 ? n_loss : 0;
@@ -327,8 +342,8 @@ static void lik_untouched(const lik_space *now, const lik_space *before, int off
     }
 }
 
-static void lik_case(const ql_kern *k, const char *what, lik_fn mine, lik_fn plain, int64_t n, int64_t ld,
-                     int64_t n_loss, ql_rng *r)
+static void lik_case(const ql_kern *k, const char *what, lik_fn mine, lik_fn plain, int64_t n,
+                     int64_t ld, int64_t n_loss, ql_rng *r)
 {
     static lik_space before, a, b;
     int offset = (int)ql_rng_below(r, 16);
@@ -343,8 +358,8 @@ static void lik_case(const ql_kern *k, const char *what, lik_fn mine, lik_fn pla
     plain(&b.args);
     for (int array = 0; array < LIK_ARRAYS; array++)
         if (memcmp(a.memory[array], b.memory[array], sizeof a.memory[array]) != 0)
-            fail_msg("%s, array %d (%lld x %lld): %s differs from scalar", what, array, (long long)n,
-                     (long long)ld, k->isa);
+            fail_msg("%s, array %d (%lld x %lld): %s differs from scalar", what, array,
+                     (long long)n, (long long)ld, k->isa);
     lik_untouched(&a, &before, offset, ld ? n * ld : n, n_loss);
 }
 
@@ -423,8 +438,10 @@ static void losses_keep_nan(const ql_kern *k, const ql_likelihood *lik, int head
     ql_real *const heads[] = {s.args.mean, s.args.disp, s.args.pi};
     heads[head][5] = (ql_real)NAN;
     if (head == 1 && !is_list) s.memory[3][LIK_GUARD + 2] = (ql_real)NAN;
-    if (is_list) lik->kernel(k)->list(&s.args);
-    else lik->kernel(k)->sweep(&s.args);
+    if (is_list)
+        lik->kernel(k)->list(&s.args);
+    else
+        lik->kernel(k)->sweep(&s.args);
     if (!any_nan(s.args.loss, 16))
         fail_msg("%s, %s: NaN in head %d does not reach the loss (%s)", k->isa, lik->name, head,
                  is_list ? "list" : "sweep");

@@ -1,6 +1,6 @@
 /* Errors of the kernels' exp, log and log1p, and of what is made of them, against libm in float64.
- * In units in the last place of the exact result. The bounds are part of what the kernels promise: they
- * are the largest errors over all floats of the domain, rounded up. */
+ * In units in the last place of the exact result. The bounds are part of what the kernels promise:
+ * they are the largest errors over all floats of the domain, rounded up. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,8 @@ static double ulps(float got, double want)
     return fabs((double)got - want) / step;
 }
 
-/* Largest error over floats of one sign from |lo| to |hi|, every `stride`-th, both ends included. */
+/* Largest error over floats of one sign from |lo| to |hi|, every `stride`-th, both ends included.
+ */
 static double worst(map_fn f, double (*exact)(double), float lo, float hi, uint32_t stride)
 {
     float x[LOT], y[LOT];
@@ -127,7 +128,8 @@ static void exp_is_held_outside_its_range(void **state)
 {
     (void)state;
     const ql_kern *k = best_table();
-    float x[QL_PAD] = {88, 89, 1e30f, FLT_MAX, INFINITY, -87, -88, -1e30f, -FLT_MAX, -INFINITY}, y[QL_PAD];
+    float x[QL_PAD] = {88, 89, 1e30f, FLT_MAX, INFINITY, -87, -88, -1e30f, -FLT_MAX, -INFINITY},
+          y[QL_PAD];
     k->exp(QL_PAD, x, y);
     for (int i = 1; i < 5; i++) assert_true(y[i] == y[0] && isfinite(y[i]));
     for (int i = 6; i < 10; i++) assert_true(y[i] == y[5] && y[i] >= FLT_MIN);

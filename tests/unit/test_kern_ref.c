@@ -41,13 +41,24 @@ static void gemm_of(ql_gemm_start start, bool transposed, int64_t m, int64_t p, 
     random_fill(&r, M * LDC, -2, 2, c);
     random_fill(&r, M, -2, 2, bias);
     memcpy(before, c, sizeof c);
-    ql_gemm g = {.m = m, .n = n, .p = p, .a = a, .a_row = transposed ? 1 : LDA,
-                 .a_col = transposed ? LDA : 1, .b = b, .ldb = LDB, .c = c, .ldc = LDC,
-                 .start = start, .bias = bias};
+    ql_gemm g = {.m = m,
+                 .n = n,
+                 .p = p,
+                 .a = a,
+                 .a_row = transposed ? 1 : LDA,
+                 .a_col = transposed ? LDA : 1,
+                 .b = b,
+                 .ldb = LDB,
+                 .c = c,
+                 .ldc = LDC,
+                 .start = start,
+                 .bias = bias};
     best_table()->gemm(&g);
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < n; j++) {
-            double first = start == QL_FROM_C ? (double)before[i * LDC + j] : start == QL_FROM_BIAS ? (double)bias[i] : 0;
+            double first = start == QL_FROM_C      ? (double)before[i * LDC + j]
+                           : start == QL_FROM_BIAS ? (double)bias[i]
+                                                   : 0;
             double sum = first, size = fabs(first);
             for (int64_t k = 0; k < p; k++) {
                 double term = (double)a[i * g.a_row + k * g.a_col] * (double)b[k * LDB + j];
@@ -241,7 +252,8 @@ static double held(double x, double lo, double hi)
     return x < lo ? lo : x > hi ? hi : x;
 }
 
-/* One entry: its pre-activations, count and size factor; the loss in float64 from them, ln y! left in. */
+/* One entry: its pre-activations, count and size factor; the loss in float64 from them, ln y! left
+ * in. */
 typedef struct {
     double a[3], y, size, ridge;
 } entry;
@@ -271,14 +283,16 @@ static void draw_entries(lik_space *s, ql_rng *r, int64_t n)
     random_fill(r, n, -6, 6, s->args.mean);
     random_fill(r, n, -4, 6, s->args.disp);
     random_fill(r, n, -6, 6, s->args.pi);
-    random_fill(r, n, -4, 6, s->memory[3] + LIK_GUARD); /* disp_gene */
+    random_fill(r, n, -4, 6, s->memory[3] + LIK_GUARD);              /* disp_gene */
     for (int64_t i = 0; i < n; i++) s->memory[6][LIK_GUARD + i] = 1; /* weight */
 }
 
 static entry entry_at(const lik_space *s, int64_t i, double y)
 {
     const ql_lik_args *a = &s->args;
-    return (entry){{(double)a->mean[i], (double)a->disp[i], (double)a->pi[i]}, y, (double)a->size[i],
+    return (entry){{(double)a->mean[i], (double)a->disp[i], (double)a->pi[i]},
+                   y,
+                   (double)a->size[i],
                    (double)a->ridge};
 }
 
@@ -309,7 +323,8 @@ static errors list_errors(const ql_likelihood *lik, bool wrong)
         double y = (double)before.args.count[i];
         entry e = entry_at(&before, i, y), zero = entry_at(&before, i, 0);
         double want = exact_loss(lik, &e) - lgamma(y + 1) - exact_loss(lik, &zero);
-        double size = 1 + y + fabs(want) + exact_loss(lik, &zero); /* the difference of two losses */
+        double size =
+            1 + y + fabs(want) + exact_loss(lik, &zero); /* the difference of two losses */
         raise(&most.loss, fabs((double)now.args.loss[i] - want) / size);
         for (int head = 0; head < 3; head++) {
             if ((head == 1 && lik->disp == QL_DISP_NONE) || (head == 2 && !lik->has_pi)) continue;
@@ -353,8 +368,8 @@ static errors sweep_errors(const ql_likelihood *lik)
 
 static void small_errors(const ql_likelihood *lik, const char *what, errors e)
 {
-    print_message("%s, %s: loss %.2g, gradients %.2g %.2g %.2g\n", lik->name, what, e.loss, e.grad[0],
-                  e.grad[1], e.grad[2]);
+    print_message("%s, %s: loss %.2g, gradients %.2g %.2g %.2g\n", lik->name, what, e.loss,
+                  e.grad[0], e.grad[1], e.grad[2]);
     assert_true(e.loss <= 2e-6);
     for (int head = 0; head < 3; head++) assert_true(e.grad[head] <= 2e-5);
 }

@@ -35,10 +35,11 @@ static void csr_of(int64_t rows, int64_t cols, const double *dense, ql_csr *m)
     }
 }
 
-static const ql_prep_options standard = {.log = true, .size_factors = true, .center = true, .scale = true};
+static const ql_prep_options standard = {
+    .log = true, .size_factors = true, .center = true, .scale = true};
 
-/* Five cells, four genes. Gene 1 has no counts, gene 2 is the same share of every cell, cell 2 is empty.
- * Totals 4, 8, 0, 12, 16; median of the four kept: 10. */
+/* Five cells, four genes. Gene 1 has no counts, gene 2 is the same share of every cell, cell 2 is
+ * empty. Totals 4, 8, 0, 12, 16; median of the four kept: 10. */
 static const double hand[5 * 4] = {
     1, 0, 2, 1, /* x 10/4: 2.5, -, 5, 2.5 */
     4, 0, 4, 0, /* x 10/8: 5, -, 5, 0 */
@@ -135,8 +136,10 @@ static void each_option_is_one_step_left_out(void **state)
             for (int i = 0; i < 4; i++) {
                 double x = o.size_factors ? scaled[i][0] : hand[rows[i] * 4];
                 if (o.log) x = log1p(x);
-                if (pass == 0) mean += x / 4;
-                else square += (x - mean) * (x - mean);
+                if (pass == 0)
+                    mean += x / 4;
+                else
+                    square += (x - mean) * (x - mean);
             }
         }
         near((double)p.mean[0], mean);
@@ -191,8 +194,8 @@ static void nothing_left_is_an_error(void **state)
     ql_csr_free(&m);
 }
 
-/* A cell sequenced c times as deep is the same cell: its size factor grows by c, its inputs stay. (Totals
- * are chosen so that the median does not move.) */
+/* A cell sequenced c times as deep is the same cell: its size factor grows by c, its inputs stay.
+ * (Totals are chosen so that the median does not move.) */
 static void depth_of_a_cell_does_not_matter(void **state)
 {
     (void)state;
@@ -221,12 +224,14 @@ static void random_counts(int64_t rows, int64_t cols, ql_csr *m)
     ql_rng r = random_start(4);
     double *x;
     assert_int_equal(QL_NEW(x, rows * cols, "counts", NULL), QL_OK);
-    for (int64_t i = 0; i < rows * cols; i++) x[i] = random_poisson(&r, (double)(i % cols % 7) * 0.4);
+    for (int64_t i = 0; i < rows * cols; i++)
+        x[i] = random_poisson(&r, (double)(i % cols % 7) * 0.4);
     csr_of(rows, cols, x, m);
     ql_free(x);
 }
 
-/* Any number of threads, the same bits; and the moments are right where rows are longer than a chunk. */
+/* Any number of threads, the same bits; and the moments are right where rows are longer than a
+ * chunk. */
 static void threads_change_no_bit(void **state)
 {
     (void)state;
@@ -287,7 +292,8 @@ static void thinning_divides_the_molecules(void **state)
     assert_true(fabs(out - 0.3 * n) < 5 * sqrt(0.21 * n));
     for (int64_t k = 0; k < ql_csr_nnz(&kept); k++) assert_true(kept.data[k] >= 1);
     for (int64_t k = 0; k < ql_csr_nnz(&held); k++) assert_true(held.data[k] >= 1);
-    for (int32_t g = 0; g < COLS; g++) assert_true(at(&held, 3, g) == at(&held, 4, g)); /* the same row */
+    for (int32_t g = 0; g < COLS; g++)
+        assert_true(at(&held, 3, g) == at(&held, 4, g)); /* the same row */
     ql_csr_free(&kept);
     ql_csr_free(&held);
     ql_csr_free(&m);

@@ -17,7 +17,8 @@ static void play(ql_patience *p, const double *values, const char *want)
         bool improved = false, fired = ql_patience_step(p, values[i], &improved);
         char got = fired ? '!' : improved ? '+' : '.';
         assert_false(fired && improved);
-        if (got != want[i]) fail_msg("value %d (%g): '%c' instead of '%c'", i, values[i], got, want[i]);
+        if (got != want[i])
+            fail_msg("value %d (%g): '%c' instead of '%c'", i, values[i], got, want[i]);
     }
 }
 
@@ -108,7 +109,8 @@ static void defaults_of_the_reference(void **state)
         if (ql_patience_step(&rate, v, NULL)) fell = epoch;
         if (ql_patience_step(&stop, v, NULL)) ended = epoch;
     }
-    assert_int_equal(fell, 40); /* the step of 1e-6 in epoch 25 does not count: at 30, again at 40 */
+    assert_int_equal(fell,
+                     40); /* the step of 1e-6 in epoch 25 does not count: at 30, again at 40 */
     assert_int_equal(ended, 40); /* it does here: 25 + 15 */
 }
 

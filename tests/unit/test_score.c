@@ -44,13 +44,22 @@ static void task_new(task *s, const char *likelihood, int threads, bool match_de
     c.mean_loss = false;
     c.match_depth = match_depth;
     *s = (task){0};
-    model_new(&s->model, &c, (model_shape){.cells = 70, .genes = 150, .batch_size = 24, .threads = threads,
-                                           .separate = true, .seed = 51, .isa = ql_kern_isa_name()});
+    model_new(&s->model, &c,
+              (model_shape){.cells = 70,
+                            .genes = 150,
+                            .batch_size = 24,
+                            .threads = threads,
+                            .separate = true,
+                            .seed = 51,
+                            .isa = ql_kern_isa_name()});
     ql_batch_source all = {.counts = &s->model.counts};
     for (int e = 0; e < 5; e++)
-        assert_int_equal(ql_ae_train_epoch(&s->model.ae, &all, s->model.rows, s->model.n, 24, &loss, &err), QL_OK);
-    assert_int_equal(ql_thin_rows(&s->model.counts, s->model.rows, s->model.n, 0.1, 1, QL_RNG_THIN, &s->seen,
-                                  &s->held, &err), QL_OK);
+        assert_int_equal(
+            ql_ae_train_epoch(&s->model.ae, &all, s->model.rows, s->model.n, 24, &loss, &err),
+            QL_OK);
+    assert_int_equal(ql_thin_rows(&s->model.counts, s->model.rows, s->model.n, 0.1, 1, QL_RNG_THIN,
+                                  &s->seen, &s->held, &err),
+                     QL_OK);
     s->n = s->model.n;
     s->genes = s->model.ae.n_genes;
     assert_int_equal(QL_NEW(s->gene_total, s->genes, "totals", &err), QL_OK);
@@ -88,15 +97,20 @@ static double sum_of(const ql_csr *m)
     return s;
 }
 
-static double predicted(const task *s, int which, int64_t i, int64_t g, const float *theta, double n_seen, double total)
+static double predicted(const task *s, int which, int64_t i, int64_t g, const float *theta,
+                        double n_seen, double total)
 {
     double mu = s->mean[i * s->genes + g], x = at(&s->seen, i, g);
     double t = theta ? (double)theta[g] : s->theta[i * s->genes + g];
     switch (which) {
-    case QL_PRED_MEAN: return mu;
-    case QL_PRED_POSTERIOR: return t > 0 ? mu * (x + t) / (mu + t) : mu;
-    case QL_PRED_BASE: return n_seen * (s->gene_total[g] + 1e-9) / total;
-    default: return x;
+    case QL_PRED_MEAN:
+        return mu;
+    case QL_PRED_POSTERIOR:
+        return t > 0 ? mu * (x + t) / (mu + t) : mu;
+    case QL_PRED_BASE:
+        return n_seen * (s->gene_total[g] + 1e-9) / total;
+    default:
+        return x;
     }
 }
 
@@ -105,7 +119,8 @@ typedef struct {
 } line;
 
 /* log-likelihood of one cell's held-out molecules; mass and the deviance's own terms in passing */
-static double cell_line(const task *s, int which, int64_t i, const float *theta, double ratio, double total, line *l)
+static double cell_line(const task *s, int which, int64_t i, const float *theta, double ratio,
+                        double total, line *l)
 {
     double n_seen = 0, sum = 0;
     for (int64_t g = 0; g < s->genes; g++) n_seen += at(&s->seen, i, g);
@@ -137,7 +152,8 @@ static void naive(const task *s, const float *theta, double lost, line out[QL_N_
         for (int64_t i = 0; i < s->n; i++) {
             double here = 0;
             for (int64_t g = 0; g < s->genes; g++) here += at(&s->held, i, g);
-            square += pow(cell[w * s->n + i] - cell[QL_PRED_BASE * s->n + i] - out[w].gain * here, 2);
+            square +=
+                pow(cell[w * s->n + i] - cell[QL_PRED_BASE * s->n + i] - out[w].gain * here, 2);
         }
         out[w].stderr_gain = sqrt(square) / held;
     }
@@ -154,7 +170,9 @@ static void like_naive(task *s, const float *theta, double lost)
 {
     ql_score got;
     line want[QL_N_PREDS];
-    assert_int_equal(ql_score_model(&s->model.ae, &s->seen, &s->held, s->gene_total, lost, theta, &got, NULL), QL_OK);
+    assert_int_equal(
+        ql_score_model(&s->model.ae, &s->seen, &s->held, s->gene_total, lost, theta, &got, NULL),
+        QL_OK);
     naive(s, theta, lost, want);
     assert_int_equal(got.n_cells, s->n);
     assert_int_equal(got.n_molecules, (int64_t)(sum_of(&s->held) + lost));
@@ -202,8 +220,11 @@ static void lost_molecules_cost(void **state)
     ql_score without, with;
     task_new(&s, "nb", 1, true);
     like_naive(&s, NULL, 17);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &without, NULL), QL_OK);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 17, NULL, &with, NULL), QL_OK);
+    assert_int_equal(
+        ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &without, NULL),
+        QL_OK);
+    assert_int_equal(
+        ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 17, NULL, &with, NULL), QL_OK);
     assert_true(with.line[0].log_lik < without.line[0].log_lik - 17 * 18);
     task_free(&s);
 }
@@ -214,10 +235,12 @@ static void threads_change_no_bit(void **state)
     ql_score a, b;
     task s;
     task_new(&s, "zinb-conddisp", 1, false);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &a, NULL), QL_OK);
+    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &a, NULL),
+                     QL_OK);
     task_free(&s);
     task_new(&s, "zinb-conddisp", 4, false);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &b, NULL), QL_OK);
+    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &b, NULL),
+                     QL_OK);
     task_free(&s);
     assert_memory_equal(&a, &b, sizeof a);
 }
@@ -229,19 +252,19 @@ static void nothing_held_out_is_no_score(void **state)
     ql_score got;
     task_new(&s, "nb", 1, false);
     memset(s.held.indptr, 0, (size_t)(s.n + 1) * sizeof *s.held.indptr);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &got, NULL), QL_OK);
+    assert_int_equal(
+        ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &got, NULL), QL_OK);
     assert_int_equal(got.n_molecules, 0);
-    for (int w = 0; w < QL_N_PREDS; w++) assert_true(got.line[w].gain == 0 && isfinite(got.stderr_gain[w]));
+    for (int w = 0; w < QL_N_PREDS; w++)
+        assert_true(got.line[w].gain == 0 && isfinite(got.stderr_gain[w]));
     task_free(&s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_are_the_definition),
-        cmocka_unit_test(thetas_may_be_given),
-        cmocka_unit_test(lost_molecules_cost),
-        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(scores_are_the_definition),    cmocka_unit_test(thetas_may_be_given),
+        cmocka_unit_test(lost_molecules_cost),          cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(nothing_held_out_is_no_score),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
