@@ -153,6 +153,17 @@ static void put_back(const ql_heads *h, int64_t n, ql_head_space *s)
     }
 }
 
+/* Each cell's loss at counts of zero, then what its entries change; the list is ordered by cell. */
+static void add_losses(const ql_batch *b, const tile_block *t, const ql_head_space *s, double *loss)
+{
+    const ql_real *entry = s->loss;
+    for (int64_t i = 0; i < t->n; i++) {
+        int64_t n = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile).count;
+        loss[i] += (double)s->block_loss[i];
+        for (int64_t k = 0; k < n; k++) loss[i] += (double)*entry++;
+    }
+}
+
 /* Loss of the block's cells into loss [n]; pre-activations in s->act become gradients. */
 static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b, const tile_block *t,
                        ql_head_space *s, double *loss)
@@ -171,8 +182,7 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b,
                          .weight = b->weight + t->first, .loss = s->block_loss, .ridge = h->ridge};
     h->lik->sweep(&sweep);
     put_back(h, n, s);
-    for (int64_t i = 0; i < t->n; i++) loss[i] += (double)s->block_loss[i];
-    for (int64_t k = 0; k < n; k++) loss[s->place[k] % t->ld] += (double)s->loss[k];
+    add_losses(b, t, s, loss);
 }
 
 /* Gradients of one block: by the hidden layer (added to part), by weights and biases (added to the
