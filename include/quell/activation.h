@@ -17,7 +17,7 @@ typedef struct {
     void (*backward)(int64_t n, const ql_real *x, const ql_real *y, const ql_real *dy, ql_real *dx);
 } ql_activation;
 
-extern const ql_activation *const ql_activations[]; /* NULL-terminated */
+extern const ql_activation *const ql_activations[];        /* NULL-terminated */
 const ql_activation *ql_activation_find(const char *name); /* NULL: unknown */
 
 #ifdef __cplusplus

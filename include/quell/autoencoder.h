@@ -1,7 +1,8 @@
 /* The count autoencoder: genes -> hidden layers -> bottleneck -> hidden layers -> likelihood heads.
  *
- * One object carries what the DCA types and the classic family share; a kind is a setting, not a copy.
- * The work of a minibatch is a few phases that a team of threads goes through together (docs/engine.md). */
+ * One object carries what the DCA types and the classic family share; a kind is a setting, not a
+ * copy. The work of a minibatch is a few phases that a team of threads goes through together
+ * (docs/engine.md). */
 #ifndef QUELL_AUTOENCODER_H
 #define QUELL_AUTOENCODER_H
 
@@ -19,23 +20,24 @@ enum { QL_MAX_HIDDEN = 16 };
 
 typedef struct {
     int n_hidden;
-    int64_t hidden[QL_MAX_HIDDEN]; /* widths; the middle one (index n_hidden / 2) is the bottleneck */
+    int64_t
+        hidden[QL_MAX_HIDDEN]; /* widths; the middle one (index n_hidden / 2) is the bottleneck */
     const ql_likelihood *likelihood;
     const ql_activation *act;
-    bool linear_latent;            /* the bottleneck has neither batch norm nor activation */
+    bool linear_latent; /* the bottleneck has neither batch norm nor activation */
     bool batch_norm;
     double dropout;                /* of the hidden layers other than the bottleneck */
     double ridge;                  /* penalty of pi^2 */
     double l1, l2, l1_enc, l2_enc; /* penalties; the _enc ones rule up to the bottleneck if not 0 */
     const ql_opt_rule *optimizer;
     double rate, clip, weight_decay;
-    double disp_rate;              /* learning rate of the dispersions per gene, times rate */
-    double start_theta;            /* initial dispersion per gene */
-    bool mean_loss;                /* gradients of the mean over cells and genes (as the reference);
-                                      else of the mean over cells of the sum over genes */
-    bool keep_short_batch;         /* a short last minibatch stays on its own, as the reference has it */
-    bool start_at_means;           /* initial mean biases: log of the gene means */
-    bool match_depth;              /* predictions are scaled so that a cell's means add up to its molecules */
+    double disp_rate;      /* learning rate of the dispersions per gene, times rate */
+    double start_theta;    /* initial dispersion per gene */
+    bool mean_loss;        /* gradients of the mean over cells and genes (as the reference);
+                              else of the mean over cells of the sum over genes */
+    bool keep_short_batch; /* a short last minibatch stays on its own, as the reference has it */
+    bool start_at_means;   /* initial mean biases: log of the gene means */
+    bool match_depth; /* predictions are scaled so that a cell's means add up to its molecules */
     uint64_t seed;
 } ql_ae_config;
 
@@ -43,7 +45,7 @@ typedef struct {
     ql_ae_config cfg;
     int64_t n_genes;
     const ql_kern *kern;
-    ql_input_map map;        /* borrowed arrays */
+    ql_input_map map; /* borrowed arrays */
     ql_params params;
     ql_input_layer input;
     ql_hidden hidden[QL_MAX_HIDDEN];
@@ -51,11 +53,11 @@ typedef struct {
     ql_heads heads;
     ql_optimizer opt;
     ql_batch batch;
-    int64_t capacity;        /* most cells of a minibatch, padded */
+    int64_t capacity; /* most cells of a minibatch, padded */
     int n_threads;
-    ql_head_space *space;    /* [n_threads] */
-    ql_real **tile_dw;       /* [n_threads] scratch of the input layer's gradient */
-    uint64_t step;           /* minibatches trained on so far */
+    ql_head_space *space; /* [n_threads] */
+    ql_real **tile_dw;    /* [n_threads] scratch of the input layer's gradient */
+    uint64_t step;        /* minibatches trained on so far */
 } ql_ae;
 
 /* Sizes that decide the memory a model takes. */
@@ -74,12 +76,12 @@ void ql_ae_free(ql_ae *ae);
 /* Bytes ql_ae_new takes. */
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);
 
-/* One pass over the rows order[0..n) in minibatches; the last one is merged with its neighbour when it
- * is shorter than half a minibatch (unless keep_short_batch). *loss: mean over cells and genes, in nats, of the running model,
- * without ln y!. Returns QL_EDIVERGED as soon as a minibatch's loss is not finite, and QL_EINT or
- * QL_ETERM when a signal has come. */
-ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order, int64_t n,
-                            int64_t batch_size, double *loss, ql_err *err);
+/* One pass over the rows order[0..n) in minibatches; the last one is merged with its neighbour when
+ * it is shorter than half a minibatch (unless keep_short_batch). *loss: mean over cells and genes,
+ * in nats, of the running model, without ln y!. Returns QL_EDIVERGED as soon as a minibatch's loss
+ * is not finite, and QL_EINT or QL_ETERM when a signal has come. */
+ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
+                            int64_t n, int64_t batch_size, double *loss, ql_err *err);
 
 /* Loss of each of n rows (sum over genes, nats, without ln y!) in inference mode; cell_loss [n]. */
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
@@ -93,28 +95,31 @@ typedef struct {
     const ql_batch *batch;
     int64_t shard, tile;
     ql_span genes;
-    int64_t first_row;   /* position in rows[] of the batch's first cell */
-    int64_t first, n;    /* cells of the batch */
-    int64_t ld;          /* row stride of the values */
-    const ql_real *mean, *theta, *pi; /* [genes, ld] at the cells' own depth; NULL where there is none */
-    ql_real *scratch;    /* [QL_TILE * QL_BLOCK], this thread's own */
+    int64_t first_row; /* position in rows[] of the batch's first cell */
+    int64_t first, n;  /* cells of the batch */
+    int64_t ld;        /* row stride of the values */
+    const ql_real *mean, *theta,
+        *pi;          /* [genes, ld] at the cells' own depth; NULL where there is none */
+    ql_real *scratch; /* [QL_TILE * QL_BLOCK], this thread's own */
 } ql_ae_tile;
 
-/* counts [genes of the tile, ld] in t->scratch: the counts of the tile's cells, dense; row i of the batch
- * is row first_row + i of m, or rows[first_row + i] if rows is not NULL. */
+/* counts [genes of the tile, ld] in t->scratch: the counts of the tile's cells, dense; row i of the
+ * batch is row first_row + i of m, or rows[first_row + i] if rows is not NULL. */
 const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m, const int64_t *rows);
 
-/* Called from any thread for each tile (tile may be NULL), and from one thread for each batch after its
- * forward pass (cells may be NULL). Shards of a batch run on different threads, tiles of a shard in
- * order on one. */
+/* Called from any thread for each tile (tile may be NULL), and from one thread for each batch after
+ * its forward pass (cells may be NULL). Shards of a batch run on different threads, tiles of a
+ * shard in order on one. */
 typedef struct {
     void (*tile)(void *ctx, const ql_ae_tile *tile);
     ql_status (*cells)(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err);
-    ql_status (*done)(void *ctx, int64_t first_row, int64_t n, ql_err *err); /* the batch's tiles are done */
+    ql_status (*done)(void *ctx, int64_t first_row, int64_t n,
+                      ql_err *err); /* the batch's tiles are done */
     void *ctx;
 } ql_ae_visitor;
 
-/* Run n rows through the model in inference mode, in blocks of at most `block` cells (0: capacity). */
+/* Run n rows through the model in inference mode, in blocks of at most `block` cells (0: capacity).
+ */
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err);
 

@@ -1,8 +1,8 @@
 /* A minibatch: the cells' counts cut out of a sparse matrix, transformed into the network's input.
  *
- * The input of gene g is (l - mean_g) / sd_g with l = log1p(count / size factor). Only l / sd_g of the
- * entries with counts is stored; the constant -mean_g / sd_g of every entry is added by the input layer
- * (docs/engine.md), so nothing dense is ever made. */
+ * The input of gene g is (l - mean_g) / sd_g with l = log1p(count / size factor). Only l / sd_g of
+ * the entries with counts is stored; the constant -mean_g / sd_g of every entry is added by the
+ * input layer (docs/engine.md), so nothing dense is ever made. */
 #ifndef QUELL_BATCH_H
 #define QUELL_BATCH_H
 
@@ -47,14 +47,14 @@ typedef struct {
 } ql_batch_source;
 
 typedef struct {
-    int64_t capacity;  /* most cells */
-    int64_t n, n_pad;  /* cells, and padded */
+    int64_t capacity; /* most cells */
+    int64_t n, n_pad; /* cells, and padded */
     ql_tiling tiling;
     ql_entries in, out; /* inputs; targets (counts). out shares in's genes unless they differ */
-    bool separate;     /* out has arrays of its own in use */
-    ql_real *size;     /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
-    double *total;     /* [n] molecules of the input */
-    ql_real *weight;   /* [n_pad] factor of each cell's gradient, 0 for pads */
+    bool separate;      /* out has arrays of its own in use */
+    ql_real *size;      /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
+    double *total;      /* [n] molecules of the input */
+    ql_real *weight;    /* [n_pad] factor of each cell's gradient, 0 for pads */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets
@@ -67,12 +67,14 @@ int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool
 /* Set the number of cells; weight of each real cell. */
 void ql_batch_resize(ql_batch *b, int64_t n, ql_real weight);
 
-/* Fill cell i of the batch from row `row` of the source. Cells may be filled by different threads. */
+/* Fill cell i of the batch from row `row` of the source. Cells may be filled by different threads.
+ */
 void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_t row,
                    const ql_input_map *map, const ql_kern *kern);
 
 /* Entries of cell i that lie in a tile: first entry within the batch arrays and how many. */
-static inline ql_span ql_entries_in(const ql_entries *e, const ql_tiling *t, int64_t i, int64_t tile)
+static inline ql_span ql_entries_in(const ql_entries *e, const ql_tiling *t, int64_t i,
+                                    int64_t tile)
 {
     const int32_t *start = e->tile_start + i * (t->n_tiles + 1) + tile;
     return (ql_span){i * e->stride + start[0], start[1] - start[0]};

@@ -17,10 +17,10 @@ static inline float ql_posterior_mean(float mu, float theta, float x)
     return mu * ((x + theta) / (mu + theta));
 }
 
-/* One dispersion per gene under the final rates, by empirical Bayes: the NB likelihood of the counts of
- * the given cells on a grid of theta, a prior over the grid estimated from all genes by EM, and
- * 1 / (posterior mean of 1 / theta). theta [genes].
- * Row i of `source` is cell rows[i]; at most QL_THETA_CELLS cells, evenly spaced, are used. */
+/* One dispersion per gene under the final rates, by empirical Bayes: the NB likelihood of the
+ * counts of the given cells on a grid of theta, a prior over the grid estimated from all genes by
+ * EM, and 1 / (posterior mean of 1 / theta). theta [genes]. rows: the n
+ * rows of `source` to use; at most QL_THETA_CELLS of them, evenly spaced, are. */
 enum { QL_THETA_CELLS = 4096, QL_THETA_GRID = 21 };
 ql_status ql_fit_theta(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                        float *theta, ql_err *err);

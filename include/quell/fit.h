@@ -1,5 +1,5 @@
-/* Fitting a count autoencoder from start to finish: preprocessing, split, training, dispersions, and the
- * honest score. What the commands share. */
+/* Fitting a count autoencoder from start to finish: preprocessing, split, training, dispersions,
+ * and the honest score. What the commands share. */
 #ifndef QUELL_FIT_H
 #define QUELL_FIT_H
 
@@ -24,8 +24,8 @@ typedef struct {
     ql_split split;
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
-    float *theta;           /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
-    ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
+    float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
+    ql_score score; /* on the validation cells' `report` molecules; n_cells 0: none */
 } ql_fitted;
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */
@@ -42,8 +42,8 @@ void ql_fitted_free(ql_fitted *f);
 ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
                             const ql_train_listener *listener, ql_score *out, ql_err *err);
 
-/* Score a fitted model on a held-out matrix with the columns of the original genes: renumbers them in
- * place to the model's; molecules of other genes count as lost. */
+/* Score a fitted model on a held-out matrix with the columns of the original genes: renumbers them
+ * in place to the model's; molecules of other genes count as lost. */
 ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out, ql_err *err);
 
 #ifdef __cplusplus

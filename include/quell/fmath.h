@@ -1,5 +1,5 @@
-/* exp and log in float64 for the numbers that reach an output file: made of +, -, * and / alone, so the
- * same bits on every machine and C library. For rates and tables, not for inner loops. */
+/* exp and log in float64 for the numbers that reach an output file: made of +, -, * and / alone, so
+ * the same bits on every machine and C library. For rates and tables, not for inner loops. */
 #ifndef QUELL_FMATH_H
 #define QUELL_FMATH_H
 

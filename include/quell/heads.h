@@ -1,6 +1,6 @@
 /* The output heads, as wide as the genes: for one tile and minibatch, pre-activations, likelihood,
- * gradient by the hidden layer, gradient and update of the tile's weights, without leaving the cache.
- * Nothing of size cells x genes reaches memory. */
+ * gradient by the hidden layer, gradient and update of the tile's weights, without leaving the
+ * cache. Nothing of size cells x genes reaches memory. */
 #ifndef QUELL_HEADS_H
 #define QUELL_HEADS_H
 
@@ -15,19 +15,19 @@ extern "C" {
 enum { QL_HEAD_MEAN, QL_HEAD_DISP, QL_HEAD_PI, QL_MAX_HEADS };
 
 typedef struct {
-    int64_t n_in;              /* units of the last hidden layer */
+    int64_t n_in; /* units of the last hidden layer */
     ql_tiling tiling;
     ql_disp_kind disp;
-    bool dense[QL_MAX_HEADS];  /* heads that are dense layers */
-    int weight[QL_MAX_HEADS];  /* tensors [genes, n_in] */
-    int bias[QL_MAX_HEADS];    /* tensors [genes] */
-    int disp_gene;             /* tensor [genes] of QL_DISP_GENE */
-    const ql_lik_kern *lik;    /* from the kernel table in use */
+    bool dense[QL_MAX_HEADS]; /* heads that are dense layers */
+    int weight[QL_MAX_HEADS]; /* tensors [genes, n_in] */
+    int bias[QL_MAX_HEADS];   /* tensors [genes] */
+    int disp_gene;            /* tensor [genes] of QL_DISP_GENE */
+    const ql_lik_kern *lik;   /* from the kernel table in use */
     ql_real ridge;
-    double disp_rate;          /* the learning rate of disp_gene is this times the others' */
+    double disp_rate; /* the learning rate of disp_gene is this times the others' */
     int64_t capacity;
-    ql_real *parts;            /* [shards, n_in, capacity] partial gradients by the hidden layer; owned */
-    double *loss;              /* [shards, capacity] partial losses of the cells; owned */
+    ql_real *parts; /* [shards, n_in, capacity] partial gradients by the hidden layer; owned */
+    double *loss;   /* [shards, capacity] partial losses of the cells; owned */
 } ql_heads;
 
 /* Work space of one thread. */
@@ -35,12 +35,12 @@ typedef struct {
     ql_real *act[QL_MAX_HEADS];  /* [QL_TILE, QL_BLOCK] pre-activations, then gradients */
     ql_real *list[QL_MAX_HEADS]; /* the same for the entries with counts */
     ql_real *count, *size, *weight, *loss;
-    int32_t *place;              /* where in act an entry belongs */
-    ql_real *dw[QL_MAX_HEADS];   /* [QL_TILE, pad(n_in)] */
-    ql_real *db[QL_MAX_HEADS];   /* [QL_TILE] */
-    ql_real *sums;               /* [QL_TILE] */
-    ql_real *block_loss;         /* [QL_BLOCK] */
-    void *memory;                /* owner of all of these */
+    int32_t *place;            /* where in act an entry belongs */
+    ql_real *dw[QL_MAX_HEADS]; /* [QL_TILE, pad(n_in)] */
+    ql_real *db[QL_MAX_HEADS]; /* [QL_TILE] */
+    ql_real *sums;             /* [QL_TILE] */
+    ql_real *block_loss;       /* [QL_BLOCK] */
+    void *memory;              /* owner of all of these */
 } ql_head_space;
 
 /* Declare the tensors of a likelihood with these kinds of heads. */
@@ -61,8 +61,8 @@ typedef struct {
     const ql_opt_step *step;
 } ql_head_pass;
 
-/* All tiles of a shard: partial losses, and (training) partial gradients and updated weights. Shards may
- * run on different threads, each with a space of its own. */
+/* All tiles of a shard: partial losses, and (training) partial gradients and updated weights.
+ * Shards may run on different threads, each with a space of its own. */
 void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
                     int64_t shard, ql_head_space *space);
 

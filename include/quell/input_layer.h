@@ -1,7 +1,7 @@
 /* The first layer, as wide as the genes, on sparse input.
  *
- * With z = (l - mean) / sd and l sparse, Z W = (L / sd) W + 1 (shift W), shift = -mean / sd: the work is
- * that of the entries with counts, plus one row per tile for the constant part. */
+ * With z = (l - mean) / sd and l sparse, Z W = (L / sd) W + 1 (shift W), shift = -mean / sd: the
+ * work is that of the entries with counts, plus one row per tile for the constant part. */
 #ifndef QUELL_INPUT_LAYER_H
 #define QUELL_INPUT_LAYER_H
 
@@ -14,14 +14,14 @@ extern "C" {
 #endif
 
 typedef struct {
-    int64_t n_out;       /* units */
-    int weight;          /* tensor [genes, units] */
+    int64_t n_out; /* units */
+    int weight;    /* tensor [genes, units] */
     ql_tiling tiling;
     const ql_real *shift; /* [genes] or NULL; borrowed */
     int64_t capacity;
-    ql_real *parts;      /* [shards, capacity + 1, pad(units)]: partial sums; the last row of a shard
-                            is the constant part; owned */
-    ql_real *sum;        /* [capacity + 1, pad(units)]; owned */
+    ql_real *parts; /* [shards, capacity + 1, pad(units)]: partial sums; the last row of a shard
+                       is the constant part; owned */
+    ql_real *sum;   /* [capacity + 1, pad(units)]; owned */
 } ql_input_layer;
 
 void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t n_out);
@@ -36,10 +36,11 @@ void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_ker
 void ql_input_reduce(ql_input_layer *in, const ql_batch *b, int64_t first, int64_t n);
 
 /* pre [units, n_pad] = sum transposed + constant part + bias; pads get the bias. */
-void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real *bias, ql_real *pre);
+void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real *bias,
+                     ql_real *pre);
 
-/* Gradient and update of one tile's weights. d_t [cells, pad(units)] is the gradient by pre, transposed;
- * d_sum [pad(units)] its sum over cells; dw is scratch [QL_TILE, pad(units)]. */
+/* Gradient and update of one tile's weights. d_t [cells, pad(units)] is the gradient by pre,
+ * transposed; d_sum [pad(units)] its sum over cells; dw is scratch [QL_TILE, pad(units)]. */
 void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t tile, const ql_real *d_t,
                             const ql_real *d_sum, ql_real *dw, const ql_optimizer *opt,

@@ -1,8 +1,8 @@
 /* Kernels: the inner loops of the engine, one table per instruction set, all tables the same bits.
  *
  * Every array dimension that vectors run along is padded to a multiple of QL_PAD; pads hold finite
- * numbers. Every output element is one chain of fused multiply-adds in a fixed order, and horizontal
- * sums use QL_PAD virtual lanes with a fixed fold, so the vector width changes no bit.
+ * numbers. Every output element is one chain of fused multiply-adds in a fixed order, and
+ * horizontal sums use QL_PAD virtual lanes with a fixed fold, so the vector width changes no bit.
  * All functions are pure: no allocation, no global state, callable from any thread. */
 #ifndef QUELL_KERN_H
 #define QUELL_KERN_H
@@ -29,9 +29,9 @@ typedef enum {
     QL_FROM_BIAS  /* C[i, :] = bias[i] + (A B)[i, :] */
 } ql_gemm_start;
 
-/* C [m, n] from A [m, p] and B [p, n]. A's element (i, k) is a[i * a_row + k * a_col] (so A may be a
- * transpose), B and C are row-major with strides ldb, ldc; n is a multiple of QL_PAD.
- * Each C element: one chain of fma over k = 0 .. p-1. */
+/* C [m, n] from A [m, p] and B [p, n]. A's element (i, k) is a[i * a_row + k * a_col] (so A may be
+ * a transpose), B and C are row-major with strides ldb, ldc; n is a multiple of QL_PAD. Each C
+ * element: one chain of fma over k = 0 .. p-1. */
 typedef struct {
     int64_t m, n, p;
     const ql_real *a;
@@ -53,24 +53,24 @@ typedef enum {
 
 /* One tile of a count likelihood. The loss leaves out ln y!, which no parameter changes. */
 typedef struct {
-    int64_t n;              /* sweep: genes (rows); list: entries, a multiple of QL_PAD */
-    int64_t ld;             /* sweep: padded cells, the row stride */
+    int64_t n;  /* sweep: genes (rows); list: entries, a multiple of QL_PAD */
+    int64_t ld; /* sweep: padded cells, the row stride */
     /* in: pre-activations, out: weight * d loss / d pre-activation. Sweep: [n, ld]; list: [n].
      * With QL_DISP_GENE disp is only written by the sweep, and disp_gene [n] is read. */
     ql_real *mean, *disp, *pi;
     const ql_real *disp_gene;
-    const ql_real *count;   /* list: [n], > 0; where not whole, ln gamma terms take it rounded up */
-    const ql_real *size;    /* size factors; sweep: [ld], list: [n] */
-    const ql_real *weight;  /* factor of the gradient, 0 for pads; sweep: [ld], list: [n] */
-    ql_real *loss;          /* sweep: [ld], loss at count 0 is added;
-                               list: [n], set to loss(count) - loss(0) */
-    ql_real ridge;          /* penalty factor of pi^2 */
+    const ql_real *count;  /* list: [n], > 0; where not whole, ln gamma terms take it rounded up */
+    const ql_real *size;   /* size factors; sweep: [ld], list: [n] */
+    const ql_real *weight; /* factor of the gradient, 0 for pads; sweep: [ld], list: [n] */
+    ql_real *loss;         /* sweep: [ld], loss at count 0 is added;
+                              list: [n], set to loss(count) - loss(0) */
+    ql_real ridge;         /* penalty factor of pi^2 */
 } ql_lik_args;
 
 typedef struct {
     void (*sweep)(const ql_lik_args *args); /* every entry as if its count were 0 */
     void (*list)(const ql_lik_args *args);  /* the entries with counts */
-    void (*link)(const ql_lik_args *args);  /* pre-activations to mu, theta, pi, layout of a sweep */
+    void (*link)(const ql_lik_args *args); /* pre-activations to mu, theta, pi, layout of a sweep */
 } ql_lik_kern;
 
 /* X(name, dispersion kinds): the likelihoods that kernels exist for; src/kern/lik_<name>.h */
@@ -89,7 +89,8 @@ typedef struct {
     ql_real eps;          /* outside the root */
     ql_real clip;         /* elementwise bound on the gradient; 0: none */
     ql_real l1, l2;       /* penalties l1 |w| + l2 w^2 */
-    ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w; bias corrections divided out */
+    ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w; bias corrections divided
+                             out */
 } ql_opt_step;
 
 typedef void (*ql_opt_kern)(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
@@ -102,7 +103,8 @@ typedef struct {
     /* y[i] = sum of x[i * ld .. + n), n a multiple of QL_PAD, in QL_PAD virtual lanes */
     void (*row_sums)(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_real *y);
 
-    /* acc [h] += sum_i value[i] * w[(index[i] - first) * h ...], in order of i; h multiple of QL_PAD */
+    /* acc [h] += sum_i value[i] * w[(index[i] - first) * h ...], in order of i; h multiple of
+     * QL_PAD */
     void (*gather)(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
                    const ql_real *w, int64_t h, ql_real *acc);
     /* acc [h] += sum_i value[i] * w[i * h ...]: the same for rows 0 .. n-1 */

@@ -22,7 +22,7 @@ typedef struct {
     double (*nll)(double y, double mu, double theta, double pi);
 } ql_likelihood;
 
-extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
+extern const ql_likelihood *const ql_likelihoods[];        /* NULL-terminated */
 const ql_likelihood *ql_likelihood_find(const char *name); /* NULL: unknown */
 
 #ifdef __cplusplus

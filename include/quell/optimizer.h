@@ -15,20 +15,20 @@ extern "C" {
 typedef struct {
     const char *name;
     const char *summary;
-    int n_moments;                       /* arrays of ql_params it uses */
-    double rate, decay1, decay2, eps;    /* defaults */
-    bool bias_correction;                /* Adam's, folded into the rate */
+    int n_moments;                    /* arrays of ql_params it uses */
+    double rate, decay1, decay2, eps; /* defaults */
+    bool bias_correction;             /* Adam's, folded into the rate */
     ql_opt_kern (*kernel)(const ql_kern *kern);
 } ql_opt_rule;
 
-extern const ql_opt_rule *const ql_opt_rules[]; /* NULL-terminated */
+extern const ql_opt_rule *const ql_opt_rules[];        /* NULL-terminated */
 const ql_opt_rule *ql_opt_rule_find(const char *name); /* NULL: unknown */
 
 typedef struct {
     const ql_opt_rule *rule;
     ql_opt_kern update;
-    double rate;           /* now; lowered by the schedule */
-    double clip;           /* 0: none */
+    double rate; /* now; lowered by the schedule */
+    double clip; /* 0: none */
     double weight_decay;
     double power1, power2; /* decay1^t, decay2^t */
 } ql_optimizer;

@@ -29,8 +29,8 @@ typedef struct {
 typedef struct {
     ql_tensor tensor[QL_MAX_TENSORS];
     int n_tensors;
-    int64_t size;          /* elements of the block */
-    ql_real *w, *m, *v;    /* weights, first and second moments; owned */
+    int64_t size;       /* elements of the block */
+    ql_real *w, *m, *v; /* weights, first and second moments; owned */
 } ql_params;
 
 /* Declare a tensor; returns its index. Call before ql_params_alloc. */

@@ -1,5 +1,5 @@
-/* What a fitted model says of cells and genes, in the file's own shape: genes that were set aside are 0,
- * cells that were set aside are 0 (estimates) or NaN (latent). */
+/* What a fitted model says of cells and genes, in the file's own shape: genes that were set aside
+ * are 0, cells that were set aside are 0 (estimates) or NaN (latent). */
 #ifndef QUELL_PREDICT_H
 #define QUELL_PREDICT_H
 
@@ -19,10 +19,10 @@ typedef enum {
 /* A view of a fitted model for prediction. Zero-initialise; everything borrowed but `column`. */
 typedef struct {
     ql_fitted *fitted;
-    const ql_csr *counts;  /* as ql_fit left them */
+    const ql_csr *counts; /* as ql_fit left them */
     ql_value value;
-    int32_t *column;       /* [kept genes] output column, or -1; owned */
-    int64_t n_columns;     /* columns of the output */
+    int32_t *column;   /* [kept genes] output column, or -1; owned */
+    int64_t n_columns; /* columns of the output */
 } ql_predictor;
 
 /* genes: the file's gene numbers that make the columns, ascending; NULL: all genes of the file. */
@@ -33,9 +33,10 @@ void ql_predictor_free(ql_predictor *p);
 /* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */
 ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float *out, ql_err *err);
 
-/* out [n, kept cells]: the model's genes gene0 .. gene0 + n - 1 (numbers among the kept), for the cells
- * that have counts. */
-ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out, ql_err *err);
+/* out [n, kept cells]: the model's genes gene0 .. gene0 + n - 1 (numbers among the kept), for the
+ * cells that have counts. */
+ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out,
+                           ql_err *err);
 
 /* out [cells of the file, ql_ae_latent_width]. */
 ql_status ql_predict_latent(ql_fitted *fitted, const ql_csr *counts, float *out, ql_err *err);

@@ -1,5 +1,5 @@
-/* From counts to what a model is trained on: genes and cells without counts set aside, size factors,
- * mean and standard deviation of each gene's input. */
+/* From counts to what a model is trained on: genes and cells without counts set aside, size
+ * factors, mean and standard deviation of each gene's input. */
 #ifndef QUELL_PREPROCESS_H
 #define QUELL_PREPROCESS_H
 
@@ -13,29 +13,29 @@ extern "C" {
 #endif
 
 typedef struct {
-    bool log;          /* log1p of the scaled counts */
-    bool size_factors; /* scale each cell to the median depth */
-    bool center, scale;/* subtract the gene's mean; divide by its sd */
+    bool log;           /* log1p of the scaled counts */
+    bool size_factors;  /* scale each cell to the median depth */
+    bool center, scale; /* subtract the gene's mean; divide by its sd */
 } ql_prep_options;
 
 typedef struct {
     ql_prep_options opt;
-    int64_t n_cells, n_genes;  /* of the file */
+    int64_t n_cells, n_genes; /* of the file */
     int64_t n_kept_genes;
-    int64_t *kept_gene;        /* [n_kept_genes] index in the file, ascending; owned */
+    int64_t *kept_gene; /* [n_kept_genes] index in the file, ascending; owned */
     int64_t n_kept_cells;
-    int64_t *kept_cell;        /* [n_kept_cells] rows with counts, ascending; owned */
-    double *total;             /* [n_cells] molecules of each cell; owned */
-    double *gene_total;        /* [n_kept_genes]; owned */
+    int64_t *kept_cell; /* [n_kept_cells] rows with counts, ascending; owned */
+    double *total;      /* [n_cells] molecules of each cell; owned */
+    double *gene_total; /* [n_kept_genes]; owned */
     double grand_total, median_total;
-    ql_real *mean, *sd;        /* [n_kept_genes] of the input before centring; sd 0 -> 1; owned */
-    ql_real *inv_sd, *shift;   /* [n_kept_genes] what ql_input_map wants; owned */
-    ql_real *log_rate;         /* [n_kept_genes] ln of the mean of count / size factor; owned */
+    ql_real *mean, *sd;      /* [n_kept_genes] of the input before centring; sd 0 -> 1; owned */
+    ql_real *inv_sd, *shift; /* [n_kept_genes] what ql_input_map wants; owned */
+    ql_real *log_rate;       /* [n_kept_genes] ln of the mean of count / size factor; owned */
 } ql_prep;
 
-/* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns, renumbered. (Empty genes
- * have no entries, so nothing is copied.) Rows stay; empty cells are only left out of kept_cell.
- * Fails with QL_EDATA when nothing is left. */
+/* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns, renumbered. (Empty
+ * genes have no entries, so nothing is copied.) Rows stay; empty cells are only left out of
+ * kept_cell. Fails with QL_EDATA when nothing is left. */
 ql_status ql_prep_counts(ql_csr *counts, ql_prep_options opt, const ql_kern *kern, int threads,
                          ql_prep *out, ql_err *err);
 void ql_prep_free(ql_prep *p);
@@ -44,8 +44,9 @@ ql_input_map ql_prep_map(const ql_prep *p);
 
 /* Split the molecules of the given rows: each goes to `held` with probability p, else to `kept`.
  * Both have rows.n_rows = n. Keyed by (seed, stream, row of counts). */
-ql_status ql_thin_rows(const ql_csr *counts, const int64_t *rows, int64_t n, double p, uint64_t seed,
-                       ql_rng_stream stream, ql_csr *kept, ql_csr *held, ql_err *err);
+ql_status ql_thin_rows(const ql_csr *counts, const int64_t *rows, int64_t n, double p,
+                       uint64_t seed, ql_rng_stream stream, ql_csr *kept, ql_csr *held,
+                       ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -14,16 +14,18 @@
 extern "C" {
 #endif
 
-/* What the user asked of a reader; zero-initialised means "decide yourself". Strings are borrowed. */
+/* What the user asked of a reader; zero-initialised means "decide yourself". Strings are borrowed.
+ */
 typedef struct {
-    const char *format;       /* registry name, overrides detection; NULL: detect */
-    const char *layer;        /* h5ad: layers/<layer> is the matrix */
-    bool use_raw;             /* h5ad: raw/X is the matrix */
-    bool use_x;               /* h5ad: X is the matrix even if it holds no counts */
-    const char *feature_type; /* 10x: kept feature type; NULL: "Gene Expression"; "all": every one */
-    const char *genome;       /* 10x: kept genome; NULL: all */
-    bool allow_noncounts;     /* entries that are no counts are a warning, not an error */
-    int threads;              /* at least 1 */
+    const char *format; /* registry name, overrides detection; NULL: detect */
+    const char *layer;  /* h5ad: layers/<layer> is the matrix */
+    bool use_raw;       /* h5ad: raw/X is the matrix */
+    bool use_x;         /* h5ad: X is the matrix even if it holds no counts */
+    const char
+        *feature_type;    /* 10x: kept feature type; NULL: "Gene Expression"; "all": every one */
+    const char *genome;   /* 10x: kept genome; NULL: all */
+    bool allow_noncounts; /* entries that are no counts are a warning, not an error */
+    int threads;          /* at least 1 */
 } ql_read_options;
 
 /* Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
@@ -38,8 +40,8 @@ typedef struct {
     const char *summary; /* one line for help and docs */
     /* Does path hold this format? Looks at content only. */
     bool (*sniff)(const char *path);
-    ql_status (*read)(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                      ql_notes *notes, ql_err *err);
+    ql_status (*read)(const char *path, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                      ql_err *err);
     /* What is in the file, for `quell info`: text lines appended to out. NULL: shape only. */
     ql_status (*describe)(const char *path, ql_str *out, ql_err *err);
 } ql_format;

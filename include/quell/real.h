@@ -1,5 +1,6 @@
-/* The number type of the engine. The program computes in float32; a second build of the same sources
- * in float64 (QL_REAL_IS_DOUBLE, scalar kernels, tests only) is what gradients are checked on. */
+/* The number type of the engine. The program computes in float32; a second build of the same
+ * sources in float64 (QL_REAL_IS_DOUBLE, scalar kernels, tests only) is what gradients are checked
+ * on. */
 #ifndef QUELL_REAL_H
 #define QUELL_REAL_H
 

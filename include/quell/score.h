@@ -1,8 +1,8 @@
 /* How good a denoiser is, by molecules it has not seen.
  *
- * Counts are split binomially; the model sees one part and predicts the other. The figure to steer by is
- * the gain: Poisson log-likelihood of the held-out molecules above the model 'gene mean x library size',
- * in nats per held-out molecule (docs/quality.md). */
+ * Counts are split binomially; the model sees one part and predicts the other. The figure to steer
+ * by is the gain: Poisson log-likelihood of the held-out molecules above the model 'gene mean x
+ * library size', in nats per held-out molecule (docs/quality.md). */
 #ifndef QUELL_SCORE_H
 #define QUELL_SCORE_H
 
@@ -13,14 +13,20 @@
 extern "C" {
 #endif
 
-typedef enum { QL_PRED_MEAN, QL_PRED_POSTERIOR, QL_PRED_BASE, QL_PRED_RAW, QL_N_PREDS } ql_prediction;
+typedef enum {
+    QL_PRED_MEAN,
+    QL_PRED_POSTERIOR,
+    QL_PRED_BASE,
+    QL_PRED_RAW,
+    QL_N_PREDS
+} ql_prediction;
 
 /* Poisson figures of one prediction. */
 typedef struct {
-    double log_lik;   /* sum over entries of t ln p - p, p floored at 1e-8 */
-    double mass;      /* sum of p */
-    double gain;      /* nats per held-out molecule above QL_PRED_BASE */
-    double deviance;  /* 2 sum(t ln(t / p) - (t - p)), per held-out molecule */
+    double log_lik;  /* sum over entries of t ln p - p, p floored at 1e-8 */
+    double mass;     /* sum of p */
+    double gain;     /* nats per held-out molecule above QL_PRED_BASE */
+    double deviance; /* 2 sum(t ln(t / p) - (t - p)), per held-out molecule */
 } ql_score_line;
 
 typedef struct {
@@ -29,12 +35,13 @@ typedef struct {
     double stderr_gain[QL_N_PREDS]; /* standard error of the gain over cells */
 } ql_score;
 
-/* Score the model on n cells: it sees `seen` (row i: cell i), predicts `held`. Genes are the model's.
- * gene_total [genes]: the molecules from which the base model's gene means are taken; lost: held-out
- * molecules in genes that the model does not have. theta [genes]: dispersion for the posterior (NULL:
- * the model's own). */
-ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held, const double *gene_total,
-                         double lost, const float *theta, ql_score *out, ql_err *err);
+/* Score the model on n cells: it sees `seen` (row i: cell i), predicts `held`. Genes are the
+ * model's. gene_total [genes]: the molecules from which the base model's gene means are taken;
+ * lost: held-out molecules in genes that the model does not have. theta [genes]: dispersion for the
+ * posterior (NULL: the model's own). */
+ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
+                         const double *gene_total, double lost, const float *theta, ql_score *out,
+                         ql_err *err);
 
 #ifdef __cplusplus
 }

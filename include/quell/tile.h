@@ -32,8 +32,8 @@ ql_span ql_tile_genes(const ql_tiling *tiling, int64_t tile);
 ql_span ql_shard_tiles(const ql_tiling *tiling, int64_t shard);
 
 /* The one sum over shards: out[i] = part_0[i] + part_1[i] + ... for i in [first, first + n),
- * in the order of a fixed binary tree over the shards. Part s begins at parts + s * stride; the parts
- * are overwritten. */
+ * in the order of a fixed binary tree over the shards. Part s begins at parts + s * stride; the
+ * parts are overwritten. */
 void ql_shard_sum(int n_shards, ql_real *parts, int64_t stride, int64_t first, int64_t n,
                   ql_real *out);
 

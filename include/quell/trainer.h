@@ -12,17 +12,17 @@ extern "C" {
 
 typedef struct {
     int64_t epochs, batch_size;
-    double validation;     /* share of the cells kept for validation */
-    bool validation_last;  /* the last cells of the file, as the reference; else a random draw */
-    bool molecules;        /* counts are whole, so that they can be split; else nothing is held out */
-    bool thinned;          /* validate by held-out molecules; else by the loss of the cells' own counts */
+    double validation;    /* share of the cells kept for validation */
+    bool validation_last; /* the last cells of the file, as the reference; else a random draw */
+    bool molecules; /* counts are whole, so that they can be split; else nothing is held out */
+    bool thinned;   /* validate by held-out molecules; else by the loss of the cells' own counts */
     bool restore_best;     /* end with the weights of the best epoch */
     int64_t patience;      /* epochs without a better validation before stopping; 0: never */
     double min_gain;       /* what counts as better: nats per held-out molecule (if thinned) */
     int64_t rate_patience; /* epochs without a better validation before the rate falls; 0: never */
     double rate_factor;    /* by which it falls */
     double min_delta;      /* what counts as better for the rate */
-    double input_thin;     /* train to predict this share of the molecules from the others; 0: off */
+    double input_thin; /* train to predict this share of the molecules from the others; 0: off */
     uint64_t seed;
 } ql_train_options;
 
@@ -31,13 +31,13 @@ typedef struct {
     double loss, validation, rate, seconds;
 } ql_epoch;
 
-/* Which cells train and which validate, and the validation cells' molecules in three parts: what the
- * model sees to decide when to stop, what it must predict for that, and `report`, which nothing but the
- * final table looks at. */
+/* Which cells train and which validate, and the validation cells' molecules in three parts: what
+ * the model sees to decide when to stop, what it must predict for that, and `report`, which nothing
+ * but the final table looks at. */
 typedef struct {
-    int64_t *train, n_train;      /* rows of the counts; owned */
-    int64_t *valid, n_valid;      /* owned */
-    ql_csr stop_seen, stop_held;  /* [n_valid, genes]; a division of report_seen */
+    int64_t *train, n_train;     /* rows of the counts; owned */
+    int64_t *valid, n_valid;     /* owned */
+    ql_csr stop_seen, stop_held; /* [n_valid, genes]; a division of report_seen */
     ql_csr report_seen, report_held;
 } ql_split;
 
@@ -60,15 +60,15 @@ typedef struct {
 } ql_train_listener;
 
 typedef struct {
-    ql_epoch *history;   /* [n_epochs]; owned */
+    ql_epoch *history; /* [n_epochs]; owned */
     int64_t n_epochs;
     int64_t best;        /* epoch whose validation was best, from 0 */
     int restarts;        /* times a diverging run was rolled back */
     const char *stopped; /* why it ended; static text */
 } ql_train_result;
 
-/* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the rate
- * tenfold, three times at most; then QL_EDIVERGED. */
+/* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the
+ * rate tenfold, three times at most; then QL_EDIVERGED. */
 ql_status ql_train(ql_ae *ae, const ql_csr *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err);

@@ -1,4 +1,5 @@
-/* quell denoise: read counts, train a count autoencoder, write denoised counts and a latent space. */
+/* quell denoise: read counts, train a count autoencoder, write denoised counts and a latent space.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,9 @@ static ql_status check_outputs(const job *j)
     const denoise_args *a = j->a;
     if (!a->output && !a->tsv)
         return ql_fail(&j->run->err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
+    if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
+        return ql_fail(&j->run->err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
+    if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, &j->run->err));
     if (!a->output) return QL_OK;
     return ql_output_check(a->output, j->run->args[0], a->force, &j->run->err);
 }
@@ -68,8 +72,8 @@ static ql_status take_gene(job *j, const ql_name_index *index, char *line, int64
     if (!*line) return QL_OK;
     int64_t at = ql_name_index_find(index, line);
     if (at < 0)
-        return ql_fail(&j->run->err, QL_EDATA, "%s: line %lld: no gene is named '%.80s'", j->a->genes,
-                       (long long)number, line);
+        return ql_fail(&j->run->err, QL_EDATA, "%s: line %lld: no gene is named '%.80s'",
+                       j->a->genes, (long long)number, line);
     int32_t *grown = ql_realloc(j->genes, j->n_genes + 1, sizeof *grown);
     if (!grown) return ql_fail(&j->run->err, QL_EMEMORY, "no memory for the gene list");
     j->genes = grown;
@@ -123,9 +127,10 @@ static void choose_estimate(job *j)
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
     if (asked || !can || looks_like_umis(&j->ds.counts)) return;
     j->posterior = false;
-    ql_log_warn(j->run->log, "few entries are 1: these look like reads without UMIs, where the posterior "
-                             "would keep amplification noise; writing the mean (--estimate posterior to "
-                             "have it all the same)");
+    ql_log_warn(j->run->log,
+                "few entries are 1: these look like reads without UMIs, where the posterior "
+                "would keep amplification noise; writing the mean (--estimate posterior to "
+                "have it all the same)");
 }
 
 /* What the run will take beside what is already held, against the budget. */
@@ -139,10 +144,11 @@ static ql_status check_memory(const job *j)
     int64_t plan = ql_alloc_bytes() + need + band + latent + copies;
     ql_summary_int(j->run->summary, "planned_bytes", plan);
     if (j->run->memory > 0 && plan > j->run->memory)
-        return ql_fail(&j->run->err, QL_EMEMORY,
-                       "needs %.0f MiB, but the memory budget is %.0f MiB (%s); give --memory %.0fM",
-                       (double)plan / mib, (double)j->run->memory / mib, j->run->memory_from,
-                       (double)plan / mib + 1);
+        return ql_fail(
+            &j->run->err, QL_EMEMORY,
+            "needs %.0f MiB, but the memory budget is %.0f MiB (%s); give --memory %.0fM",
+            (double)plan / mib, (double)j->run->memory / mib, j->run->memory_from,
+            (double)plan / mib + 1);
     ql_log_info(j->run->log, "memory: %.0f MiB planned", (double)plan / mib);
     return QL_OK;
 }
@@ -156,7 +162,7 @@ static ql_status begin_output(job *j)
     QL_TRY(ql_h5ad_begin(j->a->output, &j->ds, &opt, &j->notes, &j->writer, &j->run->err));
     ql_notes added = {.items = j->notes.items + notes, .n = j->notes.n - notes};
     ql_log_notes(j->run->log, &added);
-    return QL_OK;
+    return denoise_claim_h5ad(j->a, j->writer, &j->run->err);
 }
 
 /* ---- the work ---- */
@@ -187,7 +193,8 @@ static void tell_model(const job *j)
     ql_str hidden = {0};
     for (int i = 0; i < c->n_hidden; i++)
         ql_str_printf(&hidden, i ? "-%lld" : "%lld", (long long)c->hidden[i]);
-    ql_log_info(j->run->log, "model: %s, hidden layers %s, %s, seed %lld, %d threads (%s), %s kernels",
+    ql_log_info(j->run->log,
+                "model: %s, hidden layers %s, %s, seed %lld, %d threads (%s), %s kernels",
                 c->likelihood->name, ql_str_text(&hidden), c->optimizer->name, (long long)c->seed,
                 j->run->threads, j->run->threads_from, j->kern->isa);
     ql_str_free(&hidden);
@@ -199,11 +206,13 @@ static void tell_training(const job *j)
     const ql_prep *p = &f->prep;
     if (p->n_kept_genes < p->n_genes || p->n_kept_cells < p->n_cells)
         ql_log_info(j->run->log, "set aside: %lld genes and %lld cells without counts",
-                    (long long)(p->n_genes - p->n_kept_genes), (long long)(p->n_cells - p->n_kept_cells));
-    ql_log_info(j->run->log, "trained %lld epochs of %lld cells in minibatches of %lld (%s; best epoch %lld, "
-                             "validation %.6f)",
-                (long long)f->result.n_epochs, (long long)f->split.n_train, (long long)f->train.batch_size,
-                f->result.stopped, (long long)f->result.best + 1,
+                    (long long)(p->n_genes - p->n_kept_genes),
+                    (long long)(p->n_cells - p->n_kept_cells));
+    ql_log_info(j->run->log,
+                "trained %lld epochs of %lld cells in minibatches of %lld (%s; best epoch %lld, "
+                "validation %.6f)",
+                (long long)f->result.n_epochs, (long long)f->split.n_train,
+                (long long)f->train.batch_size, f->result.stopped, (long long)f->result.best + 1,
                 f->result.n_epochs ? f->result.history[f->result.best].validation : 0);
     ql_summary_int(j->run->summary, "cells", p->n_cells);
     ql_summary_int(j->run->summary, "genes", p->n_genes);
@@ -216,7 +225,8 @@ static ql_status train(job *j)
     ql_train_listener listener = {on_epoch, on_warning, j};
     tell_model(j);
     if (j->a->mcv && j->ds.is_counts) {
-        QL_TRY(ql_cross_validate(&j->ds.counts, &j->fit, j->kern, &listener, &j->mcv, &j->run->err));
+        QL_TRY(
+            ql_cross_validate(&j->ds.counts, &j->fit, j->kern, &listener, &j->mcv, &j->run->err));
         ql_log_progress_end(j->run->log);
     }
     QL_TRY(ql_fit(&j->ds.counts, &j->fit, j->kern, &listener, &j->fitted, &j->run->err));
@@ -228,13 +238,19 @@ static ql_status train(job *j)
 static void report(const job *j, const denoise_result *r)
 {
     denoise_report(r, &j->fitted.score, "cells that were not trained on", "heldout");
-    if (j->a->mcv) denoise_report(r, &j->mcv, "all cells, a model of 90 % of their molecules", "mcv");
+    if (j->a->mcv)
+        denoise_report(r, &j->mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
 
 static ql_status write_results(job *j)
 {
-    denoise_result r = {.args = j->a, .run = j->run, .ds = &j->ds, .fitted = &j->fitted,
-                        .genes = j->genes, .n_genes = j->n_genes, .posterior = j->posterior,
+    denoise_result r = {.args = j->a,
+                        .run = j->run,
+                        .ds = &j->ds,
+                        .fitted = &j->fitted,
+                        .genes = j->genes,
+                        .n_genes = j->n_genes,
+                        .posterior = j->posterior,
                         .mcv = j->a->mcv ? &j->mcv : NULL};
     report(j, &r);
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
@@ -244,7 +260,8 @@ static ql_status write_results(job *j)
     j->writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(writer, &j->run->err));
     ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, j->a->key,
-                (long long)ql_ae_latent_width(&j->fitted.ae), j->a->denoised ? ", layers/denoised" : "");
+                (long long)ql_ae_latent_width(&j->fitted.ae),
+                j->a->denoised ? ", layers/denoised" : "");
     if (j->a->denoised)
         ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_text(j->posterior));
     return QL_OK;

@@ -141,12 +141,30 @@ const ql_option ql_denoise_rows[] = {
 
 /* The reference's settings (Eraslan et al. 2019; docs/model.md lists the differences). */
 static const char *const like_dca[] = {
-    "type=nb-conddisp",  "hidden=64,32,64",       "linear-latent=no",  "batchnorm=yes",
-    "dropout=0",         "match-depth=no",        "start-at-means=no", "optimizer=rmsprop",
-    "batch-size=32",     "learning-rate=0.001",   "theta-rate=1",      "start-theta=1",
-    "gradclip=5",        "loss-scale=entry",      "validation=0.1",    "validation-cells=last",
-    "validate=loss",     "early-stop=15",         "min-gain=0",        "reduce-lr=10",
-    "restore-best=no",   "merge-last=no",         "estimate=mean",     "seed=42",
+    "type=nb-conddisp",
+    "hidden=64,32,64",
+    "linear-latent=no",
+    "batchnorm=yes",
+    "dropout=0",
+    "match-depth=no",
+    "start-at-means=no",
+    "optimizer=rmsprop",
+    "batch-size=32",
+    "learning-rate=0.001",
+    "theta-rate=1",
+    "start-theta=1",
+    "gradclip=5",
+    "loss-scale=entry",
+    "validation=0.1",
+    "validation-cells=last",
+    "validate=loss",
+    "early-stop=15",
+    "min-gain=0",
+    "reduce-lr=10",
+    "restore-best=no",
+    "merge-last=no",
+    "estimate=mean",
+    "seed=42",
     NULL,
 };
 
@@ -203,10 +221,13 @@ static ql_train_options training_of(const denoise_args *a)
     };
 }
 
-ql_status ql_denoise_fit_options(const denoise_args *a, int threads, ql_fit_options *out, ql_err *err)
+ql_status ql_denoise_fit_options(const denoise_args *a, int threads, ql_fit_options *out,
+                                 ql_err *err)
 {
     *out = (ql_fit_options){
-        .prep = {.log = a->log_input, .size_factors = a->size_factors, .center = a->norm_input,
+        .prep = {.log = a->log_input,
+                 .size_factors = a->size_factors,
+                 .center = a->norm_input,
                  .scale = a->norm_input},
         .ae = model_of(a),
         .train = training_of(a),
@@ -222,10 +243,13 @@ ql_status ql_denoise_deflate(const denoise_args *a, int *level, ql_err *err)
 {
     const char *text = a->compression;
     *level = 1;
-    if (!strcmp(text, "none")) *level = 0;
+    if (!strcmp(text, "none"))
+        *level = 0;
     else if (!strncmp(text, "gzip:", 5) && text[5] >= '1' && text[5] <= '9' && !text[6])
         *level = text[5] - '0';
     else if (strcmp(text, "gzip") != 0)
-        return ql_fail(err, QL_EUSAGE, "--compression: '%s' is neither none nor gzip[:LEVEL] with a level from 1 to 9", text);
+        return ql_fail(
+            err, QL_EUSAGE,
+            "--compression: '%s' is neither none nor gzip[:LEVEL] with a level from 1 to 9", text);
     return QL_OK;
 }

@@ -31,8 +31,8 @@ extern const ql_option ql_denoise_rows[];
 extern const ql_preset ql_denoise_presets[];
 
 /* The fit that the options describe. */
-QL_MUST_USE ql_status ql_denoise_fit_options(const denoise_args *a, int threads, ql_fit_options *out,
-                                             ql_err *err);
+QL_MUST_USE ql_status ql_denoise_fit_options(const denoise_args *a, int threads,
+                                             ql_fit_options *out, ql_err *err);
 
 /* Level of --compression: 0 for none. */
 QL_MUST_USE ql_status ql_denoise_deflate(const denoise_args *a, int *level, ql_err *err);

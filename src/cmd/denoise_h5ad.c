@@ -11,10 +11,11 @@
 
 const char *denoise_scale_text(bool posterior)
 {
-    return posterior ? "expected counts at each cell's own depth (posterior mean): raw scale, not "
-                       "normalised, not logged; normalise before comparing cells"
-                     : "mean counts at each cell's own depth (model mean): raw scale, not normalised, "
-                       "not logged; normalise before comparing cells";
+    return posterior
+               ? "expected counts at each cell's own depth (posterior mean): raw scale, not "
+                 "normalised, not logged; normalise before comparing cells"
+               : "mean counts at each cell's own depth (model mean): raw scale, not normalised, "
+                 "not logged; normalise before comparing cells";
 }
 
 /* ---- layers ---- */
@@ -47,8 +48,8 @@ out:
     return st;
 }
 
-static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const char *key, ql_value value,
-                             ql_err *err)
+static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const char *key,
+                             ql_value value, ql_err *err)
 {
     const ql_csr *counts = &r->ds->counts;
     const int64_t n_genes = r->fitted->prep.n_genes;
@@ -57,8 +58,10 @@ static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const c
     ql_status st;
     QL_GO(ql_predictor_new(&p, r->fitted, counts, value, r->genes, r->n_genes, err));
     if (r->genes)
-        QL_GO(ql_h5ad_chosen_begin(w, key, counts->n_rows, n_genes, r->genes, r->n_genes, &band_rows, err));
-    else QL_GO(ql_h5ad_dense_begin(w, key, counts->n_rows, n_genes, &band_rows, err));
+        QL_GO(ql_h5ad_chosen_begin(w, key, counts->n_rows, n_genes, r->genes, r->n_genes,
+                                   &band_rows, err));
+    else
+        QL_GO(ql_h5ad_dense_begin(w, key, counts->n_rows, n_genes, &band_rows, err));
     QL_GO(write_bands(r, w, &p, band_rows, err));
 out:
     ql_predictor_free(&p);
@@ -209,9 +212,10 @@ out:
 
 static ql_status write_score(const ql_score *s, const char *where, ql_h5ad_writer *w, ql_err *err)
 {
-    static const char *const names[QL_N_PREDS] = {
-        [QL_PRED_MEAN] = "mean", [QL_PRED_POSTERIOR] = "posterior",
-        [QL_PRED_BASE] = "gene_mean", [QL_PRED_RAW] = "raw"};
+    static const char *const names[QL_N_PREDS] = {[QL_PRED_MEAN] = "mean",
+                                                  [QL_PRED_POSTERIOR] = "posterior",
+                                                  [QL_PRED_BASE] = "gene_mean",
+                                                  [QL_PRED_RAW] = "raw"};
     char key[128];
     if (s->n_molecules == 0) return QL_OK;
     for (int i = 0; i < QL_N_PREDS; i++) {
@@ -240,7 +244,8 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
 {
     char latent[300];
     snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
-    QL_TRY(ql_h5ad_string(w, latent, "latent space: linear, for distances and clustering; no counts", err));
+    QL_TRY(ql_h5ad_string(w, latent,
+                          "latent space: linear, for distances and clustering; no counts", err));
     if (!r->args->denoised) return QL_OK;
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_text(r->posterior), err));
     if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
@@ -280,12 +285,22 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
 }
 
+ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err)
+{
+    char latent[256];
+    snprintf(latent, sizeof latent, "obsm/%s", a->key);
+    QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
+    QL_TRY(ql_h5ad_claim(w, latent, err));
+    if (!a->denoised) return QL_OK;
+    QL_TRY(ql_h5ad_claim(w, "layers/denoised", err));
+    return ql_h5ad_claim(w, "layers/denoised_mean", err);
+}
+
 ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     QL_TRY(write_latent(r, w, err));
     QL_TRY(write_layers(r, w, err));
     QL_TRY(write_cells(r, w, err));
     QL_TRY(write_genes(r, w, err));
-    QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     return write_run(r, w, err);
 }

@@ -11,25 +11,32 @@
 typedef struct {
     const denoise_args *args;
     ql_run *run;
-    const ql_dataset *ds;     /* counts as ql_fit left them, names as read */
+    const ql_dataset *ds; /* counts as ql_fit left them, names as read */
     ql_fitted *fitted;
-    const int32_t *genes;     /* chosen genes, ascending; NULL: all */
+    const int32_t *genes; /* chosen genes, ascending; NULL: all */
     int64_t n_genes;
-    bool posterior;           /* layers/denoised holds the posterior, not the mean */
-    const ql_score *mcv;      /* NULL: not asked for */
+    bool posterior;      /* layers/denoised holds the posterior, not the mean */
+    const ql_score *mcv; /* NULL: not asked for */
 } denoise_result;
 
 /* Sentence that says what a layer's numbers are. */
 const char *denoise_scale_text(bool posterior);
 
+/* Before the work: make room for the results in the file, or fail (QL_ECREATE) where an earlier run
+ * left some and force is not given. */
+QL_MUST_USE ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err);
+
 /* All of the h5ad beside what the writer began with. */
 QL_MUST_USE ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err);
+
+/* Before the work: can DCA's files be made in this folder? */
+QL_MUST_USE ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err);
 
 /* DCA's own files in a folder, which is made if it is missing. */
 QL_MUST_USE ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *err);
 
-/* The table "how good was it", one line a call of ql_log_info, and the figures in the summary. title:
- * what was scored; key: prefix of the summary's figures. */
+/* The table "how good was it", one line a call of ql_log_info, and the figures in the summary.
+ * title: what was scored; key: prefix of the summary's figures. */
 void denoise_report(const denoise_result *r, const ql_score *score, const char *title,
                     const char *key);
 

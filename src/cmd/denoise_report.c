@@ -33,11 +33,13 @@ static void verdict(const denoise_result *r, const ql_score *s)
     ql_prediction used = r->posterior ? QL_PRED_POSTERIOR : QL_PRED_MEAN;
     double gain = s->line[used].gain, error = s->stderr_gain[used];
     if (gain < 0)
-        ql_log_warn(r->run->log, "this model predicts held-out molecules WORSE than the gene means do: "
-                                 "do not use these denoised values");
+        ql_log_warn(r->run->log,
+                    "this model predicts held-out molecules WORSE than the gene means do: "
+                    "do not use these denoised values");
     else if (gain < 2 * error)
-        ql_log_warn(r->run->log, "the gain over the gene means is within its error: there is little "
-                                 "that denoising can use in these data");
+        ql_log_warn(r->run->log,
+                    "the gain over the gene means is within its error: there is little "
+                    "that denoising can use in these data");
 }
 
 void denoise_report(const denoise_result *r, const ql_score *score, const char *title,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "denoise_output.h"
 #include "quell/alloc.h"
@@ -44,7 +45,8 @@ static ql_status write_file(const tsv_job *j, const char *name, ql_tsv_table *ta
 }
 
 /* genes x cells of one of the model's values. */
-static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value, bool header, ql_err *err)
+static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value, bool header,
+                              ql_err *err)
 {
     const denoise_result *r = j->r;
     ql_predictor p = {0};
@@ -52,9 +54,15 @@ static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value
     QL_GO(ql_predictor_new(&p, r->fitted, &r->ds->counts, value, NULL, 0, err));
     int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / j->cells.n;
     ql_tsv_table table = {
-        .n_rows = j->genes.n, .n_cols = j->cells.n, .header = header ? &j->cells : NULL,
-        .row_names = &j->genes, .fill = fill_genes, .ctx = &p,
-        .block_rows = block < 1 ? 1 : block < j->genes.n ? block : j->genes.n,
+        .n_rows = j->genes.n,
+        .n_cols = j->cells.n,
+        .header = header ? &j->cells : NULL,
+        .row_names = &j->genes,
+        .fill = fill_genes,
+        .ctx = &p,
+        .block_rows = block < 1            ? 1
+                      : block < j->genes.n ? block
+                                           : j->genes.n,
     };
     QL_GO(write_file(j, name, &table, err));
 out:
@@ -89,8 +97,11 @@ static ql_status write_latent(const tsv_job *j, ql_err *err)
     QL_TRY(QL_NEW(latent, r->ds->counts.n_rows * a.width, "the latent space", err));
     QL_GO(ql_predict_latent(r->fitted, &r->ds->counts, latent, err));
     a.data = latent;
-    ql_tsv_table table = {.n_rows = j->cells.n, .n_cols = a.width, .row_names = &j->cells,
-                          .fill = fill_array, .ctx = &a};
+    ql_tsv_table table = {.n_rows = j->cells.n,
+                          .n_cols = a.width,
+                          .row_names = &j->cells,
+                          .fill = fill_array,
+                          .ctx = &a};
     QL_GO(write_file(j, "latent.tsv", &table, err));
 out:
     ql_free(latent);
@@ -104,8 +115,8 @@ static ql_status write_dispersion(const tsv_job *j, ql_err *err)
         return write_matrix(j, "dispersion.tsv", QL_VALUE_THETA, false, err);
     if (!f->theta) return QL_OK;
     array_rows a = {.data = f->theta, .width = 1};
-    ql_tsv_table table = {.n_rows = j->genes.n, .n_cols = 1, .row_names = &j->genes, .fill = fill_array,
-                          .ctx = &a};
+    ql_tsv_table table = {
+        .n_rows = j->genes.n, .n_cols = 1, .row_names = &j->genes, .fill = fill_array, .ctx = &a};
     return write_file(j, "dispersion.tsv", &table, err);
 }
 
@@ -117,6 +128,22 @@ static ql_status write_files(const tsv_job *j, ql_err *err)
     QL_TRY(write_dispersion(j, err));
     if (!j->r->fitted->ae.heads.dense[QL_HEAD_PI]) return QL_OK;
     return write_matrix(j, "dropout.tsv", QL_VALUE_PI, false, err);
+}
+
+ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err)
+{
+    static const char *const files[] = {"mean.tsv", "latent.tsv", "dispersion.tsv", "dropout.tsv"};
+    char path[4096];
+    if (mkdir(dir, 0777) == 0) {
+        rmdir(dir); /* it could be made, and will be */
+        return QL_OK;
+    }
+    if (errno != EEXIST) return ql_fail(err, QL_ECREATE, "%s: %s", dir, strerror(errno));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        QL_TRY(ql_output_check(path, NULL, force, err));
+    }
+    return QL_OK;
 }
 
 ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *err)

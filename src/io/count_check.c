@@ -24,9 +24,10 @@ static void look_closer(const float *data, int64_t from, int64_t n, ql_count_che
 {
     for (int64_t i = from; i < from + n; i++) {
         float x = data[i];
-        if (!isfinite(x) || x < 0.0f) {
+        if (!(x >= 0.0f && x < QL_COUNT_END)) {
             if (c->n_impossible++ == 0) c->first_impossible = i;
             c->n_nonfinite += !isfinite(x);
+            c->n_huge += isfinite(x) && x > 0.0f;
         } else if (x != rintf(x)) {
             if (c->n_fractions++ == 0) c->first_fraction = i;
         }
@@ -50,7 +51,7 @@ static void check_block(void *ctx, int64_t item)
         int bad = 0;
         float max = c->max;
         for (int64_t i = 0; i < n; i++) {
-            bad |= !(x[i] >= 0.0f) | !(x[i] <= 3.4e38f) | (x[i] != rintf(x[i]));
+            bad |= !(x[i] >= 0.0f) | !(x[i] < QL_COUNT_END) | (x[i] != rintf(x[i]));
             max = x[i] > max ? x[i] : max;
         }
         if (bad)
@@ -67,6 +68,7 @@ static void merge(ql_count_check *sum, const ql_count_check *c)
     sum->n_impossible += c->n_impossible;
     sum->n_fractions += c->n_fractions;
     sum->n_nonfinite += c->n_nonfinite;
+    sum->n_huge += c->n_huge;
     if (c->max > sum->max) sum->max = c->max;
 }
 
@@ -118,6 +120,7 @@ static bool sums_agree(const ql_csr *m, bool logged)
 static const char *looks_like(const ql_csr *m, const ql_count_check *c)
 {
     if (c->n_nonfinite > 0) return "holds values that are no finite numbers";
+    if (c->n_huge > 0) return "holds values of 2147483648 and more";
     if (c->n_impossible > 0) return "looks scaled";
     if (c->max < LOG_MAX && sums_agree(m, true)) return "looks log-normalised";
     if (sums_agree(m, false)) return "looks normalised";

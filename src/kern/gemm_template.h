@@ -1,17 +1,21 @@
-/* The small matrix product: a block of up to GEMM_ROWS x GEMM_VECS vectors of C is held in registers
- * while k runs; each element of C is one chain of fused multiply-adds in the order of k. */
+/* The small matrix product: a block of up to GEMM_ROWS x GEMM_VECS vectors of C is held in
+ * registers while k runs; each element of C is one chain of fused multiply-adds in the order of k.
+ */
 
 #define GEMM_INLINE static inline __attribute__((always_inline))
 
-GEMM_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int rows, const int vecs)
+GEMM_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int rows,
+                            const int vecs)
 {
     vf acc[GEMM_ROWS][GEMM_VECS];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; v++) {
-            if (g->start == QL_FROM_C) acc[r][v] = v_load(g->c + (i0 + r) * g->ldc + j0 + v * VL);
-            else acc[r][v] = v_set(g->start == QL_FROM_BIAS ? g->bias[i0 + r] : 0);
+            if (g->start == QL_FROM_C)
+                acc[r][v] = v_load(g->c + (i0 + r) * g->ldc + j0 + v * VL);
+            else
+                acc[r][v] = v_set(g->start == QL_FROM_BIAS ? g->bias[i0 + r] : 0);
         }
     }
     const ql_real *a = g->a + i0 * g->a_row, *b = g->b + j0;

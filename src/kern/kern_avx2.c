@@ -3,6 +3,6 @@
 
 #include "kern_tables.h"
 
-#define KERN_NAME "avx2"
+#define KERN_NAME  "avx2"
 #define KERN_TABLE ql_kern_avx2
 #include "kern_template.h"

@@ -3,6 +3,6 @@
 
 #include "kern_tables.h"
 
-#define KERN_NAME "avx512"
+#define KERN_NAME  "avx512"
 #define KERN_TABLE ql_kern_avx512
 #include "kern_template.h"

@@ -3,6 +3,6 @@
 
 #include "kern_tables.h"
 
-#define KERN_NAME "neon"
+#define KERN_NAME  "neon"
 #define KERN_TABLE ql_kern_neon
 #include "kern_template.h"

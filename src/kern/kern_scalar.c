@@ -3,6 +3,6 @@
 
 #include "kern_tables.h"
 
-#define KERN_NAME "scalar"
+#define KERN_NAME  "scalar"
 #define KERN_TABLE ql_kern_scalar
 #include "kern_template.h"

@@ -1,5 +1,5 @@
-/* Every kernel, written once on the operations of vec_<isa>.h. A file kern_<isa>.c defines KERN_NAME
- * and KERN_TABLE, includes its vector header, and includes this. */
+/* Every kernel, written once on the operations of vec_<isa>.h. A file kern_<isa>.c defines
+ * KERN_NAME and KERN_TABLE, includes its vector header, and includes this. */
 #include <stddef.h>
 
 #include "quell/kern.h"
@@ -76,7 +76,8 @@ static void scatter(int64_t n, const int32_t *index, int32_t first, const ql_rea
     for (int64_t i = 0; i < n; i++) {
         ql_real *row = w + (index ? index[i] - first : i) * h;
         vf x = v_set(value[i]);
-        for (int64_t j = 0; j < h; j += VL) v_store(row + j, v_fma(x, v_load(d + j), v_load(row + j)));
+        for (int64_t j = 0; j < h; j += VL)
+            v_store(row + j, v_fma(x, v_load(d + j), v_load(row + j)));
     }
 }
 
@@ -102,7 +103,8 @@ static void map_log1p(int64_t n, const ql_real *x, ql_real *y)
 
 static void axpy(int64_t n, ql_real a, const ql_real *x, ql_real *y)
 {
-    for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_fma(v_set(a), v_load(x + i), v_load(y + i)));
+    for (int64_t i = 0; i < n; i += VL)
+        v_store(y + i, v_fma(v_set(a), v_load(x + i), v_load(y + i)));
 }
 
 /* The gradient as an optimizer sees it: penalties added, then clipped. */
@@ -163,22 +165,22 @@ static void opt_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_
     }
 }
 
-const ql_kern KERN_TABLE = {
-    .isa = KERN_NAME,
-    .gemm = gemm,
-    .row_sums = row_sums,
-    .gather = gather,
-    .gather_all = gather_all,
-    .scatter = scatter,
-    .scatter_all = scatter_all,
-    .exp = map_exp,
-    .log = map_log,
-    .log1p = map_log1p,
-    .axpy = axpy,
-    .sgd = opt_sgd,
-    .rmsprop = opt_rmsprop,
-    .adam = opt_adam,
-#define X(name, kind) .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
-    QL_LIK_MAP(X)
+const ql_kern KERN_TABLE = {.isa = KERN_NAME,
+                            .gemm = gemm,
+                            .row_sums = row_sums,
+                            .gather = gather,
+                            .gather_all = gather_all,
+                            .scatter = scatter,
+                            .scatter_all = scatter_all,
+                            .exp = map_exp,
+                            .log = map_log,
+                            .log1p = map_log1p,
+                            .axpy = axpy,
+                            .sgd = opt_sgd,
+                            .rmsprop = opt_rmsprop,
+                            .adam = opt_adam,
+#define X(name, kind)                                                                              \
+    .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
+                            QL_LIK_MAP(X)
 #undef X
 };

@@ -1,5 +1,5 @@
-/* What the likelihood kernels share: links with their clips, and the two loops (sweep over a tile as
- * if every count were 0, list of the entries that have counts).
+/* What the likelihood kernels share: links with their clips, and the two loops (sweep over a tile
+ * as if every count were 0, list of the entries that have counts).
  *
  * A likelihood is a pair of functions in lik_<name>.h:
  *   vf <name>_zero(const lik_heads *h, lik_grad *g)           loss and gradients at count 0
@@ -8,19 +8,19 @@
 
 /* Clips of the reference (MeanAct, DispAct and the constant dispersion), and the logarithms of the
  * mean's bounds, between which the gradient passes. */
-#define MEAN_LO (ql_real)1e-5
-#define MEAN_HI (ql_real)1e6
-#define LN_MEAN_LO (ql_real)-11.512925464970229
-#define LN_MEAN_HI (ql_real)13.815510557964274
+#define MEAN_LO      (ql_real)1e-5
+#define MEAN_HI      (ql_real)1e6
+#define LN_MEAN_LO   (ql_real) - 11.512925464970229
+#define LN_MEAN_HI   (ql_real)13.815510557964274
 #define DISP_CELL_LO (ql_real)1e-4
 #define DISP_GENE_LO (ql_real)1e-3
-#define DISP_HI (ql_real)1e4
-#define LIK_EPS (ql_real)1e-10
+#define DISP_HI      (ql_real)1e4
+#define LIK_EPS      (ql_real)1e-10
 
 typedef struct {
     vf mu, theta;
-    vf dtheta;      /* d theta / d its pre-activation, 0 where clipped */
-    vf pi, not_pi;  /* pi and 1 - pi, each to full precision */
+    vf dtheta;     /* d theta / d its pre-activation, 0 where clipped */
+    vf pi, not_pi; /* pi and 1 - pi, each to full precision */
     vmask mean_inside;
     vf ridge;
 } lik_heads;
@@ -77,8 +77,8 @@ static inline void link_pi(vf a, lik_heads *h)
 }
 
 /* Sum over j < y of ln(theta + j) and of 1 / (theta + j), for whole y >= 1: that is
- * lgamma(theta + y) - lgamma(theta) and its derivative. Products up to eight factors, then Stirling's
- * series from theta + 8, arranged so that nothing large cancels. */
+ * lgamma(theta + y) - lgamma(theta) and its derivative. Products up to eight factors, then
+ * Stirling's series from theta + 8, arranged so that nothing large cancels. */
 static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise);
 
 #ifdef QL_REAL_IS_DOUBLE
@@ -148,9 +148,9 @@ static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
 #define LIK_DISP_AT_NONE(args, row, i) v_set(0)
 #define LIK_DISP_AT_GENE(args, row, i) v_set((args)->disp_gene[row])
 #define LIK_DISP_AT_CELL(args, row, i) v_load((args)->disp + (i))
-#define LIK_HAS_NONE 0
-#define LIK_HAS_GENE 1
-#define LIK_HAS_CELL 1
+#define LIK_HAS_NONE                   0
+#define LIK_HAS_GENE                   1
+#define LIK_HAS_CELL                   1
 
 #define LIK_DEFINE(name, kind)                                                                     \
     static void name##_##kind##_sweep(const ql_lik_args *args)                                     \

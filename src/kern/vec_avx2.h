@@ -6,10 +6,12 @@
 
 #include "quell/real.h"
 
-#define VL 8
+#define VL        8
 #define GEMM_ROWS 6
 #define GEMM_VECS 2
 
+/* one operation a line reads best */
+/* clang-format off */
 typedef __m256 vf;
 typedef __m256 vmask;
 

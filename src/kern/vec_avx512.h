@@ -6,10 +6,12 @@
 
 #include "quell/real.h"
 
-#define VL 16
+#define VL        16
 #define GEMM_ROWS 12
 #define GEMM_VECS 2
 
+/* one operation a line reads best */
+/* clang-format off */
 typedef __m512 vf;
 typedef __mmask16 vmask;
 

@@ -1,14 +1,23 @@
-/* exp, log and friends on vectors: the same operations in the same order on every instruction set, so
- * the same bits. Coefficients: tests/tools/fit_polynomials.py. Error bounds are tested in
+/* exp, log and friends on vectors: the same operations in the same order on every instruction set,
+ * so the same bits. Coefficients: tests/tools/fit_polynomials.py. Error bounds are tested in
  * tests/unit/test_kern_math.c. In the float64 test build these are libm's. */
 #ifndef QUELL_VEC_MATH_H
 #define QUELL_VEC_MATH_H
 
 #ifdef QL_REAL_IS_DOUBLE
 
-static inline vf v_exp(vf x) { return exp(x); }
-static inline vf v_log(vf x) { return log(x); }
-static inline vf v_log1p(vf x) { return log1p(x); }
+static inline vf v_exp(vf x)
+{
+    return exp(x);
+}
+static inline vf v_log(vf x)
+{
+    return log(x);
+}
+static inline vf v_log1p(vf x)
+{
+    return log1p(x);
+}
 
 #else
 
@@ -16,8 +25,8 @@ static inline vf v_log1p(vf x) { return log1p(x); }
 #define LN2_HI 0.693145751953125f
 #define LN2_LO 1.428606765330187e-06f
 
-/* exp(x); x is held in [-87, 88], where the result is normal. NaN stays NaN, as in every function here:
- * min and max return their second operand then. */
+/* exp(x); x is held in [-87, 88], where the result is normal. NaN stays NaN, as in every function
+ * here: min and max return their second operand then. */
 static inline vf v_exp(vf x)
 {
     x = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));

@@ -6,10 +6,12 @@
 
 #include "quell/real.h"
 
-#define VL 4
+#define VL        4
 #define GEMM_ROWS 6
 #define GEMM_VECS 4
 
+/* one operation a line reads best */
+/* clang-format off */
 typedef float32x4_t vf;
 typedef uint32x4_t vmask;
 

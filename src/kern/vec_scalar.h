@@ -9,10 +9,12 @@
 
 #include "quell/real.h"
 
-#define VL 1
+#define VL        1
 #define GEMM_ROWS 4
 #define GEMM_VECS 4
 
+/* one operation a line reads best */
+/* clang-format off */
 typedef ql_real vf;
 typedef int vmask;
 

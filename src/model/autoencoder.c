@@ -20,9 +20,12 @@ static const ql_activation *activation_of(const ql_ae_config *cfg, int layer)
 
 static void layer_name(const ql_ae *ae, int i, char *name, size_t size)
 {
-    if (i < ae->center) snprintf(name, size, "enc%d", i);
-    else if (i == ae->center) snprintf(name, size, "center");
-    else snprintf(name, size, "dec%d", i - ae->center);
+    if (i < ae->center)
+        snprintf(name, size, "enc%d", i);
+    else if (i == ae->center)
+        snprintf(name, size, "center");
+    else
+        snprintf(name, size, "dec%d", i - ae->center);
 }
 
 static void declare_hidden(ql_ae *ae, int i)
@@ -88,7 +91,9 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
     bytes += ae.heads.tiling.n_shards * cells * (ae.heads.n_in * real + 8);
     for (int i = 0; i < ae.n_hidden; i++)
-        bytes += (7 * ql_pad(ae.hidden[i].n_out) * cells + ae.hidden[i].n_out * ql_pad(ae.hidden[i].n_in)) * real;
+        bytes += (7 * ql_pad(ae.hidden[i].n_out) * cells +
+                  ae.hidden[i].n_out * ql_pad(ae.hidden[i].n_in)) *
+                 real;
     int64_t width = tile_width(cfg);
     return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
 }
@@ -134,7 +139,8 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     QL_TRY(ql_batch_alloc(&ae->batch, ae->capacity, sizes->max_row_nnz, ae->input.tiling,
                           sizes->separate_targets, err));
     QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
-    for (int i = 0; i < ae->n_hidden; i++) QL_TRY(ql_hidden_alloc(&ae->hidden[i], ae->capacity, err));
+    for (int i = 0; i < ae->n_hidden; i++)
+        QL_TRY(ql_hidden_alloc(&ae->hidden[i], ae->capacity, err));
     QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
     QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
     QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));

@@ -1,6 +1,6 @@
 /* The phases of a minibatch, gone through by a team of threads: fill, input layer by shards, hidden
- * layers on one thread, heads by shards, hidden layers backward on one thread, input layer backward by
- * tiles. */
+ * layers on one thread, heads by shards, hidden layers backward on one thread, input layer backward
+ * by tiles. */
 #include <math.h>
 #include <string.h>
 
@@ -9,8 +9,8 @@
 #include "autoencoder_internal.h"
 
 enum {
-    FILL_CELLS = 8,    /* cells filled per item */
-    REDUCE_ROWS = 16,  /* rows summed over shards per item */
+    FILL_CELLS = 8,   /* cells filled per item */
+    REDUCE_ROWS = 16, /* rows summed over shards per item */
 };
 
 static int64_t items(int64_t n, int64_t per_item)
@@ -30,8 +30,8 @@ static void hidden_forward(ql_ae *ae, ql_pass pass)
     const ql_batch *b = &ae->batch;
     ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias), ae->hidden[0].pre);
     for (int i = 0; i < ae->n_hidden; i++)
-        ql_hidden_forward(&ae->hidden[i], &ae->params, ae->kern, i ? ae->hidden[i - 1].out : NULL, b->n,
-                          b->n_pad, pass);
+        ql_hidden_forward(&ae->hidden[i], &ae->params, ae->kern, i ? ae->hidden[i - 1].out : NULL,
+                          b->n, b->n_pad, pass);
 }
 
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
@@ -74,7 +74,8 @@ static void hidden_backward(ql_ae *ae, const ql_opt_step *step)
     ql_transpose(first->n_out, b->n, first->grad, b->n_pad, first->out_t, ql_pad(first->n_out));
 }
 
-/* Add the minibatch's loss; a loss that is not finite ends the epoch before it reaches more weights. */
+/* Add the minibatch's loss; a loss that is not finite ends the epoch before it reaches more
+ * weights. */
 static void collect_loss(epoch_job *job)
 {
     ql_ae *ae = job->ae;
@@ -85,7 +86,8 @@ static void collect_loss(epoch_job *job)
     if (!isfinite(sum))
         job->status = ql_fail(job->err, QL_EDIVERGED, "the loss is not finite in step %llu",
                               (unsigned long long)ae->step);
-    else job->status = ql_interrupt_check(job->err);
+    else
+        job->status = ql_interrupt_check(job->err);
 }
 
 static void backward(epoch_job *job, ql_ae_worker *w)
@@ -93,8 +95,9 @@ static void backward(epoch_job *job, ql_ae_worker *w)
     ql_ae *ae = job->ae;
     ql_hidden *last = &ae->hidden[ae->n_hidden - 1], *first = &ae->hidden[0];
     ql_head_pass pass = {&ae->batch, last->out, last->out_t, &ae->opt, &job->step};
-    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-               ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
+    QL_AE_EACH(
+        w, ae->heads.tiling.n_shards, shard,
+        ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
     int64_t slice = REDUCE_ROWS * ae->batch.n_pad;
     QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
                ql_heads_reduce(&ae->heads, &ae->batch, item * slice, slice, last->grad));
@@ -104,8 +107,9 @@ static void backward(epoch_job *job, ql_ae_worker *w)
     }
     ql_team_barrier(w->team);
     QL_AE_EACH(w, ae->input.tiling.n_tiles, tile,
-               ql_input_backward_tile(&ae->input, &ae->params, ae->kern, &ae->batch, tile, first->out_t,
-                                      first->db, ae->tile_dw[w->rank], &ae->opt, &job->step));
+               ql_input_backward_tile(&ae->input, &ae->params, ae->kern, &ae->batch, tile,
+                                      first->out_t, first->db, ae->tile_dw[w->rank], &ae->opt,
+                                      &job->step));
 }
 
 static int64_t next_batch(const epoch_job *job, int64_t at)
@@ -134,11 +138,11 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     }
 }
 
-ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order, int64_t n,
-                            int64_t batch_size, double *loss, ql_err *err)
+ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
+                            int64_t n, int64_t batch_size, double *loss, ql_err *err)
 {
-    epoch_job job = {.ae = ae, .source = source, .order = order, .n = n, .batch_size = batch_size,
-                     .err = err};
+    epoch_job job = {
+        .ae = ae, .source = source, .order = order, .n = n, .batch_size = batch_size, .err = err};
     QL_TRY(QL_NEW(job.cell_loss, ae->capacity, "losses", err));
     ql_team_run(ae->n_threads, train_epoch, &job);
     ql_free(job.cell_loss);
@@ -171,7 +175,8 @@ static void depth_shard(ql_ae *ae, int64_t shard, int rank)
         int64_t genes = ql_tile_genes(&ae->heads.tiling, tile).count;
         for (int64_t first = 0; first < ae->batch.n; first += QL_BLOCK) {
             int64_t n = ae->batch.n - first < QL_BLOCK ? ae->batch.n - first : QL_BLOCK;
-            ql_heads_values(&ae->heads, &ae->params, ae->kern, &pass, tile, first, n, &ae->space[rank]);
+            ql_heads_values(&ae->heads, &ae->params, ae->kern, &pass, tile, first, n,
+                            &ae->space[rank]);
             const ql_real *mean = ae->space[rank].act[QL_HEAD_MEAN];
             for (int64_t g = 0; g < genes; g++)
                 for (int64_t i = 0; i < n; i++) sum[first + i] += (double)mean[g * ql_pad(n) + i];
@@ -196,8 +201,11 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
     ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
     ql_head_space *space = &ae->space[rank];
     ql_span tiles = ql_shard_tiles(&h->tiling, shard);
-    ql_ae_tile t = {.batch = &ae->batch, .shard = shard, .first_row = first_row,
-                    .mean = space->act[QL_HEAD_MEAN], .scratch = space->list[QL_HEAD_MEAN]};
+    ql_ae_tile t = {.batch = &ae->batch,
+                    .shard = shard,
+                    .first_row = first_row,
+                    .mean = space->act[QL_HEAD_MEAN],
+                    .scratch = space->list[QL_HEAD_MEAN]};
     t.theta = h->disp != QL_DISP_NONE ? space->act[QL_HEAD_DISP] : NULL;
     t.pi = h->dense[QL_HEAD_PI] ? space->act[QL_HEAD_PI] : NULL;
     for (t.tile = tiles.first; t.tile < tiles.first + tiles.count; t.tile++) {
@@ -232,8 +240,9 @@ static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
     ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
     const ql_ae_visitor *v = job->visitor;
     if (job->cell_loss) {
-        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-                   ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
+        QL_AE_EACH(
+            w, ae->heads.tiling.n_shards, shard,
+            ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
         if (w->rank == 0) ql_heads_cell_loss(&ae->heads, &ae->batch, job->cell_loss + first_row);
     } else if (v->tile) {
         if (ae->cfg.match_depth) {
@@ -241,7 +250,8 @@ static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
             if (w->rank == 0) match_depth(ae, job->depth);
             ql_team_barrier(w->team);
         }
-        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, visit_shard(job, first_row, shard, w->rank));
+        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
+                   visit_shard(job, first_row, shard, w->rank));
     }
 }
 
@@ -262,8 +272,7 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
             if (failed) return;
         }
         visit_heads(job, &w, at);
-        if (rank == 0 && v && v->done)
-            job->status = v->done(v->ctx, at, n, job->err);
+        if (rank == 0 && v && v->done) job->status = v->done(v->ctx, at, n, job->err);
         if (rank == 0 && job->status == QL_OK) job->status = ql_interrupt_check(job->err);
         ql_team_barrier(team);
         if (job->status != QL_OK) return;
@@ -274,8 +283,13 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err)
 {
     if (block <= 0 || block > ae->capacity) block = ae->capacity;
-    visit_job job = {.ae = ae, .source = source, .rows = rows, .n = n, .block = block,
-                     .visitor = visitor, .err = err};
+    visit_job job = {.ae = ae,
+                     .source = source,
+                     .rows = rows,
+                     .n = n,
+                     .block = block,
+                     .visitor = visitor,
+                     .err = err};
     QL_TRY(QL_NEW(job.depth, ae->capacity, "cell depths", err));
     ql_team_run(ae->n_threads, visit_rows, &job);
     ql_free(job.depth);
@@ -285,8 +299,13 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                           double *cell_loss, ql_err *err)
 {
-    visit_job job = {.ae = ae, .source = source, .rows = rows, .n = n, .block = ae->capacity,
-                     .cell_loss = cell_loss, .err = err};
+    visit_job job = {.ae = ae,
+                     .source = source,
+                     .rows = rows,
+                     .n = n,
+                     .block = ae->capacity,
+                     .cell_loss = cell_loss,
+                     .err = err};
     ql_team_run(ae->n_threads, visit_rows, &job);
     return job.status;
 }

@@ -6,7 +6,7 @@
 #include "quell/fmath.h"
 
 /* Grid of ln theta: GRID_LO, GRID_LO + GRID_STEP, ... */
-#define GRID_LO (-3.0)
+#define GRID_LO   (-3.0)
 #define GRID_STEP 0.5
 enum { K = QL_THETA_GRID, MAX_TABLE = 65536, EM_ROUNDS = 100 };
 
@@ -16,8 +16,8 @@ typedef struct {
     const int64_t *rows;
     int64_t n_genes, table_size;
     double theta[K];
-    double *table;    /* [K, table_size]: ln of theta (theta + 1) ... (theta + x - 1) */
-    double *log_lik;  /* [genes, K]; later likelihoods */
+    double *table;   /* [K, table_size]: ln of theta (theta + 1) ... (theta + x - 1) */
+    double *log_lik; /* [genes, K]; later likelihoods */
 } theta_fit;
 
 /* Largest count of the rows, as far as the table goes. */
@@ -42,10 +42,10 @@ static void fill_table(theta_fit *f)
     }
 }
 
-/* One gene's rates in a block of cells, and its counts that are not 0. Up to what does not depend on
- * theta, the log-likelihood is
- *   sum of ln(theta (theta + 1) ... (theta + x - 1)) - theta ln(1 + mu / theta) - x ln(1 + theta / mu),
- * where nothing large cancels in the logarithms that are taken in float32. */
+/* One gene's rates in a block of cells, and its counts that are not 0. Up to what does not depend
+ * on theta, the log-likelihood is sum of ln(theta (theta + 1) ... (theta + x - 1)) - theta ln(1 +
+ * mu / theta) - x ln(1 + theta / mu), where nothing large cancels in the logarithms that are taken
+ * in float32. */
 typedef struct {
     int64_t ld, n;           /* cells, padded; counts that are not 0 */
     ql_real mu[QL_BLOCK];    /* pads: 0, hence no weight */
@@ -118,7 +118,8 @@ static void fit_tile(void *ctx, const ql_ae_tile *t)
     }
 }
 
-/* Log-likelihoods become likelihoods relative to each gene's best, once for all rounds of the EM. */
+/* Log-likelihoods become likelihoods relative to each gene's best, once for all rounds of the EM.
+ */
 static void exponentiate(theta_fit *f)
 {
     for (int64_t g = 0; g < f->n_genes; g++) {

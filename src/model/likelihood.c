@@ -40,7 +40,8 @@ KERNEL(zinb_GENE)
 KERNEL(zinb_CELL)
 
 static const ql_likelihood all[] = {
-    {"nb", "negative binomial, one dispersion per gene", QL_DISP_GENE, false, kernel_nb_GENE, nb_nll},
+    {"nb", "negative binomial, one dispersion per gene", QL_DISP_GENE, false, kernel_nb_GENE,
+     nb_nll},
     {"nb-conddisp", "negative binomial, a dispersion per cell and gene", QL_DISP_CELL, false,
      kernel_nb_CELL, nb_nll},
     {"zinb", "zero-inflated NB, one dispersion per gene", QL_DISP_GENE, true, kernel_zinb_GENE,

@@ -7,8 +7,8 @@
 #include "quell/alloc.h"
 #include "quell/parallel.h"
 
-/* Sums over cells are taken in this many slabs of rows, added in order: fixed, so that threads change
- * no bit. */
+/* Sums over cells are taken in this many slabs of rows, added in order: fixed, so that threads
+ * change no bit. */
 enum { SLABS = 8, CHUNK = 1024 };
 
 static int compare_doubles(const void *a, const void *b)
@@ -104,7 +104,8 @@ static double slab_total(const double *slabs, int64_t n_genes, int64_t g)
     return s;
 }
 
-/* Mean and sample standard deviation of one gene's inputs over the kept cells (ddof 1, sd 0 -> 1). */
+/* Mean and sample standard deviation of one gene's inputs over the kept cells (ddof 1, sd 0 -> 1).
+ */
 static void gene_scale(ql_prep *p, const moment_job *job, int64_t g)
 {
     double n = (double)p->n_kept_cells;
@@ -127,14 +128,16 @@ static void log_rates(ql_prep *p, const moment_job *job)
     for (int64_t g0 = 0; g0 < p->n_kept_genes; g0 += CHUNK) {
         int64_t left = p->n_kept_genes - g0, n = left < CHUNK ? left : CHUNK;
         for (int64_t g = 0; g < n; g++)
-            x[g] = (ql_real)(slab_total(job->rate, p->n_kept_genes, g0 + g) / (double)p->n_kept_cells);
+            x[g] =
+                (ql_real)(slab_total(job->rate, p->n_kept_genes, g0 + g) / (double)p->n_kept_cells);
         for (int64_t g = n; g < ql_pad(n); g++) x[g] = 1;
         job->kern->log(ql_pad(n), x, x);
         memcpy(p->log_rate + g0, x, (size_t)n * sizeof *x);
     }
 }
 
-static ql_status gene_moments(const ql_csr *m, const ql_kern *kern, int threads, ql_prep *p, ql_err *err)
+static ql_status gene_moments(const ql_csr *m, const ql_kern *kern, int threads, ql_prep *p,
+                              ql_err *err)
 {
     const int64_t g = p->n_kept_genes;
     moment_job job = {.m = m, .p = p, .kern = kern};
@@ -175,8 +178,8 @@ out:
 
 void ql_prep_free(ql_prep *p)
 {
-    void *const owned[] = {p->kept_gene, p->kept_cell, p->total,  p->gene_total, p->mean,
-                           p->sd,        p->inv_sd,    p->shift,  p->log_rate};
+    void *const owned[] = {p->kept_gene, p->kept_cell, p->total, p->gene_total, p->mean,
+                           p->sd,        p->inv_sd,    p->shift, p->log_rate};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ql_free(owned[i]);
     *p = (ql_prep){0};
 }
@@ -192,8 +195,8 @@ ql_input_map ql_prep_map(const ql_prep *p)
     };
 }
 
-ql_status ql_thin_rows(const ql_csr *counts, const int64_t *rows, int64_t n, double p, uint64_t seed,
-                       ql_rng_stream stream, ql_csr *kept, ql_csr *held, ql_err *err)
+ql_status ql_thin_rows(const ql_csr *counts, const int64_t *rows, int64_t n, double p,
+                       uint64_t seed, ql_rng_stream stream, ql_csr *kept, ql_csr *held, ql_err *err)
 {
     int64_t nnz = 0, a = 0, b = 0;
     for (int64_t i = 0; i < n; i++) nnz += counts->indptr[rows[i] + 1] - counts->indptr[rows[i]];

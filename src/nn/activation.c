@@ -4,13 +4,13 @@
 #include <string.h>
 
 #define ACTIVATION(id, FORWARD, BACKWARD)                                                          \
-    static void act_##id##_forward(const ql_kern *kern, int64_t n, const ql_real *x, ql_real *y)         \
+    static void act_##id##_forward(const ql_kern *kern, int64_t n, const ql_real *x, ql_real *y)   \
     {                                                                                              \
         (void)kern;                                                                                \
         FORWARD                                                                                    \
     }                                                                                              \
-    static void act_##id##_backward(int64_t n, const ql_real *x, const ql_real *y, const ql_real *dy,    \
-                              ql_real *dx)                                                         \
+    static void act_##id##_backward(int64_t n, const ql_real *x, const ql_real *y,                 \
+                                    const ql_real *dy, ql_real *dx)                                \
     {                                                                                              \
         (void)x;                                                                                   \
         (void)y;                                                                                   \
@@ -29,16 +29,16 @@ static void exp_minus_abs(const ql_kern *kern, int64_t n, const ql_real *x, ql_r
 }
 
 /* Klambauer et al. 2017 */
-#define SELU_SCALE (ql_real)1.0507009873554804934
-#define SELU_ALPHA (ql_real)1.6732632423543772848
+#define SELU_SCALE  (ql_real)1.0507009873554804934
+#define SELU_ALPHA  (ql_real)1.6732632423543772848
 #define LEAKY_SLOPE (ql_real)0.3
 
 ACTIVATION(linear, EACH(x[i]), 1)
 /* not x > 0 ? x : 0, which would turn NaN into 0 */
 ACTIVATION(relu, EACH(x[i] < 0 ? 0 : x[i]), x[i] > 0 ? 1 : 0)
 ACTIVATION(leakyrelu, EACH(x[i] > 0 ? x[i] : LEAKY_SLOPE * x[i]), x[i] > 0 ? 1 : LEAKY_SLOPE)
-ACTIVATION(elu, exp_minus_abs(kern, n, x, y); EACH(x[i] > 0 ? x[i] : y[i] - 1),
-           x[i] > 0 ? 1 : y[i] + 1)
+ACTIVATION(elu, exp_minus_abs(kern, n, x, y);
+           EACH(x[i] > 0 ? x[i] : y[i] - 1), x[i] > 0 ? 1 : y[i] + 1)
 ACTIVATION(selu, exp_minus_abs(kern, n, x, y);
            EACH(SELU_SCALE * (x[i] > 0 ? x[i] : SELU_ALPHA * (y[i] - 1))),
            x[i] > 0 ? SELU_SCALE : y[i] + SELU_SCALE * SELU_ALPHA)

@@ -14,7 +14,8 @@ int64_t ql_csr_max_row(const ql_csr *m)
     return most;
 }
 
-static ql_status entries_alloc(ql_entries *e, int64_t cells, int64_t stride, int n_tiles, ql_err *err)
+static ql_status entries_alloc(ql_entries *e, int64_t cells, int64_t stride, int n_tiles,
+                               ql_err *err)
 {
     e->stride = stride;
     QL_TRY(QL_NEW(e->n_entries, cells, "minibatch", err));
@@ -33,8 +34,10 @@ static void entries_free(ql_entries *e)
 
 int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate)
 {
-    int64_t per_cell = ql_pad(max_nnz + 1) * (int64_t)(4 + sizeof(ql_real)) + 4 * (tiling.n_tiles + 1) + 8;
-    return capacity * (per_cell * (separate ? 2 : 1) + ql_pad(max_nnz + 1) * (int64_t)sizeof(ql_real));
+    int64_t per_cell =
+        ql_pad(max_nnz + 1) * (int64_t)(4 + sizeof(ql_real)) + 4 * (tiling.n_tiles + 1) + 8;
+    return capacity *
+           (per_cell * (separate ? 2 : 1) + ql_pad(max_nnz + 1) * (int64_t)sizeof(ql_real));
 }
 
 ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tiling tiling,
@@ -57,8 +60,10 @@ ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tili
 
 void ql_batch_free(ql_batch *b)
 {
-    if (b->separate) entries_free(&b->out);
-    else ql_free(b->out.value);
+    if (b->separate)
+        entries_free(&b->out);
+    else
+        ql_free(b->out.value);
     entries_free(&b->in);
     ql_free(b->size);
     ql_free(b->total);

@@ -48,7 +48,8 @@ enum { SPACE_AREA = QL_TILE * QL_BLOCK, SPACE_AREAS = 2 * QL_MAX_HEADS + 4 };
 
 static int64_t space_reals(int64_t width)
 {
-    return SPACE_AREAS * SPACE_AREA + QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE + QL_BLOCK;
+    return SPACE_AREAS * SPACE_AREA + QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE +
+           QL_BLOCK;
 }
 
 int64_t ql_head_space_bytes(int64_t width)
@@ -103,12 +104,18 @@ static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern
     for (int k = 0; k < QL_MAX_HEADS; k++) {
         if (!h->dense[k]) continue;
         const ql_tensor *w = &p->tensor[h->weight[k]];
-        kern->gemm(&(ql_gemm){.m = t->genes.count, .n = t->ld, .p = h->n_in,
+        kern->gemm(&(ql_gemm){.m = t->genes.count,
+                              .n = t->ld,
+                              .p = h->n_in,
                               .a = ql_param(p, h->weight[k]) + t->genes.first * w->ld,
-                              .a_row = w->ld, .a_col = 1,
-                              .b = pass->hidden + t->first, .ldb = pass->batch->n_pad,
-                              .c = s->act[k], .ldc = t->ld,
-                              .start = QL_FROM_BIAS, .bias = ql_param(p, h->bias[k]) + t->genes.first});
+                              .a_row = w->ld,
+                              .a_col = 1,
+                              .b = pass->hidden + t->first,
+                              .ldb = pass->batch->n_pad,
+                              .c = s->act[k],
+                              .ldc = t->ld,
+                              .start = QL_FROM_BIAS,
+                              .bias = ql_param(p, h->bias[k]) + t->genes.first});
     }
 }
 
@@ -128,8 +135,10 @@ static int64_t list_entries(const ql_heads *h, const ql_params *p, const ql_batc
             s->size[n] = b->size[t->first + i];
             s->weight[n] = b->weight[t->first + i];
             s->list[QL_HEAD_MEAN][n] = s->act[QL_HEAD_MEAN][place];
-            if (h->dense[QL_HEAD_DISP]) s->list[QL_HEAD_DISP][n] = s->act[QL_HEAD_DISP][place];
-            else if (log_theta) s->list[QL_HEAD_DISP][n] = log_theta[gene];
+            if (h->dense[QL_HEAD_DISP])
+                s->list[QL_HEAD_DISP][n] = s->act[QL_HEAD_DISP][place];
+            else if (log_theta)
+                s->list[QL_HEAD_DISP][n] = log_theta[gene];
             if (h->dense[QL_HEAD_PI]) s->list[QL_HEAD_PI][n] = s->act[QL_HEAD_PI][place];
         }
     }
@@ -165,21 +174,34 @@ static void add_losses(const ql_batch *b, const tile_block *t, const ql_head_spa
 }
 
 /* Loss of the block's cells into loss [n]; pre-activations in s->act become gradients. */
-static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b, const tile_block *t,
-                       ql_head_space *s, double *loss)
+static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b,
+                       const tile_block *t, ql_head_space *s, double *loss)
 {
-    const ql_real *log_theta = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
+    const ql_real *log_theta =
+        h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
     int64_t n = list_entries(h, p, b, t, s);
     pad_lists(n, s);
-    ql_lik_args list = {.n = ql_pad(n), .mean = s->list[QL_HEAD_MEAN], .disp = s->list[QL_HEAD_DISP],
-                        .pi = s->list[QL_HEAD_PI], .count = s->count, .size = s->size,
-                        .weight = s->weight, .loss = s->loss, .ridge = h->ridge};
+    ql_lik_args list = {.n = ql_pad(n),
+                        .mean = s->list[QL_HEAD_MEAN],
+                        .disp = s->list[QL_HEAD_DISP],
+                        .pi = s->list[QL_HEAD_PI],
+                        .count = s->count,
+                        .size = s->size,
+                        .weight = s->weight,
+                        .loss = s->loss,
+                        .ridge = h->ridge};
     h->lik->list(&list);
     memset(s->block_loss, 0, (size_t)t->ld * sizeof(ql_real));
-    ql_lik_args sweep = {.n = t->genes.count, .ld = t->ld, .mean = s->act[QL_HEAD_MEAN],
-                         .disp = s->act[QL_HEAD_DISP], .pi = s->act[QL_HEAD_PI],
-                         .disp_gene = log_theta, .size = b->size + t->first,
-                         .weight = b->weight + t->first, .loss = s->block_loss, .ridge = h->ridge};
+    ql_lik_args sweep = {.n = t->genes.count,
+                         .ld = t->ld,
+                         .mean = s->act[QL_HEAD_MEAN],
+                         .disp = s->act[QL_HEAD_DISP],
+                         .pi = s->act[QL_HEAD_PI],
+                         .disp_gene = log_theta,
+                         .size = b->size + t->first,
+                         .weight = b->weight + t->first,
+                         .loss = s->block_loss,
+                         .ridge = h->ridge};
     h->lik->sweep(&sweep);
     put_back(h, n, s);
     add_losses(b, t, s, loss);
@@ -188,7 +210,8 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b,
 /* Gradients of one block: by the hidden layer (added to part), by weights and biases (added to the
  * thread's space, begun anew at the first block). */
 static void gradients(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                      const ql_head_pass *pass, const tile_block *t, ql_real *part, ql_head_space *s)
+                      const ql_head_pass *pass, const tile_block *t, ql_real *part,
+                      ql_head_space *s)
 {
     const int64_t n_pad = pass->batch->n_pad;
     ql_gemm_start start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C;
@@ -200,14 +223,28 @@ static void gradients(const ql_heads *h, const ql_params *p, const ql_kern *kern
             s->db[k][g] = t->first == 0 ? s->sums[g] : s->db[k][g] + s->sums[g];
         if (gene_disp) continue;
         const ql_tensor *w = &p->tensor[h->weight[k]];
-        kern->gemm(&(ql_gemm){.m = h->n_in, .n = t->ld, .p = t->genes.count,
+        kern->gemm(&(ql_gemm){.m = h->n_in,
+                              .n = t->ld,
+                              .p = t->genes.count,
                               .a = ql_param(p, h->weight[k]) + t->genes.first * w->ld,
-                              .a_row = 1, .a_col = w->ld, .b = s->act[k], .ldb = t->ld,
-                              .c = part + t->first, .ldc = n_pad, .start = QL_FROM_C});
-        kern->gemm(&(ql_gemm){.m = t->genes.count, .n = w->ld, .p = t->n, .a = s->act[k],
-                              .a_row = t->ld, .a_col = 1,
-                              .b = pass->hidden_t + t->first * w->ld, .ldb = w->ld,
-                              .c = s->dw[k], .ldc = w->ld, .start = start});
+                              .a_row = 1,
+                              .a_col = w->ld,
+                              .b = s->act[k],
+                              .ldb = t->ld,
+                              .c = part + t->first,
+                              .ldc = n_pad,
+                              .start = QL_FROM_C});
+        kern->gemm(&(ql_gemm){.m = t->genes.count,
+                              .n = w->ld,
+                              .p = t->n,
+                              .a = s->act[k],
+                              .a_row = t->ld,
+                              .a_col = 1,
+                              .b = pass->hidden_t + t->first * w->ld,
+                              .ldb = w->ld,
+                              .c = s->dw[k],
+                              .ldc = w->ld,
+                              .start = start});
     }
 }
 
@@ -229,7 +266,8 @@ static void update_tile(const ql_heads *h, ql_params *p, const ql_head_pass *pas
 {
     for (int k = 0; k < QL_MAX_HEADS; k++) {
         if (!h->dense[k]) continue;
-        ql_params_update(p, h->weight[k], genes.first, genes.count, s->dw[k], pass->opt, pass->step);
+        ql_params_update(p, h->weight[k], genes.first, genes.count, s->dw[k], pass->opt,
+                         pass->step);
         update_vector(p, h->bias[k], genes, s->db[k], pass, 1);
     }
     if (h->disp_gene >= 0 && h->disp_rate > 0)
@@ -279,8 +317,11 @@ void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
     tile_block t = {tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
     pre_activations(h, p, kern, pass, &t, space);
     h->lik->link(&(ql_lik_args){
-        .n = t.genes.count, .ld = t.ld, .mean = space->act[QL_HEAD_MEAN],
-        .disp = space->act[QL_HEAD_DISP], .pi = space->act[QL_HEAD_PI],
+        .n = t.genes.count,
+        .ld = t.ld,
+        .mean = space->act[QL_HEAD_MEAN],
+        .disp = space->act[QL_HEAD_DISP],
+        .pi = space->act[QL_HEAD_PI],
         .disp_gene = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t.genes.first : NULL,
         .size = pass->batch->size + first});
 }

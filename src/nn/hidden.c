@@ -8,7 +8,7 @@
 #include "quell/rng.h"
 
 /* The reference's batch norm (docs/model.md) */
-#define BN_EPS (ql_real)1e-3
+#define BN_EPS  (ql_real)1e-3
 #define BN_KEEP (ql_real)0.99
 
 static int declare(ql_params *p, const char *prefix, const char *what, int64_t rows, int64_t cols,
@@ -78,11 +78,12 @@ void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, con
     ql_opt_step s = *step;
     s.l1 = t->l1;
     s.l2 = t->l2;
-    opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
+    opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL,
+                &s);
 }
 
-/* Mean and biased variance of the first n values of each row; sums in the kernels' virtual lanes would
- * need pads of zero, so a plain chain in float64 serves. */
+/* Mean and biased variance of the first n values of each row; sums in the kernels' virtual lanes
+ * would need pads of zero, so a plain chain in float64 serves. */
 static void row_moments(const ql_real *x, int64_t n, ql_real *mean, ql_real *var)
 {
     double s = 0, q = 0;
@@ -137,8 +138,8 @@ static void dropout_forward(ql_hidden *h, int64_t n, int64_t n_pad, ql_pass pass
     uint32_t bound = (uint32_t)(h->dropout * 4294967296.0);
     ql_real keep = (ql_real)(1 / (1 - h->dropout));
     for (int64_t u = 0; u < h->n_out; u++) {
-        ql_rng rng = ql_rng_start(pass.seed, QL_RNG_DROPOUT, pass.step,
-                                  h->id * 65536 + (uint64_t)u);
+        ql_rng rng =
+            ql_rng_start(pass.seed, QL_RNG_DROPOUT, pass.step, h->id * 65536 + (uint64_t)u);
         for (int64_t j = 0; j < n; j++) {
             ql_real f = ql_rng_word(&rng) < bound ? 0 : keep;
             h->mask[u * n_pad + j] = f;
@@ -159,13 +160,23 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
 {
     const int64_t size = h->n_out * n_pad;
     if (h->weight >= 0) {
-        kern->gemm(&(ql_gemm){.m = h->n_out, .n = n_pad, .p = h->n_in,
-                              .a = ql_param(p, h->weight), .a_row = p->tensor[h->weight].ld, .a_col = 1,
-                              .b = in, .ldb = n_pad, .c = h->pre, .ldc = n_pad,
-                              .start = QL_FROM_BIAS, .bias = ql_param(p, h->bias)});
+        kern->gemm(&(ql_gemm){.m = h->n_out,
+                              .n = n_pad,
+                              .p = h->n_in,
+                              .a = ql_param(p, h->weight),
+                              .a_row = p->tensor[h->weight].ld,
+                              .a_col = 1,
+                              .b = in,
+                              .ldb = n_pad,
+                              .c = h->pre,
+                              .ldc = n_pad,
+                              .start = QL_FROM_BIAS,
+                              .bias = ql_param(p, h->bias)});
     }
-    if (h->batch_norm) batch_norm_forward(h, p, n, n_pad, pass.training);
-    else memcpy(h->sum, h->pre, (size_t)size * sizeof(ql_real));
+    if (h->batch_norm)
+        batch_norm_forward(h, p, n, n_pad, pass.training);
+    else
+        memcpy(h->sum, h->pre, (size_t)size * sizeof(ql_real));
     h->act->forward(kern, size, h->sum, h->out);
     if (pass.training && h->dropout > 0) dropout_forward(h, n, n_pad, pass);
     clear_pads(h, h->out, n, n_pad);
@@ -179,7 +190,8 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
     const int64_t size = h->n_out * n_pad;
     if (h->dropout > 0)
         for (int64_t i = 0; i < size; i++) h->grad[i] *= h->mask[i];
-    if (h->dropout > 0) /* the activation's derivative is taken at its own output, before the mask */
+    if (h->dropout >
+        0) /* the activation's derivative is taken at its own output, before the mask */
         h->act->forward(kern, size, h->sum, h->out);
     h->act->backward(size, h->sum, h->out, h->grad, h->grad);
     if (h->batch_norm) {
@@ -190,11 +202,26 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
     kern->row_sums(h->n_out, n_pad, h->grad, n_pad, h->db);
     if (h->weight >= 0) {
         const ql_tensor *w = &p->tensor[h->weight];
-        kern->gemm(&(ql_gemm){.m = h->n_out, .n = w->ld, .p = n, .a = h->grad, .a_row = n_pad,
-                              .a_col = 1, .b = in_t, .ldb = w->ld, .c = h->dw, .ldc = w->ld});
+        kern->gemm(&(ql_gemm){.m = h->n_out,
+                              .n = w->ld,
+                              .p = n,
+                              .a = h->grad,
+                              .a_row = n_pad,
+                              .a_col = 1,
+                              .b = in_t,
+                              .ldb = w->ld,
+                              .c = h->dw,
+                              .ldc = w->ld});
         if (din)
-            kern->gemm(&(ql_gemm){.m = h->n_in, .n = n_pad, .p = h->n_out, .a = ql_param(p, h->weight),
-                                  .a_row = 1, .a_col = w->ld, .b = h->grad, .ldb = n_pad, .c = din,
+            kern->gemm(&(ql_gemm){.m = h->n_in,
+                                  .n = n_pad,
+                                  .p = h->n_out,
+                                  .a = ql_param(p, h->weight),
+                                  .a_row = 1,
+                                  .a_col = w->ld,
+                                  .b = h->grad,
+                                  .ldb = n_pad,
+                                  .c = din,
                                   .ldc = n_pad});
         ql_params_update(p, h->weight, 0, h->n_out, h->dw, opt, step);
     }

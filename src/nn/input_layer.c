@@ -46,7 +46,8 @@ void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_ker
             kern->gather(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first,
                          w, h, part + i * h);
         }
-        if (in->shift) kern->gather_all(genes.count, in->shift + genes.first, w, h, part + b->n * h);
+        if (in->shift)
+            kern->gather_all(genes.count, in->shift + genes.first, w, h, part + b->n * h);
     }
 }
 
@@ -80,8 +81,8 @@ void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_ker
     memset(dw, 0, (size_t)(genes.count * h) * sizeof(ql_real));
     for (int64_t i = 0; i < b->n; i++) {
         ql_span e = ql_entries_in(&b->in, &b->tiling, i, tile);
-        kern->scatter(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first, dw,
-                      h, d_t + i * h);
+        kern->scatter(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first,
+                      dw, h, d_t + i * h);
     }
     if (in->shift) kern->scatter_all(genes.count, in->shift + genes.first, dw, h, d_sum);
     ql_params_update(p, in->weight, genes.first, genes.count, dw, opt, step);

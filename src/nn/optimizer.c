@@ -80,7 +80,8 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
         .decay2 = (ql_real)r->decay2,
         .eps = (ql_real)r->eps,
         .clip = (ql_real)opt->clip,
-        /* decay goes by the plain rate (Loshchilov and Hutter 2019): take the corrections out again */
+        /* decay goes by the plain rate (Loshchilov and Hutter 2019): take the corrections out again
+         */
         .weight_decay = (ql_real)(opt->weight_decay * (opt->rate / rate)),
     };
 }

@@ -77,7 +77,8 @@ ql_status ql_fit(ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
     decide_sizes(&out->train, out->prep.n_kept_cells);
     QL_GO(ql_split_cells(counts, &out->prep, &out->train, &out->split, err));
     ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
-    QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern, err));
+    QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern,
+                    err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
     if (out->split.n_valid > 0 && opt->train.molecules)
@@ -104,7 +105,8 @@ ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score
     double lost = 0;
     int64_t kept = 0, first = 0;
     QL_TRY(QL_NEW(renumber, held->n_cols, "gene list", err));
-    for (int64_t g = 0; g < f->prep.n_kept_genes; g++) renumber[f->prep.kept_gene[g]] = (int32_t)g + 1;
+    for (int64_t g = 0; g < f->prep.n_kept_genes; g++)
+        renumber[f->prep.kept_gene[g]] = (int32_t)g + 1;
     for (int64_t i = 0; i < held->n_rows; i++) {
         int64_t end = held->indptr[i + 1];
         for (int64_t k = first; k < end; k++) {
@@ -133,8 +135,8 @@ ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, con
     ql_status st;
     QL_TRY(QL_NEW(rows, counts->n_rows, "cell list", err));
     for (int64_t i = 0; i < counts->n_rows; i++) rows[i] = i;
-    QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, opt->train.seed, QL_RNG_MCV, &seen,
-                       &held, err));
+    QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, opt->train.seed, QL_RNG_MCV,
+                       &seen, &held, err));
     QL_GO(ql_fit(&seen, opt, kern, listener, &fitted, err));
     QL_GO(ql_score_held(&fitted, &seen, &held, out, err));
 out:

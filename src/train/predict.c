@@ -16,8 +16,10 @@ ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_csr *cou
     for (int64_t g = 0; g < prep->n_kept_genes; g++) {
         int64_t gene = prep->kept_gene[g];
         while (genes && at < n_genes && genes[at] < gene) at++;
-        if (!genes) p->column[g] = (int32_t)gene;
-        else p->column[g] = at < n_genes && genes[at] == gene ? (int32_t)at : -1;
+        if (!genes)
+            p->column[g] = (int32_t)gene;
+        else
+            p->column[g] = at < n_genes && genes[at] == gene ? (int32_t)at : -1;
     }
     return QL_OK;
 }
@@ -31,9 +33,9 @@ void ql_predictor_free(ql_predictor *p)
 /* Where a visit's values go. */
 typedef struct {
     const ql_predictor *p;
-    const int64_t *rows;  /* of the counts */
+    const int64_t *rows; /* of the counts */
     float *out;
-    int64_t row0;         /* by cells: output row 0 is this row of the counts */
+    int64_t row0;                   /* by cells: output row 0 is this row of the counts */
     int64_t gene0, n_genes, stride; /* by genes */
 } job;
 
@@ -43,12 +45,15 @@ static float value_at(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int
     const float *theta = p->fitted->theta;
     float mu = (float)t->mean[at];
     switch (p->value) {
-    case QL_VALUE_THETA: return (float)t->theta[at];
-    case QL_VALUE_PI: return (float)t->pi[at];
+    case QL_VALUE_THETA:
+        return (float)t->theta[at];
+    case QL_VALUE_PI:
+        return (float)t->pi[at];
     case QL_VALUE_POSTERIOR:
         if (!theta && !t->theta) return mu;
         return ql_posterior_mean(mu, theta ? theta[t->genes.first + g] : (float)t->theta[at], x);
-    default: return mu;
+    default:
+        return mu;
     }
 }
 
@@ -86,8 +91,10 @@ static int64_t kept_from(const ql_prep *prep, int64_t row)
     int64_t lo = 0, hi = prep->n_kept_cells;
     while (lo < hi) {
         int64_t mid = lo + (hi - lo) / 2;
-        if (prep->kept_cell[mid] < row) lo = mid + 1;
-        else hi = mid;
+        if (prep->kept_cell[mid] < row)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -106,7 +113,11 @@ ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float
 ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out, ql_err *err)
 {
     const ql_prep *prep = &p->fitted->prep;
-    job j = {.p = p, .rows = prep->kept_cell, .out = out, .gene0 = gene0, .n_genes = n,
+    job j = {.p = p,
+             .rows = prep->kept_cell,
+             .out = out,
+             .gene0 = gene0,
+             .n_genes = n,
              .stride = prep->n_kept_cells};
     ql_batch_source source = {.counts = p->counts};
     ql_ae_visitor visitor = {.tile = place_by_genes, .ctx = &j};

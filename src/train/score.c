@@ -7,23 +7,23 @@
 #include "quell/estimate.h"
 #include "quell/fmath.h"
 
-/* Predictions below this are scored as this: one held-out molecule where none was thought possible does
- * not cost infinitely much. */
-#define FLOOR 1e-8
+/* Predictions below this are scored as this: one held-out molecule where none was thought possible
+ * does not cost infinitely much. */
+#define FLOOR      1e-8
 #define RATE_FLOOR 1e-9 /* of a gene's total in the base model */
 
 typedef struct {
     const ql_ae *ae;
     const ql_csr *seen, *held;
     const double *gene_total;
-    double total;          /* of gene_total */
-    double ratio;          /* held-out molecules per molecule seen */
-    const float *theta;    /* NULL: the model's */
-    double *cell;          /* [shards, capacity, QL_N_PREDS, 2]: log-likelihood terms, mass */
+    double total;            /* of gene_total */
+    double ratio;            /* held-out molecules per molecule seen */
+    const float *theta;      /* NULL: the model's */
+    double *cell;            /* [shards, capacity, QL_N_PREDS, 2]: log-likelihood terms, mass */
     double *n_seen, *n_held; /* [cells] molecules */
     ql_score *out;
     double held_total;
-    double *cell_gain;     /* [cells, QL_N_PREDS]: log-likelihood above the base */
+    double *cell_gain; /* [cells, QL_N_PREDS]: log-likelihood above the base */
 } scoring;
 
 static double *shard_cell(const scoring *s, int64_t shard, int64_t i)
@@ -31,13 +31,15 @@ static double *shard_cell(const scoring *s, int64_t shard, int64_t i)
     return s->cell + (shard * s->ae->capacity + i) * QL_N_PREDS * 2;
 }
 
-static double prediction(const scoring *s, const ql_ae_tile *t, ql_prediction which, int64_t g, int64_t i,
-                         double x)
+static double prediction(const scoring *s, const ql_ae_tile *t, ql_prediction which, int64_t g,
+                         int64_t i, double x)
 {
     int64_t at = g * t->ld + i, gene = t->genes.first + g;
     double mu = (double)t->mean[at], p;
     switch (which) {
-    case QL_PRED_MEAN: p = mu; break;
+    case QL_PRED_MEAN:
+        p = mu;
+        break;
     case QL_PRED_POSTERIOR: {
         if (!t->theta && !s->theta) return mu * s->ratio;
         float theta = s->theta ? s->theta[gene] : (float)t->theta[at];
@@ -47,7 +49,9 @@ static double prediction(const scoring *s, const ql_ae_tile *t, ql_prediction wh
     case QL_PRED_BASE:
         p = s->n_seen[t->first_row + t->first + i] * (s->gene_total[gene] + RATE_FLOOR) / s->total;
         break;
-    default: p = x; break;
+    default:
+        p = x;
+        break;
     }
     return p * s->ratio;
 }
@@ -77,7 +81,8 @@ static void score_mass(const scoring *s, const ql_ae_tile *t, const ql_real *x)
         for (int64_t i = 0; i < t->n; i++) {
             double *cell = shard_cell(s, t->shard, t->first + i);
             for (int w = 0; w < QL_N_PREDS; w++)
-                cell[2 * w + 1] += prediction(s, t, (ql_prediction)w, g, i, (double)x[g * t->ld + i]);
+                cell[2 * w + 1] +=
+                    prediction(s, t, (ql_prediction)w, g, i, (double)x[g * t->ld + i]);
         }
     }
 }
@@ -96,7 +101,8 @@ static ql_status score_begin(void *ctx, const ql_ae *ae, int64_t first_row, int6
     (void)first_row;
     (void)n;
     (void)err;
-    memset(s->cell, 0, sizeof(double) * (size_t)(ae->heads.tiling.n_shards * ae->capacity * QL_N_PREDS * 2));
+    memset(s->cell, 0,
+           sizeof(double) * (size_t)(ae->heads.tiling.n_shards * ae->capacity * QL_N_PREDS * 2));
     return QL_OK;
 }
 
@@ -130,8 +136,8 @@ static double saturated(const ql_csr *held)
     return sum;
 }
 
-/* Gains, deviances and their standard errors from the sums over cells. The gain is a ratio of sums, so
- * its standard error is that of a ratio estimator. */
+/* Gains, deviances and their standard errors from the sums over cells. The gain is a ratio of sums,
+ * so its standard error is that of a ratio estimator. */
 static void finish(scoring *s)
 {
     ql_score *out = s->out;
@@ -154,7 +160,8 @@ static ql_status score_rows(scoring *s, ql_ae *ae, double lost, ql_err *err)
     int64_t n = s->seen->n_rows, *rows = NULL;
     double seen = 0;
     ql_status st;
-    QL_GO(QL_NEW(s->cell, (int64_t)ae->heads.tiling.n_shards * ae->capacity * QL_N_PREDS * 2, "scores", err));
+    QL_GO(QL_NEW(s->cell, (int64_t)ae->heads.tiling.n_shards * ae->capacity * QL_N_PREDS * 2,
+                 "scores", err));
     QL_GO(QL_NEW(s->n_seen, n, "scores", err));
     QL_GO(QL_NEW(s->n_held, n, "scores", err));
     QL_GO(QL_NEW(s->cell_gain, n * QL_N_PREDS, "scores", err));
@@ -184,10 +191,12 @@ out:
     return st;
 }
 
-ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held, const double *gene_total,
-                         double lost, const float *theta, ql_score *out, ql_err *err)
+ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
+                         const double *gene_total, double lost, const float *theta, ql_score *out,
+                         ql_err *err)
 {
-    scoring s = {.ae = ae, .seen = seen, .held = held, .gene_total = gene_total, .theta = theta, .out = out};
+    scoring s = {
+        .ae = ae, .seen = seen, .held = held, .gene_total = gene_total, .theta = theta, .out = out};
     *out = (ql_score){.n_cells = seen->n_rows};
     for (int64_t g = 0; g < ae->n_genes; g++) s.total += gene_total[g];
     return score_rows(&s, ae, lost, err);

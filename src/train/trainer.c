@@ -31,7 +31,9 @@ typedef struct {
 
 static ql_batch_source training_source(const run *r, int64_t epoch)
 {
-    return (ql_batch_source){.counts = r->counts, .thin = r->opt->input_thin, .seed = r->opt->seed,
+    return (ql_batch_source){.counts = r->counts,
+                             .thin = r->opt->input_thin,
+                             .seed = r->opt->seed,
                              .epoch = (uint64_t)epoch};
 }
 
@@ -115,6 +117,14 @@ static void shuffle(run *r, int64_t epoch)
     ql_rng_shuffle(&rng, r->order, r->split->n_train);
 }
 
+/* The penalties on the scale of the losses reported, per entry: they are weighed against the mean loss of
+ * an entry or of a cell, as the gradients are. */
+static double penalty(const run *r)
+{
+    double sum = ql_ae_penalty(r->ae);
+    return r->ae->cfg.mean_loss ? sum : sum / (double)r->ae->n_genes;
+}
+
 static ql_status validate(run *r, double *value)
 {
     ql_batch_source source = validation_source(r);
@@ -122,7 +132,7 @@ static ql_status validate(run *r, double *value)
     double sum = 0;
     QL_TRY(ql_ae_cell_loss(r->ae, &source, r->valid_row, n, r->cell_loss, r->err));
     for (int64_t i = 0; i < n; i++) sum += r->cell_loss[i];
-    *value = sum / ((double)n * (double)r->ae->n_genes) + ql_ae_penalty(r->ae) + r->valid_constant;
+    *value = sum / ((double)n * (double)r->ae->n_genes) + penalty(r) + r->valid_constant;
     return QL_OK;
 }
 
@@ -132,9 +142,9 @@ static ql_status one_epoch(run *r, int64_t epoch, ql_epoch *e)
     ql_batch_source source = training_source(r, epoch);
     shuffle(r, epoch);
     e->rate = r->ae->opt.rate;
-    QL_TRY(ql_ae_train_epoch(r->ae, &source, r->order, r->split->n_train, r->opt->batch_size, &e->loss,
-                             r->err));
-    e->loss += ql_ae_penalty(r->ae) + r->train_constant;
+    QL_TRY(ql_ae_train_epoch(r->ae, &source, r->order, r->split->n_train, r->opt->batch_size,
+                             &e->loss, r->err));
+    e->loss += penalty(r) + r->train_constant;
     e->validation = e->loss;
     if (r->split->n_valid > 0) QL_TRY(validate(r, &e->validation));
     e->seconds = ql_clock_wall() - start;
@@ -160,8 +170,9 @@ static ql_status roll_back(run *r)
     r->ae->opt.weight_decay = r->ae->cfg.weight_decay;
     r->out->restarts++;
     if (r->listener && r->listener->warn)
-        r->listener->warn(r->listener->ctx, "the loss was not finite: rolled back to the best weights, "
-                                            "learning rate lowered tenfold");
+        r->listener->warn(r->listener->ctx,
+                          "the loss was not finite: rolled back to the best weights, "
+                          "learning rate lowered tenfold");
     return QL_OK;
 }
 
@@ -207,7 +218,12 @@ ql_status ql_train(ql_ae *ae, const ql_csr *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err)
 {
-    run r = {.ae = ae, .counts = counts, .split = split, .opt = opt, .listener = listener, .out = out,
+    run r = {.ae = ae,
+             .counts = counts,
+             .split = split,
+             .opt = opt,
+             .listener = listener,
+             .out = out,
              .err = err};
     *out = (ql_train_result){0};
     ql_status st = prepare(&r);

@@ -5,7 +5,7 @@
 set -u
 
 cd "${1:-.}" || exit 2
-find . \( -name '.*' -o -name 'build*' \) -prune -o -name '*.md' -print | sed 's|^\./||' | sort | awk '
+find . -type d \( -name '.?*' -o -name 'build*' \) -prune -o -name '*.md' -print | sed 's|^\./||' | sort | awk '
 function exists(path) { return system("test -e \"" path "\"") == 0 }
 
 # "docs/../README.md" -> "README.md"
@@ -45,9 +45,12 @@ function check(link,    path, anchor, dir) {
 
 {
     file = $0
-    number = fenced = 0
-    while ((getline line < (file "")) > 0) {
-        number++
+    fenced = n_lines = 0
+    # read whole first: has_anchor may open the same file
+    while ((getline line < file) > 0) lines[++n_lines] = line
+    close(file)
+    for (number = 1; number <= n_lines; number++) {
+        line = lines[number]
         if (line ~ /^```/) fenced = !fenced
         if (fenced) continue
         while (match(line, /\]\([^) ]+\)/)) {
@@ -56,7 +59,6 @@ function check(link,    path, anchor, dir) {
             check(link)
         }
     }
-    close(file)
     n_files++
 }
 

@@ -173,10 +173,12 @@ def test_everything_of_the_input_is_carried_through(samples, shared_data, name):
     assert set(after) - set(before) <= empty
 
 
-@pytest.mark.parametrize("name", CARRIED)
+# anndata 0.8 cannot read these inputs, so neither what was made of them.
+TOO_NEW = {"nullable_string_names", "null_in_uns"} if OLD else set()
+
+
+@pytest.mark.parametrize("name", [name for name in CARRIED if name not in TOO_NEW])
 def test_results_on_files_of_others(samples, shared_data, name):
-    if OLD and name in ("nullable_string_names", "null_in_uns"):
-        pytest.skip("anndata 0.8 cannot read the input either")
     [source] = (shared_data / "formats").glob(f"anndata0*/{name}.h5ad")
     before = ad.read_h5ad(source)
     # anndata writes nullable strings only when it is told to

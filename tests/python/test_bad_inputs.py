@@ -114,11 +114,12 @@ H5AD = {
     "fewer cell names": (lambda f: resize_names(f, "obs", 39), r"/X.* 40 x 30, but there are 39 cells"),
     "fewer gene names": (lambda f: resize_names(f, "var", 31), r"/X.* 40 x 30, but there are 40 cells and 31 genes"),
     "no index attribute": (lose_attribute("obs", "_index"), r"/?obs.*_index"),
-    "index is not there": (lambda f: f["var"].attrs.__setitem__("_index", "symbol"), r"/var/symbol"),
+    "index is not there": (lambda f: f["var"].attrs.__setitem__("_index", "symbol"), r"/var: its index \"symbol\" is missing"),
     "no X and no layers": (lose("X"), r"X"),
     "a negative value": (lambda f: put(f, "X/data", 3, -2), r"cell \"cell0\", gene \"gene\d+\" is -2, no count.*scaled"),
     "a fraction": (lambda f: put(f, "X/data", 3, 1.5), r"cell \"cell0\", gene \"gene\d+\" is 1\.5, no count"),
     "a NaN": (lambda f: put(f, "X/data", 3, np.nan), r"gene \"gene\d+\" is -?nan, no count.*no finite"),
+    "more than 31 bits": (lambda f: put(f, "X/data", 3, 2.0**31), r"is 2\.14748365e\+09, no count.*2147483648 and more"),
     "an infinity": (lambda f: put(f, "X/data", 3, np.inf), r"gene \"gene\d+\" is inf, no count"),
     "nothing but zeros": (lambda f: f["X/data"].__setitem__(slice(None), 0), r"no counts"),
     "data in another file": (lambda f: external(f), r"/X/data: .*other file"),
@@ -177,7 +178,9 @@ def test_a_filter_that_is_not_installed(quell, tmp_path):
 
 
 def test_a_damaged_chunk(quell, tmp_path):
-    source = samples.write_h5ad(tmp_path / "in.h5ad", X, compression="gzip", chunks=(100,))
+    source = samples.write_h5ad(tmp_path / "in.h5ad", X, compression="gzip")
+    with h5py.File(source, "r+") as f:
+        replace(f, "X/data", X.data, compression="gzip", chunks=(100,))
     with h5py.File(source) as f:
         chunk = f["X/data"].id.get_chunk_info(3)
     with open(source, "r+b") as f:
@@ -186,7 +189,7 @@ def test_a_damaged_chunk(quell, tmp_path):
     refused(quell, tmp_path, source, 65, r"/X/data: chunk 3 .*damaged")
 
 
-@pytest.mark.parametrize("kept", [4000, 20000])
+@pytest.mark.parametrize("kept", [4000, 15000])
 def test_a_truncated_file(quell, tmp_path, kept):
     source = samples.write_h5ad(tmp_path / "in.h5ad", X)
     size = source.stat().st_size
@@ -232,7 +235,7 @@ TENX_H5 = {
     "indptr decreases": (lambda f: put(f, "matrix/indptr", 3, 0), r"/matrix/indptr\[3\] is 0, smaller"),
     "data missing": (lose("matrix/data"), r"data.*missing|no known layout"),
     "no feature ids": (lose("matrix/features/id"), r"/matrix/features/id: is missing"),
-    "no genes": (only_antibodies, r"has no .*Gene Expression.* \(it has: Antibody Capture"),
+    "no genes": (only_antibodies, r"has no .*Gene Expression \(it has: 30 Antibody Capture\)"),
 }
 
 
@@ -270,10 +273,11 @@ MTX = {
     "counted from zero": (lines(lambda t: t.__setitem__(2, "0 1 5")), r"line 3: .*"),
     "gene number too large": (lines(lambda t: t.__setitem__(5, "31 1 5")), r"line 6: .*"),
     "cell number too large": (lines(lambda t: t.__setitem__(5, "1 41 5")), r"line 6: .*"),
-    "number beyond 64 bits": (lines(lambda t: t.__setitem__(5, "1 1 99999999999999999999999")), r"line 6"),
+    "number beyond 64 bits": (lines(lambda t: t.__setitem__(2, "1 1 99999999999999999999999")),
+                            r"cell \"cell0\", gene \"gene0\" is 9\.999\d+e\+22, no count"),
     "word for a number": (lines(lambda t: t.__setitem__(5, "1 1 five")), r"line 6"),
     "entry of two numbers": (lines(lambda t: t.__setitem__(5, "1 1")), r"line 6"),
-    "negative value": (lines(lambda t: t.__setitem__(5, "1 1 -4")), r"cell \"cell0\", gene \"gene0\" is -4"),
+    "negative value": (lines(lambda t: t.__setitem__(2, "1 1 -4")), r"cell \"cell0\", gene \"gene0\" is -4"),
     "fewer entries than announced": (lines(lambda t: t.pop()), rf"announces {NNZ} entries, has {NNZ - 1}.*truncated"),
     "more entries than announced": (GOOD + "1 1 1\n", rf"announces {NNZ} entries, but has more"),
     "cut in a line": (GOOD[:-3], r"line|announces"),

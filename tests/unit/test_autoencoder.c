@@ -285,6 +285,24 @@ static void short_minibatches_are_merged(void **state)
     }
 }
 
+/* The reference keeps a short last minibatch as it is. */
+static void short_minibatches_may_stay(void **state)
+{
+    (void)state;
+    model_fixture f;
+    double loss;
+    ql_ae_config c = adam_config("nb");
+    c.keep_short_batch = true;
+    model_new(&f, &c, (model_shape){.cells = 110, .genes = 40, .batch_size = 32, .seed = 34});
+    ql_batch_source source = {.counts = &f.counts};
+    for (int64_t n = 1; n <= 100; n += 9) {
+        f.ae.step = 0;
+        assert_int_equal(ql_ae_train_epoch(&f.ae, &source, f.rows, n, 32, &loss, NULL), QL_OK);
+        assert_int_equal(f.ae.step, (n + 31) / 32);
+    }
+    model_free(&f);
+}
+
 /* Nothing is allocated in a step: an epoch of many takes as many blocks as an epoch of one. */
 static void steps_allocate_nothing(void **state)
 {
@@ -691,6 +709,7 @@ int main(void)
         cmocka_unit_test(the_loss_falls),
         cmocka_unit_test(pads_stay_zero),
         cmocka_unit_test(short_minibatches_are_merged),
+        cmocka_unit_test(short_minibatches_may_stay),
         cmocka_unit_test(steps_allocate_nothing),
         cmocka_unit_test(memory_is_planned),
         cmocka_unit_test(failed_allocations_release_everything),

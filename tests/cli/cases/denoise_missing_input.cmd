@@ -1,0 +1,4 @@
+"$QUELL" denoise counts.h5 -o out.h5ad
+code=$?
+ls -A
+exit $code

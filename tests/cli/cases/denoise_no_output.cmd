@@ -1,0 +1,1 @@
+"$QUELL" denoise counts.h5
