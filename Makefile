@@ -178,12 +178,17 @@ python: $(BUILD)/quell ## run the tests in Python (after `make deps`)
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/python $(VENV) tests/python
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/python-anndata08 $(VENV08) tests/python/test_anndata*.py
 
+# Inputs that are broken, outputs that fail: the part of the tests in Python that is worth the sanitizers.
+broken: $(BUILD)/quell
+	@sh tests/tools/run-pytest.sh $(BUILD)/results/broken $(VENV) \
+	    tests/python/test_bad_inputs.py tests/python/test_outputs.py
+
 ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-asan: ## run the unit and command line tests under ASan and UBSan
+asan: ## run the tests in C, of the command line and of broken inputs under ASan and UBSan
 	@rm -rf build-asan/results
 	@$(AGAIN) BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' all tests
-	@failed=; for suite in unit cli; do \
+	@failed=; for suite in unit cli broken; do \
 	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' $$suite || failed="$$failed $$suite"; \
 	done; sh tests/tools/report.sh build-asan/results; test -z "$$failed"
 
@@ -257,7 +262,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
-.PHONY: check-neon FORCE all deps deps-build deps-all venvs demo check tests unit cli python asan lint check-layers \
+.PHONY: check-neon FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
         man docs figure install uninstall dist clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -14,12 +14,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def quell():
+def program():
+    return os.environ.get("QUELL", str(ROOT / "build" / "quell"))
+
+
+@pytest.fixture(scope="session")
+def quell(program):
     """Run the program: quell("denoise", path, ...) gives the finished process, text captured.
 
     A run is expected to succeed; quell(..., code=65) expects that exit code instead, code=None any.
     """
-    program = os.environ.get("QUELL", str(ROOT / "build" / "quell"))
 
     def run(*args, code=0, **kwargs):
         done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, **kwargs)

@@ -145,10 +145,9 @@ SIGNALS = [(signal.SIGTERM, 143, "TERM"), (signal.SIGINT, 130, "INT"), (signal.S
 class Running:
     """A run whose progress goes to a file that can be looked into."""
 
-    def __init__(self, source, *options):
+    def __init__(self, program, source, *options):
         self.folder = source.parent
         self.log = self.folder / "log"
-        program = os.environ.get("QUELL", "build/quell")
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [program, "denoise", str(source), "-o", str(self.folder / "out.h5ad"), *map(str, options)],
@@ -177,9 +176,9 @@ class Running:
 
 
 @pytest.mark.parametrize("number, code, name", SIGNALS)
-def test_stopped_in_training(tmp_path, number, code, name):
+def test_stopped_in_training(program, tmp_path, number, code, name):
     source = samples.write_h5ad(tmp_path / "in.h5ad", samples.counts(300, 400))
-    run = Running(source, *FOREVER)
+    run = Running(program, source, *FOREVER)
     run.wait_for(lambda: "model:" in run.log.read_text())
     time.sleep(0.2)
     assert run.temporaries()
@@ -188,13 +187,13 @@ def test_stopped_in_training(tmp_path, number, code, name):
 
 
 @pytest.mark.parametrize("number, code, name", SIGNALS[:2])
-def test_stopped_in_writing(tmp_path, number, code, name):
+def test_stopped_in_writing(program, tmp_path, number, code, name):
     rng = np.random.default_rng(1)
     x = np.zeros((6000, 4000), np.float32)
     x[:, rng.integers(0, 4000, 300)] = rng.poisson(2.0, (6000, 300))
     x[0], x[:, 0] = 1, 1
     source = samples.write_h5ad(tmp_path / "in.h5ad", x, compression="gzip")
-    run = Running(source, "--epochs", 1, "--compression", "gzip:9")
+    run = Running(program, source, "--epochs", 1, "--compression", "gzip:9")
     size = source.stat().st_size
 
     def writing():
@@ -205,10 +204,10 @@ def test_stopped_in_writing(tmp_path, number, code, name):
     run.ends(code, f"stopped by signal {name}")
 
 
-def test_stopped_twice(tmp_path):
+def test_stopped_twice(program, tmp_path):
     """The second signal ends the process at once, without a word."""
     source = samples.write_h5ad(tmp_path / "in.h5ad", samples.counts(300, 400))
-    run = Running(source, *FOREVER)
+    run = Running(program, source, *FOREVER)
     run.wait_for(lambda: "model:" in run.log.read_text())
     run.process.send_signal(signal.SIGTERM)
     run.process.send_signal(signal.SIGTERM)
