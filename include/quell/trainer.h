@@ -48,10 +48,6 @@ ql_status ql_split_cells(const ql_csr *counts, const ql_prep *prep, const ql_tra
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
-/* Mean over all entries of ln y!, which the kernels leave out: sum over the given rows divided by
- * n * genes. */
-double ql_mean_log_factorial(const ql_csr *m, const int64_t *rows, int64_t n);
-
 /* Called after each epoch; NULL: nobody listens. */
 typedef struct {
     void (*epoch)(void *ctx, int64_t number, const ql_epoch *epoch, bool best);

@@ -163,11 +163,17 @@ typedef struct {
     ql_err *err;
 } visit_job;
 
+/* The heads look at the last hidden layer and learn nothing. */
+static ql_head_pass inference_pass(const ql_ae *ae)
+{
+    const ql_hidden *last = ql_ae_last(ae);
+    return (ql_head_pass){&ae->batch, last->out, last->out_t, NULL, NULL};
+}
+
 /* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
 static void depth_shard(ql_ae *ae, int64_t shard, int rank)
 {
-    const ql_hidden *last = ql_ae_last(ae);
-    ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
+    ql_head_pass pass = inference_pass(ae);
     const ql_span tiles = ql_shard_tiles(&ae->heads.tiling, shard);
     double *sum = ae->heads.loss + shard * ae->heads.capacity;
     memset(sum, 0, (size_t)ae->batch.n * sizeof *sum);
@@ -196,9 +202,8 @@ static void match_depth(ql_ae *ae, double *sum)
 static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
 {
     ql_ae *ae = job->ae;
-    const ql_hidden *last = ql_ae_last(ae);
     const ql_heads *h = &ae->heads;
-    ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
+    ql_head_pass pass = inference_pass(ae);
     ql_head_space *space = &ae->space[rank];
     ql_span tiles = ql_shard_tiles(&h->tiling, shard);
     ql_ae_tile t = {.batch = &ae->batch,
@@ -236,8 +241,7 @@ const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m, const int
 static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
 {
     ql_ae *ae = job->ae;
-    const ql_hidden *last = ql_ae_last(ae);
-    ql_head_pass pass = {&ae->batch, last->out, last->out_t, NULL, NULL};
+    ql_head_pass pass = inference_pass(ae);
     const ql_ae_visitor *v = job->visitor;
     if (job->cell_loss) {
         QL_AE_EACH(

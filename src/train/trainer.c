@@ -55,7 +55,8 @@ static double log_factorial(double y)
     return sum;
 }
 
-double ql_mean_log_factorial(const ql_csr *m, const int64_t *rows, int64_t n)
+/* Mean over all entries of ln y!, which the kernels leave out. */
+static double mean_log_factorial(const ql_csr *m, const int64_t *rows, int64_t n)
 {
     enum { TABLE = 1024 };
     double table[TABLE], sum = 0;
@@ -93,10 +94,10 @@ static ql_status prepare(run *r)
     r->stop = (ql_patience){.patience = r->opt->patience, .min_delta = stop_delta(r)};
     /* with thinned inputs the targets change every epoch, and with them their constant */
     if (r->opt->input_thin == 0)
-        r->train_constant = ql_mean_log_factorial(r->counts, s->train, s->n_train);
+        r->train_constant = mean_log_factorial(r->counts, s->train, s->n_train);
     r->valid_constant = r->opt->thinned
-                            ? ql_mean_log_factorial(&s->stop_held, r->valid_row, s->n_valid)
-                            : ql_mean_log_factorial(r->counts, s->valid, s->n_valid);
+                            ? mean_log_factorial(&s->stop_held, r->valid_row, s->n_valid)
+                            : mean_log_factorial(r->counts, s->valid, s->n_valid);
     r->plateau = (ql_patience){.patience = r->opt->rate_patience, .min_delta = r->opt->min_delta};
     return QL_OK;
 }
