@@ -11,7 +11,8 @@ extern "C" {
 
 typedef struct {
     const char *format, *layer, *feature_type, *genome;
-    bool use_raw, use_x;
+    const char *modality, *dataset, *genes_file, *barcodes_file, *orient;
+    bool use_raw, use_x, header, row_names, allow_short;
 } ql_read_args;
 
 extern const ql_option ql_read_rows[];

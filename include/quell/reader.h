@@ -14,6 +14,9 @@
 extern "C" {
 #endif
 
+/* Which side of a file's table or matrix is the cells'. */
+typedef enum { QL_ORIENT_AUTO, QL_ORIENT_CELLS_X_GENES, QL_ORIENT_GENES_X_CELLS } ql_orient;
+
 /* What the user asked of a reader; zero-initialised means "decide yourself". Strings are borrowed.
  */
 typedef struct {
@@ -22,10 +25,18 @@ typedef struct {
     bool use_raw;       /* h5ad: raw/X is the matrix */
     bool use_x;         /* h5ad: X is the matrix even if it holds no counts */
     const char
-        *feature_type;    /* 10x: kept feature type; NULL: "Gene Expression"; "all": every one */
-    const char *genome;   /* 10x: kept genome; NULL: all */
-    bool allow_noncounts; /* entries that are no counts are a warning, not an error */
-    int threads;          /* at least 1 */
+        *feature_type;      /* 10x: kept feature type; NULL: "Gene Expression"; "all": every one */
+    const char *genome;     /* 10x: kept genome; NULL: all */
+    const char *modality;   /* h5mu: the modality; NULL: "rna", else the only one */
+    const char *dataset;    /* plain HDF5: path of the dataset [cells, genes] */
+    const char *genes_file; /* matrices without names: one gene a line; NULL: beside the file */
+    const char *barcodes_file; /* the same of the cells */
+    ql_orient orient;          /* text: which side the cells are on */
+    bool no_header;            /* tables: the first line holds values, columns are numbered */
+    bool no_row_names;         /* tables: the first column holds values, rows are numbered */
+    bool allow_short;          /* mtx: fewer entries than announced are a warning, not an error */
+    bool allow_noncounts;      /* entries that are no counts are a warning, not an error */
+    int threads;               /* at least 1 */
 } ql_read_options;
 
 /* Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and

@@ -1,10 +1,14 @@
 /* Options of the commands that read counts: which format, which matrix of the file. */
 #include "quell/read_args.h"
 
+#include <string.h>
+
 static const char *format_at(int i)
 {
     return ql_formats[i] ? ql_formats[i]->name : NULL;
 }
+
+static const char *const orients[] = {"cells-x-genes", "genes-x-cells", NULL};
 
 const ql_option ql_read_rows[] = {
     {.name = "format",
@@ -36,8 +40,62 @@ const ql_option ql_read_rows[] = {
      .unset = "all",
      .group = "Input",
      .help = "10x: genome to take"},
+    {.name = "modality",
+     QL_STRING_AT(ql_read_args, modality),
+     .unset = "rna",
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "h5mu: modality to take"},
+    {.name = "dataset",
+     QL_STRING_AT(ql_read_args, dataset),
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "plain HDF5: the dataset, cells x genes"},
+    {.name = "genes-file",
+     QL_STRING_AT(ql_read_args, genes_file),
+     .unit = "FILE",
+     .unset = "beside the matrix",
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "mtx: names of the genes, one a line"},
+    {.name = "barcodes-file",
+     QL_STRING_AT(ql_read_args, barcodes_file),
+     .unit = "FILE",
+     .unset = "beside the matrix",
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "mtx: names of the cells, one a line"},
+    {.name = "orient",
+     QL_CHOICE_AT(ql_read_args, orient),
+     .choices = orients,
+     .unset = "by names and lengths; tables: genes-x-cells",
+     .group = "Input",
+     .help = "text and mtx: what the rows and columns are"},
+    {.name = "header",
+     QL_FLAG_AT(ql_read_args, header),
+     .def = "yes",
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "tables: the first line holds names"},
+    {.name = "row-names",
+     QL_FLAG_AT(ql_read_args, row_names),
+     .def = "yes",
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "tables: the first column holds names"},
+    {.name = "allow-short",
+     QL_FLAG_AT(ql_read_args, allow_short),
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "mtx: accept fewer entries than announced"},
     {.name = NULL},
 };
+
+static ql_orient orient_of(const char *name)
+{
+    if (!name) return QL_ORIENT_AUTO;
+    return !strcmp(name, orients[0]) ? QL_ORIENT_CELLS_X_GENES : QL_ORIENT_GENES_X_CELLS;
+}
 
 ql_status ql_read_args_options(const ql_read_args *a, int threads, ql_read_options *out,
                                ql_err *err)
@@ -50,6 +108,14 @@ ql_status ql_read_args_options(const ql_read_args *a, int threads, ql_read_optio
                              .use_x = a->use_x,
                              .feature_type = a->feature_type,
                              .genome = a->genome,
+                             .modality = a->modality,
+                             .dataset = a->dataset,
+                             .genes_file = a->genes_file,
+                             .barcodes_file = a->barcodes_file,
+                             .orient = orient_of(a->orient),
+                             .no_header = !a->header,
+                             .no_row_names = !a->row_names,
+                             .allow_short = a->allow_short,
                              .threads = threads};
     return QL_OK;
 }
