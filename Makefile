@@ -44,7 +44,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 WARN += $(if $(filter 1 true,$(CI) $(WERROR)),-Werror)
 # -ffp-contract=off: a product and a sum are fused only where the source says fma (docs/determinism.md)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -DQL_VERSION='"$(VERSION)"' \
-             -Iinclude $(LIB_CFLAGS) -ffp-contract=off -fno-math-errno $(OPENMP_CFLAGS) $(WARN) \
+             -Iinclude $(LIB_CFLAGS) -ffp-contract=off -fno-math-errno -fno-trapping-math $(OPENMP_CFLAGS) $(WARN) \
              $(CPPFLAGS) $(CFLAGS)
 
 ARCH := $(patsubst arm64,aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))

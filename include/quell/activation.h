@@ -13,8 +13,8 @@ typedef struct {
     const char *name;
     /* y = f(x); n a multiple of QL_PAD; y may not alias x */
     void (*forward)(const ql_kern *kern, int64_t n, const ql_real *x, ql_real *y);
-    /* dx = dy * f'(x), from x and y = f(x); dx may alias dy */
-    void (*backward)(int64_t n, const ql_real *x, const ql_real *y, const ql_real *dy, ql_real *dx);
+    /* d *= f'(x), from x and y = f(x); n a multiple of QL_PAD */
+    void (*backward)(int64_t n, const ql_real *x, const ql_real *y, ql_real *d);
 } ql_activation;
 
 extern const ql_activation *const ql_activations[];        /* NULL-terminated */

@@ -52,7 +52,7 @@ typedef struct {
     int n_hidden, center;
     ql_heads heads;
     ql_optimizer opt;
-    ql_batch batch;
+    ql_batch batch[2]; /* while one is trained on, the next is filled; inference uses the first */
     int64_t capacity; /* most cells of a minibatch, padded */
     int n_threads;
     ql_head_space *space; /* [n_threads] */

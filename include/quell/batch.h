@@ -50,11 +50,13 @@ typedef struct {
     int64_t capacity; /* most cells */
     int64_t n, n_pad; /* cells, and padded */
     ql_tiling tiling;
-    ql_entries in, out; /* inputs; targets (counts). out shares in's genes unless they differ */
-    bool separate;      /* out has arrays of its own in use */
-    ql_real *size;      /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
-    double *total;      /* [n] molecules of the input */
-    ql_real *weight;    /* [n_pad] factor of each cell's gradient, 0 for pads */
+    ql_entries in;    /* inputs */
+    ql_entries out;   /* targets (counts); a view: of in's genes unless the source has others */
+    ql_entries other; /* genes of targets that differ, and the targets' values; owned */
+    bool separate;    /* other has genes of its own */
+    ql_real *size;    /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
+    double *total;    /* [n] molecules of the input */
+    ql_real *weight;  /* [n_pad] factor of each cell's gradient, 0 for pads */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets
@@ -64,8 +66,8 @@ ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tili
 void ql_batch_free(ql_batch *b);
 int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate);
 
-/* Set the number of cells; weight of each real cell. */
-void ql_batch_resize(ql_batch *b, int64_t n, ql_real weight);
+/* Make the batch ready for n cells of the source; weight of each real cell. */
+void ql_batch_begin(ql_batch *b, const ql_batch_source *source, int64_t n, ql_real weight);
 
 /* Fill cell i of the batch from row `row` of the source. Cells may be filled by different threads.
  */

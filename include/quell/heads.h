@@ -34,8 +34,8 @@ typedef struct {
 typedef struct {
     ql_real *act[QL_MAX_HEADS];  /* [QL_TILE, QL_BLOCK] pre-activations, then gradients */
     ql_real *list[QL_MAX_HEADS]; /* the same for the entries with counts */
-    ql_real *count, *size, *weight, *loss;
-    int32_t *place;            /* where in act an entry belongs */
+    ql_entry_lists entries;      /* [QL_TILE * QL_BLOCK] */
+    ql_real *loss;               /* of the entries */
     ql_real *dw[QL_MAX_HEADS]; /* [QL_TILE, pad(n_in)] */
     ql_real *db[QL_MAX_HEADS]; /* [QL_TILE] */
     ql_real *sums;             /* [QL_TILE] */

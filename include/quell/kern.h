@@ -2,7 +2,7 @@
  *
  * Every array dimension that vectors run along is padded to a multiple of QL_PAD; pads hold finite
  * numbers. Every output element is one chain of fused multiply-adds in a fixed order, and
- * horizontal sums use QL_PAD virtual lanes with a fixed fold, so the vector width changes no bit.
+ * horizontal sums use QL_LANES virtual lanes with a fixed fold, so the vector width changes no bit.
  * All functions are pure: no allocation, no global state, callable from any thread. */
 #ifndef QUELL_KERN_H
 #define QUELL_KERN_H
@@ -16,7 +16,8 @@
 extern "C" {
 #endif
 
-#define QL_PAD 16
+#define QL_PAD   32
+#define QL_LANES 16
 static inline int64_t ql_pad(int64_t n)
 {
     return (n + QL_PAD - 1) / QL_PAD * QL_PAD;
@@ -81,6 +82,21 @@ typedef struct {
     X(zinb, GENE)                                                                                  \
     X(zinb, CELL)
 
+/* The entries with counts of one tile and block of cells, as lists. */
+typedef struct {
+    int32_t *place; /* where in the tile's [genes, ld] arrays the entry is */
+    int32_t *row;   /* its gene, counted from the tile's first */
+    ql_real *count, *size, *weight;
+} ql_entry_lists;
+
+/* Those of one cell, before they are listed. */
+typedef struct {
+    const int32_t *gene;
+    const ql_real *count;
+    int32_t first, ld, column; /* first gene of the tile; place = (gene - first) * ld + column */
+    ql_real size, weight;
+} ql_cell_entries;
+
 /* What an optimizer step needs beside the arrays. */
 typedef struct {
     ql_real rate;         /* learning rate of this step (bias corrections included) */
@@ -100,7 +116,7 @@ typedef struct {
     const char *isa;
     void (*gemm)(const ql_gemm *g);
 
-    /* y[i] = sum of x[i * ld .. + n), n a multiple of QL_PAD, in QL_PAD virtual lanes */
+    /* y[i] = sum of x[i * ld .. + n), n a multiple of QL_PAD, in QL_LANES virtual lanes */
     void (*row_sums)(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_real *y);
 
     /* acc [h] += sum_i value[i] * w[(index[i] - first) * h ...], in order of i; h multiple of
@@ -120,8 +136,18 @@ typedef struct {
     void (*log)(int64_t n, const ql_real *x, ql_real *y);
     void (*log1p)(int64_t n, const ql_real *x, ql_real *y);
 
-    /* y += a * x; n a multiple of QL_PAD */
-    void (*axpy)(int64_t n, ql_real a, const ql_real *x, ql_real *y);
+    /* Append a cell's n entries to the lists of a tile from position `at`. Up to QL_PAD - 1 elements
+     * beyond n are read and written, whatever they hold. */
+    void (*list_cell)(int64_t n, const ql_cell_entries *cell, const ql_entry_lists *to, int64_t at);
+    /* to[k] = from[index[k]], n a multiple of QL_PAD */
+    void (*take)(int64_t n, const int32_t *index, const ql_real *from, ql_real *to);
+    /* to[index[k]] = from[k] */
+    void (*put)(int64_t n, const int32_t *index, const ql_real *from, ql_real *to);
+
+    /* y[k] = f(count[k] * inv_size) * inv_sd[gene[k]] with f = log1p if log; n a multiple of
+     * QL_PAD; y may be count */
+    void (*input_values)(int64_t n, const ql_real *count, const int32_t *gene, ql_real inv_size,
+                         const ql_real *inv_sd, int log, ql_real *y);
 
     ql_opt_kern sgd, rmsprop, adam;
 

@@ -34,10 +34,11 @@ int ql_team_size(const ql_team *team);
  * that shared cores are not burnt. */
 void ql_team_barrier(ql_team *team);
 
-/* Next item of [0, n_items) of the current phase, or -1 when none is left. Every thread of the team
- * draws until it gets -1, then meets the others at a barrier; phase is a number that all threads
- * count up alike from 0, one for each such loop. */
-int64_t ql_team_next(ql_team *team, int64_t phase, int64_t n_items);
+/* Next item of [0, n_items) of the current phase for the thread of this rank, or -1 when none is
+ * left. Every thread of the team draws until it gets -1, then meets the others at a barrier; phase
+ * is a number that all threads count up alike from 0, one for each such loop. A thread is handed
+ * the same part of loops of the same length, as far as it keeps up. */
+int64_t ql_team_next(ql_team *team, int rank, int64_t phase, int64_t n_items);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,11 @@ enum { N_SPINS = 1000, N_YIELDS = 8 };
  * a thread that is late by up to three loops. */
 enum { RING = 4, LINE = 64 };
 
+/* A loop's items are cut into as many ranges as there are threads (up to this many): each thread
+ * begins with its own, which is the same in every loop of that length, so that what it works on
+ * stays in its cache; then it helps with the others'. */
+enum { RANGES = 64 };
+
 /* Phase (its low 24 bits) and next item in one word, so that they change together: the first thread
  * that comes with a new phase starts the count anew, and no thread has to reset anything. */
 enum { ITEM_BITS = 40 };
@@ -39,7 +44,8 @@ struct ql_team {
     _Alignas(LINE) atomic_int arrived;
     _Alignas(LINE) _Atomic uint32_t generation; /* barriers passed; what sleepers wait on */
     atomic_int n_sleeping;
-    counter ring[RING];
+    int n_ranges;
+    counter ring[RING][RANGES];
 };
 
 int ql_team_size(const ql_team *team)
@@ -121,23 +127,36 @@ void ql_team_barrier(ql_team *team)
 
 /* ---- handing out items ---- */
 
-int64_t ql_team_next(ql_team *team, int64_t phase, int64_t n_items)
+/* Next item of a range of n, or -1. */
+static int64_t next_of_range(_Atomic uint64_t *value, int64_t phase, int64_t n, bool alone)
 {
-    _Atomic uint64_t *value = &team->ring[phase % RING].value;
     const uint64_t begin = (uint64_t)phase << ITEM_BITS;
     uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
 
-    while ((now & ~ITEM_MASK) != begin) {
-        if (n_items > 0 && atomic_compare_exchange_weak(value, &now, begin + 1)) return 0;
-        if (n_items <= 0) return -1;
-    }
-    if (team->size == 1) {
+    if (n <= 0) return -1;
+    while ((now & ~ITEM_MASK) != begin)
+        if (atomic_compare_exchange_weak(value, &now, begin + 1)) return 0;
+    if ((int64_t)(now & ITEM_MASK) >= n) return -1;
+    if (alone) {
         atomic_store_explicit(value, now + 1, memory_order_relaxed);
     } else {
         now = atomic_fetch_add_explicit(value, 1, memory_order_relaxed);
     }
     int64_t item = (int64_t)(now & ITEM_MASK);
-    return item < n_items ? item : -1;
+    return item < n ? item : -1;
+}
+
+int64_t ql_team_next(ql_team *team, int rank, int64_t phase, int64_t n_items)
+{
+    const int64_t n_ranges = team->n_ranges, own = (int64_t)rank * n_ranges / team->size;
+    for (int64_t k = 0; k < n_ranges; k++) {
+        int64_t range = own + k < n_ranges ? own + k : own + k - n_ranges;
+        int64_t first = range * n_items / n_ranges, end = (range + 1) * n_items / n_ranges;
+        int64_t item = next_of_range(&team->ring[phase % RING][range].value, phase, end - first,
+                                     team->size == 1);
+        if (item >= 0) return first + item;
+    }
+    return -1;
 }
 
 /* ---- regions ---- */
@@ -156,7 +175,7 @@ static int spins_for(int n_threads)
 
 void ql_team_run(int n_threads, void (*fn)(void *ctx, ql_team *team, int rank), void *ctx)
 {
-    ql_team team = {.size = 1};
+    ql_team team = {.size = 1, .n_ranges = 1};
     if (n_threads <= 1) {
         fn(ctx, &team, 0);
         return;
@@ -167,6 +186,7 @@ void ql_team_run(int n_threads, void (*fn)(void *ctx, ql_team *team, int rank), 
         {
             team.size = omp_get_num_threads();
             team.n_spins = spins_for(team.size);
+            team.n_ranges = team.size < RANGES ? team.size : RANGES;
         }
         fn(ctx, &team, omp_get_thread_num());
     }
@@ -181,8 +201,7 @@ typedef struct {
 static void run_loop(void *ctx, ql_team *team, int rank)
 {
     const loop *l = ctx;
-    (void)rank;
-    for (int64_t i; (i = ql_team_next(team, 0, l->n_items)) >= 0;) l->fn(l->ctx, i);
+    for (int64_t i; (i = ql_team_next(team, rank, 0, l->n_items)) >= 0;) l->fn(l->ctx, i);
 }
 
 void ql_parallel_for(int n_threads, int64_t n_items, void (*fn)(void *ctx, int64_t item), void *ctx)

@@ -94,7 +94,7 @@ static void compress_chunks(void *ctx, ql_team *team, int rank)
 {
     ql_chunk_writer *w = ctx;
     const chunk_tools *tools = &w->tools[rank];
-    for (int64_t i; (i = ql_team_next(team, 0, w->now)) >= 0;) {
+    for (int64_t i; (i = ql_team_next(team, rank, 0, w->now)) >= 0;) {
         chunk_slot *slot = &w->slots[i];
         shuffle_chunk(w, w->first + i, tools->shuffled);
         slot->n = deflate_chunk(w, tools, slot->bytes);

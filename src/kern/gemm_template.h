@@ -2,9 +2,7 @@
  * registers while k runs; each element of C is one chain of fused multiply-adds in the order of k.
  */
 
-#define GEMM_INLINE static inline __attribute__((always_inline))
-
-GEMM_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int rows,
+QL_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int rows,
                             const int vecs)
 {
     vf acc[GEMM_ROWS][GEMM_VECS];
@@ -39,7 +37,7 @@ GEMM_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int 
 }
 
 /* All rows of C for the columns j0 .. j0 + vecs * VL - 1. */
-GEMM_INLINE void gemm_column(const ql_gemm *g, int64_t j0, const int vecs)
+QL_INLINE void gemm_column(const ql_gemm *g, int64_t j0, const int vecs)
 {
     int64_t i = 0;
     for (; i + GEMM_ROWS <= g->m; i += GEMM_ROWS) gemm_block(g, i, j0, GEMM_ROWS, vecs);

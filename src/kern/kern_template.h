@@ -4,31 +4,18 @@
 
 #include "quell/kern.h"
 
-#include "vec_math.h"
+#define QL_INLINE static inline __attribute__((always_inline))
+
 #include "gemm_template.h"
-#include "lik_common.h"
-#include "lik_poisson.h"
-#include "lik_nb.h"
-#include "lik_zinb.h"
 
-/* clang-format off */
-#define X(name, kind) LIK_DEFINE(name, kind)
-QL_LIK_MAP(X)
-#undef X
-/* clang-format on */
-
-/* Lane l of QL_PAD takes elements l, l + QL_PAD, ...; the lanes are folded in halves. */
+/* Lane l of QL_LANES takes elements l, l + QL_LANES, ...; the lanes are folded in halves. */
 static ql_real virtual_lane_sum(int64_t n, const ql_real *x)
 {
-    ql_real lane[QL_PAD];
-    vf acc[QL_PAD / VL];
-    for (int v = 0; v < QL_PAD / VL; v++) acc[v] = v_set(0);
-    for (int64_t j = 0; j < n; j += QL_PAD)
-        for (int v = 0; v < QL_PAD / VL; v++) acc[v] = v_add(acc[v], v_load(x + j + v * VL));
-    for (int v = 0; v < QL_PAD / VL; v++) v_store(lane + v * VL, acc[v]);
-    for (int half = QL_PAD / 2; half >= 1; half /= 2)
-        for (int l = 0; l < half; l++) lane[l] = lane[l] + lane[l + half];
-    return lane[0];
+    vf acc[QL_LANES / VL];
+    for (int v = 0; v < QL_LANES / VL; v++) acc[v] = v_set(0);
+    for (int64_t j = 0; j < n; j += QL_LANES)
+        for (int v = 0; v < QL_LANES / VL; v++) acc[v] = v_add(acc[v], v_load(x + j + v * VL));
+    return v_fold(acc);
 }
 
 static void row_sums(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_real *y)
@@ -39,7 +26,7 @@ static void row_sums(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_r
 /* Vectors of h handled at a time by gather, so that they stay in registers. */
 #define GATHER_VECS 4
 
-GEMM_INLINE void gather_columns(int64_t n, const int32_t *index, int32_t first,
+QL_INLINE void gather_columns(int64_t n, const int32_t *index, int32_t first,
                                 const ql_real *value, const ql_real *w, int64_t h, ql_real *acc,
                                 const int vecs)
 {
@@ -86,6 +73,46 @@ static void scatter_all(int64_t n, const ql_real *value, ql_real *w, int64_t h, 
     scatter(n, NULL, 0, value, w, h, d);
 }
 
+static void list_cell(int64_t n, const ql_cell_entries *cell, const ql_entry_lists *to, int64_t at)
+{
+    vi first = vi_set(cell->first), ld = vi_set(cell->ld), column = vi_set(cell->column);
+    vf size = v_set(cell->size), weight = v_set(cell->weight);
+    for (int64_t k = 0; k < n; k += VL) {
+        vi row = vi_sub(vi_load(cell->gene + k), first);
+        vi_store(to->row + at + k, row);
+        vi_store(to->place + at + k, vi_add(vi_mul(row, ld), column));
+        v_store(to->count + at + k, v_load(cell->count + k));
+        v_store(to->size + at + k, size);
+        v_store(to->weight + at + k, weight);
+    }
+}
+
+static void take(int64_t n, const int32_t *index, const ql_real *from, ql_real *to)
+{
+    for (int64_t k = 0; k < n; k += VL) v_store(to + k, v_gather(from, index + k));
+}
+
+static void put(int64_t n, const int32_t *index, const ql_real *from, ql_real *to)
+{
+    for (int64_t k = 0; k < n; k++) to[index[k]] = from[k];
+}
+
+#ifdef VEC_PAIRS
+#include "vec_pair.h"
+#endif
+
+#include "vec_math.h"
+#include "lik_common.h"
+#include "lik_poisson.h"
+#include "lik_nb.h"
+#include "lik_zinb.h"
+
+/* clang-format off */
+#define X(name, kind) LIK_DEFINE(name, kind)
+QL_LIK_MAP(X)
+#undef X
+/* clang-format on */
+
 static void map_exp(int64_t n, const ql_real *x, ql_real *y)
 {
     for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_exp(v_load(x + i)));
@@ -101,10 +128,14 @@ static void map_log1p(int64_t n, const ql_real *x, ql_real *y)
     for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_log1p(v_load(x + i)));
 }
 
-static void axpy(int64_t n, ql_real a, const ql_real *x, ql_real *y)
+static void input_values(int64_t n, const ql_real *count, const int32_t *gene, ql_real inv_size,
+                         const ql_real *inv_sd, int log, ql_real *y)
 {
-    for (int64_t i = 0; i < n; i += VL)
-        v_store(y + i, v_fma(v_set(a), v_load(x + i), v_load(y + i)));
+    vf scale = v_set(inv_size);
+    for (int64_t k = 0; k < n; k += VL) {
+        vf x = v_mul(v_load(count + k), scale);
+        v_store(y + k, v_mul(log ? v_log1p(x) : x, v_gather(inv_sd, gene + k)));
+    }
 }
 
 /* The gradient as an optimizer sees it: penalties added, then clipped. */
@@ -142,10 +173,10 @@ static void opt_rmsprop(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, 
     vf keep = v_set(s->decay2), take = v_set(1 - s->decay2);
     for (int64_t i = 0; i < n; i += VL) {
         vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
-        vf vi = v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g)));
-        vf step = v_div(v_mul(v_set(s->rate), g), v_add(v_sqrt(vi), v_set(s->eps)));
-        v_store(v + i, vi);
-        v_store(w + i, v_sub(opt_decay(wi, s), step));
+        vf second = v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g)));
+        vf inv = v_inverse(v_add(v_sqrt(second), v_set(s->eps)));
+        v_store(v + i, second);
+        v_store(w + i, v_fma(v_mul(v_set(-s->rate), g), inv, opt_decay(wi, s)));
     }
 }
 
@@ -157,11 +188,11 @@ static void opt_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_
     for (int64_t i = 0; i < n; i += VL) {
         vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
         vf mi = v_fma(keep1, v_load(m + i), v_mul(take1, g));
-        vf vi = v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g)));
-        vf step = v_div(v_mul(v_set(s->rate), mi), v_add(v_sqrt(vi), v_set(s->eps)));
+        vf second = v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g)));
+        vf inv = v_inverse(v_add(v_sqrt(second), v_set(s->eps)));
         v_store(m + i, mi);
-        v_store(v + i, vi);
-        v_store(w + i, v_sub(opt_decay(wi, s), step));
+        v_store(v + i, second);
+        v_store(w + i, v_fma(v_mul(v_set(-s->rate), mi), inv, opt_decay(wi, s)));
     }
 }
 
@@ -175,7 +206,10 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                             .exp = map_exp,
                             .log = map_log,
                             .log1p = map_log1p,
-                            .axpy = axpy,
+                            .list_cell = list_cell,
+                            .take = take,
+                            .put = put,
+                            .input_values = input_values,
                             .sgd = opt_sgd,
                             .rmsprop = opt_rmsprop,
                             .adam = opt_adam,

@@ -6,10 +6,8 @@
  *   vf <name>_nonzero(const lik_heads *h, vf y, lik_grad *g)  the same at count y >= 1
  * Gradients are with respect to ln mu, theta and the pre-activation of pi. */
 
-/* Clips of the reference (MeanAct, DispAct and the constant dispersion), and the logarithms of the
- * mean's bounds, between which the gradient passes. */
-#define MEAN_LO      (ql_real)1e-5
-#define MEAN_HI      (ql_real)1e6
+/* Clips of the reference (MeanAct, DispAct and the constant dispersion); those of the mean, 1e-5 and
+ * 1e6, as logarithms. The gradient passes between them. */
 #define LN_MEAN_LO   (ql_real) - 11.512925464970229
 #define LN_MEAN_HI   (ql_real)13.815510557964274
 #define DISP_CELL_LO (ql_real)1e-4
@@ -30,44 +28,44 @@ typedef struct {
 } lik_grad;
 
 /* NaN stays NaN, so that it reaches the loss and is noticed there. */
-static inline vf clip(vf x, ql_real lo, ql_real hi)
+QL_INLINE vf clip(vf x, ql_real lo, ql_real hi)
 {
     return v_min(v_set(hi), v_max(v_set(lo), x));
 }
 
-static inline void link_mean(vf a, vf size, lik_heads *h)
+QL_INLINE void link_mean(vf a, vf size, lik_heads *h)
 {
-    h->mean_inside = v_and(v_le(v_set(LN_MEAN_LO), a), v_le(a, v_set(LN_MEAN_HI)));
-    vf m = v_exp(clip(a, LN_MEAN_LO, LN_MEAN_HI));
-    h->mu = v_mul(clip(m, MEAN_LO, MEAN_HI), size);
+    vf inside = clip(a, LN_MEAN_LO, LN_MEAN_HI);
+    h->mean_inside = v_eq(inside, a);
+    h->mu = v_mul(v_exp_inside(inside), size);
 }
 
-static inline void clip_theta(vf theta, vf slope, ql_real lo, lik_heads *h)
+QL_INLINE void clip_theta(vf theta, vf slope, ql_real lo, lik_heads *h)
 {
     vmask inside = v_and(v_le(v_set(lo), theta), v_le(theta, v_set(DISP_HI)));
     h->theta = clip(theta, lo, DISP_HI);
     h->dtheta = v_select(inside, slope, v_set(0));
 }
 
-static inline void link_disp_GENE(vf a, lik_heads *h)
+QL_INLINE void link_disp_GENE(vf a, lik_heads *h)
 {
     vf theta = v_exp(a);
     clip_theta(theta, theta, DISP_GENE_LO, h);
 }
 
-static inline void link_disp_CELL(vf a, lik_heads *h)
+QL_INLINE void link_disp_CELL(vf a, lik_heads *h)
 {
     vf slope, theta = v_softplus(a, &slope);
     clip_theta(theta, slope, DISP_CELL_LO, h);
 }
 
-static inline void link_disp_NONE(vf a, lik_heads *h)
+QL_INLINE void link_disp_NONE(vf a, lik_heads *h)
 {
     (void)a;
     h->theta = h->dtheta = v_set(0);
 }
 
-static inline void link_pi(vf a, lik_heads *h)
+QL_INLINE void link_pi(vf a, lik_heads *h)
 {
     vf e = v_exp(v_sub(v_set(0), v_abs(a)));
     vf large = v_div(v_set(1), v_add(v_set(1), e)), small = v_mul(e, large);
@@ -77,9 +75,10 @@ static inline void link_pi(vf a, lik_heads *h)
 }
 
 /* Sum over j < y of ln(theta + j) and of 1 / (theta + j), for whole y >= 1: that is
- * lgamma(theta + y) - lgamma(theta) and its derivative. Products up to eight factors, then
- * Stirling's series from theta + 8, arranged so that nothing large cancels. */
-static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise);
+ * lgamma(theta + y) - lgamma(theta) and its derivative. Products up to RISE_FACTORS factors, then
+ * Stirling's series from theta + RISE_FACTORS, arranged so that nothing large cancels. */
+#define RISE_FACTORS 4
+QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise);
 
 #ifdef QL_REAL_IS_DOUBLE
 static inline double digamma(double x)
@@ -91,44 +90,54 @@ static inline double digamma(double x)
     return shift + log(x) - 0.5 / x - series;
 }
 
-static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
+QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
 {
     *digamma_rise = digamma(theta + y) - digamma(theta);
     return lgamma(theta + y) - lgamma(theta);
 }
 #else
-static inline vf stirling_rest(vf inv)
+/* What Stirling's series adds to (z - 1/2) ln z - z and to ln z, i being 1 / z and z >= 4. */
+QL_INLINE vf stirling_rest(vf i)
 {
-    vf i2 = v_mul(inv, inv);
-    return v_mul(inv, v_fma(i2, v_set(-1.0f / 360), v_set(1.0f / 12)));
+    vf i2 = v_mul(i, i);
+    vf p = v_fma(i2, v_set(1.0f / 1260), v_set(-1.0f / 360));
+    return v_mul(i, v_fma(i2, p, v_set(1.0f / 12)));
 }
 
-static inline vf digamma_rest(vf inv)
+QL_INLINE vf digamma_rest(vf i)
 {
-    vf i2 = v_mul(inv, inv);
-    vf p = v_fma(i2, v_set(1.0f / 120), v_set(-1.0f / 12));
-    return v_fma(i2, p, v_mul(inv, v_set(-0.5f)));
+    vf i2 = v_mul(i, i);
+    vf p = v_fma(i2, v_set(-1.0f / 252), v_set(1.0f / 120));
+    p = v_fma(i2, p, v_set(-1.0f / 12));
+    return v_fma(i2, p, v_mul(i, v_set(-0.5f)));
 }
 
-static inline vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
+/* The sums from RISE_FACTORS on, for y above it; anything finite for others. */
+QL_INLINE vf lgamma_rise_rest(vf theta, vf y, vf *digamma_rise)
 {
-    vf product = v_set(1), slope = v_set(0);
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) {
+    vf d = v_sub(y, v_set(RISE_FACTORS)), z = v_add(theta, v_set(RISE_FACTORS));
+    vf w = v_add(theta, y), inv = v_div(v_set(1), v_mul(z, w));
+    vf iz = v_mul(inv, w), iw = v_mul(inv, z);
+    vf l = v_log1p(v_max(v_mul(d, iz), v_set(0)));
+    *digamma_rise = v_add(l, v_sub(digamma_rest(iw), digamma_rest(iz)));
+    vf more = v_fma(v_sub(z, v_set(0.5f)), l, v_mul(d, v_sub(v_log(w), v_set(1))));
+    return v_add(more, v_sub(stirling_rest(iw), stirling_rest(iz)));
+}
+
+QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
+{
+    vf product = theta, slope = v_set(1);
+#pragma GCC unroll 4
+    for (int j = 1; j < RISE_FACTORS; j++) {
         vmask used = v_lt(v_set((ql_real)j), y);
         vf x = v_add(theta, v_set((ql_real)j));
         slope = v_select(used, v_fma(slope, x, product), slope);
         product = v_select(used, v_mul(product, x), product);
     }
     vf rise = v_log(product), drise = v_div(slope, product);
-    vmask many = v_lt(v_set(8), y);
+    vmask many = v_lt(v_set(RISE_FACTORS), y);
     if (v_any(many)) {
-        vf d = v_sub(y, v_set(8)), z = v_add(theta, v_set(8)), w = v_add(theta, y);
-        vf iz = v_div(v_set(1), z), iw = v_div(v_set(1), w);
-        vf l = v_log1p(v_max(v_mul(d, iz), v_set(0)));
-        vf more = v_fma(v_sub(z, v_set(0.5f)), l, v_mul(d, v_sub(v_log(w), v_set(1))));
-        more = v_add(more, v_sub(stirling_rest(iw), stirling_rest(iz)));
-        vf dmore = v_add(l, v_sub(digamma_rest(iw), digamma_rest(iz)));
+        vf dmore, more = lgamma_rise_rest(theta, y, &dmore);
         rise = v_select(many, v_add(rise, more), rise);
         drise = v_select(many, v_add(drise, dmore), drise);
     }

@@ -9,7 +9,7 @@ typedef struct {
     vf log_ratio;              /* ln(1 + mu / T) */
 } nb_parts;
 
-static inline nb_parts nb_split(const lik_heads *h)
+QL_INLINE nb_parts nb_split(const lik_heads *h)
 {
     nb_parts p;
     p.t = v_add(h->theta, v_set(LIK_EPS));
@@ -21,7 +21,7 @@ static inline nb_parts nb_split(const lik_heads *h)
     return p;
 }
 
-static inline vf nb_zero_of(const lik_heads *h, const nb_parts *p, lik_grad *g)
+QL_INLINE vf nb_zero_of(const lik_heads *h, const nb_parts *p, lik_grad *g)
 {
     g->ln_mu = v_mul(h->theta, v_mul(h->mu, p->inv_sum));
     g->theta = v_sub(p->log_ratio, v_mul(v_mul(h->theta, p->inv_t), v_mul(h->mu, p->inv_sum)));
@@ -29,13 +29,13 @@ static inline vf nb_zero_of(const lik_heads *h, const nb_parts *p, lik_grad *g)
     return v_mul(h->theta, p->log_ratio);
 }
 
-static inline vf nb_zero(const lik_heads *h, lik_grad *g)
+QL_INLINE vf nb_zero(const lik_heads *h, lik_grad *g)
 {
     nb_parts p = nb_split(h);
     return nb_zero_of(h, &p, g);
 }
 
-static inline vf nb_nonzero(const lik_heads *h, vf y, lik_grad *g)
+QL_INLINE vf nb_nonzero(const lik_heads *h, vf y, lik_grad *g)
 {
     nb_parts p = nb_split(h);
     vf zero = nb_zero_of(h, &p, g), dgamma;

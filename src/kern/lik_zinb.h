@@ -5,13 +5,13 @@
 #define zinb_has_pi 1
 
 /* The gradient of ridge pi^2 and of a loss with derivative d by pi, passed through the logistic. */
-static inline vf zinb_pi_gradient(const lik_heads *h, vf d)
+QL_INLINE vf zinb_pi_gradient(const lik_heads *h, vf d)
 {
     vf ridge = v_mul(v_mul(v_set(2), h->ridge), h->pi);
     return v_mul(v_add(d, ridge), v_mul(h->pi, h->not_pi));
 }
 
-static inline vf zinb_zero(const lik_heads *h, lik_grad *g)
+QL_INLINE vf zinb_zero(const lik_heads *h, lik_grad *g)
 {
     vf eps = v_set(LIK_EPS), one = v_set(1);
     vf mu = v_add(h->mu, eps);
@@ -31,7 +31,7 @@ static inline vf zinb_zero(const lik_heads *h, lik_grad *g)
     return v_sub(v_mul(h->ridge, v_mul(h->pi, h->pi)), v_log(q));
 }
 
-static inline vf zinb_nonzero(const lik_heads *h, vf y, lik_grad *g)
+QL_INLINE vf zinb_nonzero(const lik_heads *h, vf y, lik_grad *g)
 {
     vf loss = nb_nonzero(h, y, g);
     vf not_pi = v_add(h->not_pi, v_set(LIK_EPS));

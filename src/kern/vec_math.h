@@ -6,93 +6,129 @@
 
 #ifdef QL_REAL_IS_DOUBLE
 
-static inline vf v_exp(vf x)
+QL_INLINE vf v_exp(vf x)
 {
     return exp(x);
 }
-static inline vf v_log(vf x)
+QL_INLINE vf v_exp_inside(vf x)
+{
+    return exp(x);
+}
+QL_INLINE vf v_log(vf x)
 {
     return log(x);
 }
-static inline vf v_log1p(vf x)
+QL_INLINE vf v_log1p(vf x)
 {
+    return log1p(x);
+}
+QL_INLINE vf v_log1p_of(vf x, vf w)
+{
+    (void)w;
     return log1p(x);
 }
 
 #else
 
-/* ln(2) in two parts; n * LN2_HI is exact inside the fused multiply-add */
+/* ln(2), and in two parts of which the product of the first with n is exact in the fused
+ * multiply-add */
+#define LN2    0.693147182464599609375f
 #define LN2_HI 0.693145751953125f
 #define LN2_LO 1.428606765330187e-06f
 
-/* exp(x); x is held in [-87, 88], where the result is normal. NaN stays NaN, as in every function
- * here: min and max return their second operand then. */
-static inline vf v_exp(vf x)
+/* 1.5 2^23: a number near it has no fraction, and its low bits are a whole number */
+#define EXP_MAGIC 12582912.0f
+
+/* exp(x) for x in [-87, 88], where the result is normal. NaN stays NaN, as in every function here.
+ */
+QL_INLINE vf v_exp_inside(vf x)
 {
-    x = v_min(v_set(88.0f), v_max(v_set(-87.0f), x));
-    vf n = v_round(v_mul(x, v_set(1.44269504088896340736f)));
+    vf whole = v_fma(x, v_set(1.44269504088896340736f), v_set(EXP_MAGIC));
+    vf n = v_sub(whole, v_set(EXP_MAGIC));
     vf r = v_fma(n, v_set(-LN2_HI), x);
     r = v_fma(n, v_set(-LN2_LO), r);
-    vf p = v_set(0.00019790352962445468f);
-    p = v_fma(p, r, v_set(0.0013944648671895266f));
-    p = v_fma(p, r, v_set(0.008333496749401093f));
-    p = v_fma(p, r, v_set(0.04166629537940025f));
-    p = v_fma(p, r, v_set(0.1666666567325592f));
-    p = v_fma(p, r, v_set(0.5f));
-    p = v_fma(v_mul(r, r), p, r);
-    return v_mul(v_add(p, v_set(1.0f)), v_exp2i(n));
+    vf p = v_set(0.001381461275741458f);
+    p = v_fma(p, r, v_set(0.008368710055947304f));
+    p = v_fma(p, r, v_set(0.04166838899254799f));
+    p = v_fma(p, r, v_set(0.1666652113199234f));
+    p = v_fma(p, r, v_set(0.4999999403953552f));
+    p = v_fma(p, r, v_set(1.0f));
+    p = v_fma(p, r, v_set(1.0f));
+    return v_scale(p, whole);
 }
 
-/* log(1 + f) + e ln 2 for f in [sqrt(1/2) - 1, sqrt(2) - 1] */
-static inline vf v_log_reduced(vf f, vf e)
+/* exp(x), x held in that range; min and max return their second operand where one is NaN */
+QL_INLINE vf v_exp(vf x)
 {
-    vf p = v_set(0.06746640801429749f);
-    p = v_fma(p, f, v_set(-0.11675652116537094f));
-    p = v_fma(p, f, v_set(0.11888162046670914f));
-    p = v_fma(p, f, v_set(-0.1240558922290802f));
-    p = v_fma(p, f, v_set(0.14219552278518677f));
-    p = v_fma(p, f, v_set(-0.1666799634695053f));
-    p = v_fma(p, f, v_set(0.2000211924314499f));
-    p = v_fma(p, f, v_set(-0.25000008940696716f));
-    p = v_fma(p, f, v_set(0.3333331346511841f));
-    vf f2 = v_mul(f, f);
-    vf tail = v_mul(v_mul(f2, f), p);
-    tail = v_fma(e, v_set(LN2_LO), tail);
-    tail = v_fma(f2, v_set(-0.5f), tail);
-    return v_fma(e, v_set(LN2_HI), v_add(f, tail));
+    return v_exp_inside(v_min(v_set(88.0f), v_max(v_set(-87.0f), x)));
+}
+
+/* log(1 + f) + k ln 2 for f in [sqrt(1/2) - 1, sqrt(2) - 1], k as v_exponent gives it */
+QL_INLINE vf v_log_reduced(vf f, vi k)
+{
+    vf p = v_set(0.08700435608625412f);
+    p = v_fma(p, f, v_set(-0.14267486333847046f));
+    p = v_fma(p, f, v_set(0.14914767444133759f));
+    p = v_fma(p, f, v_set(-0.1657758504152298f));
+    p = v_fma(p, f, v_set(0.19963063299655914f));
+    p = v_fma(p, f, v_set(-0.2500133812427521f));
+    p = v_fma(p, f, v_set(0.3333390951156616f));
+    p = v_fma(p, f, v_set(-0.5f));
+    p = v_fma(p, f, v_set(1.0f));
+    return v_fma(v_number(k), v_set(LN2 / 8388608), v_mul(f, p));
 }
 
 /* log(x) for positive normal x; x - x is NaN where x is NaN or infinite */
-static inline vf v_log(vf x)
+QL_INLINE vf v_log(vf x)
 {
-    vf m, e;
-    v_split(x, &m, &e);
-    return v_log_reduced(v_add(v_sub(m, v_set(1.0f)), v_sub(x, x)), e);
+    vi k = v_exponent(x);
+    return v_log_reduced(v_add(v_sub(v_unscale(x, k), v_set(1.0f)), v_sub(x, x)), k);
 }
 
-/* log(1 + x) for 0 <= x < 2^100. The rounding error c of 1 + x (exact by two-sum) is put back into
- * the reduced argument, scaled by 2^-e. */
-static inline vf v_log1p(vf x)
+/* log(1 + x) for 0 <= x < 2^100, w being 1 + x rounded. With s = 2^-k the reduced argument is
+ * (1 + x) s - 1 = x s + (s - 1), of which s - 1 is exact or too small to matter. */
+QL_INLINE vf v_log1p_of(vf x, vf w)
 {
-    vf one = v_set(1.0f), m, e;
-    vf w = v_add(one, x);
-    vf a = v_sub(w, x), b = v_sub(w, a);
-    vf c = v_add(v_sub(one, a), v_sub(x, b));
-    v_split(w, &m, &e);
-    vf f = v_fma(c, v_exp2i(v_sub(v_set(0.0f), e)), v_sub(m, one));
-    return v_log_reduced(f, e);
+    vf one = v_set(1.0f);
+    vi k = v_exponent(w);
+    vf s = v_unscale(one, k);
+    return v_log_reduced(v_fma(x, s, v_sub(s, one)), k);
+}
+
+QL_INLINE vf v_log1p(vf x)
+{
+    return v_log1p_of(x, v_add(v_set(1.0f), x));
 }
 
 #endif
 
+#ifdef QL_REAL_IS_DOUBLE
+QL_INLINE vf v_inverse(vf x)
+{
+    return 1 / x;
+}
+#else
+/* 1 / x for x and 1 / x positive and normal: a guess from the bits, error 1/8, and two steps that
+ * take it to the third power; within an ulp or so, in the time in which a processor divides half
+ * as many */
+QL_INLINE vf v_inverse(vf x)
+{
+    vf r = v_inverse_guess(x), one = v_set(1), minus = v_sub(v_set(0), x);
+    vf e = v_fma(minus, r, one);
+    r = v_fma(r, v_fma(e, e, e), r);
+    e = v_fma(minus, r, one);
+    return v_fma(r, v_fma(e, e, e), r);
+}
+#endif
+
 /* softplus(x) = log(1 + e^x) and its derivative, the logistic function, from one exp */
-static inline vf v_softplus(vf x, vf *logistic)
+QL_INLINE vf v_softplus(vf x, vf *logistic)
 {
     vf zero = v_set(0), one = v_set(1);
-    vf e = v_exp(v_sub(zero, v_abs(x)));
-    vf inv = v_div(one, v_add(one, e));
+    vf e = v_exp_inside(v_max(v_set(-87), v_sub(zero, v_abs(x))));
+    vf w = v_add(one, e), inv = v_div(one, w);
     *logistic = v_select(v_lt(x, zero), v_mul(e, inv), inv);
-    return v_add(v_max(zero, x), v_log1p(e));
+    return v_add(v_max(zero, x), v_log1p_of(e, w));
 }
 
 #endif

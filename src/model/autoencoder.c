@@ -87,7 +87,8 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     declare(&ae, cfg, sizes->n_genes);
     int64_t cells = capacity_of(sizes->batch_size), real = (int64_t)sizeof(ql_real);
     int64_t bytes = ql_params_bytes(&ae.params, cfg->optimizer->n_moments);
-    bytes += ql_batch_bytes(cells, sizes->max_row_nnz, ae.input.tiling, sizes->separate_targets);
+    bytes +=
+        2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.input.tiling, sizes->separate_targets);
     bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
     bytes += ae.heads.tiling.n_shards * cells * (ae.heads.n_in * real + 8);
     for (int i = 0; i < ae.n_hidden; i++)
@@ -136,8 +137,9 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
 {
     const int64_t width = tile_width(&ae->cfg);
     QL_TRY(ql_params_alloc(&ae->params, ae->cfg.optimizer->n_moments, err));
-    QL_TRY(ql_batch_alloc(&ae->batch, ae->capacity, sizes->max_row_nnz, ae->input.tiling,
-                          sizes->separate_targets, err));
+    for (int i = 0; i < 2; i++)
+        QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->input.tiling,
+                              sizes->separate_targets, err));
     QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
     for (int i = 0; i < ae->n_hidden; i++)
         QL_TRY(ql_hidden_alloc(&ae->hidden[i], ae->capacity, err));
@@ -179,7 +181,7 @@ void ql_ae_free(ql_ae *ae)
     ql_free(ae->space);
     ql_free(ae->tile_dw);
     ql_params_free(&ae->params);
-    ql_batch_free(&ae->batch);
+    for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);
     ql_heads_free(&ae->heads);
     for (int i = 0; i < ae->n_hidden; i++) ql_hidden_free(&ae->hidden[i]);
@@ -209,5 +211,5 @@ int64_t ql_ae_latent_width(const ql_ae *ae)
 void ql_ae_latent(const ql_ae *ae, int64_t i, float *out)
 {
     const ql_hidden *h = &ae->hidden[ae->center];
-    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)h->pre[u * ae->batch.n_pad + i];
+    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)h->pre[u * ae->batch[0].n_pad + i];
 }

@@ -15,17 +15,17 @@ typedef struct {
 #define QL_AE_EACH(worker, n, item, body)                                                          \
     do {                                                                                           \
         int64_t item;                                                                              \
-        while ((item = ql_team_next((worker)->team, (worker)->phase, (n))) >= 0) {                 \
+        while ((item = ql_team_next((worker)->team, (worker)->rank, (worker)->phase, (n))) >= 0) {                 \
             body;                                                                                  \
         }                                                                                          \
         (worker)->phase++;                                                                         \
         ql_team_barrier((worker)->team);                                                           \
     } while (0)
 
-/* Fill the batch from rows[0..n) of the source and run it to the last hidden layer. Every thread of
- * the team calls it; afterwards all see the hidden layers. */
+/* Fill the first batch from rows[0..n) of the source and run it to the last hidden layer, in
+ * inference. Every thread of the team calls it; afterwards all see the hidden layers. */
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
-                   int64_t n, ql_real weight, ql_pass pass);
+                   int64_t n);
 
 static inline const ql_hidden *ql_ae_last(const ql_ae *ae)
 {

@@ -1,6 +1,7 @@
 /* The phases of a minibatch, gone through by a team of threads: fill, input layer by shards, hidden
  * layers on one thread, heads by shards, hidden layers backward on one thread, input layer backward
- * by tiles. */
+ * by tiles. In training the next minibatch is filled by the threads that the hidden layers leave
+ * idle. */
 #include <math.h>
 #include <string.h>
 
@@ -18,33 +19,46 @@ static int64_t items(int64_t n, int64_t per_item)
     return (n + per_item - 1) / per_item;
 }
 
-static void fill_cells(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t item)
+/* A minibatch that is to be filled. */
+typedef struct {
+    ql_batch *batch;
+    const ql_batch_source *source;
+    const int64_t *rows; /* [batch->n] */
+} fill_job;
+
+static void fill_cells(const ql_ae *ae, const fill_job *f, int64_t item)
 {
-    int64_t end = (item + 1) * FILL_CELLS < ae->batch.n ? (item + 1) * FILL_CELLS : ae->batch.n;
-    for (int64_t i = item * FILL_CELLS; i < end; i++)
-        ql_batch_fill(&ae->batch, i, source, rows[i], &ae->map, ae->kern);
+    int64_t first = item * FILL_CELLS, end = first + FILL_CELLS;
+    for (int64_t i = first; i < end && i < f->batch->n; i++)
+        ql_batch_fill(f->batch, i, f->source, f->rows[i], &ae->map, ae->kern);
 }
 
-static void hidden_forward(ql_ae *ae, ql_pass pass)
+static void hidden_forward(ql_ae *ae, const ql_batch *b, ql_pass pass)
 {
-    const ql_batch *b = &ae->batch;
     ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias), ae->hidden[0].pre);
     for (int i = 0; i < ae->n_hidden; i++)
         ql_hidden_forward(&ae->hidden[i], &ae->params, ae->kern, i ? ae->hidden[i - 1].out : NULL,
                           b->n, b->n_pad, pass);
 }
 
-void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
-                   int64_t n, ql_real weight, ql_pass pass)
+static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
 {
-    if (w->rank == 0) ql_batch_resize(&ae->batch, n, weight);
-    ql_team_barrier(w->team);
-    QL_AE_EACH(w, items(n, FILL_CELLS), item, fill_cells(ae, source, rows, item));
     QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
-               ql_input_forward_shard(&ae->input, &ae->params, ae->kern, &ae->batch, shard));
-    QL_AE_EACH(w, items(n + 1, REDUCE_ROWS), item,
-               ql_input_reduce(&ae->input, &ae->batch, item * REDUCE_ROWS, REDUCE_ROWS));
-    if (w->rank == 0) hidden_forward(ae, pass);
+               ql_input_forward_shard(&ae->input, &ae->params, ae->kern, b, shard));
+    QL_AE_EACH(w, items(b->n + 1, REDUCE_ROWS), item,
+               ql_input_reduce(&ae->input, b, item * REDUCE_ROWS, REDUCE_ROWS));
+}
+
+void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
+                   int64_t n)
+{
+    ql_batch *b = &ae->batch[0];
+    fill_job fill = {b, source, rows};
+    if (w->rank == 0) ql_batch_begin(b, source, n, 1);
+    ql_team_barrier(w->team);
+    QL_AE_EACH(w, items(n, FILL_CELLS), item, fill_cells(ae, &fill, item));
+    input_forward(ae, w, b);
+    if (w->rank == 0) hidden_forward(ae, b, (ql_pass){0});
     ql_team_barrier(w->team);
 }
 
@@ -61,9 +75,8 @@ typedef struct {
     ql_err *err;
 } epoch_job;
 
-static void hidden_backward(ql_ae *ae, const ql_opt_step *step)
+static void hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step)
 {
-    const ql_batch *b = &ae->batch;
     for (int i = ae->n_hidden - 1; i >= 0; i--) {
         ql_hidden *h = &ae->hidden[i], *below = i ? &ae->hidden[i - 1] : NULL;
         ql_hidden_backward(h, &ae->params, ae->kern, below ? below->out_t : NULL,
@@ -76,12 +89,12 @@ static void hidden_backward(ql_ae *ae, const ql_opt_step *step)
 
 /* Add the minibatch's loss; a loss that is not finite ends the epoch before it reaches more
  * weights. */
-static void collect_loss(epoch_job *job)
+static void collect_loss(epoch_job *job, const ql_batch *b)
 {
     ql_ae *ae = job->ae;
     double sum = 0;
-    ql_heads_cell_loss(&ae->heads, &ae->batch, job->cell_loss);
-    for (int64_t i = 0; i < ae->batch.n; i++) sum += job->cell_loss[i];
+    ql_heads_cell_loss(&ae->heads, b, job->cell_loss);
+    for (int64_t i = 0; i < b->n; i++) sum += job->cell_loss[i];
     job->loss += sum;
     if (!isfinite(sum))
         job->status = ql_fail(job->err, QL_EDIVERGED, "the loss is not finite in step %llu",
@@ -90,26 +103,33 @@ static void collect_loss(epoch_job *job)
         job->status = ql_interrupt_check(job->err);
 }
 
-static void backward(epoch_job *job, ql_ae_worker *w)
+static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
 {
     ql_ae *ae = job->ae;
-    ql_hidden *last = &ae->hidden[ae->n_hidden - 1], *first = &ae->hidden[0];
-    ql_head_pass pass = {&ae->batch, last->out, last->out_t, &ae->opt, &job->step};
+    ql_hidden *last = &ae->hidden[ae->n_hidden - 1];
+    ql_head_pass pass = {b, last->out, last->out_t, &ae->opt, &job->step};
     QL_AE_EACH(
         w, ae->heads.tiling.n_shards, shard,
         ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
-    int64_t slice = REDUCE_ROWS * ae->batch.n_pad;
+    int64_t slice = REDUCE_ROWS * b->n_pad;
     QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
-               ql_heads_reduce(&ae->heads, &ae->batch, item * slice, slice, last->grad));
-    if (w->rank == 0) {
-        collect_loss(job);
-        hidden_backward(ae, &job->step);
-    }
-    ql_team_barrier(w->team);
+               ql_heads_reduce(&ae->heads, b, item * slice, slice, last->grad));
+}
+
+static void input_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
+{
+    ql_ae *ae = job->ae;
+    const ql_hidden *first = &ae->hidden[0];
     QL_AE_EACH(w, ae->input.tiling.n_tiles, tile,
-               ql_input_backward_tile(&ae->input, &ae->params, ae->kern, &ae->batch, tile,
-                                      first->out_t, first->db, ae->tile_dw[w->rank], &ae->opt,
-                                      &job->step));
+               ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t,
+                                      first->db, ae->tile_dw[w->rank], &ae->opt, &job->step));
+}
+
+/* Fill the cells of items [first, end) of the next minibatch, then meet. */
+static void fill_some(const ql_ae *ae, ql_ae_worker *w, const fill_job *f, int64_t first,
+                      int64_t end)
+{
+    QL_AE_EACH(w, end - first, item, fill_cells(ae, f, first + item));
 }
 
 static int64_t next_batch(const epoch_job *job, int64_t at)
@@ -119,20 +139,53 @@ static int64_t next_batch(const epoch_job *job, int64_t at)
     return left <= alone ? left : size;
 }
 
+/* Called by the first thread: batch `which` is to hold the cells from `at` on. */
+static void begin_batch(const epoch_job *job, int which, int64_t at)
+{
+    int64_t n = next_batch(job, at);
+    double weight = 1 / (double)n;
+    if (job->ae->cfg.mean_loss) weight /= (double)job->ae->n_genes;
+    ql_batch_begin(&job->ae->batch[which], job->source, n, (ql_real)weight);
+}
+
+/* One minibatch; meanwhile the next one (of items to fill, 0: none) is made ready. */
+static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const fill_job *next)
+{
+    ql_ae *ae = job->ae;
+    const int64_t n_fill = next ? items(next->batch->n, FILL_CELLS) : 0;
+    /* only the first thread draws masks, and only it may look at the step */
+    ql_pass pass = {true, ae->cfg.seed, w->rank == 0 ? ae->step : 0};
+    input_forward(ae, w, b);
+    if (w->rank == 0) hidden_forward(ae, b, pass);
+    fill_some(ae, w, next, 0, n_fill / 2);
+    heads_backward(job, w, b);
+    if (w->rank == 0) {
+        collect_loss(job, b);
+        hidden_backward(ae, b, &job->step);
+    }
+    fill_some(ae, w, next, n_fill / 2, n_fill);
+    input_backward(job, w, b);
+}
+
 static void train_epoch(void *ctx, ql_team *team, int rank)
 {
     epoch_job *job = ctx;
     ql_ae *ae = job->ae;
     ql_ae_worker w = {.team = team, .rank = rank};
-    for (int64_t at = 0, n; at < job->n; at += n) {
-        n = next_batch(job, at);
-        double weight = 1 / (double)n;
-        if (ae->cfg.mean_loss) weight /= (double)ae->n_genes;
-        if (rank == 0) job->step = ql_opt_next(&ae->opt);
-        /* only the first thread draws masks, and only it may look at the step */
-        ql_pass pass = {true, ae->cfg.seed, rank == 0 ? ae->step : 0};
-        ql_ae_forward(ae, &w, job->source, job->order + at, n, (ql_real)weight, pass);
-        backward(job, &w);
+    fill_job fill = {&ae->batch[0], job->source, job->order};
+    if (rank == 0) begin_batch(job, 0, 0);
+    ql_team_barrier(team);
+    fill_some(ae, &w, &fill, 0, items(fill.batch->n, FILL_CELLS));
+    for (int64_t at = 0, k = 0; at < job->n; k++) {
+        const ql_batch *b = &ae->batch[k % 2];
+        at += b->n;
+        fill = (fill_job){&ae->batch[(k + 1) % 2], job->source, job->order + at};
+        if (rank == 0) {
+            job->step = ql_opt_next(&ae->opt);
+            if (at < job->n) begin_batch(job, (int)((k + 1) % 2), at);
+        }
+        ql_team_barrier(team);
+        train_step(job, &w, b, at < job->n ? &fill : NULL);
         if (rank == 0) ae->step++;
         if (job->status != QL_OK) return;
     }
@@ -167,7 +220,7 @@ typedef struct {
 static ql_head_pass inference_pass(const ql_ae *ae)
 {
     const ql_hidden *last = ql_ae_last(ae);
-    return (ql_head_pass){&ae->batch, last->out, last->out_t, NULL, NULL};
+    return (ql_head_pass){&ae->batch[0], last->out, last->out_t, NULL, NULL};
 }
 
 /* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
@@ -176,11 +229,11 @@ static void depth_shard(ql_ae *ae, int64_t shard, int rank)
     ql_head_pass pass = inference_pass(ae);
     const ql_span tiles = ql_shard_tiles(&ae->heads.tiling, shard);
     double *sum = ae->heads.loss + shard * ae->heads.capacity;
-    memset(sum, 0, (size_t)ae->batch.n * sizeof *sum);
+    memset(sum, 0, (size_t)ae->batch[0].n * sizeof *sum);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         int64_t genes = ql_tile_genes(&ae->heads.tiling, tile).count;
-        for (int64_t first = 0; first < ae->batch.n; first += QL_BLOCK) {
-            int64_t n = ae->batch.n - first < QL_BLOCK ? ae->batch.n - first : QL_BLOCK;
+        for (int64_t first = 0; first < ae->batch[0].n; first += QL_BLOCK) {
+            int64_t n = ae->batch[0].n - first < QL_BLOCK ? ae->batch[0].n - first : QL_BLOCK;
             ql_heads_values(&ae->heads, &ae->params, ae->kern, &pass, tile, first, n,
                             &ae->space[rank]);
             const ql_real *mean = ae->space[rank].act[QL_HEAD_MEAN];
@@ -193,7 +246,7 @@ static void depth_shard(ql_ae *ae, int64_t shard, int rank)
 /* Scale each cell so that its means add up to the molecules it was seen with. */
 static void match_depth(ql_ae *ae, double *sum)
 {
-    ql_batch *b = &ae->batch;
+    ql_batch *b = &ae->batch[0];
     ql_heads_cell_loss(&ae->heads, b, sum);
     for (int64_t i = 0; i < b->n; i++)
         if (sum[i] > 0) b->size[i] = (ql_real)((double)b->size[i] * (b->total[i] / sum[i]));
@@ -206,7 +259,7 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
     ql_head_pass pass = inference_pass(ae);
     ql_head_space *space = &ae->space[rank];
     ql_span tiles = ql_shard_tiles(&h->tiling, shard);
-    ql_ae_tile t = {.batch = &ae->batch,
+    ql_ae_tile t = {.batch = &ae->batch[0],
                     .shard = shard,
                     .first_row = first_row,
                     .mean = space->act[QL_HEAD_MEAN],
@@ -215,8 +268,8 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
     t.pi = h->dense[QL_HEAD_PI] ? space->act[QL_HEAD_PI] : NULL;
     for (t.tile = tiles.first; t.tile < tiles.first + tiles.count; t.tile++) {
         t.genes = ql_tile_genes(&h->tiling, t.tile);
-        for (t.first = 0; t.first < ae->batch.n; t.first += QL_BLOCK) {
-            t.n = ae->batch.n - t.first < QL_BLOCK ? ae->batch.n - t.first : QL_BLOCK;
+        for (t.first = 0; t.first < ae->batch[0].n; t.first += QL_BLOCK) {
+            t.n = ae->batch[0].n - t.first < QL_BLOCK ? ae->batch[0].n - t.first : QL_BLOCK;
             t.ld = ql_pad(t.n);
             ql_heads_values(h, &ae->params, ae->kern, &pass, t.tile, t.first, t.n, space);
             job->visitor->tile(job->visitor->ctx, &t);
@@ -247,7 +300,7 @@ static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
         QL_AE_EACH(
             w, ae->heads.tiling.n_shards, shard,
             ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
-        if (w->rank == 0) ql_heads_cell_loss(&ae->heads, &ae->batch, job->cell_loss + first_row);
+        if (w->rank == 0) ql_heads_cell_loss(&ae->heads, &ae->batch[0], job->cell_loss + first_row);
     } else if (v->tile) {
         if (ae->cfg.match_depth) {
             QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
@@ -267,7 +320,7 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
     const ql_ae_visitor *v = job->visitor;
     for (int64_t at = 0; at < job->n; at += job->block) {
         int64_t n = job->n - at < job->block ? job->n - at : job->block;
-        ql_ae_forward(ae, &w, job->source, job->rows + at, n, 1, (ql_pass){0});
+        ql_ae_forward(ae, &w, job->source, job->rows + at, n);
         if (v && v->cells) {
             if (rank == 0) job->status = v->cells(v->ctx, ae, at, n, job->err);
             ql_team_barrier(team);

@@ -4,17 +4,18 @@
 #include <string.h>
 
 #define ACTIVATION(id, FORWARD, BACKWARD)                                                          \
-    static void act_##id##_forward(const ql_kern *kern, int64_t n, const ql_real *x, ql_real *y)   \
+    static void act_##id##_forward(const ql_kern *kern, int64_t n, const ql_real *restrict x,      \
+                                   ql_real *restrict y)                                            \
     {                                                                                              \
         (void)kern;                                                                                \
         FORWARD                                                                                    \
     }                                                                                              \
-    static void act_##id##_backward(int64_t n, const ql_real *x, const ql_real *y,                 \
-                                    const ql_real *dy, ql_real *dx)                                \
+    static void act_##id##_backward(int64_t n, const ql_real *restrict x,                          \
+                                    const ql_real *restrict y, ql_real *restrict d)                \
     {                                                                                              \
         (void)x;                                                                                   \
         (void)y;                                                                                   \
-        for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (BACKWARD);                                \
+        for (int64_t i = 0; i < n; i++) d[i] *= (BACKWARD);                                \
     }                                                                                              \
     static const ql_activation act_##id = {#id, act_##id##_forward, act_##id##_backward};
 

@@ -14,13 +14,10 @@ int64_t ql_csr_max_row(const ql_csr *m)
     return most;
 }
 
-static ql_status entries_alloc(ql_entries *e, int64_t cells, int64_t stride, int n_tiles,
-                               ql_err *err)
+static ql_status genes_alloc(ql_entries *e, int64_t cells, int64_t stride, int n_tiles, ql_err *err)
 {
-    e->stride = stride;
     QL_TRY(QL_NEW(e->n_entries, cells, "minibatch", err));
-    QL_TRY(QL_NEW(e->gene, cells * stride, "minibatch", err));
-    QL_TRY(QL_NEW(e->value, cells * stride, "minibatch", err));
+    QL_TRY(QL_NEW(e->gene, cells * stride + QL_PAD, "minibatch", err));
     return QL_NEW(e->tile_start, cells * (n_tiles + 1), "minibatch", err);
 }
 
@@ -34,25 +31,22 @@ static void entries_free(ql_entries *e)
 
 int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate)
 {
-    int64_t per_cell =
-        ql_pad(max_nnz + 1) * (int64_t)(4 + sizeof(ql_real)) + 4 * (tiling.n_tiles + 1) + 8;
-    return capacity *
-           (per_cell * (separate ? 2 : 1) + ql_pad(max_nnz + 1) * (int64_t)sizeof(ql_real));
+    int64_t stride = ql_pad(max_nnz + 1);
+    int64_t genes = stride * 4 + 4 * (tiling.n_tiles + 1) + 8;
+    return capacity * (genes * (separate ? 2 : 1) + 2 * stride * (int64_t)sizeof(ql_real) + 16);
 }
 
+/* The kernels work in whole vectors and may look beyond the last cell's entries: QL_PAD more. */
 ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tiling tiling,
                          bool separate, ql_err *err)
 {
     int64_t stride = ql_pad(max_nnz + 1);
     *b = (ql_batch){.capacity = capacity, .tiling = tiling, .separate = separate};
-    QL_TRY(entries_alloc(&b->in, capacity, stride, tiling.n_tiles, err));
-    if (separate) {
-        QL_TRY(entries_alloc(&b->out, capacity, stride, tiling.n_tiles, err));
-    } else {
-        b->out = b->in;
-        b->out.value = NULL;
-        QL_TRY(QL_NEW(b->out.value, capacity * stride, "minibatch", err));
-    }
+    b->in.stride = b->other.stride = stride;
+    QL_TRY(genes_alloc(&b->in, capacity, stride, tiling.n_tiles, err));
+    if (separate) QL_TRY(genes_alloc(&b->other, capacity, stride, tiling.n_tiles, err));
+    QL_TRY(QL_NEW(b->in.value, capacity * stride + QL_PAD, "minibatch", err));
+    QL_TRY(QL_NEW(b->other.value, capacity * stride + QL_PAD, "minibatch", err));
     QL_TRY(QL_NEW(b->size, ql_pad(capacity), "minibatch", err));
     QL_TRY(QL_NEW(b->total, ql_pad(capacity), "minibatch", err));
     return QL_NEW(b->weight, ql_pad(capacity), "minibatch", err);
@@ -60,21 +54,25 @@ ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tili
 
 void ql_batch_free(ql_batch *b)
 {
-    if (b->separate)
-        entries_free(&b->out);
-    else
-        ql_free(b->out.value);
     entries_free(&b->in);
+    entries_free(&b->other);
     ql_free(b->size);
     ql_free(b->total);
     ql_free(b->weight);
     *b = (ql_batch){0};
 }
 
-void ql_batch_resize(ql_batch *b, int64_t n, ql_real weight)
+static bool targets_differ(const ql_batch_source *source)
+{
+    return source->targets || source->thin > 0;
+}
+
+void ql_batch_begin(ql_batch *b, const ql_batch_source *source, int64_t n, ql_real weight)
 {
     b->n = n;
     b->n_pad = ql_pad(n);
+    b->out = targets_differ(source) ? b->other : b->in;
+    b->out.value = b->other.value;
     for (int64_t i = 0; i < b->n_pad; i++) {
         b->weight[i] = i < n ? weight : 0;
         b->size[i] = 1;
@@ -88,35 +86,38 @@ static void append(ql_entries *e, int64_t i, int32_t gene, ql_real value)
     e->value[at] = value;
 }
 
-/* Cell i's entries from a row as it stands; returns the sum of the counts. */
-static double take_row(ql_entries *e, int64_t i, const ql_csr *m, int64_t row)
+/* Cell i's genes, and their counts into value, from a row as it stands. */
+static void take_row(ql_entries *e, int64_t i, const ql_csr *m, int64_t row, ql_real *value)
 {
     int64_t first = m->indptr[row], n = m->indptr[row + 1] - first;
-    ql_real *value = e->value + i * e->stride;
-    double total = 0;
     e->n_entries[i] = n;
     memcpy(e->gene + i * e->stride, m->indices + first, (size_t)n * sizeof(int32_t));
-    for (int64_t k = 0; k < n; k++) {
-        value[k] = (ql_real)m->data[first + k];
-        total += (double)m->data[first + k];
-    }
-    return total;
+    value += i * e->stride;
+    for (int64_t k = 0; k < n; k++) value[k] = (ql_real)m->data[first + k];
 }
 
-/* Split the molecules of a row between input and target; returns the input's total. */
-static double thin_row(ql_batch *b, int64_t i, const ql_batch_source *s, int64_t row)
+/* Sum of a cell's counts, in eight chains: exact for whole numbers whatever the order. */
+static double sum_counts(const ql_real *x, int64_t n)
+{
+    double s[8] = {0};
+    int64_t k = 0;
+    for (; k + 8 <= n; k += 8)
+        for (int c = 0; c < 8; c++) s[c] += (double)x[k + c];
+    for (; k < n; k++) s[k % 8] += (double)x[k];
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+/* Split the molecules of a row between input and target. */
+static void thin_row(ql_batch *b, int64_t i, const ql_batch_source *s, int64_t row)
 {
     ql_rng rng = ql_rng_start(s->seed, QL_RNG_INPUT, s->epoch, (uint64_t)row);
-    double total = 0;
     b->in.n_entries[i] = b->out.n_entries[i] = 0;
     for (int64_t k = s->counts->indptr[row]; k < s->counts->indptr[row + 1]; k++) {
         uint32_t y = (uint32_t)s->counts->data[k];
         uint32_t held = ql_rng_binomial(&rng, y, s->thin);
         if (held) append(&b->out, i, s->counts->indices[k], (ql_real)held);
         if (y > held) append(&b->in, i, s->counts->indices[k], (ql_real)(y - held));
-        total += (double)(y - held);
     }
-    return total;
 }
 
 static void mark_tiles(ql_entries *e, const ql_tiling *t, int64_t i)
@@ -131,36 +132,36 @@ static void mark_tiles(ql_entries *e, const ql_tiling *t, int64_t i)
     start[t->n_tiles] = n;
 }
 
-/* Counts in value become inputs: scaled, logged, divided by the gene's sd. */
-static void map_inputs(ql_entries *e, int64_t i, ql_real inv_size, const ql_input_map *map,
-                       const ql_kern *kern)
+/* Fills both sides of the batch; where the input's counts are. */
+static const ql_real *take_counts(ql_batch *b, int64_t i, const ql_batch_source *source,
+                                  int64_t row)
 {
-    int64_t n = e->n_entries[i], n_pad = ql_pad(n);
-    ql_real *value = e->value + i * e->stride;
-    const int32_t *gene = e->gene + i * e->stride;
-    for (int64_t k = 0; k < n; k++) value[k] = value[k] * inv_size;
-    for (int64_t k = n; k < n_pad; k++) value[k] = 0;
-    if (map->log) kern->log1p(n_pad, value, value);
-    for (int64_t k = 0; k < n; k++) value[k] = value[k] * map->inv_sd[gene[k]];
+    if (!targets_differ(source)) {
+        take_row(&b->in, i, source->counts, row, b->out.value);
+        return b->out.value + i * b->out.stride;
+    }
+    if (source->thin > 0) {
+        thin_row(b, i, source, row);
+    } else {
+        take_row(&b->in, i, source->counts, row, b->in.value);
+        take_row(&b->out, i, source->targets, row, b->out.value);
+    }
+    mark_tiles(&b->out, &b->tiling, i);
+    return b->in.value + i * b->in.stride;
 }
 
 void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_t row,
                    const ql_input_map *map, const ql_kern *kern)
 {
-    double total, scale = source->target_scale > 0 ? source->target_scale : 1;
-    if (source->thin > 0) {
-        total = thin_row(b, i, source, row);
-        /* the mean is on the input's depth; the target's is this much of it */
-        scale = source->thin / (1 - source->thin);
-    } else {
-        total = take_row(&b->in, i, source->counts, row);
-        /* where targets share the input's arrays, this writes the same genes again */
-        take_row(&b->out, i, source->targets ? source->targets : source->counts, row);
-    }
-    b->total[i] = total;
-    mark_tiles(&b->in, &b->tiling, i);
-    if (b->separate) mark_tiles(&b->out, &b->tiling, i);
+    const ql_real *count = take_counts(b, i, source, row);
+    const int64_t n = b->in.n_entries[i], at = i * b->in.stride;
+    double total = sum_counts(count, n), scale = source->target_scale > 0 ? source->target_scale : 1;
+    /* the mean is on the input's depth; the target's is this much of it */
+    if (source->thin > 0) scale = source->thin / (1 - source->thin);
     double size = map->size_factors && total > 0 ? total / map->median_total : 1;
+    b->total[i] = total;
     b->size[i] = (ql_real)(size * scale);
-    map_inputs(&b->in, i, (ql_real)(1 / size), map, kern);
+    mark_tiles(&b->in, &b->tiling, i);
+    kern->input_values(ql_pad(n), count, b->in.gene + at, (ql_real)(1 / size), map->inv_sd,
+                       map->log, b->in.value + at);
 }

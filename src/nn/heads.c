@@ -44,31 +44,32 @@ void ql_heads_free(ql_heads *h)
     *h = (ql_heads){0};
 }
 
-enum { SPACE_AREA = QL_TILE * QL_BLOCK, SPACE_AREAS = 2 * QL_MAX_HEADS + 4 };
+/* Lists are filled a vector at a time and may run over by one. */
+enum { SPACE_AREA = QL_TILE * QL_BLOCK, LIST_AREA = SPACE_AREA + QL_PAD };
 
 static int64_t space_reals(int64_t width)
 {
-    return SPACE_AREAS * SPACE_AREA + QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE +
-           QL_BLOCK;
+    return QL_MAX_HEADS * (SPACE_AREA + LIST_AREA) + 4 * LIST_AREA +
+           QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE + QL_BLOCK;
 }
 
 int64_t ql_head_space_bytes(int64_t width)
 {
-    return space_reals(width) * (int64_t)sizeof(ql_real) + SPACE_AREA * (int64_t)sizeof(int32_t);
+    return space_reals(width) * (int64_t)sizeof(ql_real) + 2 * LIST_AREA * (int64_t)sizeof(int32_t);
 }
 
 ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err)
 {
     ql_real *at;
-    QL_TRY(QL_NEW(at, space_reals(width) + SPACE_AREA, "tile work space", err));
+    QL_TRY(QL_NEW(at, space_reals(width) + 2 * LIST_AREA, "tile work space", err));
     s->memory = at;
-    ql_real **const areas[] = {&s->count, &s->size, &s->weight, &s->loss};
+    ql_real **const lists[] = {&s->entries.count, &s->entries.size, &s->entries.weight, &s->loss};
     for (int k = 0; k < QL_MAX_HEADS; k++) {
         s->act[k] = at;
         s->list[k] = at + SPACE_AREA;
-        at += 2 * SPACE_AREA;
+        at += SPACE_AREA + LIST_AREA;
     }
-    for (int k = 0; k < 4; k++, at += SPACE_AREA) *areas[k] = at;
+    for (int k = 0; k < 4; k++, at += LIST_AREA) *lists[k] = at;
     for (int k = 0; k < QL_MAX_HEADS; k++) {
         s->dw[k] = at;
         s->db[k] = at + QL_TILE * ql_pad(width);
@@ -76,7 +77,8 @@ ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err)
     }
     s->sums = at;
     s->block_loss = at + QL_TILE;
-    s->place = (int32_t *)(void *)(at + QL_TILE + QL_BLOCK);
+    s->entries.place = (int32_t *)(void *)(at + QL_TILE + QL_BLOCK);
+    s->entries.row = s->entries.place + LIST_AREA;
     return QL_OK;
 }
 
@@ -119,47 +121,56 @@ static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern
     }
 }
 
-/* Copy what the likelihood needs of the entries with counts into contiguous lists. */
-static int64_t list_entries(const ql_heads *h, const ql_params *p, const ql_batch *b,
-                            const tile_block *t, ql_head_space *s)
+/* The entries with counts as contiguous lists, ordered by cell and padded; how many there are. */
+static int64_t list_entries(const ql_kern *kern, const ql_batch *b, const tile_block *t,
+                            ql_entry_lists *to)
 {
-    const ql_real *log_theta = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) : NULL;
     int64_t n = 0;
     for (int64_t i = 0; i < t->n; i++) {
         ql_span e = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile);
-        for (int64_t k = e.first; k < e.first + e.count; k++, n++) {
-            int64_t gene = b->out.gene[k];
-            int32_t place = (int32_t)((gene - t->genes.first) * t->ld + i);
-            s->place[n] = place;
-            s->count[n] = b->out.value[k];
-            s->size[n] = b->size[t->first + i];
-            s->weight[n] = b->weight[t->first + i];
-            s->list[QL_HEAD_MEAN][n] = s->act[QL_HEAD_MEAN][place];
-            if (h->dense[QL_HEAD_DISP])
-                s->list[QL_HEAD_DISP][n] = s->act[QL_HEAD_DISP][place];
-            else if (log_theta)
-                s->list[QL_HEAD_DISP][n] = log_theta[gene];
-            if (h->dense[QL_HEAD_PI]) s->list[QL_HEAD_PI][n] = s->act[QL_HEAD_PI][place];
-        }
+        ql_cell_entries cell = {.gene = b->out.gene + e.first,
+                                .count = b->out.value + e.first,
+                                .first = (int32_t)t->genes.first,
+                                .ld = (int32_t)t->ld,
+                                .column = (int32_t)i,
+                                .size = b->size[t->first + i],
+                                .weight = b->weight[t->first + i]};
+        kern->list_cell(e.count, &cell, to, n);
+        n += e.count;
+    }
+    for (int64_t k = n; k < ql_pad(n); k++) {
+        to->count[k] = to->size[k] = 1;
+        to->weight[k] = 0;
+        to->place[k] = to->row[k] = 0;
     }
     return n;
 }
 
-static void pad_lists(int64_t n, ql_head_space *s)
+/* The heads' values at the listed entries. */
+static void take_heads(const ql_heads *h, const ql_kern *kern, int64_t n, const ql_real *log_theta,
+                       ql_head_space *s)
 {
-    for (int64_t k = n; k < ql_pad(n); k++) {
-        s->count[k] = s->size[k] = 1;
-        s->weight[k] = 0;
-        for (int head = 0; head < QL_MAX_HEADS; head++) s->list[head][k] = 0;
-    }
+    for (int k = 0; k < QL_MAX_HEADS; k++)
+        if (h->dense[k]) kern->take(n, s->entries.place, s->act[k], s->list[k]);
+    if (log_theta) kern->take(n, s->entries.row, log_theta, s->list[QL_HEAD_DISP]);
 }
 
-static void put_back(const ql_heads *h, int64_t n, ql_head_space *s)
+static void put_heads(const ql_heads *h, const ql_kern *kern, int64_t n, ql_head_space *s)
 {
-    for (int head = 0; head < QL_MAX_HEADS; head++) {
-        if (!h->dense[head] && !(head == QL_HEAD_DISP && h->disp_gene >= 0)) continue;
-        for (int64_t k = 0; k < n; k++) s->act[head][s->place[k]] = s->list[head][k];
-    }
+    for (int k = 0; k < QL_MAX_HEADS; k++)
+        if (h->dense[k] || (k == QL_HEAD_DISP && h->disp_gene >= 0))
+            kern->put(n, s->entries.place, s->list[k], s->act[k]);
+}
+
+/* Sum of x[0..n) in four chains. */
+static double sum_of(const ql_real *x, int64_t n)
+{
+    double s[4] = {0};
+    int64_t k = 0;
+    for (; k + 4 <= n; k += 4)
+        for (int c = 0; c < 4; c++) s[c] += (double)x[k + c];
+    for (; k < n; k++) s[k % 4] += (double)x[k];
+    return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 /* Each cell's loss at counts of zero, then what its entries change; the list is ordered by cell. */
@@ -168,26 +179,26 @@ static void add_losses(const ql_batch *b, const tile_block *t, const ql_head_spa
     const ql_real *entry = s->loss;
     for (int64_t i = 0; i < t->n; i++) {
         int64_t n = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile).count;
-        loss[i] += (double)s->block_loss[i];
-        for (int64_t k = 0; k < n; k++) loss[i] += (double)*entry++;
+        loss[i] += (double)s->block_loss[i] + sum_of(entry, n);
+        entry += n;
     }
 }
 
 /* Loss of the block's cells into loss [n]; pre-activations in s->act become gradients. */
-static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b,
-                       const tile_block *t, ql_head_space *s, double *loss)
+static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                       const ql_batch *b, const tile_block *t, ql_head_space *s, double *loss)
 {
     const ql_real *log_theta =
         h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
-    int64_t n = list_entries(h, p, b, t, s);
-    pad_lists(n, s);
+    int64_t n = list_entries(kern, b, t, &s->entries);
+    take_heads(h, kern, ql_pad(n), log_theta, s);
     ql_lik_args list = {.n = ql_pad(n),
                         .mean = s->list[QL_HEAD_MEAN],
                         .disp = s->list[QL_HEAD_DISP],
                         .pi = s->list[QL_HEAD_PI],
-                        .count = s->count,
-                        .size = s->size,
-                        .weight = s->weight,
+                        .count = s->entries.count,
+                        .size = s->entries.size,
+                        .weight = s->entries.weight,
                         .loss = s->loss,
                         .ridge = h->ridge};
     h->lik->list(&list);
@@ -203,7 +214,7 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_batch *b,
                          .loss = s->block_loss,
                          .ridge = h->ridge};
     h->lik->sweep(&sweep);
-    put_back(h, n, s);
+    put_heads(h, kern, n, s);
     add_losses(b, t, s, loss);
 }
 
@@ -287,7 +298,7 @@ void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
             tile_block t = block_at(h, b, tile, first);
             pre_activations(h, p, kern, pass, &t, space);
-            likelihood(h, p, b, &t, space, loss + first);
+            likelihood(h, p, kern, b, &t, space, loss + first);
             if (pass->opt) gradients(h, p, kern, pass, &t, part, space);
         }
         if (pass->opt) update_tile(h, p, pass, ql_tile_genes(&h->tiling, tile), space);

@@ -193,7 +193,7 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
     if (h->dropout >
         0) /* the activation's derivative is taken at its own output, before the mask */
         h->act->forward(kern, size, h->sum, h->out);
-    h->act->backward(size, h->sum, h->out, h->grad, h->grad);
+    h->act->backward(size, h->sum, h->out, h->grad);
     if (h->batch_norm) {
         batch_norm_backward(h, n, n_pad, h->db);
         ql_params_update(p, h->beta, 0, 1, h->db, opt, step);

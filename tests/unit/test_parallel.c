@@ -106,10 +106,9 @@ static int64_t length_of(int phase)
 static void draw_all(void *ctx, ql_team *team, int rank)
 {
     record *r = ctx;
-    (void)rank;
     for (int phase = 0; phase < r->n_rounds; phase++) {
         int64_t n = length_of(phase);
-        for (int64_t i; (i = ql_team_next(team, phase, n)) >= 0;) {
+        for (int64_t i; (i = ql_team_next(team, rank, phase, n)) >= 0;) {
             if (i >= n) atomic_fetch_add(&r->wrong, 1);
             atomic_fetch_add(&r->drawn[i], 1);
         }
