@@ -119,8 +119,8 @@ typedef struct {
     /* y[i] = sum of x[i * ld .. + n), n a multiple of QL_PAD, in QL_LANES virtual lanes */
     void (*row_sums)(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_real *y);
 
-    /* acc [h] += sum_i value[i] * w[(index[i] - first) * h ...], in order of i; h multiple of
-     * QL_PAD */
+    /* acc [h] += sum_i value[i] * w[(index[i] - first) * h ...], even i in one chain, odd
+     * i in another; h multiple of QL_PAD */
     void (*gather)(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
                    const ql_real *w, int64_t h, ql_real *acc);
     /* acc [h] += sum_i value[i] * w[i * h ...]: the same for rows 0 .. n-1 */
@@ -128,8 +128,8 @@ typedef struct {
     /* w[(index[i] - first) * h ...] += value[i] * d [h] */
     void (*scatter)(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
                     ql_real *w, int64_t h, const ql_real *d);
-    /* w[i * h ...] += value[i] * d [h] for i in [0, n) */
-    void (*scatter_all)(int64_t n, const ql_real *value, ql_real *w, int64_t h, const ql_real *d);
+    /* w[i * h ...] = value[i] * d [h] for i in [0, n) */
+    void (*outer)(int64_t n, const ql_real *value, ql_real *w, int64_t h, const ql_real *d);
 
     /* y = f(x), n a multiple of QL_PAD, in place allowed */
     void (*exp)(int64_t n, const ql_real *x, ql_real *y);

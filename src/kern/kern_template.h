@@ -26,21 +26,34 @@ static void row_sums(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_r
 /* Vectors of h handled at a time by gather, so that they stay in registers. */
 #define GATHER_VECS 4
 
-QL_INLINE void gather_columns(int64_t n, const int32_t *index, int32_t first,
-                                const ql_real *value, const ql_real *w, int64_t h, ql_real *acc,
-                                const int vecs)
+QL_INLINE void gather_columns(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
+                              const ql_real *w, int64_t h, ql_real *acc, const int vecs)
 {
-    vf sum[GATHER_VECS];
+    vf even[GATHER_VECS], odd[GATHER_VECS];
+    int64_t i = 0;
 #pragma GCC unroll 4
-    for (int v = 0; v < vecs; v++) sum[v] = v_load(acc + v * VL);
-    for (int64_t i = 0; i < n; i++) {
+    for (int v = 0; v < vecs; v++) {
+        even[v] = v_load(acc + v * VL);
+        odd[v] = v_set(0);
+    }
+    for (; i + 2 <= n; i += 2) {
+        const ql_real *row = w + (index ? index[i] - first : i) * h;
+        const ql_real *next = w + (index ? index[i + 1] - first : i + 1) * h;
+        vf x = v_set(value[i]), y = v_set(value[i + 1]);
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) {
+            even[v] = v_fma(x, v_load(row + v * VL), even[v]);
+            odd[v] = v_fma(y, v_load(next + v * VL), odd[v]);
+        }
+    }
+    if (i < n) {
         const ql_real *row = w + (index ? index[i] - first : i) * h;
         vf x = v_set(value[i]);
 #pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) sum[v] = v_fma(x, v_load(row + v * VL), sum[v]);
+        for (int v = 0; v < vecs; v++) even[v] = v_fma(x, v_load(row + v * VL), even[v]);
     }
 #pragma GCC unroll 4
-    for (int v = 0; v < vecs; v++) v_store(acc + v * VL, sum[v]);
+    for (int v = 0; v < vecs; v++) v_store(acc + v * VL, v_add(even[v], odd[v]));
 }
 
 static void gather(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
@@ -61,16 +74,19 @@ static void scatter(int64_t n, const int32_t *index, int32_t first, const ql_rea
                     ql_real *w, int64_t h, const ql_real *d)
 {
     for (int64_t i = 0; i < n; i++) {
-        ql_real *row = w + (index ? index[i] - first : i) * h;
+        ql_real *row = w + (index[i] - first) * h;
         vf x = v_set(value[i]);
         for (int64_t j = 0; j < h; j += VL)
             v_store(row + j, v_fma(x, v_load(d + j), v_load(row + j)));
     }
 }
 
-static void scatter_all(int64_t n, const ql_real *value, ql_real *w, int64_t h, const ql_real *d)
+static void outer(int64_t n, const ql_real *value, ql_real *w, int64_t h, const ql_real *d)
 {
-    scatter(n, NULL, 0, value, w, h, d);
+    for (int64_t i = 0; i < n; i++) {
+        vf x = v_set(value[i]);
+        for (int64_t j = 0; j < h; j += VL) v_store(w + i * h + j, v_mul(x, v_load(d + j)));
+    }
 }
 
 static void list_cell(int64_t n, const ql_cell_entries *cell, const ql_entry_lists *to, int64_t at)
@@ -150,6 +166,14 @@ static inline vf opt_gradient(vf g, vf w, const ql_opt_step *s)
     return g;
 }
 
+/* Moments that fade away (a unit that is never active) would end among the denormal numbers, where
+ * processors are many times slower: below TINY they are 0. */
+#define TINY (ql_real)1e-30
+static inline vf opt_moment(vf m)
+{
+    return v_select(v_lt(v_abs(m), v_set(TINY)), v_set(0), m);
+}
+
 static inline vf opt_decay(vf w, const ql_opt_step *s)
 {
     return s->weight_decay != 0 ? v_fma(v_set(-s->rate * s->weight_decay), w, w) : w;
@@ -173,7 +197,7 @@ static void opt_rmsprop(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, 
     vf keep = v_set(s->decay2), take = v_set(1 - s->decay2);
     for (int64_t i = 0; i < n; i += VL) {
         vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
-        vf second = v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g)));
+        vf second = opt_moment(v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g))));
         vf inv = v_inverse(v_add(v_sqrt(second), v_set(s->eps)));
         v_store(v + i, second);
         v_store(w + i, v_fma(v_mul(v_set(-s->rate), g), inv, opt_decay(wi, s)));
@@ -187,8 +211,8 @@ static void opt_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_
     vf keep2 = v_set(s->decay2), take2 = v_set(1 - s->decay2);
     for (int64_t i = 0; i < n; i += VL) {
         vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
-        vf mi = v_fma(keep1, v_load(m + i), v_mul(take1, g));
-        vf second = v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g)));
+        vf mi = opt_moment(v_fma(keep1, v_load(m + i), v_mul(take1, g)));
+        vf second = opt_moment(v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g))));
         vf inv = v_inverse(v_add(v_sqrt(second), v_set(s->eps)));
         v_store(m + i, mi);
         v_store(v + i, second);
@@ -202,7 +226,7 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                             .gather = gather,
                             .gather_all = gather_all,
                             .scatter = scatter,
-                            .scatter_all = scatter_all,
+                            .outer = outer,
                             .exp = map_exp,
                             .log = map_log,
                             .log1p = map_log1p,

@@ -42,9 +42,8 @@ QL_INLINE void link_mean(vf a, vf size, lik_heads *h)
 
 QL_INLINE void clip_theta(vf theta, vf slope, ql_real lo, lik_heads *h)
 {
-    vmask inside = v_and(v_le(v_set(lo), theta), v_le(theta, v_set(DISP_HI)));
     h->theta = clip(theta, lo, DISP_HI);
-    h->dtheta = v_select(inside, slope, v_set(0));
+    h->dtheta = v_select(v_eq(h->theta, theta), slope, v_set(0));
 }
 
 QL_INLINE void link_disp_GENE(vf a, lik_heads *h)

@@ -78,12 +78,14 @@ void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_ker
 {
     const int64_t h = ql_pad(in->n_out);
     ql_span genes = ql_tile_genes(&in->tiling, tile);
-    memset(dw, 0, (size_t)(genes.count * h) * sizeof(ql_real));
+    if (in->shift)
+        kern->outer(genes.count, in->shift + genes.first, dw, h, d_sum);
+    else
+        memset(dw, 0, (size_t)(genes.count * h) * sizeof(ql_real));
     for (int64_t i = 0; i < b->n; i++) {
         ql_span e = ql_entries_in(&b->in, &b->tiling, i, tile);
         kern->scatter(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first,
                       dw, h, d_t + i * h);
     }
-    if (in->shift) kern->scatter_all(genes.count, in->shift + genes.first, dw, h, d_sum);
     ql_params_update(p, in->weight, genes.first, genes.count, dw, opt, step);
 }
