@@ -83,6 +83,9 @@ $(BUILD)/.flags: FORCE
 
 $(BUILD)/src/kern/%_avx2.o:   ISA_CFLAGS := -mavx2 -mfma
 $(BUILD)/src/kern/%_avx512.o: ISA_CFLAGS := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+# Older compilers do not know these; the file then compiles to nothing.
+BF16_CFLAGS := -mavx512bf16 -mamx-tile -mamx-bf16
+$(BUILD)/src/kern/gemm_bf16_avx512.o: ISA_CFLAGS += $(shell echo | $(CC) $(BF16_CFLAGS) -E - >/dev/null 2>&1 && echo $(BF16_CFLAGS))
 
 $(BUILD)/src/%.o: src/%.c $(BUILD)/.flags
 	@mkdir -p $(@D)

@@ -38,6 +38,7 @@ typedef struct {
     bool keep_short_batch; /* a short last minibatch stays on its own, as the reference has it */
     bool start_at_means;   /* initial mean biases: log of the gene means */
     bool match_depth; /* predictions are scaled so that a cell's means add up to its molecules */
+    bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     uint64_t seed;
 } ql_ae_config;
 
@@ -45,6 +46,8 @@ typedef struct {
     ql_ae_config cfg;
     int64_t n_genes;
     const ql_kern *kern;
+    ql_kern bf16_kern;    /* kern with other products, for training with cfg.bf16 */
+    const char *bf16_how; /* instructions used for them; NULL: none */
     ql_input_map map; /* borrowed arrays */
     ql_params params;
     ql_input_layer input;
@@ -68,7 +71,7 @@ typedef struct {
 } ql_ae_sizes;
 
 /* Build and initialise. log_rate [n_genes] starts the biases (may be NULL if !start_at_means). On
- * failure everything is released. */
+ * failure everything is released. QL_EUSAGE: bfloat16 is asked for and the processor has none. */
 ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
                     const ql_real *log_rate, const ql_kern *kern, ql_err *err);
 void ql_ae_free(ql_ae *ae);

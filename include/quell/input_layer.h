@@ -32,6 +32,11 @@ void ql_input_free(ql_input_layer *in);
 void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t shard);
 
+/* The same in steps: clear the shard's sums, then add its tiles in order. */
+void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard);
+void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
+                           const ql_batch *b, int64_t shard, int64_t tile);
+
 /* Sum the shards for cells [first, first + n) of the batch (cell b->n: the constant part). */
 void ql_input_reduce(ql_input_layer *in, const ql_batch *b, int64_t first, int64_t n);
 

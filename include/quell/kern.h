@@ -7,6 +7,7 @@
 #ifndef QUELL_KERN_H
 #define QUELL_KERN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "quell/real.h"
@@ -163,6 +164,11 @@ QL_MUST_USE ql_status ql_kern_select(const ql_kern **out, ql_err *err);
 /* The table of that name, or NULL when it is not built in or does not run here. */
 const ql_kern *ql_kern_find(const char *isa);
 extern const char *const ql_kern_names[]; /* every name, best first, NULL-terminated */
+
+/* *out = base with products in bfloat16 (operands rounded to 8 bits, sums in float32) and *how it is
+ * done ("amx", "avx512-bf16"); false where this processor cannot. The bits of a result then depend
+ * on the processor; not on the number of threads. */
+QL_MUST_USE bool ql_kern_bf16(const ql_kern *base, ql_kern *out, const char **how);
 
 /* Name of the table that ql_kern_select would give ("?" when QUELL_ISA is wrong). */
 const char *ql_kern_isa_name(void);

@@ -12,6 +12,7 @@ typedef struct {
     const denoise_args *a;
     ql_run *run;
     const ql_kern *kern;
+    const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options fit;
     ql_dataset ds;
     ql_notes notes;
@@ -194,9 +195,10 @@ static void tell_model(const job *j)
     for (int i = 0; i < c->n_hidden; i++)
         ql_str_printf(&hidden, i ? "-%lld" : "%lld", (long long)c->hidden[i]);
     ql_log_info(j->run->log,
-                "model: %s, hidden layers %s, %s, seed %lld, %d threads (%s), %s kernels",
+                "model: %s, hidden layers %s, %s, seed %lld, %d threads (%s), %s kernels%s%s",
                 c->likelihood->name, ql_str_text(&hidden), c->optimizer->name, (long long)c->seed,
-                j->run->threads, j->run->threads_from, j->kern->isa);
+                j->run->threads, j->run->threads_from, j->kern->isa,
+                j->bf16_how ? ", products in bfloat16 by " : "", j->bf16_how ? j->bf16_how : "");
     ql_str_free(&hidden);
 }
 
@@ -267,11 +269,20 @@ static ql_status write_results(job *j)
     return QL_OK;
 }
 
+static ql_status choose_kernels(job *j)
+{
+    ql_kern bf16;
+    QL_TRY(ql_kern_select(&j->kern, &j->run->err));
+    if (!j->fit.ae.bf16 || ql_kern_bf16(j->kern, &bf16, &j->bf16_how)) return QL_OK;
+    return ql_fail(&j->run->err, QL_EUSAGE,
+                   "--precision bf16 needs a processor with AMX or AVX512-BF16");
+}
+
 static ql_status work(job *j)
 {
     QL_TRY(check_outputs(j));
-    QL_TRY(ql_kern_select(&j->kern, &j->run->err));
     QL_TRY(ql_denoise_fit_options(j->a, j->run->threads, &j->fit, &j->run->err));
+    QL_TRY(choose_kernels(j));
     QL_TRY(read_input(j));
     QL_TRY(read_genes(j));
     j->fit.train.molecules = j->ds.is_counts;

@@ -22,6 +22,7 @@ static const char *optimizer_at(int i)
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
+static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const loss_scales[] = {"cell", "entry", NULL};
 
 #define S denoise_args
@@ -97,6 +98,10 @@ const ql_option ql_denoise_rows[] = {
      .help = "cells in a minibatch"},
     {.name = "optimizer", QL_CHOICE_AT(S, optimizer), .def = "adam", .choice_at = optimizer_at,
      .group = "Training", .help = "update rule"},
+    {.name = "precision", QL_CHOICE_AT(S, precision), .def = "float32", .choices = precisions,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "of the products while training",
+     .more = "bf16 needs a processor with AMX or AVX512-BF16; weights, sums and all that is written stay "
+             "float32. A result is then the same on processors of one kind only."},
     {.name = "learning-rate", .letter = 'r', QL_DOUBLE_AT(S, learning_rate), .def = "0.001",
      .aliases = "learningrate", .min = 0, .max = 10, .bits = QL_OPT_MIN_EXCLUDED, .group = "Training",
      .help = "learning rate"},
@@ -187,6 +192,7 @@ static ql_ae_config model_of(const denoise_args *a)
         .l2 = a->l2,
         .l1_enc = a->l1_enc,
         .l2_enc = a->l2_enc,
+        .bf16 = !strcmp(a->precision, "bf16"),
         .optimizer = ql_opt_rule_find(a->optimizer),
         .rate = a->learning_rate,
         .clip = a->clip,

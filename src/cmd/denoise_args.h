@@ -21,7 +21,7 @@ typedef struct {
     bool size_factors, log_input, norm_input;
     double dropout, ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
     /* training */
-    const char *optimizer, *validation_cells, *validate, *loss_scale;
+    const char *optimizer, *validation_cells, *validate, *loss_scale, *precision;
     double learning_rate, clip, validation, input_thin, min_gain;
     int epochs, batch_size, early_stop, reduce_rate;
     bool restore_best, merge_last, mcv;

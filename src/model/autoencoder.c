@@ -153,6 +153,13 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     return QL_OK;
 }
 
+static ql_status choose_products(ql_ae *ae, ql_err *err)
+{
+    if (!ae->cfg.bf16 || ql_kern_bf16(ae->kern, &ae->bf16_kern, &ae->bf16_how)) return QL_OK;
+    ql_fail(err, QL_EUSAGE, "this processor has no products in bfloat16 (AMX or AVX512-BF16)");
+    return ql_hint(err, "leave out --precision bf16");
+}
+
 ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
                     const ql_real *log_rate, const ql_kern *kern, ql_err *err)
 {
@@ -163,7 +170,8 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
     ae->n_threads = sizes->n_threads;
     ae->input.shift = map.shift;
     ae->heads.lik = cfg->likelihood->kernel(kern);
-    ql_status st = allocate(ae, sizes, err);
+    ql_status st = choose_products(ae, err);
+    if (st == QL_OK) st = allocate(ae, sizes, err);
     if (st != QL_OK) {
         ql_ae_free(ae);
         return st;

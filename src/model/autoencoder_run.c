@@ -33,20 +33,31 @@ static void fill_cells(const ql_ae *ae, const fill_job *f, int64_t item)
         ql_batch_fill(f->batch, i, f->source, f->rows[i], &ae->map, ae->kern);
 }
 
+/* The kernels of training: with products in bfloat16 where that was asked for. */
+static const ql_kern *train_kern(const ql_ae *ae)
+{
+    return ae->cfg.bf16 ? &ae->bf16_kern : ae->kern;
+}
+
 static void hidden_forward(ql_ae *ae, const ql_batch *b, ql_pass pass)
 {
+    const ql_kern *kern = pass.training ? train_kern(ae) : ae->kern;
     ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias), ae->hidden[0].pre);
     for (int i = 0; i < ae->n_hidden; i++)
-        ql_hidden_forward(&ae->hidden[i], &ae->params, ae->kern, i ? ae->hidden[i - 1].out : NULL,
+        ql_hidden_forward(&ae->hidden[i], &ae->params, kern, i ? ae->hidden[i - 1].out : NULL,
                           b->n, b->n_pad, pass);
+}
+
+static void input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
+{
+    QL_AE_EACH(w, items(b->n + 1, REDUCE_ROWS), item,
+               ql_input_reduce(&ae->input, b, item * REDUCE_ROWS, REDUCE_ROWS));
 }
 
 static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
 {
     QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
                ql_input_forward_shard(&ae->input, &ae->params, ae->kern, b, shard));
-    QL_AE_EACH(w, items(b->n + 1, REDUCE_ROWS), item,
-               ql_input_reduce(&ae->input, b, item * REDUCE_ROWS, REDUCE_ROWS));
 }
 
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
@@ -58,6 +69,7 @@ void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, co
     ql_team_barrier(w->team);
     QL_AE_EACH(w, items(n, FILL_CELLS), item, fill_cells(ae, &fill, item));
     input_forward(ae, w, b);
+    input_reduce(ae, w, b);
     if (w->rank == 0) hidden_forward(ae, b, (ql_pass){0});
     ql_team_barrier(w->team);
 }
@@ -79,7 +91,7 @@ static void hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *ste
 {
     for (int i = ae->n_hidden - 1; i >= 0; i--) {
         ql_hidden *h = &ae->hidden[i], *below = i ? &ae->hidden[i - 1] : NULL;
-        ql_hidden_backward(h, &ae->params, ae->kern, below ? below->out_t : NULL,
+        ql_hidden_backward(h, &ae->params, train_kern(ae), below ? below->out_t : NULL,
                            below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
     }
     /* the input layer wants the gradient by cell */
@@ -108,21 +120,30 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
     ql_ae *ae = job->ae;
     ql_hidden *last = &ae->hidden[ae->n_hidden - 1];
     ql_head_pass pass = {b, last->out, last->out_t, &ae->opt, &job->step};
+    const ql_kern *kern = train_kern(ae);
     QL_AE_EACH(
         w, ae->heads.tiling.n_shards, shard,
-        ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
+        ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
     int64_t slice = REDUCE_ROWS * b->n_pad;
     QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
                ql_heads_reduce(&ae->heads, b, item * slice, slice, last->grad));
 }
 
-static void input_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
+/* Update the input layer; a tile that has just been updated is in the cache, so the next minibatch
+ * goes forward through it at once. */
+static void input_backward_shard(const epoch_job *job, const ql_batch *b, const ql_batch *next,
+                                 int64_t shard, int rank)
 {
     ql_ae *ae = job->ae;
     const ql_hidden *first = &ae->hidden[0];
-    QL_AE_EACH(w, ae->input.tiling.n_tiles, tile,
-               ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t,
-                                      first->db, ae->tile_dw[w->rank], &ae->opt, &job->step));
+    ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
+    if (next) ql_input_begin_shard(&ae->input, next, shard);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
+        ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t, first->db,
+                               ae->tile_dw[rank], &ae->opt, &job->step);
+        if (next)
+            ql_input_forward_tile(&ae->input, &ae->params, ae->kern, next, shard, tile);
+    }
 }
 
 /* Fill the cells of items [first, end) of the next minibatch, then meet. */
@@ -148,14 +169,15 @@ static void begin_batch(const epoch_job *job, int which, int64_t at)
     ql_batch_begin(&job->ae->batch[which], job->source, n, (ql_real)weight);
 }
 
-/* One minibatch; meanwhile the next one (of items to fill, 0: none) is made ready. */
+/* One minibatch, from the input layer's partial sums on to those of the next one (NULL: it is the
+ * last), which is filled meanwhile. */
 static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const fill_job *next)
 {
     ql_ae *ae = job->ae;
-    const int64_t n_fill = next ? items(next->batch->n, FILL_CELLS) : 0;
     /* only the first thread draws masks, and only it may look at the step */
     ql_pass pass = {true, ae->cfg.seed, w->rank == 0 ? ae->step : 0};
-    input_forward(ae, w, b);
+    input_reduce(ae, w, b);
+    const int64_t n_fill = next ? items(next->batch->n, FILL_CELLS) : 0;
     if (w->rank == 0) hidden_forward(ae, b, pass);
     fill_some(ae, w, next, 0, n_fill / 2);
     heads_backward(job, w, b);
@@ -164,7 +186,8 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
         hidden_backward(ae, b, &job->step);
     }
     fill_some(ae, w, next, n_fill / 2, n_fill);
-    input_backward(job, w, b);
+    QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
+               input_backward_shard(job, b, next ? next->batch : NULL, shard, w->rank));
 }
 
 static void train_epoch(void *ctx, ql_team *team, int rank)
@@ -176,15 +199,16 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     if (rank == 0) begin_batch(job, 0, 0);
     ql_team_barrier(team);
     fill_some(ae, &w, &fill, 0, items(fill.batch->n, FILL_CELLS));
+    input_forward(ae, &w, fill.batch);
     for (int64_t at = 0, k = 0; at < job->n; k++) {
         const ql_batch *b = &ae->batch[k % 2];
         at += b->n;
         fill = (fill_job){&ae->batch[(k + 1) % 2], job->source, job->order + at};
+        /* the others look at what this sets after the barrier that ends the step's first phase */
         if (rank == 0) {
             job->step = ql_opt_next(&ae->opt);
             if (at < job->n) begin_batch(job, (int)((k + 1) % 2), at);
         }
-        ql_team_barrier(team);
         train_step(job, &w, b, at < job->n ? &fill : NULL);
         if (rank == 0) ae->step++;
         if (job->status != QL_OK) return;

@@ -31,24 +31,39 @@ void ql_input_free(ql_input_layer *in)
     *in = (ql_input_layer){0};
 }
 
+static ql_real *part_of(const ql_input_layer *in, int64_t shard)
+{
+    return in->parts + shard * shard_stride(in);
+}
+
+void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard)
+{
+    size_t n = (size_t)((b->n + 1) * ql_pad(in->n_out));
+    memset(part_of(in, shard), 0, n * sizeof(ql_real));
+}
+
+void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
+                           const ql_batch *b, int64_t shard, int64_t tile)
+{
+    const int64_t h = ql_pad(in->n_out);
+    ql_real *part = part_of(in, shard);
+    ql_span genes = ql_tile_genes(&in->tiling, tile);
+    const ql_real *w = ql_param(p, in->weight) + genes.first * h;
+    for (int64_t i = 0; i < b->n; i++) {
+        ql_span e = ql_entries_in(&b->in, &b->tiling, i, tile);
+        kern->gather(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first, w,
+                     h, part + i * h);
+    }
+    if (in->shift) kern->gather_all(genes.count, in->shift + genes.first, w, h, part + b->n * h);
+}
+
 void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t shard)
 {
-    const int64_t h = ql_pad(in->n_out);
     const ql_span tiles = ql_shard_tiles(&in->tiling, shard);
-    ql_real *part = in->parts + shard * shard_stride(in);
-    memset(part, 0, (size_t)((b->n + 1) * h) * sizeof(ql_real));
-    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
-        ql_span genes = ql_tile_genes(&in->tiling, tile);
-        const ql_real *w = ql_param(p, in->weight) + genes.first * h;
-        for (int64_t i = 0; i < b->n; i++) {
-            ql_span e = ql_entries_in(&b->in, &b->tiling, i, tile);
-            kern->gather(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first,
-                         w, h, part + i * h);
-        }
-        if (in->shift)
-            kern->gather_all(genes.count, in->shift + genes.first, w, h, part + b->n * h);
-    }
+    ql_input_begin_shard(in, b, shard);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
+        ql_input_forward_tile(in, p, kern, b, shard, tile);
 }
 
 void ql_input_reduce(ql_input_layer *in, const ql_batch *b, int64_t first, int64_t n)

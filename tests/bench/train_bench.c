@@ -24,6 +24,7 @@ typedef struct {
     int n_hidden, threads, epochs, profile;
     int64_t batch;
     double dropout;
+    bool bf16;
 } settings;
 
 /* ---- the kernels, timed ---- */
@@ -145,6 +146,7 @@ static void parse(int argc, char **argv, settings *s)
         else if (!strcmp(argv[i], "threads")) s->threads = atoi(v);
         else if (!strcmp(argv[i], "epochs")) s->epochs = atoi(v);
         else if (!strcmp(argv[i], "profile")) s->profile = atoi(v);
+        else if (!strcmp(argv[i], "bf16")) s->bf16 = atoi(v);
         else if (!strcmp(argv[i], "dropout")) s->dropout = atof(v);
         else if (!strcmp(argv[i], "hidden")) {
             s->n_hidden = 0;
@@ -175,6 +177,7 @@ int main(int argc, char **argv)
                         .batch_norm = true,
                         .optimizer = ql_opt_rule_find(s.optimizer),
                         .clip = 5,
+                        .bf16 = s.bf16,
                         .dropout = s.dropout,
                         .disp_rate = 1,
                         .start_theta = 1,
