@@ -128,6 +128,11 @@ $(BUILD)/tests/test64_%: $(BUILD)/tests/test64_%.o $(BUILD)/libquell64.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(ENGINE_LIBS) $(CMOCKA_LIBS) -o $@
 
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libquell.a $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(BUILD)/libquell.a $(LIBS) -o $@
+
 # --- what the program needs ------------------------------------------------------------------
 
 # Not in $(BUILD): every build shares them.
@@ -194,6 +199,12 @@ asan: ## run the tests in C, of the command line and of broken inputs under ASan
 	@failed=; for suite in unit cli broken; do \
 	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' $$suite || failed="$$failed $$suite"; \
 	done; sh tests/tools/report.sh build-asan/results; test -z "$$failed"
+
+BENCH_ARGS ?=
+BENCH_PYTHON ?= $(VENV)/bin/python
+
+bench: all $(BUILD)/bench/train_bench $(BUILD)/bench/sgemm_bench ## measure the speed, as ratios (BENCH_ARGS='--only threads'; peers as BENCH_PYTHON has them)
+	$(BENCH_PYTHON) tests/bench/bench.py --build $(BUILD) --data $(BUILD)/bench/data $(BENCH_ARGS)
 
 check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long checks, needs qemu-user)
 	BUILD=$(BUILD) bash tests/tools/check-neon.sh
@@ -265,7 +276,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
-.PHONY: check-neon FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
+.PHONY: bench check-neon FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
         man docs figure install uninstall dist clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -48,7 +48,7 @@ typedef struct {
     const ql_kern *kern;
     ql_kern bf16_kern;    /* kern with other products, for training with cfg.bf16 */
     const char *bf16_how; /* instructions used for them; NULL: none */
-    ql_input_map map; /* borrowed arrays */
+    ql_input_map map;     /* borrowed arrays */
     ql_params params;
     ql_input_layer input;
     ql_hidden hidden[QL_MAX_HIDDEN];
@@ -56,7 +56,7 @@ typedef struct {
     ql_heads heads;
     ql_optimizer opt;
     ql_batch batch[2]; /* while one is trained on, the next is filled; inference uses the first */
-    int64_t capacity; /* most cells of a minibatch, padded */
+    int64_t capacity;  /* most cells of a minibatch, padded */
     int n_threads;
     ql_head_space *space; /* [n_threads] */
     ql_real **tile_dw;    /* [n_threads] scratch of the input layer's gradient */

@@ -137,8 +137,8 @@ typedef struct {
     void (*log)(int64_t n, const ql_real *x, ql_real *y);
     void (*log1p)(int64_t n, const ql_real *x, ql_real *y);
 
-    /* Append a cell's n entries to the lists of a tile from position `at`. Up to QL_PAD - 1 elements
-     * beyond n are read and written, whatever they hold. */
+    /* Append a cell's n entries to the lists of a tile from position `at`. Up to QL_PAD - 1
+     * elements beyond n are read and written, whatever they hold. */
     void (*list_cell)(int64_t n, const ql_cell_entries *cell, const ql_entry_lists *to, int64_t at);
     /* to[k] = from[index[k]], n a multiple of QL_PAD */
     void (*take)(int64_t n, const int32_t *index, const ql_real *from, ql_real *to);
@@ -165,9 +165,9 @@ QL_MUST_USE ql_status ql_kern_select(const ql_kern **out, ql_err *err);
 const ql_kern *ql_kern_find(const char *isa);
 extern const char *const ql_kern_names[]; /* every name, best first, NULL-terminated */
 
-/* *out = base with products in bfloat16 (operands rounded to 8 bits, sums in float32) and *how it is
- * done ("amx", "avx512-bf16"); false where this processor cannot. The bits of a result then depend
- * on the processor; not on the number of threads. */
+/* *out = base with products in bfloat16 (operands rounded to 8 bits, sums in float32) and *how it
+ * is done ("amx", "avx512-bf16"); false where this processor cannot. The bits of a result then
+ * depend on the processor; not on the number of threads. */
 QL_MUST_USE bool ql_kern_bf16(const ql_kern *base, ql_kern *out, const char **how);
 
 /* Name of the table that ql_kern_select would give ("?" when QUELL_ISA is wrong). */

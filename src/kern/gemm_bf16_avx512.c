@@ -11,12 +11,12 @@
 const bool ql_gemm_bf16_built = true;
 
 enum {
-    LANES = 16,     /* floats of a vector, pairs of a packed row's vector */
-    K_STEP = 32,    /* k of one tile product */
-    ROWS = 32,      /* rows of C at a time */
-    COLS = 32,      /* columns of C at a time */
-    K_BLOCK = 256,  /* k packed at a time */
-    N_BLOCK = 128,  /* columns of B packed at a time */
+    LANES = 16,    /* floats of a vector, pairs of a packed row's vector */
+    K_STEP = 32,   /* k of one tile product */
+    ROWS = 32,     /* rows of C at a time */
+    COLS = 32,     /* columns of C at a time */
+    K_BLOCK = 256, /* k packed at a time */
+    N_BLOCK = 128, /* columns of B packed at a time */
     PAIRS = K_BLOCK / 2
 };
 
@@ -34,8 +34,9 @@ static int64_t least(int64_t a, int64_t b)
 /* bf16 of two rows, paired lane by lane. */
 static inline __m512i pair_rows(__m512 low, __m512 high)
 {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
-                                           23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
@@ -66,7 +67,8 @@ static void pack_a_rows(const ql_gemm *g, int64_t i0, int64_t rows, int64_t k0, 
         for (int64_t k = 0; k < nk; k += K_STEP) {
             int64_t left = nk - k;
             __mmask16 low = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
-            __mmask16 high = (__mmask16)(left < 32 ? (left > 16 ? (1u << (left - 16)) - 1 : 0) : 0xffff);
+            __mmask16 high =
+                (__mmask16)(left < 32 ? (left > 16 ? (1u << (left - 16)) - 1 : 0) : 0xffff);
             __m512bh both = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + k + 16),
                                                 _mm512_maskz_loadu_ps(low, row + k));
             _mm512_store_si512(&p->a[i][k / 2], (__m512i)both);

@@ -167,11 +167,17 @@ static inline vf opt_gradient(vf g, vf w, const ql_opt_step *s)
 }
 
 /* Moments that fade away (a unit that is never active) would end among the denormal numbers, where
- * processors are many times slower: below TINY they are 0. */
+ * processors are many times slower: the first is 0 below TINY, the second never below it, which
+ * beside eps is nothing. */
 #define TINY (ql_real)1e-30
-static inline vf opt_moment(vf m)
+static inline vf first_moment(vf m)
 {
     return v_select(v_lt(v_abs(m), v_set(TINY)), v_set(0), m);
+}
+
+static inline vf second_moment(vf v)
+{
+    return v_max(v_set(TINY), v);
 }
 
 static inline vf opt_decay(vf w, const ql_opt_step *s)
@@ -197,7 +203,7 @@ static void opt_rmsprop(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, 
     vf keep = v_set(s->decay2), take = v_set(1 - s->decay2);
     for (int64_t i = 0; i < n; i += VL) {
         vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
-        vf second = opt_moment(v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g))));
+        vf second = second_moment(v_fma(keep, v_load(v + i), v_mul(take, v_mul(g, g))));
         vf inv = v_inverse(v_add(v_sqrt(second), v_set(s->eps)));
         v_store(v + i, second);
         v_store(w + i, v_fma(v_mul(v_set(-s->rate), g), inv, opt_decay(wi, s)));
@@ -211,8 +217,8 @@ static void opt_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_
     vf keep2 = v_set(s->decay2), take2 = v_set(1 - s->decay2);
     for (int64_t i = 0; i < n; i += VL) {
         vf wi = v_load(w + i), g = opt_gradient(v_load(grad + i), wi, s);
-        vf mi = opt_moment(v_fma(keep1, v_load(m + i), v_mul(take1, g)));
-        vf second = opt_moment(v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g))));
+        vf mi = first_moment(v_fma(keep1, v_load(m + i), v_mul(take1, g)));
+        vf second = second_moment(v_fma(keep2, v_load(v + i), v_mul(take2, v_mul(g, g))));
         vf inv = v_inverse(v_add(v_sqrt(second), v_set(s->eps)));
         v_store(m + i, mi);
         v_store(v + i, second);

@@ -32,9 +32,9 @@ QL_INLINE vf v_log1p_of(vf x, vf w)
 
 /* ln(2), and in two parts of which the product of the first with n is exact in the fused
  * multiply-add */
-#define LN2    0.693147182464599609375f
-#define LN2_HI 0.693145751953125f
-#define LN2_LO 1.428606765330187e-06f
+#define LN2       0.693147182464599609375f
+#define LN2_HI    0.693145751953125f
+#define LN2_LO    1.428606765330187e-06f
 
 /* 1.5 2^23: a number near it has no fraction, and its low bits are a whole number */
 #define EXP_MAGIC 12582912.0f

@@ -44,8 +44,8 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, ql_pass pass)
     const ql_kern *kern = pass.training ? train_kern(ae) : ae->kern;
     ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias), ae->hidden[0].pre);
     for (int i = 0; i < ae->n_hidden; i++)
-        ql_hidden_forward(&ae->hidden[i], &ae->params, kern, i ? ae->hidden[i - 1].out : NULL,
-                          b->n, b->n_pad, pass);
+        ql_hidden_forward(&ae->hidden[i], &ae->params, kern, i ? ae->hidden[i - 1].out : NULL, b->n,
+                          b->n_pad, pass);
 }
 
 static void input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
@@ -121,9 +121,8 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
     ql_hidden *last = &ae->hidden[ae->n_hidden - 1];
     ql_head_pass pass = {b, last->out, last->out_t, &ae->opt, &job->step};
     const ql_kern *kern = train_kern(ae);
-    QL_AE_EACH(
-        w, ae->heads.tiling.n_shards, shard,
-        ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
+    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
+               ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
     int64_t slice = REDUCE_ROWS * b->n_pad;
     QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
                ql_heads_reduce(&ae->heads, b, item * slice, slice, last->grad));
@@ -141,8 +140,7 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t, first->db,
                                ae->tile_dw[rank], &ae->opt, &job->step);
-        if (next)
-            ql_input_forward_tile(&ae->input, &ae->params, ae->kern, next, shard, tile);
+        if (next) ql_input_forward_tile(&ae->input, &ae->params, ae->kern, next, shard, tile);
     }
 }
 

@@ -1,10 +1,10 @@
 /* Seconds per epoch of the training loop, and where they go.
  *
  *   train_bench FILE [type=nb-conddisp] [hidden=64,32,64] [batch=32] [threads=1] [epochs=5]
- *               [optimizer=rmsprop] [profile=0]
+ *               [optimizer=rmsprop] [dropout=0] [bf16=0] [profile=0]
  *
  * Prints one JSON object. profile=1 times every kernel call (one thread): products, likelihood,
- * optimizer, input, rest; the timers cost a few per cent, so seconds are taken without them. */
+ * optimizer, input layer; the timers themselves cost some per cent. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +21,8 @@
 typedef struct {
     const char *file, *type, *optimizer;
     int64_t hidden[QL_MAX_HIDDEN];
-    int n_hidden, threads, epochs, profile;
-    int64_t batch;
-    double dropout;
-    bool bf16;
+    int n_hidden;
+    double batch, threads, epochs, profile, dropout, bf16;
 } settings;
 
 /* ---- the kernels, timed ---- */
@@ -101,8 +99,9 @@ static ql_kern timed_table(const ql_kern *kern)
 
 /* ---- arithmetic that cannot be left out ---- */
 
-/* Floating-point operations of an epoch: two per multiply-add of the products of all layers, forward
- * and backward (the input layer by its entries with counts, without a gradient by the input). */
+/* Floating-point operations of an epoch: two per multiply-add of the products of all layers,
+ * forward and backward (the input layer by its entries with counts, without a gradient by the
+ * input). */
 static double useful_flops(const settings *s, int64_t cells, int64_t genes, int64_t nnz)
 {
     double mac = 2.0 * (double)nnz * (double)s->hidden[0];
@@ -120,113 +119,175 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void fail(const ql_err *err)
+static void set_hidden(settings *s, char *text)
 {
-    fprintf(stderr, "train_bench: %s\n", err->msg);
-    exit(1);
+    s->n_hidden = 0;
+    for (char *w = strtok(text, ","); w && s->n_hidden < QL_MAX_HIDDEN; w = strtok(NULL, ","))
+        s->hidden[s->n_hidden++] = atoll(w);
+}
+
+/* One word name=value; false for an unknown name. */
+static bool set_word(settings *s, const char *name, char *value)
+{
+    const struct {
+        const char *name;
+        double *at;
+    } numbers[] = {{"batch", &s->batch},     {"threads", &s->threads}, {"epochs", &s->epochs},
+                   {"profile", &s->profile}, {"dropout", &s->dropout}, {"bf16", &s->bf16}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (strcmp(numbers[i].name, name) != 0) continue;
+        *numbers[i].at = atof(value);
+        return true;
+    }
+    if (!strcmp(name, "type"))
+        s->type = value;
+    else if (!strcmp(name, "optimizer"))
+        s->optimizer = value;
+    else if (!strcmp(name, "hidden"))
+        set_hidden(s, value);
+    else
+        return false;
+    return true;
 }
 
 static void parse(int argc, char **argv, settings *s)
 {
-    *s = (settings){.type = "nb-conddisp",
+    *s = (settings){.file = argv[1],
+                    .type = "nb-conddisp",
                     .optimizer = "rmsprop",
                     .hidden = {64, 32, 64},
                     .n_hidden = 3,
                     .threads = 1,
                     .epochs = 5,
                     .batch = 32};
-    s->file = argv[1];
     for (int i = 2; i < argc; i++) {
-        char *v = strchr(argv[i], '=');
-        if (!v) exit(64);
-        *v++ = '\0';
-        if (!strcmp(argv[i], "type")) s->type = v;
-        else if (!strcmp(argv[i], "optimizer")) s->optimizer = v;
-        else if (!strcmp(argv[i], "batch")) s->batch = atoll(v);
-        else if (!strcmp(argv[i], "threads")) s->threads = atoi(v);
-        else if (!strcmp(argv[i], "epochs")) s->epochs = atoi(v);
-        else if (!strcmp(argv[i], "profile")) s->profile = atoi(v);
-        else if (!strcmp(argv[i], "bf16")) s->bf16 = atoi(v);
-        else if (!strcmp(argv[i], "dropout")) s->dropout = atof(v);
-        else if (!strcmp(argv[i], "hidden")) {
-            s->n_hidden = 0;
-            for (char *w = strtok(v, ","); w; w = strtok(NULL, ","))
-                s->hidden[s->n_hidden++] = atoll(w);
-        } else exit(64);
+        char *value = strchr(argv[i], '=');
+        if (value) *value++ = '\0';
+        if (!value || !set_word(s, argv[i], value)) {
+            fprintf(stderr, "train_bench: no setting '%s'\n", argv[i]);
+            exit(64);
+        }
     }
 }
 
-int main(int argc, char **argv)
+/* ---- the run ---- */
+
+static ql_ae_config config_of(const settings *s)
 {
-    settings s;
-    ql_err err = {0};
-    if (argc < 2) return 64;
-    parse(argc, argv, &s);
-    const ql_kern *kern;
-    if (ql_kern_select(&kern, &err) != QL_OK) fail(&err);
-    ql_dataset ds = {0};
-    ql_notes notes = {0};
-    ql_read_options ro = {.threads = s.threads};
-    if (ql_read_counts(s.file, &ro, &ds, &notes, &err) != QL_OK) fail(&err);
-    ql_prep prep = {0};
-    ql_prep_options po = {true, true, true, true};
-    if (ql_prep_counts(&ds.counts, po, kern, s.threads, &prep, &err) != QL_OK) fail(&err);
-    ql_ae_config cfg = {.n_hidden = s.n_hidden,
-                        .likelihood = ql_likelihood_find(s.type),
+    ql_ae_config cfg = {.n_hidden = s->n_hidden,
+                        .likelihood = ql_likelihood_find(s->type),
                         .act = ql_activation_find("relu"),
                         .batch_norm = true,
-                        .optimizer = ql_opt_rule_find(s.optimizer),
+                        .optimizer = ql_opt_rule_find(s->optimizer),
                         .clip = 5,
-                        .bf16 = s.bf16,
-                        .dropout = s.dropout,
+                        .bf16 = s->bf16 != 0,
+                        .dropout = s->dropout,
                         .disp_rate = 1,
                         .start_theta = 1,
                         .mean_loss = true,
                         .keep_short_batch = true,
                         .seed = 1};
-    memcpy(cfg.hidden, s.hidden, sizeof s.hidden);
-    ql_ae_sizes sizes = {.n_genes = ds.counts.n_cols,
-                         .max_row_nnz = ql_csr_max_row(&ds.counts),
-                         .batch_size = s.batch,
-                         .n_threads = s.threads};
-    ql_kern timed = timed_table(kern);
+    memcpy(cfg.hidden, s->hidden, sizeof s->hidden);
+    return cfg;
+}
+
+typedef struct {
+    const ql_kern *kern;
+    ql_kern timed, bf16;
+    ql_dataset ds;
+    ql_prep prep;
     ql_ae ae;
-    if (ql_ae_new(&ae, &cfg, &sizes, ql_prep_map(&prep), prep.log_rate, s.profile ? &timed : kern,
-                  &err) != QL_OK)
-        fail(&err);
-    int64_t n = prep.n_kept_cells, *order;
-    double *seconds, loss = 0;
-    if (QL_NEW(order, n, "order", &err) != QL_OK) fail(&err);
-    if (QL_NEW(seconds, s.epochs, "seconds", &err) != QL_OK) fail(&err);
-    ql_batch_source source = {.counts = &ds.counts};
-    for (int e = -1; e < s.epochs; e++) { /* the first one only warms up */
+    int64_t *order;
+    double *seconds, loss;
+    const char *bf16_how;
+} bench;
+
+static ql_status prepare(bench *b, const settings *s, ql_err *err)
+{
+    ql_notes notes = {0};
+    ql_read_options read = {.threads = (int)s->threads};
+    ql_prep_options prep = {true, true, true, true};
+    ql_ae_config cfg = config_of(s);
+    QL_TRY(ql_kern_select(&b->kern, err));
+    if (!ql_kern_bf16(b->kern, &b->bf16, &b->bf16_how)) b->bf16_how = NULL;
+    QL_TRY(ql_read_counts(s->file, &read, &b->ds, &notes, err));
+    QL_TRY(ql_prep_counts(&b->ds.counts, prep, b->kern, (int)s->threads, &b->prep, err));
+    ql_ae_sizes sizes = {.n_genes = b->ds.counts.n_cols,
+                         .max_row_nnz = ql_csr_max_row(&b->ds.counts),
+                         .batch_size = (int64_t)s->batch,
+                         .n_threads = (int)s->threads};
+    b->timed = timed_table(b->kern);
+    QL_TRY(QL_NEW(b->order, b->prep.n_kept_cells, "cell order", err));
+    QL_TRY(QL_NEW(b->seconds, (int64_t)s->epochs, "seconds", err));
+    return ql_ae_new(&b->ae, &cfg, &sizes, ql_prep_map(&b->prep), b->prep.log_rate,
+                     s->profile != 0 ? &b->timed : b->kern, err);
+}
+
+/* The first epoch only warms up. */
+static ql_status train(bench *b, const settings *s, ql_err *err)
+{
+    const int64_t n = b->prep.n_kept_cells;
+    ql_batch_source source = {.counts = &b->ds.counts};
+    for (int e = -1; e < (int)s->epochs; e++) {
         ql_rng rng = ql_rng_start(1, QL_RNG_SHUFFLE, (uint64_t)(e + 1), 0);
-        memcpy(order, prep.kept_cell, (size_t)n * sizeof *order);
-        ql_rng_shuffle(&rng, order, n);
+        memcpy(b->order, b->prep.kept_cell, (size_t)n * sizeof *b->order);
+        ql_rng_shuffle(&rng, b->order, n);
         if (e == 0) memset(spent, 0, sizeof spent);
         double start = ql_clock_wall();
-        if (ql_ae_train_epoch(&ae, &source, order, n, s.batch, &loss, &err) != QL_OK) fail(&err);
-        if (e >= 0) seconds[e] = ql_clock_wall() - start;
+        QL_TRY(ql_ae_train_epoch(&b->ae, &source, b->order, n, (int64_t)s->batch, &b->loss, err));
+        if (e >= 0) b->seconds[e] = ql_clock_wall() - start;
     }
-    double total = 0;
-    for (int e = 0; e < s.epochs; e++) total += seconds[e];
-    qsort(seconds, (size_t)s.epochs, sizeof *seconds, by_value);
-    double median = seconds[s.epochs / 2], flops = useful_flops(&s, n, ds.counts.n_cols, ql_csr_nnz(&ds.counts));
+    return QL_OK;
+}
+
+static void report_shares(double total)
+{
+    double rest = total;
+    printf(",\"share\":{");
+    for (int p = 0; p < N_PARTS; p++) {
+        rest -= spent[p];
+        printf("\"%s\":%.4f,", part_names[p], spent[p] / total);
+    }
+    printf("\"rest\":%.4f}", rest / total);
+}
+
+static void report(bench *b, const settings *s)
+{
+    const int64_t n = b->prep.n_kept_cells, genes = b->ds.counts.n_cols;
+    const int64_t nnz = ql_csr_nnz(&b->ds.counts);
+    const int epochs = (int)s->epochs;
     struct rusage usage;
+    double total = 0;
+    for (int e = 0; e < epochs; e++) total += b->seconds[e];
+    qsort(b->seconds, (size_t)epochs, sizeof *b->seconds, by_value);
+    const double median = b->seconds[epochs / 2], gflop = 1e-9 * useful_flops(s, n, genes, nnz);
     getrusage(RUSAGE_SELF, &usage);
-    printf("{\"type\":\"%s\",\"cells\":%lld,\"genes\":%lld,\"nnz\":%lld,\"batch\":%lld,\"threads\":%d,\"isa\":\"%s\","
-           "\"s_per_epoch\":%.6g,\"fastest\":%.6g,\"slowest\":%.6g,\"gflop_per_epoch\":%.6g,\"gflops\":%.6g,"
-           "\"peak_mib\":%.1f,\"loss\":%.9g",
-           s.type, (long long)n, (long long)ds.counts.n_cols, (long long)ql_csr_nnz(&ds.counts),
-           (long long)s.batch, s.threads, kern->isa, median, seconds[0], seconds[s.epochs - 1],
-           flops * 1e-9, flops * 1e-9 / median, (double)usage.ru_maxrss / 1024, loss);
-    if (s.profile) {
-        double rest = total;
-        for (int p = 0; p < N_PARTS; p++) rest -= spent[p];
-        printf(",\"share\":{");
-        for (int p = 0; p < N_PARTS; p++) printf("\"%s\":%.4f,", part_names[p], spent[p] / total);
-        printf("\"rest\":%.4f}", rest / total);
-    }
+    printf("{\"type\":\"%s\",\"cells\":%lld,\"genes\":%lld,\"nnz\":%lld,\"batch\":%.0f,"
+           "\"threads\":%.0f,\"isa\":\"%s\",\"bf16\":\"%s\",",
+           s->type, (long long)n, (long long)genes, (long long)nnz, s->batch, s->threads,
+           b->kern->isa, b->bf16_how ? b->bf16_how : "");
+    printf("\"s_per_epoch\":%.6g,\"fastest\":%.6g,\"slowest\":%.6g,\"total_s\":%.6g,"
+           "\"gflop_per_epoch\":%.6g,\"gflops\":%.6g,\"peak_mib\":%.1f,\"loss\":%.9g",
+           median, b->seconds[0], b->seconds[epochs - 1], total, gflop, gflop / median,
+           (double)usage.ru_maxrss / 1024, b->loss);
+    if (s->profile != 0) report_shares(total);
     printf("}\n");
+}
+
+int main(int argc, char **argv)
+{
+    static bench b;
+    settings s;
+    ql_err err = {0};
+    if (argc < 2) {
+        fputs("usage: train_bench FILE [name=value ...]\n", stderr);
+        return 64;
+    }
+    parse(argc, argv, &s);
+    if (prepare(&b, &s, &err) != QL_OK || train(&b, &s, &err) != QL_OK) {
+        fprintf(stderr, "train_bench: %s\n", err.msg);
+        return 1;
+    }
+    report(&b, &s);
     return 0;
 }
