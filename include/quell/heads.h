@@ -67,7 +67,8 @@ void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
                     int64_t shard, ql_head_space *space);
 
 /* out [n_in, n_pad]: sum of the partial gradients, for elements [first, first + n). */
-void ql_heads_reduce(ql_heads *h, const ql_batch *b, int64_t first, int64_t n, ql_real *out);
+void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int64_t first, int64_t n,
+                     ql_real *out);
 
 /* Loss of each cell of the batch, summed over the shards in their order. loss [b->n]. */
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss);

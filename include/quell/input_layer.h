@@ -38,7 +38,8 @@ void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern
                            const ql_batch *b, int64_t shard, int64_t tile);
 
 /* Sum the shards for cells [first, first + n) of the batch (cell b->n: the constant part). */
-void ql_input_reduce(ql_input_layer *in, const ql_batch *b, int64_t first, int64_t n);
+void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
+                     int64_t n);
 
 /* pre [units, n_pad] = sum transposed + constant part + bias; pads get the bias. */
 void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real *bias,

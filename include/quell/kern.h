@@ -120,6 +120,9 @@ typedef struct {
     /* y[i] = sum of x[i * ld .. + n), n a multiple of QL_PAD, in QL_LANES virtual lanes */
     void (*row_sums)(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_real *y);
 
+    /* y += x; n a multiple of QL_PAD */
+    void (*add)(int64_t n, const ql_real *x, ql_real *y);
+
     /* acc [h] += sum_i value[i] * w[(index[i] - first) * h ...], even i in one chain, odd
      * i in another; h multiple of QL_PAD */
     void (*gather)(int64_t n, const int32_t *index, int32_t first, const ql_real *value,

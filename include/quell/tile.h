@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "quell/real.h"
+#include "quell/kern.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,9 +33,9 @@ ql_span ql_shard_tiles(const ql_tiling *tiling, int64_t shard);
 
 /* The one sum over shards: out[i] = part_0[i] + part_1[i] + ... for i in [first, first + n),
  * in the order of a fixed binary tree over the shards. Part s begins at parts + s * stride; the
- * parts are overwritten. */
-void ql_shard_sum(int n_shards, ql_real *parts, int64_t stride, int64_t first, int64_t n,
-                  ql_real *out);
+ * parts are overwritten. first and n are multiples of QL_PAD. */
+void ql_shard_sum(const ql_kern *kern, int n_shards, ql_real *parts, int64_t stride, int64_t first,
+                  int64_t n, ql_real *out);
 
 #ifdef __cplusplus
 }

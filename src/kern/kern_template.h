@@ -23,6 +23,11 @@ static void row_sums(int64_t rows, int64_t n, const ql_real *x, int64_t ld, ql_r
     for (int64_t i = 0; i < rows; i++) y[i] = virtual_lane_sum(n, x + i * ld);
 }
 
+static void add(int64_t n, const ql_real *x, ql_real *y)
+{
+    for (int64_t i = 0; i < n; i += VL) v_store(y + i, v_add(v_load(y + i), v_load(x + i)));
+}
+
 /* Vectors of h handled at a time by gather, so that they stay in registers. */
 #define GATHER_VECS 4
 
@@ -229,6 +234,7 @@ static void opt_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_
 const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                             .gemm = gemm,
                             .row_sums = row_sums,
+                            .add = add,
                             .gather = gather,
                             .gather_all = gather_all,
                             .scatter = scatter,

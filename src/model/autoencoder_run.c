@@ -51,7 +51,7 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, ql_pass pass)
 static void input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
 {
     QL_AE_EACH(w, items(b->n + 1, REDUCE_ROWS), item,
-               ql_input_reduce(&ae->input, b, item * REDUCE_ROWS, REDUCE_ROWS));
+               ql_input_reduce(&ae->input, ae->kern, b, item * REDUCE_ROWS, REDUCE_ROWS));
 }
 
 static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
@@ -125,7 +125,7 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
                ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
     int64_t slice = REDUCE_ROWS * b->n_pad;
     QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
-               ql_heads_reduce(&ae->heads, b, item * slice, slice, last->grad));
+               ql_heads_reduce(&ae->heads, ae->kern, b, item * slice, slice, last->grad));
 }
 
 /* Update the input layer; a tile that has just been updated is in the cache, so the next minibatch

@@ -218,47 +218,6 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
     add_losses(b, t, s, loss);
 }
 
-/* Gradients of one block: by the hidden layer (added to part), by weights and biases (added to the
- * thread's space, begun anew at the first block). */
-static void gradients(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                      const ql_head_pass *pass, const tile_block *t, ql_real *part,
-                      ql_head_space *s)
-{
-    const int64_t n_pad = pass->batch->n_pad;
-    ql_gemm_start start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C;
-    for (int k = 0; k < QL_MAX_HEADS; k++) {
-        bool gene_disp = k == QL_HEAD_DISP && h->disp_gene >= 0;
-        if (!h->dense[k] && !gene_disp) continue;
-        kern->row_sums(t->genes.count, t->ld, s->act[k], t->ld, s->sums);
-        for (int64_t g = 0; g < t->genes.count; g++)
-            s->db[k][g] = t->first == 0 ? s->sums[g] : s->db[k][g] + s->sums[g];
-        if (gene_disp) continue;
-        const ql_tensor *w = &p->tensor[h->weight[k]];
-        kern->gemm(&(ql_gemm){.m = h->n_in,
-                              .n = t->ld,
-                              .p = t->genes.count,
-                              .a = ql_param(p, h->weight[k]) + t->genes.first * w->ld,
-                              .a_row = 1,
-                              .a_col = w->ld,
-                              .b = s->act[k],
-                              .ldb = t->ld,
-                              .c = part + t->first,
-                              .ldc = n_pad,
-                              .start = QL_FROM_C});
-        kern->gemm(&(ql_gemm){.m = t->genes.count,
-                              .n = w->ld,
-                              .p = t->n,
-                              .a = s->act[k],
-                              .a_row = t->ld,
-                              .a_col = 1,
-                              .b = pass->hidden_t + t->first * w->ld,
-                              .ldb = w->ld,
-                              .c = s->dw[k],
-                              .ldc = w->ld,
-                              .start = start});
-    }
-}
-
 /* Vectors of biases: their rows are the whole tensor, so a tile's part is addressed by hand. */
 static void update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
                           const ql_head_pass *pass, double rate)
@@ -272,17 +231,66 @@ static void update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad
     pass->opt->update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
 }
 
-static void update_tile(const ql_heads *h, ql_params *p, const ql_head_pass *pass, ql_span genes,
-                        ql_head_space *s)
+/* Sums of the gradients over the block's cells, begun anew at the first block. */
+static void add_row_sums(const ql_kern *kern, const tile_block *t, int head, ql_head_space *s)
 {
+    ql_real *db = s->db[head];
+    kern->row_sums(t->genes.count, t->ld, s->act[head], t->ld, t->first == 0 ? db : s->sums);
+    if (t->first == 0) return;
+    for (int64_t g = 0; g < t->genes.count; g++) db[g] = db[g] + s->sums[g];
+}
+
+/* What a block adds to the gradients of a dense head: by the hidden layer (into part), by the
+ * weights (into the thread's space, begun anew at the first block). */
+static void dense_gradients(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                            const ql_head_pass *pass, const tile_block *t, int head, ql_real *part,
+                            ql_head_space *s)
+{
+    const ql_tensor *w = &p->tensor[h->weight[head]];
+    kern->gemm(&(ql_gemm){.m = h->n_in,
+                          .n = t->ld,
+                          .p = t->genes.count,
+                          .a = ql_param(p, h->weight[head]) + t->genes.first * w->ld,
+                          .a_row = 1,
+                          .a_col = w->ld,
+                          .b = s->act[head],
+                          .ldb = t->ld,
+                          .c = part + t->first,
+                          .ldc = pass->batch->n_pad,
+                          .start = QL_FROM_C});
+    kern->gemm(&(ql_gemm){.m = t->genes.count,
+                          .n = w->ld,
+                          .p = t->n,
+                          .a = s->act[head],
+                          .a_row = t->ld,
+                          .a_col = 1,
+                          .b = pass->hidden_t + t->first * w->ld,
+                          .ldb = w->ld,
+                          .c = s->dw[head],
+                          .ldc = w->ld,
+                          .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
+}
+
+/* Gradients of one block; after the tile's last block each head is updated while it is in the
+ * cache. */
+static void backward(const ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                     const tile_block *t, ql_real *part, ql_head_space *s)
+{
+    const bool last = t->first + t->n == pass->batch->n;
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        if (!h->dense[k]) continue;
-        ql_params_update(p, h->weight[k], genes.first, genes.count, s->dw[k], pass->opt,
-                         pass->step);
-        update_vector(p, h->bias[k], genes, s->db[k], pass, 1);
+        const bool gene_disp = k == QL_HEAD_DISP && h->disp_gene >= 0;
+        if (!h->dense[k] && !gene_disp) continue;
+        add_row_sums(kern, t, k, s);
+        if (!gene_disp) dense_gradients(h, p, kern, pass, t, k, part, s);
+        if (!last) continue;
+        if (!gene_disp) {
+            ql_params_update(p, h->weight[k], t->genes.first, t->genes.count, s->dw[k], pass->opt,
+                             pass->step);
+            update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
+        } else if (h->disp_rate > 0) {
+            update_vector(p, h->disp_gene, t->genes, s->db[k], pass, h->disp_rate);
+        }
     }
-    if (h->disp_gene >= 0 && h->disp_rate > 0)
-        update_vector(p, h->disp_gene, genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
 }
 
 void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
@@ -299,18 +307,18 @@ void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
             tile_block t = block_at(h, b, tile, first);
             pre_activations(h, p, kern, pass, &t, space);
             likelihood(h, p, kern, b, &t, space, loss + first);
-            if (pass->opt) gradients(h, p, kern, pass, &t, part, space);
+            if (pass->opt) backward(h, p, kern, pass, &t, part, space);
         }
-        if (pass->opt) update_tile(h, p, pass, ql_tile_genes(&h->tiling, tile), space);
     }
 }
 
-void ql_heads_reduce(ql_heads *h, const ql_batch *b, int64_t first, int64_t n, ql_real *out)
+void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int64_t first, int64_t n,
+                     ql_real *out)
 {
     int64_t size = h->n_in * b->n_pad;
     if (first + n > size) n = size - first;
     if (n <= 0) return;
-    ql_shard_sum(h->tiling.n_shards, h->parts, h->n_in * h->capacity, first, n, out + first);
+    ql_shard_sum(kern, h->tiling.n_shards, h->parts, h->n_in * h->capacity, first, n, out + first);
 }
 
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss)

@@ -66,12 +66,13 @@ void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_ker
         ql_input_forward_tile(in, p, kern, b, shard, tile);
 }
 
-void ql_input_reduce(ql_input_layer *in, const ql_batch *b, int64_t first, int64_t n)
+void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
+                     int64_t n)
 {
     const int64_t h = ql_pad(in->n_out);
     if (first + n > b->n + 1) n = b->n + 1 - first;
     if (n <= 0) return;
-    ql_shard_sum(in->tiling.n_shards, in->parts, shard_stride(in), first * h, n * h,
+    ql_shard_sum(kern, in->tiling.n_shards, in->parts, shard_stride(in), first * h, n * h,
                  in->sum + first * h);
 }
 

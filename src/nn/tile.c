@@ -1,5 +1,7 @@
 #include "quell/tile.h"
 
+#include <string.h>
+
 ql_tiling ql_tiling_of(int64_t n_genes)
 {
     ql_tiling t = {.n_genes = n_genes};
@@ -21,7 +23,7 @@ ql_span ql_shard_tiles(const ql_tiling *tiling, int64_t shard)
     return (ql_span){first, end - first};
 }
 
-void ql_shard_sum(int n_shards, ql_real *parts, int64_t stride, int64_t first, int64_t n,
+void ql_shard_sum(const ql_kern *kern, int n_shards, ql_real *parts, int64_t stride, int64_t first, int64_t n,
                   ql_real *out)
 {
     int left = n_shards;
@@ -30,8 +32,8 @@ void ql_shard_sum(int n_shards, ql_real *parts, int64_t stride, int64_t first, i
         for (int s = 0; s + half < left; s++) {
             ql_real *a = parts + s * stride + first;
             const ql_real *b = parts + (s + half) * stride + first;
-            for (int64_t i = 0; i < n; i++) a[i] = a[i] + b[i];
+            kern->add(n, b, a);
         }
     }
-    for (int64_t i = 0; i < n; i++) out[i] = parts[first + i];
+    memcpy(out, parts + first, (size_t)n * sizeof *out);
 }
