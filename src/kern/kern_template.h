@@ -75,15 +75,34 @@ static void gather_all(int64_t n, const ql_real *value, const ql_real *w, int64_
     gather(n, NULL, 0, value, w, h, acc);
 }
 
-static void scatter(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
-                    ql_real *w, int64_t h, const ql_real *d)
+/* Vectors of d that scatter keeps in registers. */
+#define SCATTER_VECS 8
+
+QL_INLINE void scatter_columns(int64_t n, const int32_t *index, int32_t first,
+                               const ql_real *value, ql_real *w, int64_t h, const ql_real *d,
+                               const int vecs)
 {
+    vf kept[SCATTER_VECS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; v++) kept[v] = v_load(d + v * VL);
     for (int64_t i = 0; i < n; i++) {
         ql_real *row = w + (index[i] - first) * h;
         vf x = v_set(value[i]);
-        for (int64_t j = 0; j < h; j += VL)
-            v_store(row + j, v_fma(x, v_load(d + j), v_load(row + j)));
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++)
+            v_store(row + v * VL, v_fma(x, kept[v], v_load(row + v * VL)));
     }
+}
+
+static void scatter(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
+                    ql_real *w, int64_t h, const ql_real *d)
+{
+    int64_t j = 0;
+    for (; j + 8 * VL <= h; j += 8 * VL)
+        scatter_columns(n, index, first, value, w + j, h, d + j, 8);
+    for (; j + 4 * VL <= h; j += 4 * VL)
+        scatter_columns(n, index, first, value, w + j, h, d + j, 4);
+    for (; j < h; j += VL) scatter_columns(n, index, first, value, w + j, h, d + j, 1);
 }
 
 static void outer(int64_t n, const ql_real *value, ql_real *w, int64_t h, const ql_real *d)

@@ -240,11 +240,15 @@ static void add_row_sums(const ql_kern *kern, const tile_block *t, int head, ql_
     for (int64_t g = 0; g < t->genes.count; g++) db[g] = db[g] + s->sums[g];
 }
 
-/* What a block adds to the gradients of a dense head: by the hidden layer (into part), by the
- * weights (into the thread's space, begun anew at the first block). */
-static void dense_gradients(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+static bool is_last(const ql_batch *b, const tile_block *t)
+{
+    return t->first + t->n == b->n;
+}
+
+/* What a block adds to the gradient by the hidden layer. */
+static void hidden_gradient(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                             const ql_head_pass *pass, const tile_block *t, int head, ql_real *part,
-                            ql_head_space *s)
+                            const ql_head_space *s)
 {
     const ql_tensor *w = &p->tensor[h->weight[head]];
     kern->gemm(&(ql_gemm){.m = h->n_in,
@@ -258,39 +262,55 @@ static void dense_gradients(const ql_heads *h, const ql_params *p, const ql_kern
                           .c = part + t->first,
                           .ldc = pass->batch->n_pad,
                           .start = QL_FROM_C});
-    kern->gemm(&(ql_gemm){.m = t->genes.count,
-                          .n = w->ld,
-                          .p = t->n,
-                          .a = s->act[head],
-                          .a_row = t->ld,
-                          .a_col = 1,
-                          .b = pass->hidden_t + t->first * w->ld,
-                          .ldb = w->ld,
-                          .c = s->dw[head],
-                          .ldc = w->ld,
-                          .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
 }
 
-/* Gradients of one block; after the tile's last block each head is updated while it is in the
+/* Genes whose weight gradient is made and used at a time: what it takes stays in the innermost
  * cache. */
+enum { UPDATE_GENES = 24 };
+
+/* What a block adds to the gradient by the weights (begun anew at the first block); with the last
+ * block the weights are updated. */
+static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern,
+                            const ql_head_pass *pass, const tile_block *t, int head,
+                            ql_head_space *s)
+{
+    const int64_t ld = p->tensor[h->weight[head]].ld;
+    const bool alone = t->first == 0 && is_last(pass->batch, t);
+    for (int64_t g = 0; g < t->genes.count; g += UPDATE_GENES) {
+        int64_t left = t->genes.count - g, n = left < UPDATE_GENES ? left : UPDATE_GENES;
+        ql_real *dw = s->dw[head] + (alone ? 0 : g * ld);
+        kern->gemm(&(ql_gemm){.m = n,
+                              .n = ld,
+                              .p = t->n,
+                              .a = s->act[head] + g * t->ld,
+                              .a_row = t->ld,
+                              .a_col = 1,
+                              .b = pass->hidden_t + t->first * ld,
+                              .ldb = ld,
+                              .c = dw,
+                              .ldc = ld,
+                              .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
+        if (is_last(pass->batch, t))
+            ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, pass->step);
+    }
+}
+
+/* Gradients of one block, and with the tile's last block the update of its parameters. */
 static void backward(const ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
                      const tile_block *t, ql_real *part, ql_head_space *s)
 {
-    const bool last = t->first + t->n == pass->batch->n;
+    const bool last = is_last(pass->batch, t);
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        const bool gene_disp = k == QL_HEAD_DISP && h->disp_gene >= 0;
-        if (!h->dense[k] && !gene_disp) continue;
+        if (!h->dense[k]) continue;
         add_row_sums(kern, t, k, s);
-        if (!gene_disp) dense_gradients(h, p, kern, pass, t, k, part, s);
-        if (!last) continue;
-        if (!gene_disp) {
-            ql_params_update(p, h->weight[k], t->genes.first, t->genes.count, s->dw[k], pass->opt,
-                             pass->step);
-            update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
-        } else if (h->disp_rate > 0) {
-            update_vector(p, h->disp_gene, t->genes, s->db[k], pass, h->disp_rate);
-        }
+        hidden_gradient(h, p, kern, pass, t, k, part, s);
+        weight_gradient(h, p, kern, pass, t, k, s);
+        if (last) update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
     }
+    if (h->disp_gene < 0) return;
+    add_row_sums(kern, t, QL_HEAD_DISP, s);
+    if (last && h->disp_rate > 0)
+        update_vector(p, h->disp_gene, t->genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
 }
 
 void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
