@@ -58,7 +58,7 @@ typedef struct {
     int64_t n;  /* sweep: genes (rows); list: entries, a multiple of QL_PAD */
     int64_t ld; /* sweep: padded cells, the row stride */
     /* in: pre-activations, out: weight * d loss / d pre-activation. Sweep: [n, ld]; list: [n].
-     * With QL_DISP_GENE disp is only written by the sweep, and disp_gene [n] is read. */
+     * With QL_DISP_GENE disp is only written by the sweep, and disp_gene [pad(n)] is read. */
     ql_real *mean, *disp, *pi;
     const ql_real *disp_gene;
     const ql_real *count;  /* list: [n], > 0; where not whole, ln gamma terms take it rounded up */

@@ -145,7 +145,63 @@ QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
 }
 #endif
 
-/* The two loops, made for each likelihood and kind of dispersion. */
+/* Vectors taken through the links and then through the likelihood together. Each step is a loop over
+ * them: its chains are short and independent, where one long chain for a vector would leave an
+ * out-of-order core waiting. */
+#define LIK_CHUNK 8
+
+/* Genes whose theta is made at a time, where there is one per gene. */
+#define LIK_GENES 64
+
+typedef struct {
+    int64_t i, j; /* place in the tile, and its cell */
+    int64_t row;  /* gene, counted from the group's first */
+} lik_at;
+
+typedef struct {
+    ql_real theta[LIK_GENES], slope[LIK_GENES];
+} lik_genes;
+
+/* The next places of a sweep, at most LIK_CHUNK; `at` is where the last call ended. */
+static inline int next_places(lik_at *at, int64_t ld, int64_t end, lik_at *places)
+{
+    int n = 0;
+    for (; n < LIK_CHUNK && at->i < end; n++) {
+        places[n] = *at;
+        at->i += VL;
+        at->j += VL;
+        if (at->j < ld) continue;
+        at->j = 0;
+        at->row++;
+    }
+    return n;
+}
+
+static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *genes)
+{
+    for (int64_t g = 0; g < n; g += VL) {
+        lik_heads h;
+        link_disp_GENE(v_load(log_theta + g), &h);
+        v_store(genes->theta + g, h.theta);
+        v_store(genes->slope + g, h.dtheta);
+    }
+}
+
+/* The dispersion of a place of a sweep, and of an entry of a list. */
+#define LIK_DISP_AT_NONE(args, genes, at, h) link_disp_NONE(v_set(0), h)
+#define LIK_DISP_AT_GENE(args, genes, at, h)                                                       \
+    do {                                                                                           \
+        (h)->theta = v_set((genes)->theta[(at).row]);                                              \
+        (h)->dtheta = v_set((genes)->slope[(at).row]);                                             \
+    } while (0)
+#define LIK_DISP_AT_CELL(args, genes, at, h) link_disp_CELL(v_load((args)->disp + (at).i), h)
+#define LIK_HAS_NONE                         0
+#define LIK_HAS_GENE                         1
+#define LIK_HAS_CELL                         1
+#define LIK_BY_GENE_NONE                     0
+#define LIK_BY_GENE_GENE                     1
+#define LIK_BY_GENE_CELL                     0
+
 #define LIK_STORE(args, i, h, g, w, has_disp, has_pi)                                              \
     do {                                                                                           \
         v_store((args)->mean + (i), v_select((h).mean_inside, v_mul(w, (g).ln_mu), v_set(0)));     \
@@ -153,63 +209,83 @@ QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
         if (has_pi) v_store((args)->pi + (i), v_mul(w, (g).pi));                                   \
     } while (0)
 
-#define LIK_DISP_AT_NONE(args, row, i) v_set(0)
-#define LIK_DISP_AT_GENE(args, row, i) v_set((args)->disp_gene[row])
-#define LIK_DISP_AT_CELL(args, row, i) v_load((args)->disp + (i))
-#define LIK_HAS_NONE                   0
-#define LIK_HAS_GENE                   1
-#define LIK_HAS_CELL                   1
-
+/* The three kernels, made for each likelihood and kind of dispersion. */
 #define LIK_DEFINE(name, kind)                                                                     \
-    static void name##_##kind##_sweep(const ql_lik_args *args)                                     \
+    QL_INLINE void name##_##kind##_links(const ql_lik_args *args, const lik_genes *genes,          \
+                                         const lik_at *at, int n, lik_heads *h)                    \
     {                                                                                              \
-        const int has_pi = name##_has_pi;                                                          \
-        for (int64_t row = 0; row < args->n; row++) {                                              \
-            for (int64_t j = 0; j < args->ld; j += VL) {                                           \
-                int64_t i = row * args->ld + j;                                                    \
-                lik_heads h;                                                                       \
-                lik_grad g;                                                                        \
-                h.ridge = v_set(args->ridge);                                                      \
-                link_mean(v_load(args->mean + i), v_load(args->size + j), &h);                     \
-                link_disp_##kind(LIK_DISP_AT_##kind(args, row, i), &h);                            \
-                if (has_pi) link_pi(v_load(args->pi + i), &h);                                     \
-                vf loss = name##_zero(&h, &g);                                                     \
-                v_store(args->loss + j, v_add(v_load(args->loss + j), loss));                      \
-                vf w = v_load(args->weight + j);                                                   \
-                LIK_STORE(args, i, h, g, w, LIK_HAS_##kind, has_pi);                               \
+        (void)genes;                                                                               \
+        for (int c = 0; c < n; c++)                                                                \
+            link_mean(v_load(args->mean + at[c].i), v_load(args->size + at[c].j), &h[c]);          \
+        for (int c = 0; c < n; c++) LIK_DISP_AT_##kind(args, genes, at[c], &h[c]);                 \
+        for (int c = 0; name##_has_pi && c < n; c++)                                               \
+            link_pi(v_load(args->pi + at[c].i), &h[c]);                                            \
+    }                                                                                              \
+    QL_INLINE void name##_##kind##_zeros(const ql_lik_args *args, const lik_at *at, int n,         \
+                                         lik_heads *h)                                             \
+    {                                                                                              \
+        for (int c = 0; c < n; c++) {                                                              \
+            ql_real *loss = args->loss + at[c].j;                                                  \
+            vf w = v_load(args->weight + at[c].j);                                                 \
+            lik_grad g;                                                                            \
+            h[c].ridge = v_set(args->ridge);                                                       \
+            v_store(loss, v_add(v_load(loss), name##_zero(&h[c], &g)));                            \
+            LIK_STORE(args, at[c].i, h[c], g, w, LIK_HAS_##kind, name##_has_pi);                   \
+        }                                                                                          \
+    }                                                                                              \
+    QL_INLINE void name##_##kind##_values(const ql_lik_args *args, const lik_at *at, int n,        \
+                                          const lik_heads *h)                                      \
+    {                                                                                              \
+        for (int c = 0; c < n; c++) {                                                              \
+            v_store(args->mean + at[c].i, h[c].mu);                                                \
+            if (LIK_HAS_##kind) v_store(args->disp + at[c].i, h[c].theta);                         \
+            if (name##_has_pi) v_store(args->pi + at[c].i, h[c].pi);                               \
+        }                                                                                          \
+    }                                                                                              \
+    QL_INLINE void name##_##kind##_each(const ql_lik_args *args, const int values)                 \
+    {                                                                                              \
+        for (int64_t row = 0; row < args->n; row += LIK_GENES) {                                   \
+            const int64_t left = args->n - row, rows = left < LIK_GENES ? left : LIK_GENES;        \
+            lik_at at = {.i = row * args->ld}, places[LIK_CHUNK];                                  \
+            lik_heads h[LIK_CHUNK];                                                                \
+            lik_genes genes;                                                                       \
+            if (LIK_BY_GENE_##kind) link_genes(args->disp_gene + row, rows, &genes);               \
+            for (int n; (n = next_places(&at, args->ld, (row + rows) * args->ld, places)) > 0;) {  \
+                name##_##kind##_links(args, &genes, places, n, h);                                 \
+                if (values)                                                                        \
+                    name##_##kind##_values(args, places, n, h);                                    \
+                else                                                                               \
+                    name##_##kind##_zeros(args, places, n, h);                                     \
             }                                                                                      \
         }                                                                                          \
+    }                                                                                              \
+    static void name##_##kind##_sweep(const ql_lik_args *args)                                     \
+    {                                                                                              \
+        name##_##kind##_each(args, 0);                                                             \
     }                                                                                              \
     static void name##_##kind##_link(const ql_lik_args *args)                                      \
     {                                                                                              \
-        for (int64_t row = 0; row < args->n; row++) {                                              \
-            for (int64_t j = 0; j < args->ld; j += VL) {                                           \
-                int64_t i = row * args->ld + j;                                                    \
-                lik_heads h;                                                                       \
-                link_mean(v_load(args->mean + i), v_load(args->size + j), &h);                     \
-                link_disp_##kind(LIK_DISP_AT_##kind(args, row, i), &h);                            \
-                v_store(args->mean + i, h.mu);                                                     \
-                if (LIK_HAS_##kind) v_store(args->disp + i, h.theta);                              \
-                if (!name##_has_pi) continue;                                                      \
-                link_pi(v_load(args->pi + i), &h);                                                 \
-                v_store(args->pi + i, h.pi);                                                       \
-            }                                                                                      \
-        }                                                                                          \
+        name##_##kind##_each(args, 1);                                                             \
     }                                                                                              \
     static void name##_##kind##_list(const ql_lik_args *args)                                      \
     {                                                                                              \
-        const int has_pi = name##_has_pi;                                                          \
-        for (int64_t i = 0; i < args->n; i += VL) {                                                \
-            lik_heads h;                                                                           \
-            lik_grad g;                                                                            \
-            h.ridge = v_set(args->ridge);                                                          \
-            link_mean(v_load(args->mean + i), v_load(args->size + i), &h);                         \
-            link_disp_##kind(LIK_HAS_##kind ? v_load(args->disp + i) : v_set(0), &h);              \
-            if (has_pi) link_pi(v_load(args->pi + i), &h);                                         \
-            vf zero = name##_zero(&h, &g);                                                         \
-            vf loss = name##_nonzero(&h, v_load(args->count + i), &g);                             \
-            v_store(args->loss + i, v_sub(loss, zero));                                            \
-            vf w = v_load(args->weight + i);                                                       \
-            LIK_STORE(args, i, h, g, w, LIK_HAS_##kind, has_pi);                                   \
+        lik_heads h[LIK_CHUNK];                                                                    \
+        for (int64_t i0 = 0; i0 < args->n; i0 += LIK_CHUNK * VL) {                                 \
+            const int64_t left = (args->n - i0) / VL, n = left < LIK_CHUNK ? left : LIK_CHUNK;     \
+            for (int64_t c = 0, i = i0; c < n; c++, i += VL)                                       \
+                link_mean(v_load(args->mean + i), v_load(args->size + i), &h[c]);                  \
+            for (int64_t c = 0, i = i0; c < n; c++, i += VL)                                       \
+                link_disp_##kind(LIK_HAS_##kind ? v_load(args->disp + i) : v_set(0), &h[c]);       \
+            for (int64_t c = 0, i = i0; name##_has_pi && c < n; c++, i += VL)                      \
+                link_pi(v_load(args->pi + i), &h[c]);                                              \
+            for (int64_t c = 0, i = i0; c < n; c++, i += VL) {                                     \
+                lik_grad g;                                                                        \
+                h[c].ridge = v_set(args->ridge);                                                   \
+                vf zero = name##_zero(&h[c], &g);                                                  \
+                vf loss = name##_nonzero(&h[c], v_load(args->count + i), &g);                      \
+                vf w = v_load(args->weight + i);                                                   \
+                v_store(args->loss + i, v_sub(loss, zero));                                        \
+                LIK_STORE(args, i, h[c], g, w, LIK_HAS_##kind, name##_has_pi);                     \
+            }                                                                                      \
         }                                                                                          \
     }
