@@ -203,7 +203,7 @@ asan: ## run the tests in C, of the command line and of broken inputs under ASan
 BENCH_ARGS ?=
 BENCH_PYTHON ?= $(VENV)/bin/python
 
-bench: all $(BUILD)/bench/train_bench $(BUILD)/bench/sgemm_bench ## measure the speed, as ratios (BENCH_ARGS='--only threads'; peers as BENCH_PYTHON has them)
+bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c)) ## measure the speed, as ratios (BENCH_ARGS='--only threads'; peers as BENCH_PYTHON has them)
 	$(BENCH_PYTHON) tests/bench/bench.py --build $(BUILD) --data $(BUILD)/bench/data $(BENCH_ARGS)
 
 check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long checks, needs qemu-user)

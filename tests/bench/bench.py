@@ -212,6 +212,80 @@ def scale(b):
             ["cells x genes", "s per epoch", "ns per cell and gene", "peak memory, MiB", "training, s"], rows)
 
 
+READ_PEERS = {
+    "h5ad": ("anndata.read_h5ad", "import anndata; x = anndata.read_h5ad(P).X"),
+    "10x": ("scanpy.read_10x_h5", "import scanpy; x = scanpy.read_10x_h5(P).X"),
+    "mtx": ("scipy mmread", "import scipy.io; x = scipy.io.mmread(P + '/matrix.mtx.gz').tocsr()"),
+    "mtx, names": ("scanpy.read_10x_mtx", "import scanpy; x = scanpy.read_10x_mtx(P, cache=False).X"),
+}
+TIMED = """
+import json, time, warnings
+warnings.simplefilter('ignore')
+P = %r
+%s
+def run():
+    start = time.perf_counter()
+    %s
+    return time.perf_counter() - start
+run()
+print(json.dumps({'seconds': run()}))
+"""
+
+
+def peer(b, path, code):
+    """Seconds of the code in Python, the second time it runs; None without its modules."""
+    module, work = code.split("; ", 1)
+    done = subprocess.run([sys.executable, "-c", TIMED % (path, module, work)], capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+
+
+def in_seconds(results):
+    return Figure(r["seconds"] for r in results)
+
+
+def reading(b):
+    """Reading into CSR, against Python's readers."""
+    rows = []
+    for name, (what, code) in READ_PEERS.items():
+        path = b.counts(250000 if name in ("h5ad", "10x") else 50000, 2000, 0.1, name.split(",")[0])
+        call = lambda: json.loads(b.run([os.path.join(b.a.build, "bench", "io_bench"), "read", path, "threads=%d" %
+                                         b.a.threads, "rounds=2"]))
+        size = sum(os.path.getsize(os.path.join(path, f)) for f in os.listdir(path)) if os.path.isdir(path) \
+            else os.path.getsize(path)
+        have = peer(b, path, code)
+        results = b.in_turns(call, *([lambda: peer(b, path, code)] if have else []))
+        ours = in_seconds(results[0])
+        n = results[0][0]["entries"]
+        row = [name, "%.3g M, %.3g MB" % (n / 1e6, size / 1e6), ours.text(), "%.3g M/s, %.2g GB/s" %
+               (n / ours.median / 1e6, size / ours.median / 1e9)]
+        row += ["%s: %s" % (what, in_seconds(results[1]).text()), in_seconds(results[1]).over(ours).ratio()] \
+            if have else [what + ": not installed", ""]
+        rows.append(row)
+    b.table("Reading into memory, %d threads" % b.a.threads,
+            ["format", "nonzeros, file", "quell, s", "rate", "peer, s", "ratio"], rows)
+
+
+WRITE_PEER = ("import anndata, numpy as np, scipy.sparse as sp; rng = np.random.default_rng(1); "
+              "a = anndata.AnnData(sp.csr_matrix((2638, 13714), dtype='f4')); "
+              "a.layers['denoised'] = np.exp(rng.normal(-3, 2, (2638, 13714))).astype('f4')")
+
+
+def writing(b):
+    """A dense gzip layer, against anndata."""
+    out = os.path.join(b.a.data, "written.h5ad")
+    code = TIMED % (out, WRITE_PEER.replace("; ", "\n"), "a.write_h5ad(P, compression='gzip')")
+    run = lambda: subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    have = run().returncode == 0
+    results = b.in_turns(lambda: json.loads(b.run([os.path.join(b.a.build, "bench", "io_bench"), "write", out,
+                                                   "threads=%d" % b.a.threads, "rounds=2"])),
+                         *([lambda: json.loads(run().stdout.splitlines()[-1])] if have else []))
+    ours = in_seconds(results[0])
+    row = ["2638 x 13714 float32, gzip 4", ours.text(), "%.2g GB/s" % (4 * 2638 * 13714 / ours.median / 1e9)]
+    row += [in_seconds(results[1]).text(), in_seconds(results[1]).over(ours).ratio()] if have else ["", ""]
+    b.table("Writing a dense layer, %d threads" % b.a.threads,
+            ["layer", "quell, s", "rate", "anndata, s", "ratio"], [row])
+
+
 def instructions(b):
     """Instructions per cell and gene, from callgrind: they do not depend on the neighbours."""
     if not shutil.which("valgrind"):
@@ -232,7 +306,7 @@ def instructions(b):
 
 
 SECTIONS = {"torch": against_torch, "arithmetic": arithmetic, "shares": shares, "variants": variants,
-            "threads": threads, "scale": scale, "instructions": instructions}
+            "threads": threads, "scale": scale, "instructions": instructions, "reading": reading, "writing": writing}
 
 
 # --- the machine, and the document ------------------------------------------------------------
