@@ -36,11 +36,11 @@ typedef struct {
     ql_real *list[QL_MAX_HEADS]; /* the same for the entries with counts */
     ql_entry_lists entries;      /* [QL_TILE * QL_BLOCK] */
     ql_real *loss;               /* of the entries */
-    ql_real *dw[QL_MAX_HEADS]; /* [QL_TILE, pad(n_in)] */
-    ql_real *db[QL_MAX_HEADS]; /* [QL_TILE] */
-    ql_real *sums;             /* [QL_TILE] */
-    ql_real *block_loss;       /* [QL_BLOCK] */
-    void *memory;              /* owner of all of these */
+    ql_real *dw[QL_MAX_HEADS];   /* [QL_TILE, pad(n_in)] */
+    ql_real *db[QL_MAX_HEADS];   /* [QL_TILE] */
+    ql_real *sums;               /* [QL_TILE] */
+    ql_real *block_loss;         /* [QL_BLOCK] */
+    void *memory;                /* owner of all of these */
 } ql_head_space;
 
 /* Declare the tensors of a likelihood with these kinds of heads. */

@@ -136,8 +136,8 @@ typedef struct {
     void (*log)(int64_t n, const ql_real *x, ql_real *y);
     void (*log1p)(int64_t n, const ql_real *x, ql_real *y);
 
-    /* Append a cell's n entries to the lists of a tile from position `at`. Up to QL_PAD - 1 elements
-     * beyond n are read and written, whatever they hold. */
+    /* Append a cell's n entries to the lists of a tile from position `at`. Up to QL_PAD - 1
+     * elements beyond n are read and written, whatever they hold. */
     void (*list_cell)(int64_t n, const ql_cell_entries *cell, const ql_entry_lists *to, int64_t at);
     /* to[k] = from[index[k]], n a multiple of QL_PAD */
     void (*take)(int64_t n, const int32_t *index, const ql_real *from, ql_real *to);

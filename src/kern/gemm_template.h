@@ -2,8 +2,7 @@
  * registers while k runs; each element of C is one chain of fused multiply-adds in the order of k.
  */
 
-QL_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int rows,
-                            const int vecs)
+QL_INLINE void gemm_block(const ql_gemm *g, int64_t i0, int64_t j0, const int rows, const int vecs)
 {
     vf acc[GEMM_ROWS][GEMM_VECS];
 #pragma GCC unroll 16

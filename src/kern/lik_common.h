@@ -6,8 +6,8 @@
  *   vf <name>_nonzero(const lik_heads *h, vf y, lik_grad *g)  the same at count y >= 1
  * Gradients are with respect to ln mu, theta and the pre-activation of pi. */
 
-/* Clips of the reference (MeanAct, DispAct and the constant dispersion); those of the mean, 1e-5 and
- * 1e6, as logarithms. The gradient passes between them. */
+/* Clips of the reference (MeanAct, DispAct and the constant dispersion); those of the mean, 1e-5
+ * and 1e6, as logarithms. The gradient passes between them. */
 #define LN_MEAN_LO   (ql_real) - 11.512925464970229
 #define LN_MEAN_HI   (ql_real)13.815510557964274
 #define DISP_CELL_LO (ql_real)1e-4

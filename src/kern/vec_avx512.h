@@ -6,7 +6,7 @@
 
 #include "quell/real.h"
 
-#define VL        16
+#define VL 16
 #define VEC_PAIRS
 #define GEMM_ROWS 12
 #define GEMM_VECS 2

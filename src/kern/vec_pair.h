@@ -20,17 +20,17 @@ typedef struct {
 } vi_pair;
 
 #define PAIR_1(T, name, A)                                                                         \
-    QL_INLINE T##_pair pair_##name(A##_pair x)                                                          \
+    QL_INLINE T##_pair pair_##name(A##_pair x)                                                     \
     {                                                                                              \
         return (T##_pair){v_##name(x.a), v_##name(x.b)};                                           \
     }
 #define PAIR_2(T, name, A, B)                                                                      \
-    QL_INLINE T##_pair pair_##name(A##_pair x, B##_pair y)                                              \
+    QL_INLINE T##_pair pair_##name(A##_pair x, B##_pair y)                                         \
     {                                                                                              \
         return (T##_pair){v_##name(x.a, y.a), v_##name(x.b, y.b)};                                 \
     }
 #define PAIR_3(T, name, A, B, C)                                                                   \
-    QL_INLINE T##_pair pair_##name(A##_pair x, B##_pair y, C##_pair z)                                  \
+    QL_INLINE T##_pair pair_##name(A##_pair x, B##_pair y, C##_pair z)                             \
     {                                                                                              \
         return (T##_pair){v_##name(x.a, y.a, z.a), v_##name(x.b, y.b, z.b)};                       \
     }

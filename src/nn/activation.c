@@ -15,7 +15,7 @@
     {                                                                                              \
         (void)x;                                                                                   \
         (void)y;                                                                                   \
-        for (int64_t i = 0; i < n; i++) d[i] *= (BACKWARD);                                \
+        for (int64_t i = 0; i < n; i++) d[i] *= (BACKWARD);                                        \
     }                                                                                              \
     static const ql_activation act_##id = {#id, act_##id##_forward, act_##id##_backward};
 

@@ -100,8 +100,9 @@ static ql_kern timed_table(const ql_kern *kern)
 
 /* ---- arithmetic that cannot be left out ---- */
 
-/* Floating-point operations of an epoch: two per multiply-add of the products of all layers, forward
- * and backward (the input layer by its entries with counts, without a gradient by the input). */
+/* Floating-point operations of an epoch: two per multiply-add of the products of all layers,
+ * forward and backward (the input layer by its entries with counts, without a gradient by the
+ * input). */
 static double useful_flops(const settings *s, int64_t cells, int64_t genes, int64_t nnz)
 {
     double mac = 2.0 * (double)nnz * (double)s->hidden[0];
@@ -139,18 +140,26 @@ static void parse(int argc, char **argv, settings *s)
         char *v = strchr(argv[i], '=');
         if (!v) exit(64);
         *v++ = '\0';
-        if (!strcmp(argv[i], "type")) s->type = v;
-        else if (!strcmp(argv[i], "optimizer")) s->optimizer = v;
-        else if (!strcmp(argv[i], "batch")) s->batch = atoll(v);
-        else if (!strcmp(argv[i], "threads")) s->threads = atoi(v);
-        else if (!strcmp(argv[i], "epochs")) s->epochs = atoi(v);
-        else if (!strcmp(argv[i], "profile")) s->profile = atoi(v);
-        else if (!strcmp(argv[i], "dropout")) s->dropout = atof(v);
+        if (!strcmp(argv[i], "type"))
+            s->type = v;
+        else if (!strcmp(argv[i], "optimizer"))
+            s->optimizer = v;
+        else if (!strcmp(argv[i], "batch"))
+            s->batch = atoll(v);
+        else if (!strcmp(argv[i], "threads"))
+            s->threads = atoi(v);
+        else if (!strcmp(argv[i], "epochs"))
+            s->epochs = atoi(v);
+        else if (!strcmp(argv[i], "profile"))
+            s->profile = atoi(v);
+        else if (!strcmp(argv[i], "dropout"))
+            s->dropout = atof(v);
         else if (!strcmp(argv[i], "hidden")) {
             s->n_hidden = 0;
             for (char *w = strtok(v, ","); w; w = strtok(NULL, ","))
                 s->hidden[s->n_hidden++] = atoll(w);
-        } else exit(64);
+        } else
+            exit(64);
     }
 }
 
@@ -208,11 +217,14 @@ int main(int argc, char **argv)
     double total = 0;
     for (int e = 0; e < s.epochs; e++) total += seconds[e];
     qsort(seconds, (size_t)s.epochs, sizeof *seconds, by_value);
-    double median = seconds[s.epochs / 2], flops = useful_flops(&s, n, ds.counts.n_cols, ql_csr_nnz(&ds.counts));
+    double median = seconds[s.epochs / 2],
+           flops = useful_flops(&s, n, ds.counts.n_cols, ql_csr_nnz(&ds.counts));
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("{\"type\":\"%s\",\"cells\":%lld,\"genes\":%lld,\"nnz\":%lld,\"batch\":%lld,\"threads\":%d,\"isa\":\"%s\","
-           "\"s_per_epoch\":%.6g,\"fastest\":%.6g,\"slowest\":%.6g,\"gflop_per_epoch\":%.6g,\"gflops\":%.6g,"
+    printf("{\"type\":\"%s\",\"cells\":%lld,\"genes\":%lld,\"nnz\":%lld,\"batch\":%lld,\"threads\":"
+           "%d,\"isa\":\"%s\","
+           "\"s_per_epoch\":%.6g,\"fastest\":%.6g,\"slowest\":%.6g,\"gflop_per_epoch\":%.6g,"
+           "\"gflops\":%.6g,"
            "\"peak_mib\":%.1f,\"loss\":%.9g",
            s.type, (long long)n, (long long)ds.counts.n_cols, (long long)ql_csr_nnz(&ds.counts),
            (long long)s.batch, s.threads, kern->isa, median, seconds[0], seconds[s.epochs - 1],
