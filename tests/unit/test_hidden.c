@@ -307,6 +307,27 @@ static void rows_of_a_tensor_are_updated(void **state)
     ql_params_free(&p);
 }
 
+/* Weight decay is for tensors that decay: w - rate * decay * w, apart from the gradient. */
+static void only_some_tensors_decay(void **state)
+{
+    (void)state;
+    ql_params p = {0};
+    int kernel = ql_params_add(&p, "w", 2, QL_PAD, true);
+    int bias = ql_params_add(&p, "b", 1, QL_PAD, true);
+    assert_int_equal(ql_params_alloc(&p, 2, NULL), QL_OK);
+    p.tensor[kernel].decays = true;
+    for (int64_t i = 0; i < p.size; i++) p.w[i] = 1;
+    ql_real grad[2 * QL_PAD] = {0};
+    ql_optimizer opt;
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0.25);
+    ql_opt_step step = ql_opt_next(&opt);
+    ql_params_update(&p, kernel, 0, 2, grad, &opt, &step);
+    ql_params_update(&p, bias, 0, 1, grad, &opt, &step);
+    for (int64_t i = 0; i < p.size; i++)
+        assert_true(p.w[i] == (i < 2 * QL_PAD ? (ql_real)(1 - 0.5 * 0.25) : 1));
+    ql_params_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +339,7 @@ int main(void)
         cmocka_unit_test(activations_follow_their_formulas),
         cmocka_unit_test(transposition),
         cmocka_unit_test(rows_of_a_tensor_are_updated),
+        cmocka_unit_test(only_some_tensors_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
