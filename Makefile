@@ -209,6 +209,9 @@ bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.
 check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long checks, needs qemu-user)
 	BUILD=$(BUILD) bash tests/tools/check-neon.sh
 
+check-races: ## run the engine's threads under the thread sanitizer (long checks)
+	BUILD=$(BUILD) bash tests/tools/check-races.sh
+
 lint: check-layers ## check layers, headers, banned functions, sizes, format, links
 	@sh tests/lint/check-banned.sh
 	@sh tests/lint/check-sizes.sh
@@ -276,7 +279,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
-.PHONY: bench check-neon FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
+.PHONY: bench check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
         man docs figure install uninstall dist clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

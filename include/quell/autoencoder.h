@@ -30,9 +30,9 @@ typedef struct {
     double ridge;                  /* penalty of pi^2 */
     double l1, l2, l1_enc, l2_enc; /* penalties; the _enc ones rule up to the bottleneck if not 0 */
     const ql_opt_rule *optimizer;
-    double rate, clip, weight_decay;
-    double disp_rate;      /* learning rate of the dispersions per gene, times rate */
-    double start_theta;    /* initial dispersion per gene */
+    double rate, clip, weight_decay; /* rate 0, weight_decay NaN: the optimizer's own */
+    double disp_rate;                /* learning rate of the dispersions per gene, times rate */
+    double start_theta;              /* initial dispersion per gene */
     bool mean_loss;        /* gradients of the mean over cells and genes (as the reference);
                               else of the mean over cells of the sum over genes */
     bool keep_short_batch; /* a short last minibatch stays on its own, as the reference has it */
@@ -75,6 +75,9 @@ typedef struct {
 ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
                     const ql_real *log_rate, const ql_kern *kern, ql_err *err);
 void ql_ae_free(ql_ae *ae);
+
+/* Start the configured optimizer anew at this rate; its moments are the caller's business. */
+void ql_ae_start_optimizer(ql_ae *ae, double rate);
 
 /* Bytes ql_ae_new takes. */
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);

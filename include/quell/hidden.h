@@ -66,7 +66,8 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
 void ql_transpose(int64_t rows, int64_t cols, const ql_real *src, int64_t ld_src, ql_real *dst,
                   int64_t ld_dst);
 
-/* Update one tensor (or `rows` of its rows from `first`) with its gradient, penalties included. */
+/* Update one tensor (or `rows` of its rows from `first`) with its gradient, penalties included; the
+ * weight decay of the step is for tensors that decay. */
 void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
                       const ql_optimizer *opt, const ql_opt_step *step);
 

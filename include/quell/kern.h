@@ -61,7 +61,8 @@ typedef struct {
      * With QL_DISP_GENE disp is only written by the sweep, and disp_gene [pad(n)] is read. */
     ql_real *mean, *disp, *pi;
     const ql_real *disp_gene;
-    const ql_real *count;  /* list: [n], > 0; where not whole, ln gamma terms take it rounded up */
+    const ql_real *count;  /* list: [n], > 0; where it is not whole and below 4, ln gamma terms
+                              take it rounded up */
     const ql_real *size;   /* size factors; sweep: [ld], list: [n] */
     const ql_real *weight; /* factor of the gradient, 0 for pads; sweep: [ld], list: [n] */
     ql_real *loss;         /* sweep: [ld], loss at count 0 is added;
@@ -103,7 +104,7 @@ typedef struct {
     ql_real rate;         /* learning rate of this step (bias corrections included) */
     ql_real decay1;       /* Adam: decay of the first moment */
     ql_real decay2;       /* RMSprop, Adam: decay of the second moment */
-    ql_real eps;          /* outside the root */
+    ql_real eps;          /* outside the root; above 0 */
     ql_real clip;         /* elementwise bound on the gradient; 0: none */
     ql_real l1, l2;       /* penalties l1 |w| + l2 w^2 */
     ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w; bias corrections divided
@@ -153,6 +154,7 @@ typedef struct {
     void (*input_values)(int64_t n, const ql_real *count, const int32_t *gene, ql_real inv_size,
                          const ql_real *inv_sd, int log, ql_real *y);
 
+    /* n a multiple of QL_PAD; moments below 1e-30 become 0 */
     ql_opt_kern sgd, rmsprop, adam;
 
 #define X(name, disp) ql_lik_kern name##_##disp;

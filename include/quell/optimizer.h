@@ -17,6 +17,7 @@ typedef struct {
     const char *summary;
     int n_moments;                    /* arrays of ql_params it uses */
     double rate, decay1, decay2, eps; /* defaults */
+    double weight_decay;              /* default; 0: none */
     bool bias_correction;             /* Adam's, folded into the rate */
     ql_opt_kern (*kernel)(const ql_kern *kern);
 } ql_opt_rule;
@@ -27,15 +28,15 @@ const ql_opt_rule *ql_opt_rule_find(const char *name); /* NULL: unknown */
 typedef struct {
     const ql_opt_rule *rule;
     ql_opt_kern update;
-    double rate; /* now; lowered by the schedule */
-    double clip; /* 0: none */
-    double weight_decay;
+    double rate;           /* now; lowered by the schedule */
+    double clip;           /* 0: none */
+    double weight_decay;   /* 0: none */
     double power1, power2; /* decay1^t, decay2^t */
 } ql_optimizer;
 
-/* rate 0 means the rule's default. */
+/* rate 0 means the rule's default, and so does a weight decay that is NaN. */
 void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *kern, double rate,
-                  double clip);
+                  double clip, double weight_decay);
 
 /* Count one step and return what the kernels need for it. */
 ql_opt_step ql_opt_next(ql_optimizer *opt);

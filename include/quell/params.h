@@ -23,6 +23,7 @@ typedef struct {
     int64_t rows, cols, ld;
     int64_t offset; /* of the first element in the block */
     bool trained;   /* false: state that is saved but not updated by an optimizer (moving means) */
+    bool decays;    /* the optimizer's weight decay applies */
     ql_real l1, l2; /* penalties */
 } ql_tensor;
 

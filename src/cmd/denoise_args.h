@@ -22,7 +22,7 @@ typedef struct {
     double dropout, ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
     /* training */
     const char *optimizer, *validation_cells, *validate, *loss_scale, *precision;
-    double learning_rate, clip, validation, input_thin, min_gain;
+    double learning_rate, weight_decay, clip, validation, input_thin, min_gain;
     int epochs, batch_size, early_stop, reduce_rate;
     bool restore_best, merge_last, mcv;
 } denoise_args;

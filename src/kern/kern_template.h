@@ -78,9 +78,8 @@ static void gather_all(int64_t n, const ql_real *value, const ql_real *w, int64_
 /* Vectors of d that scatter keeps in registers. */
 #define SCATTER_VECS 8
 
-QL_INLINE void scatter_columns(int64_t n, const int32_t *index, int32_t first,
-                               const ql_real *value, ql_real *w, int64_t h, const ql_real *d,
-                               const int vecs)
+QL_INLINE void scatter_columns(int64_t n, const int32_t *index, int32_t first, const ql_real *value,
+                               ql_real *w, int64_t h, const ql_real *d, const int vecs)
 {
     vf kept[SCATTER_VECS];
 #pragma GCC unroll 8

@@ -145,8 +145,8 @@ QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
 }
 #endif
 
-/* Vectors taken through the links and then through the likelihood together. Each step is a loop over
- * them: its chains are short and independent, where one long chain for a vector would leave an
+/* Vectors taken through the links and then through the likelihood together. Each step is a loop
+ * over them: its chains are short and independent, where one long chain for a vector would leave an
  * out-of-order core waiting. */
 #define LIK_CHUNK 8
 
@@ -218,8 +218,7 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *ge
         for (int c = 0; c < n; c++)                                                                \
             link_mean(v_load(args->mean + at[c].i), v_load(args->size + at[c].j), &h[c]);          \
         for (int c = 0; c < n; c++) LIK_DISP_AT_##kind(args, genes, at[c], &h[c]);                 \
-        for (int c = 0; name##_has_pi && c < n; c++)                                               \
-            link_pi(v_load(args->pi + at[c].i), &h[c]);                                            \
+        for (int c = 0; name##_has_pi && c < n; c++) link_pi(v_load(args->pi + at[c].i), &h[c]);   \
     }                                                                                              \
     QL_INLINE void name##_##kind##_zeros(const ql_lik_args *args, const lik_at *at, int n,         \
                                          lik_heads *h)                                             \

@@ -31,8 +31,8 @@ static inline vmask v_le(vf a, vf b) { return a <= b; }
 static inline vmask v_and(vmask a, vmask b) { return a & b; }
 static inline int v_any(vmask m) { return m; }
 static inline vf v_select(vmask m, vf yes, vf no) { return m ? yes : no; }
-/* The sum of QL_PAD virtual lanes, held in QL_PAD / VL vectors, in halves: lane l and l + 8, then
- * l + 4, ... */
+/* The sum of QL_LANES virtual lanes, held in QL_LANES / VL vectors, in halves: lane l and l + 8,
+ * then l + 4, ... */
 static inline ql_real v_fold(const vf *lanes)
 {
     vf a[8];

@@ -55,6 +55,7 @@ static void declare_penalties(ql_ae *ae)
         bool encoder = !strncmp(t->name, "input", 5) || !strncmp(t->name, "enc", 3) ||
                        !strncmp(t->name, "center", 6);
         if (!is_kernel) continue;
+        t->decays = true;
         t->l1 = (ql_real)(encoder && c->l1_enc > 0 ? c->l1_enc : c->l1);
         t->l2 = (ql_real)(encoder && c->l2_enc > 0 ? c->l2_enc : c->l2);
     }
@@ -129,8 +130,12 @@ static void start_weights(ql_ae *ae, const ql_real *log_rate)
     ql_params_glorot(&ae->params, ae->input.weight, ae->n_genes, ae->input.n_out, ae->cfg.seed);
     for (int i = 0; i < ae->n_hidden; i++) start_hidden(ae, i);
     start_heads(ae, log_rate);
-    ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, ae->cfg.rate, ae->cfg.clip);
-    ae->opt.weight_decay = ae->cfg.weight_decay;
+    ql_ae_start_optimizer(ae, ae->cfg.rate);
+}
+
+void ql_ae_start_optimizer(ql_ae *ae, double rate)
+{
+    ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, rate, ae->cfg.clip, ae->cfg.weight_decay);
 }
 
 static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)

@@ -78,6 +78,7 @@ void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, con
     ql_opt_step s = *step;
     s.l1 = t->l1;
     s.l2 = t->l2;
+    if (!t->decays) s.weight_decay = 0;
     opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL,
                 &s);
 }

@@ -50,7 +50,21 @@ static const ql_opt_rule adam = {
     .kernel = kernel_adam,
 };
 
-const ql_opt_rule *const ql_opt_rules[] = {&adam, &rmsprop, &sgd, NULL};
+/* Loshchilov and Hutter 2019: Adam, and the weights shrink by themselves */
+static const ql_opt_rule adamw = {
+    .name = "adamw",
+    .summary = "Adam with decoupled weight decay (0.01)",
+    .n_moments = 2,
+    .rate = 1e-3,
+    .decay1 = 0.9,
+    .decay2 = 0.999,
+    .eps = 1e-8,
+    .weight_decay = 0.01,
+    .bias_correction = true,
+    .kernel = kernel_adam,
+};
+
+const ql_opt_rule *const ql_opt_rules[] = {&adam, &adamw, &rmsprop, &sgd, NULL};
 
 const ql_opt_rule *ql_opt_rule_find(const char *name)
 {
@@ -60,10 +74,11 @@ const ql_opt_rule *ql_opt_rule_find(const char *name)
 }
 
 void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *kern, double rate,
-                  double clip)
+                  double clip, double weight_decay)
 {
     *opt = (ql_optimizer){.rule = rule, .update = rule->kernel(kern), .clip = clip};
     opt->rate = rate > 0 ? rate : rule->rate;
+    opt->weight_decay = weight_decay >= 0 ? weight_decay : rule->weight_decay;
     opt->power1 = opt->power2 = 1;
 }
 

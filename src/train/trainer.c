@@ -118,8 +118,8 @@ static void shuffle(run *r, int64_t epoch)
     ql_rng_shuffle(&rng, r->order, r->split->n_train);
 }
 
-/* The penalties on the scale of the losses reported, per entry: they are weighed against the mean loss of
- * an entry or of a cell, as the gradients are. */
+/* The penalties on the scale of the losses reported, per entry: they are weighed against the mean
+ * loss of an entry or of a cell, as the gradients are. */
 static double penalty(const run *r)
 {
     double sum = ql_ae_penalty(r->ae);
@@ -167,8 +167,7 @@ static ql_status roll_back(run *r)
     memcpy(p->w, r->best, (size_t)p->size * sizeof *p->w);
     if (p->m) memset(p->m, 0, (size_t)p->size * sizeof *p->m);
     if (p->v) memset(p->v, 0, (size_t)p->size * sizeof *p->v);
-    ql_opt_start(&r->ae->opt, r->ae->cfg.optimizer, r->ae->kern, rate, r->ae->cfg.clip);
-    r->ae->opt.weight_decay = r->ae->cfg.weight_decay;
+    ql_ae_start_optimizer(r->ae, rate);
     r->out->restarts++;
     if (r->listener && r->listener->warn)
         r->listener->warn(r->listener->ctx,

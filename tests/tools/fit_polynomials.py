@@ -36,9 +36,9 @@ def show(name, p, error):
 
 h = np.log(2) / 2
 x = nodes(-h, h)
-p = lawson(x, (np.exp(x) - 1 - x) / x**2, x**2 / np.exp(x), 5)
+p = lawson(x, (np.exp(x) - 1 - x) / x**2, x**2 / np.exp(x), 4)
 show("exp", p, lambda c: np.max(np.abs((1 + x + x**2 * np.polynomial.polynomial.polyval(x, c)) / np.exp(x) - 1)))
 
 x = nodes(np.sqrt(0.5) - 1, np.sqrt(2) - 1)
-q = lawson(x, (np.log1p(x) - x + x**2 / 2) / x**3, np.abs(x**3 / np.log1p(x)), 8)
+q = lawson(x, (np.log1p(x) - x + x**2 / 2) / x**3, np.abs(x**3 / np.log1p(x)), 6)
 show("log", q, lambda c: np.max(np.abs((x - x**2 / 2 + x**3 * np.polynomial.polynomial.polyval(x, c)) / np.log1p(x) - 1)))

@@ -1,7 +1,7 @@
 /* Prints a hash of what the kernels of one instruction set make of fixed pseudo-random input:
  *   kern_hash avx2
- * Every instruction set and every processor must print the same. `make check-neon` runs the 64-bit Arm
- * build under an emulator and compares it with this machine's. */
+ * Every instruction set and every processor must print the same. `make check-neon` runs the 64-bit
+ * Arm build under an emulator and compares it with this machine's. */
 #include <stdint.h>
 #include <stdio.h>
 
@@ -31,17 +31,100 @@ static void fill(float *x, float scale)
     for (int i = 0; i < N; i++) x[i] = draw(scale);
 }
 
+static int32_t index_of[N];
+
+/* n of [0, below), each at most once and in a scrambled order; below a power of 2. */
+static void draw_indices(int32_t n, int32_t below)
+{
+    for (int32_t i = 0; i < n; i++) index_of[i] = (i * 37 + 11) & (below - 1);
+}
+
+static void add_ints(const int32_t *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) hash = (hash ^ (uint32_t)x[i]) * 1099511628211ULL;
+}
+
 static void hash_algebra(const ql_kern *k)
 {
-    ql_gemm g = {.m = 29, .n = 80, .p = 70, .a = a, .a_row = 70, .a_col = 1, .b = b, .ldb = 80, .c = c,
-                 .ldc = 80, .start = QL_FROM_C};
+    enum { COLS = 3 * QL_PAD };
+    ql_gemm g = {.m = 29,
+                 .n = COLS,
+                 .p = 70,
+                 .a = a,
+                 .a_row = 70,
+                 .a_col = 1,
+                 .b = b,
+                 .ldb = COLS,
+                 .c = c,
+                 .ldc = COLS,
+                 .start = QL_FROM_C,
+                 .bias = d};
     fill(a, 3);
     fill(b, 1);
     fill(c, 1);
+    fill(d, 1);
     k->gemm(&g);
-    add(c, 29 * 80);
-    k->row_sums(10, 48, a, 64, z);
+    add(c, 29 * COLS);
+    g.start = QL_FROM_BIAS; /* and a transposed */
+    g.a_row = 1;
+    g.a_col = 29;
+    k->gemm(&g);
+    add(c, 29 * COLS);
+    k->row_sums(10, 2 * QL_PAD, a, 100, z);
     add(z, 10);
+}
+
+static void hash_sparse(const ql_kern *k)
+{
+    enum { ENTRIES = 31, H = 5 * QL_PAD };
+    _Static_assert(ENTRIES * H <= N && 32 * H <= N, "the rows fit");
+    draw_indices(ENTRIES, 32);
+    fill(a, 1);
+    fill(b, 2);
+    fill(c, 1);
+    k->gather(ENTRIES, index_of, 0, b, a, H, c);
+    add(c, H);
+    k->gather_all(ENTRIES, b, a, H, c);
+    add(c, H);
+    k->scatter(ENTRIES, index_of, 0, b, a, H, c);
+    add(a, N);
+    k->outer(ENTRIES, b, a, H, c);
+    k->add(H, b, c);
+    add(c, H);
+    add(a, N);
+}
+
+static void hash_lists(const ql_kern *k)
+{
+    enum { ENTRIES = 77, FIRST = 384 };
+    static int32_t gene[N], place[N], row[N];
+    ql_entry_lists to = {place, row, a, b, d};
+    ql_cell_entries cell = {.gene = gene,
+                            .count = c,
+                            .first = FIRST,
+                            .ld = 96,
+                            .column = 3,
+                            .size = 0.7f,
+                            .weight = 0.3f};
+    fill(c, 40);
+    draw_indices(N, N);
+    for (int i = 0; i < N; i++) gene[i] = FIRST + index_of[i] % 128;
+    k->list_cell(ENTRIES, &cell, &to, 13);
+    add_ints(place + 13, ENTRIES);
+    add_ints(row + 13, ENTRIES);
+    add(a + 13, ENTRIES);
+    add(b + 13, ENTRIES);
+    add(d + 13, ENTRIES);
+    k->take(N, index_of, c, z);
+    add(z, N);
+    k->put(N, index_of, c, w);
+    add(w, N);
+    for (int i = 0; i < N; i++) c[i] = (float)(i % 700);
+    fill(a, 2);
+    for (int log = 0; log < 2; log++) {
+        k->input_values(N, c, gene, 0.37f, a, log, z);
+        add(z, N);
+    }
 }
 
 static void hash_functions(const ql_kern *k)
@@ -54,6 +137,30 @@ static void hash_functions(const ql_kern *k)
     add(z, N);
     k->log1p(N, d, z);
     add(z, N);
+}
+
+static void hash_optimizers(const ql_kern *k)
+{
+    const ql_opt_kern rules[] = {k->sgd, k->rmsprop, k->adam};
+    ql_opt_step step = {.rate = 0.01f, .decay1 = 0.9f, .decay2 = 0.999f, .eps = 1e-8f};
+    for (int rule = 0; rule < 3; rule++) {
+        fill(w, 1);
+        fill(c, 1);
+        fill(z, 1);
+        for (int i = 0; i < N; i++) {
+            z[i] = z[i] * z[i] * (i % 5 ? 1 : 1e-29f); /* some fade */
+            c[i] = i % 3 ? c[i] : c[i] * 2e-30f;
+        }
+        for (int t = 0; t < 5; t++) {
+            fill(a, t % 2 ? 1 : 1e-15f);
+            if (t == 2) step.l1 = 0.01f, step.l2 = 0.02f;
+            if (t == 3) step.clip = 0.3f, step.weight_decay = 0.1f;
+            rules[rule](N, w, a, c, z, &step);
+        }
+        add(w, N);
+        add(c, N);
+        add(z, N);
+    }
 }
 
 static void draw_heads(void)
@@ -70,18 +177,34 @@ static void draw_heads(void)
 
 static void hash_likelihood(const ql_lik_kern *lik)
 {
-    ql_lik_args args = {.n = ROWS, .ld = LD, .mean = a, .disp = b, .pi = d, .disp_gene = z, .size = z,
-                        .weight = w, .loss = c, .ridge = 0.1f};
+    ql_lik_args args = {.n = ROWS,
+                        .ld = LD,
+                        .mean = a,
+                        .disp = b,
+                        .pi = d,
+                        .disp_gene = z,
+                        .size = z,
+                        .weight = w,
+                        .loss = c,
+                        .ridge = 0.1f};
     draw_heads();
     lik->sweep(&args);
     add(a, N);
     add(b, N);
+    add(d, N);
     add(c, LD);
+    draw_heads();
+    lik->link(&args);
+    add(a, N);
+    add(b, N);
+    add(d, N);
     draw_heads();
     args.n = N;
     args.count = w;
     lik->list(&args);
     add(a, N);
+    add(b, N);
+    add(d, N);
     add(c, N);
 }
 
@@ -93,7 +216,10 @@ int main(int argc, char **argv)
         return 64;
     }
     hash_algebra(k);
+    hash_sparse(k);
+    hash_lists(k);
     hash_functions(k);
+    hash_optimizers(k);
 #define X(name, disp) hash_likelihood(&k->name##_##disp);
     QL_LIK_MAP(X)
 #undef X

@@ -43,6 +43,24 @@ static inline void simulate_counts(int64_t cells, int64_t genes, uint64_t seed, 
     ql_free(v);
 }
 
+/* Make every entry a count: one more than it was. The matrix has room for all. */
+static inline void fill_in_counts(ql_csr *m)
+{
+    ql_csr old = *m;
+    ql_err err;
+    assert_int_equal(ql_csr_alloc(m, old.n_rows, old.n_cols, old.n_rows * old.n_cols, &err), QL_OK);
+    for (int64_t i = 0, k = 0; i < m->n_rows; i++) {
+        int64_t from = old.indptr[i];
+        for (int32_t g = 0; g < m->n_cols; g++, k++) {
+            bool has = from < old.indptr[i + 1] && old.indices[from] == g;
+            m->indices[k] = g;
+            m->data[k] = 1 + (has ? old.data[from++] : 0);
+        }
+        m->indptr[i + 1] = k;
+    }
+    ql_csr_free(&old);
+}
+
 typedef struct {
     ql_csr counts;
     ql_prep prep;
@@ -53,7 +71,7 @@ typedef struct {
 typedef struct {
     int64_t cells, genes, batch_size;
     int threads;
-    bool separate;
+    bool separate, full; /* full: every entry has a count */
     uint64_t seed;
     const char *isa;
 } model_shape;
@@ -76,6 +94,17 @@ static inline ql_ae_config model_config(const char *likelihood, int n_hidden, co
     return c;
 }
 
+/* Three hidden layers, trained by Adam on the mean loss of a cell. */
+static inline ql_ae_config adam_config(const char *likelihood)
+{
+    static const int64_t bottle[] = {12, 5, 12};
+    ql_ae_config c = model_config(likelihood, 3, bottle);
+    c.optimizer = ql_opt_rule_find("adam");
+    c.rate = 0.01;
+    c.mean_loss = false;
+    return c;
+}
+
 static inline void model_new(model_fixture *f, const ql_ae_config *cfg, model_shape shape)
 {
     const ql_kern *kern = ql_kern_find(shape.isa ? shape.isa : "scalar");
@@ -84,6 +113,7 @@ static inline void model_new(model_fixture *f, const ql_ae_config *cfg, model_sh
     assert_non_null(kern);
     *f = (model_fixture){0};
     simulate_counts(shape.cells, shape.genes, shape.seed, &f->counts);
+    if (shape.full) fill_in_counts(&f->counts);
     assert_int_equal(ql_prep_counts(&f->counts, opt, kern, 1, &f->prep, &err), QL_OK);
     f->n = f->prep.n_kept_cells;
     assert_int_equal(QL_NEW(f->rows, f->n, "rows", &err), QL_OK);

@@ -99,13 +99,13 @@ static void rows_become_inputs_and_targets(void **state)
     for (int bits = 0; bits < 4; bits++) {
         ql_input_map map = map_of(bits & 1, bits & 2);
         ql_batch_source source = {.counts = &counts};
-        ql_batch_resize(&b, 5, (ql_real)0.2);
+        ql_batch_begin(&b, &source, 5, (ql_real)0.2);
         for (int i = 4; i >= 0; i--) ql_batch_fill(&b, i, &source, rows[i], &map, kern);
         for (int i = 0; i < 5; i++) like_row(&b, i, rows[i], bits & 1, bits & 2);
     }
-    assert_int_equal(b.n_pad, 16);
-    for (int i = 0; i < 16; i++) assert_true(b.weight[i] == (i < 5 ? (ql_real)0.2 : 0));
-    for (int i = 5; i < 16; i++) assert_true(b.size[i] == 1);
+    assert_int_equal(b.n_pad, QL_PAD);
+    for (int i = 0; i < QL_PAD; i++) assert_true(b.weight[i] == (i < 5 ? (ql_real)0.2 : 0));
+    for (int i = 5; i < QL_PAD; i++) assert_true(b.size[i] == 1);
     ql_batch_free(&b);
 }
 
@@ -115,7 +115,7 @@ static void entries_are_found_by_tile(void **state)
     ql_batch b = batch_of(ROWS, false);
     ql_input_map map = map_of(true, true);
     ql_batch_source source = {.counts = &counts};
-    ql_batch_resize(&b, ROWS, 1);
+    ql_batch_begin(&b, &source, ROWS, 1);
     for (int64_t i = 0; i < ROWS; i++) {
         ql_batch_fill(&b, i, &source, i, &map, kern);
         int64_t next = i * b.in.stride;
@@ -152,7 +152,7 @@ static void targets_of_their_own(void **state)
     ql_batch b = batch_of(4, true);
     ql_input_map map = map_of(true, true);
     ql_batch_source source = {.counts = &kept, .targets = &held, .target_scale = 0.25};
-    ql_batch_resize(&b, 2, 1);
+    ql_batch_begin(&b, &source, 2, 1);
     ql_batch_fill(&b, 1, &source, 4, &map, kern);
     assert_int_equal(b.in.n_entries[1], counts.indptr[5] - counts.indptr[4]);
     assert_int_equal(b.out.n_entries[1], held.indptr[5] - held.indptr[4]);
@@ -186,7 +186,7 @@ static void thinning_divides_the_molecules(void **state)
     plain.inv_sd = ones;
     ql_batch_source source = {.counts = &counts, .thin = 0.25, .seed = 3, .epoch = 8};
     double held = 0, all = 0;
-    ql_batch_resize(&b, ROWS, 1);
+    ql_batch_begin(&b, &source, ROWS, 1);
     for (int64_t i = 0; i < ROWS; i++) {
         ql_batch_fill(&b, i, &source, i, &plain, kern);
         double in = 0;
@@ -212,8 +212,8 @@ static void thinning_is_keyed(void **state)
     ql_batch a = batch_of(4, true), b = batch_of(4, true);
     ql_input_map map = map_of(true, true);
     ql_batch_source s = {.counts = &counts, .thin = 0.4, .seed = 3, .epoch = 8}, t = s;
-    ql_batch_resize(&a, 4, 1);
-    ql_batch_resize(&b, 2, 1);
+    ql_batch_begin(&a, &s, 4, 1);
+    ql_batch_begin(&b, &t, 2, 1);
     for (int i = 0; i < 4; i++) ql_batch_fill(&a, i, &s, 10 + i, &map, kern);
     ql_batch_fill(&b, 0, &t, 13, &map, kern);
     assert_int_equal(a.out.n_entries[3], b.out.n_entries[0]);

@@ -15,7 +15,7 @@
 
 #include "fixture_random.h"
 
-enum { IN = 5, OUT = 7, CELLS = 21, PAD = 32 };
+enum { IN = 5, OUT = 7, CELLS = 21, PAD = QL_PAD };
 
 static const ql_kern *table(void)
 {
@@ -27,7 +27,7 @@ static const ql_kern *table(void)
 typedef struct {
     ql_params params;
     ql_hidden layer;
-    ql_real in[IN * PAD], in_t[PAD * 16], din[IN * PAD];
+    ql_real in[IN * PAD], in_t[PAD * PAD], din[IN * PAD];
 } one_layer;
 
 static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
@@ -49,7 +49,7 @@ static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
         for (int u = 0; u < OUT; u++) ql_param(&l->params, l->layer.var)[u] = 1;
     }
     random_fill(&r, IN * PAD, -3, 3, l->in);
-    ql_transpose(IN, PAD, l->in, PAD, l->in_t, 16);
+    ql_transpose(IN, PAD, l->in, PAD, l->in_t, PAD);
 }
 
 static void layer_free(one_layer *l)
@@ -68,7 +68,7 @@ static double dense(const one_layer *l, int u, int cell)
 {
     double sum = (double)ql_param(&l->params, l->layer.bias)[u];
     for (int i = 0; i < IN; i++)
-        sum += (double)ql_param(&l->params, l->layer.weight)[u * 16 + i] *
+        sum += (double)ql_param(&l->params, l->layer.weight)[u * PAD + i] *
                (double)l->in[i * PAD + cell];
     return sum;
 }
@@ -98,12 +98,12 @@ static void batch_norm_while_training(void **state)
             double want = (dense(&l, u, j) - mean) / sqrt(var + 1e-3) + beta;
             near((double)l.layer.pre[u * PAD + j], dense(&l, u, j));
             near((double)l.layer.out[u * PAD + j], want);
-            near((double)l.layer.out_t[j * 16 + u], want);
+            near((double)l.layer.out_t[j * PAD + u], want);
         }
         for (int j = CELLS; j < PAD; j++) assert_true(l.layer.out[u * PAD + j] == 0);
     }
     for (int j = 0; j < PAD; j++)
-        for (int u = OUT; u < 16; u++) assert_true(l.layer.out_t[j * 16 + u] == 0);
+        for (int u = OUT; u < PAD; u++) assert_true(l.layer.out_t[j * PAD + u] == 0);
     layer_free(&l);
 }
 
@@ -155,7 +155,7 @@ static void batch_norm_backward(void **state)
         for (int j = 0; j < CELLS; j++)
             l.layer.grad[u * PAD + j] = (ql_real)(dy[u][j] = random_normal(&r));
     ql_optimizer opt;
-    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 1, 0);
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 1, 0, 0);
     ql_opt_step step = ql_opt_next(&opt);
     ql_real beta[OUT];
     memcpy(beta, ql_param(&l.params, l.layer.beta), sizeof beta);
@@ -245,7 +245,7 @@ static void activations_follow_their_formulas(void **state)
 {
     (void)state;
     enum { N = 1024 };
-    ql_real x[N], y[N], dy[N], dx[N];
+    ql_real x[N], y[N], dy[N], dx[N]; /* dx: dy before, the gradient by x after */
     ql_rng r = random_start(6);
     for (int a = 0; ql_activations[a]; a++) {
         const ql_activation *act = ql_activations[a];
@@ -255,7 +255,8 @@ static void activations_follow_their_formulas(void **state)
         x[0] = 100;
         x[1] = -100;
         act->forward(table(), N, x, y);
-        act->backward(N, x, y, dy, dx);
+        memcpy(dx, dy, sizeof dx);
+        act->backward(N, x, y, dx);
         for (int i = 0; i < N; i++) {
             double at = (double)x[i], h = 1e-6 * (1 + fabs(at));
             double slope = (reference(act->name, at + h) - reference(act->name, at - h)) / (2 * h);
@@ -297,12 +298,33 @@ static void rows_of_a_tensor_are_updated(void **state)
     ql_real grad[2 * 32];
     for (int i = 0; i < 2 * 32; i++) grad[i] = (ql_real)0.25;
     ql_optimizer opt;
-    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0);
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0);
     ql_opt_step step = ql_opt_next(&opt);
     ql_params_update(&p, t, 3, 2, grad, &opt, &step);
     for (int64_t i = 0; i < p.size; i++)
         assert_true(p.w[i] ==
                     (ql_real)(i / 32 == 3 || i / 32 == 4 ? 1 - 0.5 * (0.25 + 2 * 0.5) : 1));
+    ql_params_free(&p);
+}
+
+/* Weight decay is for tensors that decay: w - rate * decay * w, apart from the gradient. */
+static void only_some_tensors_decay(void **state)
+{
+    (void)state;
+    ql_params p = {0};
+    int kernel = ql_params_add(&p, "w", 2, QL_PAD, true);
+    int bias = ql_params_add(&p, "b", 1, QL_PAD, true);
+    assert_int_equal(ql_params_alloc(&p, 2, NULL), QL_OK);
+    p.tensor[kernel].decays = true;
+    for (int64_t i = 0; i < p.size; i++) p.w[i] = 1;
+    ql_real grad[2 * QL_PAD] = {0};
+    ql_optimizer opt;
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0.25);
+    ql_opt_step step = ql_opt_next(&opt);
+    ql_params_update(&p, kernel, 0, 2, grad, &opt, &step);
+    ql_params_update(&p, bias, 0, 1, grad, &opt, &step);
+    for (int64_t i = 0; i < p.size; i++)
+        assert_true(p.w[i] == (i < 2 * QL_PAD ? (ql_real)(1 - 0.5 * 0.25) : 1));
     ql_params_free(&p);
 }
 
@@ -317,6 +339,7 @@ int main(void)
         cmocka_unit_test(activations_follow_their_formulas),
         cmocka_unit_test(transposition),
         cmocka_unit_test(rows_of_a_tensor_are_updated),
+        cmocka_unit_test(only_some_tensors_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

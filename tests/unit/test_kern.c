@@ -84,7 +84,7 @@ static void free_rooms(room *a, room *b, room *c)
 static void gemm_case(const ql_kern *k, ql_rng *r, int64_t m, int64_t p, int64_t n,
                       ql_gemm_start start)
 {
-    int64_t lda = (ql_rng_below(r, 2) ? p : m) + 3, ldb = n + 16 * ql_rng_below(r, 2),
+    int64_t lda = (ql_rng_below(r, 2) ? p : m) + 3, ldb = n + QL_PAD * ql_rng_below(r, 2),
             ldc = n + ql_rng_below(r, 5);
     bool transposed = ql_rng_below(r, 2);
     room a = room_of(r, (m + p + 3) * (m + p + 3), -2, 2), b = room_of(r, p * ldb, -2, 2);
@@ -116,10 +116,10 @@ static void gemm_of_table(const ql_kern *k)
 {
     ql_rng r = random_start(1);
     for (int64_t m = 1; m <= 30; m++)
-        for (int64_t n = 16; n <= 80; n += 16)
+        for (int64_t n = QL_PAD; n <= 5 * QL_PAD; n += QL_PAD)
             for (int start = QL_FROM_ZERO; start <= QL_FROM_BIAS; start++)
                 gemm_case(k, &r, m, 1 + (int64_t)ql_rng_below(&r, 70), n, (ql_gemm_start)start);
-    gemm_case(k, &r, 5, 0, 16, QL_FROM_BIAS);
+    gemm_case(k, &r, 5, 0, QL_PAD, QL_FROM_BIAS);
     gemm_case(k, &r, 128, 64, 128, QL_FROM_BIAS);
     gemm_case(k, &r, 64, 128, 128, QL_FROM_C);
 }
@@ -133,7 +133,7 @@ static void gemm_is_the_same(void **state)
 static void row_sums_of_table(const ql_kern *k)
 {
     ql_rng r = random_start(2);
-    for (int64_t n = 16; n <= 176; n += 16) {
+    for (int64_t n = QL_PAD; n <= 6 * QL_PAD; n += QL_PAD) {
         for (int64_t rows = 1; rows <= 9; rows++) {
             int64_t ld = n + ql_rng_below(&r, 20);
             room x = room_of(&r, rows * ld, -1e3, 1e3), before = room_of(&r, rows, -1, 1);
@@ -146,6 +146,27 @@ static void row_sums_of_table(const ql_kern *k)
             free(x.memory);
         }
     }
+}
+
+static void add_of_table(const ql_kern *k)
+{
+    ql_rng r = random_start(6);
+    for (int64_t n = QL_PAD; n <= 5 * QL_PAD; n += QL_PAD) {
+        room x = room_of(&r, n, -1e3, 1e3), before = room_of(&r, n, -1, 1);
+        room a = room_copy(&before), b = room_copy(&before);
+        k->add(n, x.x, a.x);
+        for (int64_t i = 0; i < n; i++) b.x[i] = b.x[i] + x.x[i];
+        same_room(&a, &b, "add", k->isa);
+        only_inside(&a, &before, 1, n, n);
+        free_rooms(&a, &b, &before);
+        free(x.memory);
+    }
+}
+
+static void sums_of_arrays_are_the_same(void **state)
+{
+    (void)state;
+    each_table(add_of_table);
 }
 
 static void row_sums_are_the_same(void **state)
@@ -181,9 +202,9 @@ static void scatter_case(const ql_kern *k, ql_rng *r, int64_t n, int64_t h, cons
     k->scatter(n, index, SPARSE_FIRST, value.x, a.x, h, d.x);
     scalar()->scatter(n, index, SPARSE_FIRST, value.x, b.x, h, d.x);
     same_room(&a, &b, "scatter", k->isa);
-    k->scatter_all(n, value.x, a.x, h, d.x);
-    scalar()->scatter_all(n, value.x, b.x, h, d.x);
-    same_room(&a, &b, "scatter_all", k->isa);
+    k->outer(n, value.x, a.x, h, d.x);
+    scalar()->outer(n, value.x, b.x, h, d.x);
+    same_room(&a, &b, "outer", k->isa);
     only_inside(&a, &before, SPARSE_ROWS, h, h);
     free_rooms(&a, &b, &before);
     free(d.memory);
@@ -194,7 +215,7 @@ static void sparse_of_table(const ql_kern *k)
 {
     ql_rng r = random_start(3);
     int32_t index[SPARSE_ROWS];
-    for (int64_t h = 16; h <= 112; h += 16) {
+    for (int64_t h = QL_PAD; h <= 7 * QL_PAD; h += QL_PAD) {
         for (int64_t n = 0; n <= SPARSE_ROWS; n += 1 + n / 5) {
             for (int64_t i = 0; i < n; i++)
                 index[i] = SPARSE_FIRST + (int32_t)(i * SPARSE_ROWS / n);
@@ -208,6 +229,159 @@ static void sparse_products_are_the_same(void **state)
 {
     (void)state;
     each_table(sparse_of_table);
+}
+
+/* ---- lists of entries ---- */
+
+enum { LIST_ROOM = 512, LIST_FIRST = 640, LIST_TILE = 128 };
+
+/* Rooms of whole numbers; what they hold outside [0, n) is arbitrary but small. */
+typedef struct {
+    int32_t memory[LIST_ROOM];
+} int_room;
+
+static int_room int_room_of(ql_rng *r, int32_t lo, uint32_t n)
+{
+    int_room m;
+    for (int i = 0; i < LIST_ROOM; i++) m.memory[i] = lo + (int32_t)ql_rng_below(r, n);
+    return m;
+}
+
+typedef struct {
+    int_room place, row;
+    room real[3]; /* count, size, weight */
+} lists;
+
+static lists lists_of(ql_rng *r)
+{
+    lists l = {.place = int_room_of(r, -9, 9), .row = int_room_of(r, -9, 9)};
+    for (int i = 0; i < 3; i++) l.real[i] = room_of(r, LIST_ROOM, -9, 0);
+    return l;
+}
+
+static lists lists_copy(const lists *from)
+{
+    lists l = *from;
+    for (int i = 0; i < 3; i++) l.real[i] = room_copy(&from->real[i]);
+    return l;
+}
+
+static void lists_free(lists *l)
+{
+    for (int i = 0; i < 3; i++) free(l->real[i].memory);
+}
+
+static ql_entry_lists lists_at(lists *l)
+{
+    return (ql_entry_lists){l->place.memory + GUARD, l->row.memory + GUARD, l->real[0].x,
+                            l->real[1].x, l->real[2].x};
+}
+
+/* Elements [from, to) of both, behind `lead` others. */
+static void same_lists(lists *a, lists *b, int64_t from, int64_t to, const char *isa)
+{
+    ql_entry_lists x = lists_at(a), y = lists_at(b);
+    size_t n = (size_t)(to - from);
+    bool same = !memcmp(x.place + from, y.place + from, n * sizeof *x.place) &&
+                !memcmp(x.row + from, y.row + from, n * sizeof *x.row) &&
+                !memcmp(x.count + from, y.count + from, n * sizeof *x.count) &&
+                !memcmp(x.size + from, y.size + from, n * sizeof *x.size) &&
+                !memcmp(x.weight + from, y.weight + from, n * sizeof *x.weight);
+    if (!same)
+        fail_msg("list_cell, elements %lld to %lld: %s differs", (long long)from, (long long)to,
+                 isa);
+}
+
+/* n entries appended at `at`: the same as scalar's there, nothing before, and after them no more
+ * than QL_PAD - 1. */
+static void list_case(const ql_kern *k, ql_rng *r, int64_t n, int64_t at)
+{
+    int_room gene = int_room_of(r, LIST_FIRST, LIST_TILE);
+    room count = room_of(r, LIST_ROOM, 1, 90);
+    lists before = lists_of(r), a = lists_copy(&before), b = lists_copy(&before);
+    ql_entry_lists to_a = lists_at(&a), to_b = lists_at(&b);
+    ql_cell_entries cell = {.gene = gene.memory + ql_rng_below(r, MAX_OFFSET),
+                            .count = count.x,
+                            .first = LIST_FIRST,
+                            .ld = QL_PAD * (1 + (int32_t)ql_rng_below(r, 4)),
+                            .column = (int32_t)ql_rng_below(r, QL_PAD),
+                            .size = (ql_real)random_in(r, 0.1, 9),
+                            .weight = (ql_real)random_in(r, 0, 1)};
+    k->list_cell(n, &cell, &to_a, at);
+    scalar()->list_cell(n, &cell, &to_b, at);
+    same_lists(&a, &b, at, at + n, k->isa);
+    same_lists(&a, &before, -GUARD, at, k->isa);
+    same_lists(&a, &before, at + n + (n ? QL_PAD - 1 : 0), LIST_ROOM - GUARD, k->isa);
+    lists_free(&before);
+    lists_free(&a);
+    lists_free(&b);
+    free(count.memory);
+}
+
+/* index: every place of a table of `size` once, shuffled. */
+static void shuffled(ql_rng *r, int32_t *index, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        int32_t j = (int32_t)ql_rng_below(r, (uint32_t)i + 1);
+        index[i] = index[j];
+        index[j] = i;
+    }
+}
+
+static void take_and_put_case(const ql_kern *k, ql_rng *r, int64_t n)
+{
+    int32_t memory[LIST_ROOM + MAX_OFFSET], *index = memory + ql_rng_below(r, MAX_OFFSET);
+    shuffled(r, index, LIST_ROOM);
+    room from = room_of(r, LIST_ROOM, -9, 9), before = room_of(r, LIST_ROOM, -9, 9);
+    room a = room_copy(&before), b = room_copy(&before);
+    int64_t n_take = ql_pad(n);
+    k->take(n_take, index, from.x, a.x);
+    scalar()->take(n_take, index, from.x, b.x);
+    same_room(&a, &b, "take", k->isa);
+    only_inside(&a, &before, 1, n_take, LIST_ROOM);
+    k->put(n, index, from.x, a.x);
+    scalar()->put(n, index, from.x, b.x);
+    same_room(&a, &b, "put", k->isa);
+    only_inside(&a, &before, 1, LIST_ROOM, LIST_ROOM);
+    free_rooms(&a, &b, &before);
+    free(from.memory);
+}
+
+static void inputs_case(const ql_kern *k, ql_rng *r, int64_t n, int log)
+{
+    int_room gene = int_room_of(r, 0, LIST_ROOM);
+    room count = room_of(r, n, 0, 500), inv_sd = room_of(r, LIST_ROOM, 0.1, 9);
+    room before = room_of(r, n, -1, 1), a = room_copy(&before), b = room_copy(&before);
+    room in_place = room_copy(&count);
+    ql_real inv_size = (ql_real)exp(random_normal(r));
+    k->input_values(n, count.x, gene.memory, inv_size, inv_sd.x, log, a.x);
+    scalar()->input_values(n, count.x, gene.memory, inv_size, inv_sd.x, log, b.x);
+    same_room(&a, &b, "input_values", k->isa);
+    only_inside(&a, &before, 1, n, n);
+    k->input_values(n, in_place.x, gene.memory, inv_size, inv_sd.x, log, in_place.x);
+    assert_memory_equal(in_place.x, a.x, (size_t)n * sizeof(ql_real));
+    free_rooms(&a, &b, &before);
+    free_rooms(&count, &inv_sd, &in_place);
+}
+
+static void lists_of_table(const ql_kern *k)
+{
+    ql_rng r = random_start(9);
+    for (int64_t n = 0; n <= 70; n++) {
+        list_case(k, &r, n, 0);
+        list_case(k, &r, n, 1 + (int64_t)ql_rng_below(&r, 200));
+        take_and_put_case(k, &r, n);
+    }
+    list_case(k, &r, 128, 200);
+    take_and_put_case(k, &r, LIST_ROOM);
+    for (int64_t n = QL_PAD; n <= 8 * QL_PAD; n += QL_PAD)
+        for (int log = 0; log < 2; log++) inputs_case(k, &r, n, log);
+}
+
+static void lists_are_the_same(void **state)
+{
+    (void)state;
+    each_table(lists_of_table);
 }
 
 /* ---- maps ---- */
@@ -232,24 +406,11 @@ static void map_case(const ql_kern *k, ql_rng *r, int64_t n, double lo, double h
     free(in_place.memory);
 }
 
-static void axpy_case(const ql_kern *k, ql_rng *r, int64_t n)
-{
-    room x = room_of(r, n, -5, 5), before = room_of(r, n, -1, 1);
-    room a = room_copy(&before), b = room_copy(&before);
-    ql_real f = (ql_real)random_normal(r);
-    k->axpy(n, f, x.x, a.x);
-    scalar()->axpy(n, f, x.x, b.x);
-    same_room(&a, &b, "axpy", k->isa);
-    only_inside(&a, &before, 1, n, n);
-    free_rooms(&a, &b, &before);
-    free(x.memory);
-}
-
 static void maps_of_table(const ql_kern *k)
 {
     ql_rng r = random_start(4);
     const ql_kern *s = scalar();
-    for (int64_t n = 16; n <= 1024; n += n) {
+    for (int64_t n = QL_PAD; n <= 1024; n += n) {
         for (int again = 0; again < 8; again++) {
             map_case(k, &r, n, -40, 40, k->exp, s->exp, "exp");
             map_case(k, &r, n, -200, 200, k->exp, s->exp, "exp");
@@ -257,7 +418,6 @@ static void maps_of_table(const ql_kern *k)
             map_case(k, &r, n, 1, 1e30, k->log, s->log, "log");
             map_case(k, &r, n, 0, 2, k->log1p, s->log1p, "log1p");
             map_case(k, &r, n, 0, 1e30, k->log1p, s->log1p, "log1p");
-            axpy_case(k, &r, n);
         }
     }
 }
@@ -286,7 +446,7 @@ static ql_opt_step draw_step(ql_rng *r)
 
 static void optimizer_case(const ql_kern *k, ql_opt_kern mine, ql_opt_kern plain, ql_rng *r)
 {
-    int64_t n = 16 * (1 + (int64_t)ql_rng_below(r, 6));
+    int64_t n = QL_PAD * (1 + (int64_t)ql_rng_below(r, 6));
     room grad = room_of(r, n, -2, 2), w0 = room_of(r, n, -1, 1), m0 = room_of(r, n, -1, 1);
     room v0 = room_of(r, n, 0, 1);
     for (int64_t i = 0; i < n; i += 7) w0.x[i] = grad.x[i] = v0.x[i] = 0;
@@ -369,13 +529,13 @@ static void likelihoods_of_table(const ql_kern *k)
     for (int i = 0; ql_likelihoods[i]; i++) {
         const ql_likelihood *lik = ql_likelihoods[i];
         const ql_lik_kern *mine = lik->kernel(k), *plain = lik->kernel(scalar());
-        for (int64_t ld = 16; ld <= 80; ld += 16) {
+        for (int64_t ld = QL_PAD; ld <= 4 * QL_PAD; ld += QL_PAD) {
             for (int64_t n = 1; n <= 31; n += 5) {
                 lik_case(k, lik->name, mine->sweep, plain->sweep, n, ld, ld, &r);
                 lik_case(k, lik->name, mine->link, plain->link, n, ld, 0, &r);
             }
         }
-        for (int64_t n = 0; n <= 4000; n += n < 160 ? 16 : 640)
+        for (int64_t n = 0; n <= 4000; n += QL_PAD * (n < 160 ? 1 : 20))
             lik_case(k, lik->name, mine->list, plain->list, n, 0, n, &r);
     }
 }
@@ -395,7 +555,7 @@ static void likelihoods_stay_finite(void **state)
     for (int i = 0; ql_likelihoods[i]; i++) {
         const ql_lik_kern *k = ql_likelihoods[i]->kernel(scalar());
         for (int kind = 0; kind < 3; kind++) {
-            lik_point(&s, kind == 1 ? 4000 : 50, kind == 1 ? 0 : 80, 0);
+            lik_point(&s, kind == 1 ? 4000 : 40, kind == 1 ? 0 : 3 * QL_PAD, 0);
             lik_draw(&s, &r);
             (kind == 0 ? k->sweep : kind == 1 ? k->list : k->link)(&s.args);
             for (int array = 0; array < LIK_ARRAYS; array++)
@@ -433,7 +593,7 @@ static void losses_keep_nan(const ql_kern *k, const ql_likelihood *lik, int head
 {
     static lik_space s;
     ql_rng r = random_start(8);
-    lik_point(&s, is_list ? 16 : 3, is_list ? 0 : 16, 0);
+    lik_point(&s, is_list ? QL_PAD : 3, is_list ? 0 : QL_PAD, 0);
     lik_draw(&s, &r);
     ql_real *const heads[] = {s.args.mean, s.args.disp, s.args.pi};
     heads[head][5] = (ql_real)NAN;
@@ -442,7 +602,7 @@ static void losses_keep_nan(const ql_kern *k, const ql_likelihood *lik, int head
         lik->kernel(k)->list(&s.args);
     else
         lik->kernel(k)->sweep(&s.args);
-    if (!any_nan(s.args.loss, 16))
+    if (!any_nan(s.args.loss, QL_PAD))
         fail_msg("%s, %s: NaN in head %d does not reach the loss (%s)", k->isa, lik->name, head,
                  is_list ? "list" : "sweep");
 }
@@ -510,7 +670,9 @@ int main(void)
         cmocka_unit_test(environment_chooses_the_table),
         cmocka_unit_test(gemm_is_the_same),
         cmocka_unit_test(row_sums_are_the_same),
+        cmocka_unit_test(sums_of_arrays_are_the_same),
         cmocka_unit_test(sparse_products_are_the_same),
+        cmocka_unit_test(lists_are_the_same),
         cmocka_unit_test(maps_are_the_same),
         cmocka_unit_test(optimizers_are_the_same),
         cmocka_unit_test(likelihoods_are_the_same),

@@ -15,10 +15,10 @@
 
 #include "quell/kern.h"
 
-#define EXP_ULP      0.99
-#define LOG_ULP      0.84
-#define LOG1P_ULP    1.39
-#define SOFTPLUS_ULP 1.66
+#define EXP_ULP      0.92
+#define LOG_ULP      1.99
+#define LOG1P_ULP    2.29
+#define SOFTPLUS_ULP 2.60
 #define LOGISTIC_ULP 2.83
 #define CLIP_ULP     4.01
 

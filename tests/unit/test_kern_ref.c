@@ -1,4 +1,5 @@
-/* The kernels against the formulas in float64: products, sums, update rules, likelihoods. */
+/* The kernels against plain loops: products and sums bit for bit, as the contract in kern.h orders
+ * them, likelihoods against the formulas in float64. Update rules: test_kern_opt.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +10,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-#include "quell/optimizer.h"
 
 #include "fixture_kern.h"
 
@@ -30,7 +29,7 @@ static void close_sum(double got, double want, int64_t n, double size, const cha
 
 /* ---- products ---- */
 
-enum { M = 30, P = 70, N = 80, LDA = 75, LDB = 96, LDC = 90 };
+enum { M = 30, P = 70, LDA = 75, LDB = 128, LDC = 99 };
 
 static void gemm_of(ql_gemm_start start, bool transposed, int64_t m, int64_t p, int64_t n)
 {
@@ -60,12 +59,15 @@ static void gemm_of(ql_gemm_start start, bool transposed, int64_t m, int64_t p, 
                            : start == QL_FROM_BIAS ? (double)bias[i]
                                                    : 0;
             double sum = first, size = fabs(first);
+            float chain = (float)first;
             for (int64_t k = 0; k < p; k++) {
                 double term = (double)a[i * g.a_row + k * g.a_col] * (double)b[k * LDB + j];
                 sum += term;
                 size += fabs(term);
+                chain = fmaf(a[i * g.a_row + k * g.a_col], b[k * LDB + j], chain);
             }
             close_sum((double)c[i * LDC + j], sum, p, size, "gemm");
+            assert_true(c[i * LDC + j] == chain);
         }
     }
 }
@@ -75,31 +77,45 @@ static void gemm_multiplies(void **state)
     (void)state;
     for (int start = QL_FROM_ZERO; start <= QL_FROM_BIAS; start++) {
         for (int transposed = 0; transposed < 2; transposed++) {
-            gemm_of((ql_gemm_start)start, transposed, 30, 70, 80);
-            gemm_of((ql_gemm_start)start, transposed, 13, 1, 16);
-            gemm_of((ql_gemm_start)start, transposed, 1, 33, 48);
+            gemm_of((ql_gemm_start)start, transposed, 30, 70, 96);
+            gemm_of((ql_gemm_start)start, transposed, 13, 1, QL_PAD);
+            gemm_of((ql_gemm_start)start, transposed, 1, 33, 2 * QL_PAD);
         }
     }
+}
+
+/* The lanes folded in halves. */
+static float fold_of(const float *lane)
+{
+    float sum[QL_LANES];
+    memcpy(sum, lane, sizeof sum);
+    for (int half = QL_LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) sum[l] = sum[l] + sum[l + half];
+    return sum[0];
 }
 
 static void row_sums_add_up(void **state)
 {
     (void)state;
+    enum { ROWS_SUMMED = 5, WIDE = 96, STRIDE = 100 };
     ql_rng r = random_start(2);
-    float x[5 * 60], y[5];
-    random_fill(&r, 5 * 60, -9, 9, x);
-    best_table()->row_sums(5, 48, x, 60, y);
-    for (int i = 0; i < 5; i++) {
+    float x[ROWS_SUMMED * STRIDE], y[ROWS_SUMMED];
+    random_fill(&r, ROWS_SUMMED * STRIDE, -9, 9, x);
+    best_table()->row_sums(ROWS_SUMMED, WIDE, x, STRIDE, y);
+    for (int i = 0; i < ROWS_SUMMED; i++) {
         double sum = 0, size = 0;
-        for (int j = 0; j < 48; j++) {
-            sum += (double)x[i * 60 + j];
-            size += fabs((double)x[i * 60 + j]);
+        float lane[QL_LANES] = {0};
+        for (int j = 0; j < WIDE; j++) {
+            sum += (double)x[i * STRIDE + j];
+            size += fabs((double)x[i * STRIDE + j]);
+            lane[j % QL_LANES] += x[i * STRIDE + j];
         }
-        close_sum((double)y[i], sum, 48, size, "row_sums");
+        close_sum((double)y[i], sum, WIDE, size, "row_sums");
+        assert_true(y[i] == fold_of(lane));
     }
 }
 
-enum { ENTRIES = 23, ROWS = 40, H = 48, FIRST = 256 };
+enum { ENTRIES = 23, ROWS = 40, H = 2 * QL_PAD, FIRST = 256 };
 
 typedef struct {
     int32_t index[ENTRIES];
@@ -115,24 +131,38 @@ static void sparse_draw(sparse *s)
     random_fill(&r, H, -2, 2, s->acc);
 }
 
+/* The even entries in one chain that starts at acc, the odd ones in another that starts at 0. */
+static float two_chains(float acc, const float *value, const float *const *row, int j)
+{
+    float even = acc, odd = 0;
+    for (int i = 0; i < ENTRIES; i++) {
+        float *chain = i % 2 ? &odd : &even;
+        *chain = fmaf(value[i], row[i][j], *chain);
+    }
+    return even + odd;
+}
+
 static void gather_adds_rows(void **state)
 {
     (void)state;
     static sparse s, all;
+    const float *picked[ENTRIES], *every[ENTRIES];
     sparse_draw(&s);
     sparse_draw(&all);
     float acc[H];
     memcpy(acc, s.acc, sizeof acc);
+    for (int i = 0; i < ENTRIES; i++) {
+        picked[i] = s.w + (s.index[i] - FIRST) * H;
+        every[i] = all.w + i * H;
+    }
     best_table()->gather(ENTRIES, s.index, FIRST, s.value, s.w, H, s.acc);
     best_table()->gather_all(ENTRIES, all.value, all.w, H, all.acc);
     for (int j = 0; j < H; j++) {
-        double picked = (double)acc[j], every = picked;
-        for (int i = 0; i < ENTRIES; i++) {
-            picked += (double)s.value[i] * (double)s.w[(s.index[i] - FIRST) * H + j];
-            every += (double)s.value[i] * (double)s.w[i * H + j];
-        }
-        close_sum((double)s.acc[j], picked, ENTRIES, 4.0 * ENTRIES, "gather");
-        close_sum((double)all.acc[j], every, ENTRIES, 4.0 * ENTRIES, "gather_all");
+        double sum = (double)acc[j];
+        for (int i = 0; i < ENTRIES; i++) sum += (double)s.value[i] * (double)picked[i][j];
+        close_sum((double)s.acc[j], sum, ENTRIES, 4.0 * ENTRIES, "gather");
+        assert_true(s.acc[j] == two_chains(acc[j], s.value, picked, j));
+        assert_true(all.acc[j] == two_chains(acc[j], all.value, every, j));
     }
 }
 
@@ -144,105 +174,89 @@ static void scatter_adds_to_rows(void **state)
     sparse_draw(&all);
     sparse_draw(&before);
     best_table()->scatter(ENTRIES, s.index, FIRST, s.value, s.w, H, s.acc);
-    best_table()->scatter_all(ENTRIES, s.value, all.w, H, s.acc);
-    double want[ROWS * H], want_all[ROWS * H];
-    for (int i = 0; i < ROWS * H; i++) want[i] = want_all[i] = (double)before.w[i];
+    best_table()->outer(ENTRIES, s.value, all.w, H, s.acc);
+    float want[ROWS * H];
+    memcpy(want, before.w, sizeof want);
     for (int i = 0; i < ENTRIES; i++) {
         for (int j = 0; j < H; j++) {
-            want[(s.index[i] - FIRST) * H + j] += (double)s.value[i] * (double)s.acc[j];
-            want_all[i * H + j] += (double)s.value[i] * (double)s.acc[j];
+            float *w = &want[(s.index[i] - FIRST) * H + j];
+            *w = fmaf(s.value[i], s.acc[j], *w);
         }
     }
     for (int i = 0; i < ROWS * H; i++) {
-        close_sum((double)s.w[i], want[i], 1, 6, "scatter");
-        close_sum((double)all.w[i], want_all[i], 1, 6, "scatter_all");
+        assert_true(s.w[i] == want[i]);
+        assert_true(all.w[i] == (i < ENTRIES * H ? s.value[i / H] * s.acc[i % H] : before.w[i]));
     }
 }
 
-/* ---- update rules ---- */
+/* ---- lists of entries ---- */
 
-enum { WEIGHTS = 32, STEPS = 60 };
-
-typedef struct {
-    double w[WEIGHTS], m[WEIGHTS], v[WEIGHTS];
-} trace;
-
-/* The rules as Keras (RMSprop) and Kingma and Ba (Adam, in its second form) write them. */
-static void reference_step(const char *rule, trace *t, int i, double g, double rate, int step)
+/* What the lists hold is what was asked for, whatever lies behind the cell's entries. */
+static void cells_are_listed(void **state)
 {
-    if (!strcmp(rule, "sgd")) {
-        t->w[i] -= rate * g;
-    } else if (!strcmp(rule, "rmsprop")) {
-        t->v[i] = 0.9 * t->v[i] + 0.1 * g * g;
-        t->w[i] -= rate * g / (sqrt(t->v[i]) + 1e-7);
-    } else {
-        assert_string_equal(rule, "adam");
-        t->m[i] = 0.9 * t->m[i] + 0.1 * g;
-        t->v[i] = 0.999 * t->v[i] + 0.001 * g * g;
-        double corrected = rate * sqrt(1 - pow(0.999, step)) / (1 - pow(0.9, step));
-        t->w[i] -= corrected * t->m[i] / (sqrt(t->v[i]) + 1e-8);
+    (void)state;
+    enum { CELLS = 3, N = 37, TILE_FIRST = 384, LD = 64, SPACE = 2 * QL_PAD + CELLS * N };
+    int32_t gene[CELLS * N + QL_PAD], place[SPACE], row[SPACE];
+    float count[CELLS * N + QL_PAD], size[SPACE], weight[SPACE], listed[SPACE];
+    ql_entry_lists to = {place, row, listed, size, weight};
+    ql_rng r = random_start(8);
+    for (int k = 0; k < CELLS * N + QL_PAD; k++) {
+        gene[k] = TILE_FIRST + (int32_t)ql_rng_below(&r, 128);
+        count[k] = (float)(1 + ql_rng_below(&r, 9));
+    }
+    for (int i = 0; i < CELLS; i++) {
+        ql_cell_entries cell = {gene + i * N, count + i * N,   TILE_FIRST,      LD,
+                                20 + i,       0.5f * (float)i, 0.25f * (float)i};
+        best_table()->list_cell(N, &cell, &to, i * N);
+    }
+    for (int k = 0; k < CELLS * N; k++) {
+        int cell = k / N;
+        assert_int_equal(row[k], gene[k] - TILE_FIRST);
+        assert_int_equal(place[k], (gene[k] - TILE_FIRST) * LD + 20 + cell);
+        assert_true(listed[k] == count[k]);
+        assert_true(size[k] == 0.5f * (float)cell && weight[k] == 0.25f * (float)cell);
     }
 }
 
-static double reference_gradient(double g, double w, double l1, double l2, double bound)
+static void values_are_taken_and_put(void **state)
 {
-    g += 2 * l2 * w + (w > 0 ? l1 : w < 0 ? -l1 : 0);
-    if (bound > 0) g = g > bound ? bound : g < -bound ? -bound : g;
-    return g;
+    (void)state;
+    enum { N = 3 * QL_PAD, PUT = 2 * QL_PAD + 5 };
+    int32_t index[N];
+    float from[N], to[N], back[N];
+    ql_rng r = random_start(9);
+    random_fill(&r, N, -1, 1, from);
+    for (int k = 0; k < N; k++) {
+        index[k] = (5 * k + 3) % N; /* each place once: 5 and N have no common factor */
+        back[k] = 7;
+    }
+    best_table()->take(N, index, from, to);
+    for (int k = 0; k < N; k++) assert_true(to[k] == from[(5 * k + 3) % N]);
+    best_table()->put(PUT, index, to, back);
+    for (int k = 0; k < N; k++) assert_true(back[index[k]] == (k < PUT ? from[index[k]] : 7));
 }
 
-static void follow(const ql_opt_rule *rule, double l1, double l2, double bound, double decay)
+static void inputs_follow_their_formula(void **state)
 {
-    static trace t;
-    float w[WEIGHTS], m[WEIGHTS] = {0}, v[WEIGHTS] = {0}, grad[WEIGHTS];
-    ql_rng r = random_start(4);
-    ql_optimizer opt;
-    ql_opt_start(&opt, rule, best_table(), 0.003, bound);
-    opt.weight_decay = decay;
-    memset(&t, 0, sizeof t);
-    random_fill(&r, WEIGHTS, -1, 1, w);
-    for (int i = 0; i < WEIGHTS; i++) t.w[i] = (double)w[i];
-    for (int step = 1; step <= STEPS; step++) {
-        ql_opt_step s = ql_opt_next(&opt);
-        s.l1 = (float)l1;
-        s.l2 = (float)l2;
-        random_fill(&r, WEIGHTS, -1, 1, grad);
-        for (int i = 0; i < WEIGHTS; i++) {
-            grad[i] += 0.5f;
-            double g = reference_gradient((double)grad[i], t.w[i], l1, l2, bound);
-            double kept = t.w[i] * (1 - 0.003 * decay), was = t.w[i];
-            reference_step(rule->name, &t, i, g, 0.003, step);
-            t.w[i] += kept - was;
+    (void)state;
+    enum { N = 4 * QL_PAD, GENES = 50 };
+    int32_t gene[N];
+    float count[N], inv_sd[GENES], y[N];
+    ql_rng r = random_start(10);
+    random_fill(&r, GENES, 0.1, 9, inv_sd);
+    for (int k = 0; k < N; k++) {
+        gene[k] = (int32_t)ql_rng_below(&r, GENES);
+        count[k] = (float)ql_rng_below(&r, k % 2 ? 5 : 3000);
+    }
+    for (int log = 0; log < 2; log++) {
+        best_table()->input_values(N, count, gene, 0.37f, inv_sd, log, y);
+        for (int k = 0; k < N; k++) {
+            double x = (double)count[k] * (double)0.37f;
+            double want = (log ? log1p(x) : x) * (double)inv_sd[gene[k]];
+            /* two products and log1p, each within two units in the last place */
+            assert_true(fabs((double)y[k] - want) <= 4 * (double)FLT_EPSILON * want);
         }
-        opt.update(WEIGHTS, w, grad, m, v, &s);
     }
-    for (int i = 0; i < WEIGHTS; i++)
-        if (!(fabs((double)w[i] - t.w[i]) <= 5e-6))
-            fail_msg("%s: weight %d is %.8g instead of %.8g", rule->name, i, (double)w[i], t.w[i]);
-}
-
-static void rules_follow_their_formulas(void **state)
-{
-    (void)state;
-    for (int i = 0; ql_opt_rules[i]; i++) {
-        follow(ql_opt_rules[i], 0, 0, 0, 0);
-        follow(ql_opt_rules[i], 0, 0, 0.3, 0);
-        follow(ql_opt_rules[i], 0.01, 0.05, 0, 0);
-        follow(ql_opt_rules[i], 0.01, 0.05, 0.3, 2);
-    }
-}
-
-static void rules_are_found_by_name(void **state)
-{
-    (void)state;
-    for (int i = 0; ql_opt_rules[i]; i++) {
-        const ql_opt_rule *rule = ql_opt_rules[i];
-        ql_optimizer opt;
-        assert_ptr_equal(ql_opt_rule_find(rule->name), rule);
-        ql_opt_start(&opt, rule, best_table(), 0, 0);
-        assert_true(opt.rate == rule->rate && rule->rate > 0);
-    }
-    assert_null(ql_opt_rule_find("adagrad"));
 }
 
 /* ---- likelihoods ---- */
@@ -391,8 +405,9 @@ int main(void)
         cmocka_unit_test(row_sums_add_up),
         cmocka_unit_test(gather_adds_rows),
         cmocka_unit_test(scatter_adds_to_rows),
-        cmocka_unit_test(rules_follow_their_formulas),
-        cmocka_unit_test(rules_are_found_by_name),
+        cmocka_unit_test(cells_are_listed),
+        cmocka_unit_test(values_are_taken_and_put),
+        cmocka_unit_test(inputs_follow_their_formula),
         cmocka_unit_test(likelihoods_follow_their_formulas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
