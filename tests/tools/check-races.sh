@@ -8,13 +8,14 @@ flags="-std=c11 -D_GNU_SOURCE -DQL_VERSION=\"0\" -Iinclude -Isrc/base -Itests/un
 libraries='-lcmocka -lopenblas -lm -lpthread'
 mkdir -p "$build"
 rm -f "$build"/*.o
-for file in src/base/*.c src/mat/*.c src/kern/kern.c src/kern/kern_scalar.c src/nn/*.c src/model/*.c src/train/*.c \
+for file in src/base/*.c src/mat/*.c src/kern/kern.c src/kern/kern_bf16.c src/kern/kern_scalar.c src/nn/*.c src/model/*.c src/train/*.c \
     tests/tools/team_pthread.c; do
     [ "$file" = src/base/parallel.c ] || ${CC:-cc} $flags -c "$file" -o "$build/$(basename "$file" .c).o"
 done
 case $(uname -m) in
 x86_64)
     ${CC:-cc} $flags -mavx2 -mfma -c src/kern/kern_avx2.c -o "$build/kern_avx2.o"
+    ${CC:-cc} $flags -c src/kern/gemm_bf16_avx512.c -o "$build/gemm_bf16_avx512.o"
     ${CC:-cc} $flags -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -c src/kern/kern_avx512.c \
         -o "$build/kern_avx512.o" ;;
 aarch64) ${CC:-cc} $flags -c src/kern/kern_neon.c -o "$build/kern_neon.o" ;;
