@@ -33,6 +33,15 @@ static const ql_opt_table version_tables[] = {{version_rows, 0}, {NULL, 0}};
 #define QL_GIT_ID "unknown"
 #endif
 
+/* Instructions that --precision bf16 would use. */
+static const char *bf16_name(void)
+{
+    const ql_kern *kern = ql_kern_find(ql_kern_isa_name());
+    ql_kern bf16;
+    const char *how = NULL;
+    return kern && ql_kern_bf16(kern, &bf16, &how) ? how : "none";
+}
+
 static void as_text(ql_str *out)
 {
     ql_library lib[QL_N_LIBRARIES];
@@ -41,6 +50,7 @@ static void as_text(ql_str *out)
     ql_str_printf(out, "%-12s %s\n", "source", QL_GIT_ID);
     ql_str_printf(out, "%-12s %s\n", "compiler", COMPILER);
     ql_str_printf(out, "%-12s %s\n", "SIMD path", ql_kern_isa_name());
+    ql_str_printf(out, "%-12s %s\n", "bfloat16", bf16_name());
     for (int i = 0; i < QL_N_LIBRARIES; i++)
         ql_str_printf(out, "%-12s %s\n", lib[i].name, lib[i].version);
 }
@@ -55,6 +65,7 @@ static void as_json(ql_str *out)
     ql_json_string(&j, "source", QL_GIT_ID);
     ql_json_string(&j, "compiler", COMPILER);
     ql_json_string(&j, "simd", ql_kern_isa_name());
+    ql_json_string(&j, "bfloat16", bf16_name());
     ql_json_begin_object(&j, "libraries");
     for (int i = 0; i < QL_N_LIBRARIES; i++) ql_json_string(&j, lib[i].name, lib[i].version);
     ql_json_end_object(&j);
@@ -65,7 +76,9 @@ static void as_json(ql_str *out)
 static ql_status version_run(const void *args, ql_run *run)
 {
     const version_args *a = args;
+    const ql_kern *kern;
     ql_str text = {0};
+    QL_TRY(ql_kern_select(&kern, &run->err)); /* QUELL_ISA may be wrong */
     (a->json ? as_json : as_text)(&text);
     fputs(ql_str_text(&text), run->out);
     bool failed = text.failed;

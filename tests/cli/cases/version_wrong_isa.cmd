@@ -1,0 +1,1 @@
+QUELL_ISA=mmx "$QUELL" version
