@@ -15,6 +15,7 @@ typedef struct {
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options fit;
     ql_dataset ds;
+    ql_rows rows; /* its counts */
     ql_notes notes;
     ql_h5ad_writer *writer; /* NULL without --output */
     int32_t *genes;         /* --genes, ascending; NULL: all */
@@ -47,6 +48,14 @@ static ql_status check_outputs(const job *j)
     return ql_output_check(a->output, j->run->args[0], a->force, &j->run->err);
 }
 
+/* Folder of the cache: what was asked for, else the system's choice, else that of the output. */
+static const char *tmpdir(const job *j)
+{
+    const char *system = getenv("TMPDIR");
+    if (j->a->tmpdir) return j->a->tmpdir;
+    return system && *system ? system : "/tmp";
+}
+
 static ql_status read_input(job *j)
 {
     ql_read_options opt;
@@ -56,7 +65,10 @@ static ql_status read_input(job *j)
     ql_log_notes(j->run->log, &j->notes);
     ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
                 j->ds.path, j->ds.format, j->ds.matrix, (long long)j->ds.counts.n_rows,
-                (long long)j->ds.counts.n_cols, (long long)ql_csr_nnz(&j->ds.counts));
+                (long long)j->ds.counts.n_cols, (long long)ql_dataset_rows(&j->ds).nnz);
+    if (j->a->stream && !j->ds.store)
+        QL_TRY(ql_dataset_stream(&j->ds, tmpdir(j), 64 << 20, &j->run->err));
+    j->rows = ql_dataset_rows(&j->ds);
     return QL_OK;
 }
 
@@ -114,34 +126,44 @@ out:
 /* Reads without UMIs count a molecule many times, so few of their entries are 1. */
 #define READS_ONES_SHARE 0.2
 
-static bool looks_like_umis(const ql_csr *m)
+static ql_status looks_like_umis(const ql_rows *m, bool *umis, ql_err *err)
 {
-    int64_t ones = 0, nnz = ql_csr_nnz(m);
-    for (int64_t k = 0; k < nnz; k++) ones += m->data[k] <= 1;
-    return (double)ones >= READS_ONES_SHARE * (double)nnz;
+    int64_t ones = 0;
+    ql_row_cursor c;
+    QL_TRY(ql_cursor_open(&c, m, err));
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        ql_row_view row = ql_cursor_row(&c, i);
+        for (int64_t k = 0; k < row.n; k++) ones += row.count[k] <= 1;
+    }
+    ql_cursor_close(&c);
+    *umis = (double)ones >= READS_ONES_SHARE * (double)m->nnz;
+    return ql_rows_check(m, err);
 }
 
-static void choose_estimate(job *j)
+static ql_status choose_estimate(job *j)
 {
     const char *asked = j->a->estimate;
-    bool can = j->fit.ae.likelihood->disp != QL_DISP_NONE || j->fit.fit_theta;
+    bool can = j->fit.ae.likelihood->disp != QL_DISP_NONE || j->fit.fit_theta, umis;
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
-    if (asked || !can || looks_like_umis(&j->ds.counts)) return;
+    if (asked || !can) return QL_OK;
+    QL_TRY(looks_like_umis(&j->rows, &umis, &j->run->err));
+    if (umis) return QL_OK;
     j->posterior = false;
     ql_log_warn(j->run->log,
                 "few entries are 1: these look like reads without UMIs, where the posterior "
                 "would keep amplification noise; writing the mean (--estimate posterior to "
                 "have it all the same)");
+    return QL_OK;
 }
 
 /* What the run will take beside what is already held, against the budget. */
 static ql_status check_memory(const job *j)
 {
     const double mib = 1 << 20;
-    int64_t need = ql_fit_bytes(&j->ds.counts, &j->fit);
+    int64_t need = ql_fit_bytes(&j->rows, &j->fit);
     int64_t band = 2 * 256 * j->ds.counts.n_cols * (int64_t)sizeof(float);
     int64_t latent = j->ds.counts.n_rows * 64 * (int64_t)sizeof(float);
-    int64_t copies = j->a->mcv ? ql_csr_nnz(&j->ds.counts) * 16 : 0;
+    int64_t copies = j->a->mcv ? j->rows.nnz * 16 : 0;
     int64_t plan = ql_alloc_bytes() + need + band + latent + copies;
     ql_summary_int(j->run->summary, "planned_bytes", plan);
     if (j->run->memory > 0 && plan > j->run->memory)
@@ -227,11 +249,10 @@ static ql_status train(job *j)
     ql_train_listener listener = {on_epoch, on_warning, j};
     tell_model(j);
     if (j->a->mcv && j->ds.is_counts) {
-        QL_TRY(
-            ql_cross_validate(&j->ds.counts, &j->fit, j->kern, &listener, &j->mcv, &j->run->err));
+        QL_TRY(ql_cross_validate(&j->rows, &j->fit, j->kern, &listener, &j->mcv, &j->run->err));
         ql_log_progress_end(j->run->log);
     }
-    QL_TRY(ql_fit(&j->ds.counts, &j->fit, j->kern, &listener, &j->fitted, &j->run->err));
+    QL_TRY(ql_fit(&j->rows, &j->fit, j->kern, &listener, &j->fitted, &j->run->err));
     ql_log_progress_end(j->run->log);
     tell_training(j);
     return QL_OK;
@@ -249,6 +270,7 @@ static ql_status write_results(job *j)
     denoise_result r = {.args = j->a,
                         .run = j->run,
                         .ds = &j->ds,
+                        .rows = &j->rows,
                         .fitted = &j->fitted,
                         .genes = j->genes,
                         .n_genes = j->n_genes,
@@ -286,7 +308,7 @@ static ql_status work(job *j)
     QL_TRY(read_input(j));
     QL_TRY(read_genes(j));
     j->fit.train.molecules = j->ds.is_counts;
-    choose_estimate(j);
+    QL_TRY(choose_estimate(j));
     QL_TRY(check_memory(j));
     QL_TRY(begin_output(j));
     QL_TRY(train(j));

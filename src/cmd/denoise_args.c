@@ -139,6 +139,13 @@ const ql_option ql_denoise_rows[] = {
      .level = QL_OPT_EXPERT, .help = "merge a short last minibatch with its neighbour"},
     {.name = "mcv", QL_FLAG_AT(S, mcv), .group = "Training",
      .help = "first score by a run of its own on 90 % of the molecules"},
+
+    {.name = "tmpdir", QL_STRING_AT(S, tmpdir), .unit = "DIR", .group = "Run", .bits = QL_OPT_VOLATILE,
+     .unset = "TMPDIR, else the output's folder", .help = "where a matrix goes that memory does not hold",
+     .more = "The file has no name there and goes with the program, however it ends."},
+    {.name = "stream", QL_FLAG_AT(S, stream), .group = "Run", .level = QL_OPT_EXPERT,
+     .bits = QL_OPT_VOLATILE, .help = "keep the counts in a file even if memory holds them",
+     .more = "Results do not depend on it."},
     {.name = NULL},
 };
 /* clang-format on */

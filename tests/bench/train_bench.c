@@ -17,6 +17,7 @@
 #include "quell/optimizer.h"
 #include "quell/preprocess.h"
 #include "quell/reader.h"
+#include "../unit/fixture_rows.h"
 
 typedef struct {
     const char *file, *type, *optimizer;
@@ -170,7 +171,7 @@ int main(int argc, char **argv)
     if (ql_read_counts(s.file, &ro, &ds, &notes, &err) != QL_OK) fail(&err);
     ql_prep prep = {0};
     ql_prep_options po = {true, true, true, true};
-    if (ql_prep_counts(&ds.counts, po, kern, s.threads, &prep, &err) != QL_OK) fail(&err);
+    if (ql_prep_counts(ROWS_OF(&ds.counts), po, kern, s.threads, &prep, &err) != QL_OK) fail(&err);
     ql_ae_config cfg = {.n_hidden = s.n_hidden,
                         .likelihood = ql_likelihood_find(s.type),
                         .act = ql_activation_find("relu"),
@@ -198,7 +199,7 @@ int main(int argc, char **argv)
     double *seconds, loss = 0;
     if (QL_NEW(order, n, "order", &err) != QL_OK) fail(&err);
     if (QL_NEW(seconds, s.epochs, "seconds", &err) != QL_OK) fail(&err);
-    ql_batch_source source = {.counts = &ds.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&ds.counts)};
     for (int e = -1; e < s.epochs; e++) { /* the first one only warms up */
         ql_rng rng = ql_rng_start(1, QL_RNG_SHUFFLE, (uint64_t)(e + 1), 0);
         memcpy(order, prep.kept_cell, (size_t)n * sizeof *order);

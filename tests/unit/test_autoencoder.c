@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "fixture_model.h"
+#include "fixture_rows.h"
 
 static const int64_t bottle[] = {12, 5, 12};
 
@@ -25,7 +26,7 @@ static void train(model_fixture *f, int64_t batch, int epochs, double thin, doub
     ql_err err = {0};
     for (int e = 0; e < epochs; e++) {
         ql_batch_source source = {
-            .counts = &f->counts, .thin = thin, .seed = 2, .epoch = (uint64_t)e};
+            .counts = ROWS_OF(&f->counts), .thin = thin, .seed = 2, .epoch = (uint64_t)e};
         if (ql_ae_train_epoch(&f->ae, &source, f->rows, f->n, batch, &loss[e], &err) != QL_OK)
             fail_msg("%s", err.msg);
     }
@@ -85,7 +86,7 @@ static void predict(model_fixture *f, int64_t block, predictions *p)
     assert_int_equal(QL_NEW(p->pi, size, "pis", &err), QL_OK);
     assert_int_equal(QL_NEW(p->latent, f->n * ql_ae_latent_width(&f->ae), "latent", &err), QL_OK);
     assert_int_equal(QL_NEW(p->size, f->n, "sizes", &err), QL_OK);
-    ql_batch_source source = {.counts = &f->counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f->counts)};
     const ql_ae_visitor visitor = {collect_tile, collect_cells, collect_done, p};
     assert_int_equal(ql_ae_visit(&f->ae, &source, f->rows, f->n, block, &visitor, &err), QL_OK);
     assert_int_equal(p->done, f->n);
@@ -129,7 +130,7 @@ static void run_start(run *r, const ql_ae_config *c, const char *isa, int thread
     model_new(&r->model, c, shape);
     train(&r->model, 48, 3, thin, r->loss);
     predict(&r->model, 0, &r->out);
-    ql_batch_source source = {.counts = &r->model.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&r->model.counts)};
     assert_int_equal(QL_NEW(r->cell_loss, r->model.n, "losses", NULL), QL_OK);
     assert_int_equal(
         ql_ae_cell_loss(&r->model.ae, &source, r->model.rows, r->model.n, r->cell_loss, NULL),
@@ -273,7 +274,7 @@ static void short_minibatches_are_merged(void **state)
         model_new(
             &f, &c,
             (model_shape){.cells = 110, .genes = 40, .batch_size = cases[i].batch, .seed = 34});
-        ql_batch_source source = {.counts = &f.counts};
+        ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
         assert_true(f.n >= cases[i].n);
         assert_int_equal(
             ql_ae_train_epoch(&f.ae, &source, f.rows, cases[i].n, cases[i].batch, &loss, NULL),
@@ -294,7 +295,7 @@ static void short_minibatches_may_stay(void **state)
     ql_ae_config c = adam_config("nb");
     c.keep_short_batch = true;
     model_new(&f, &c, (model_shape){.cells = 110, .genes = 40, .batch_size = 32, .seed = 34});
-    ql_batch_source source = {.counts = &f.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
     for (int64_t n = 1; n <= 100; n += 9) {
         f.ae.step = 0;
         assert_int_equal(ql_ae_train_epoch(&f.ae, &source, f.rows, n, 32, &loss, NULL), QL_OK);
@@ -416,7 +417,7 @@ static void weights_that_are_not_finite_are_noticed(void **state)
                 const ql_tensor *t = &f.ae.params.tensor[i];
                 ql_err err = {0};
                 double loss;
-                ql_batch_source source = {.counts = &f.counts};
+                ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
                 if (!t->trained) continue;
                 memcpy(f.ae.params.w, keep, bytes);
                 f.ae.params.w[t->offset + t->cols - 1] = (ql_real)NAN;
@@ -621,7 +622,7 @@ static void biases_start_at_the_gene_means(void **state)
 static void counts_of_a_tile(void *ctx, const ql_ae_tile *t)
 {
     const model_fixture *f = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, &f->counts, f->rows);
+    const ql_real *x = ql_ae_tile_counts(t, NULL);
     for (int64_t i = 0; i < t->n; i++) {
         int64_t row = f->rows[t->first_row + t->first + i], k = f->counts.indptr[row];
         while (k < f->counts.indptr[row + 1] && f->counts.indices[k] < t->genes.first) k++;
@@ -639,7 +640,7 @@ static void tiles_come_with_their_counts(void **state)
     model_fixture f;
     ql_ae_config c = adam_config("nb");
     model_new(&f, &c, (model_shape){.cells = 300, .genes = 150, .seed = 40});
-    ql_batch_source source = {.counts = &f.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
     const ql_ae_visitor visitor = {.tile = counts_of_a_tile, .ctx = &f};
     assert_int_equal(ql_ae_visit(&f.ae, &source, f.rows, f.n, 0, &visitor, NULL), QL_OK);
     assert_int_equal(ql_ae_visit(&f.ae, &source, f.rows, f.n, 70, &visitor, NULL), QL_OK);
@@ -683,7 +684,7 @@ static void failing_visitors_end_the_visit(void **state)
     model_fixture f;
     ql_ae_config c = adam_config("nb");
     model_new(&f, &c, (model_shape){.cells = 60, .genes = 300, .threads = 3, .seed = 41});
-    ql_batch_source source = {.counts = &f.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
     for (int again = 0; again < 200; again++) {
         int64_t when = again % 50;
         const ql_ae_visitor visitors[] = {
