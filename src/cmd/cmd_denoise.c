@@ -61,13 +61,13 @@ static ql_status read_input(job *j)
     ql_read_options opt;
     QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, &j->run->err));
     opt.allow_noncounts = j->a->allow_noncounts;
-    QL_TRY(ql_read_counts(j->run->args[0], &opt, &j->ds, &j->notes, &j->run->err));
+    QL_TRY(j->a->stream ? ql_read_streamed(j->run->args[0], &opt, tmpdir(j), 64 << 20, &j->ds,
+                                           &j->notes, &j->run->err)
+                        : ql_read_counts(j->run->args[0], &opt, &j->ds, &j->notes, &j->run->err));
     ql_log_notes(j->run->log, &j->notes);
     ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
                 j->ds.path, j->ds.format, j->ds.matrix, (long long)j->ds.counts.n_rows,
                 (long long)j->ds.counts.n_cols, (long long)ql_dataset_rows(&j->ds).nnz);
-    if (j->a->stream && !j->ds.store)
-        QL_TRY(ql_dataset_stream(&j->ds, tmpdir(j), 64 << 20, &j->run->err));
     j->rows = ql_dataset_rows(&j->ds);
     return QL_OK;
 }
