@@ -30,6 +30,10 @@ void ql_dataset_free(ql_dataset *ds);
 /* The counts row by row, wherever they are. */
 ql_rows ql_dataset_rows(const ql_dataset *ds);
 
+/* Move counts in memory into a store in folder. near_bytes: as in ql_store_finish. */
+QL_MUST_USE ql_status ql_dataset_stream(ql_dataset *ds, const char *folder, int64_t near_bytes,
+                                        ql_err *err);
+
 #ifdef __cplusplus
 }
 #endif

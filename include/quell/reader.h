@@ -55,6 +55,19 @@ QL_MUST_USE ql_status ql_read_streamed(const char *path, const ql_read_options *
                                        const char *folder, int64_t near_bytes, ql_dataset *ds,
                                        ql_notes *notes, ql_err *err);
 
+/* What is known of the counts before they are read, so that memory can be planned. */
+typedef struct {
+    int64_t n_rows, n_cols; /* 0: nothing is known */
+    int64_t nnz, max_row;   /* at most */
+    bool streams;           /* can be read in bands */
+    int64_t whole_bytes;    /* held while it is read whole, beside the result; */
+    int64_t band_bytes;     /* and while it is read in bands */
+} ql_read_sizes;
+
+/* Fails as ql_format_detect does. */
+QL_MUST_USE ql_status ql_read_measure(const char *path, const ql_read_options *opt,
+                                      ql_read_sizes *out, ql_err *err);
+
 /* One format. */
 typedef struct {
     const char *name;    /* identity, used by --format and stored in outputs */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "denoise_output.h"
+#include "denoise_plan.h"
 #include "quell/alloc.h"
 
 /* Everything of one run. */
@@ -15,7 +16,8 @@ typedef struct {
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options fit;
     ql_dataset ds;
-    ql_rows rows; /* its counts */
+    ql_rows rows;  /* its counts */
+    ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
     ql_h5ad_writer *writer; /* NULL without --output */
     int32_t *genes;         /* --genes, ascending; NULL: all */
@@ -31,6 +33,7 @@ static void release(job *j)
     ql_fitted_free(&j->fitted);
     ql_free(j->genes);
     ql_dataset_free(&j->ds);
+    ql_str_free(&j->folder);
     ql_notes_free(&j->notes);
 }
 
@@ -49,26 +52,75 @@ static ql_status check_outputs(const job *j)
 }
 
 /* Folder of the cache: what was asked for, else the system's choice, else that of the output. */
-static const char *tmpdir(const job *j)
+static const char *cache_folder(job *j)
 {
-    const char *system = getenv("TMPDIR");
+    const char *system = getenv("TMPDIR"), *output = j->a->output;
+    const char *slash = output ? strrchr(output, '/') : NULL;
     if (j->a->tmpdir) return j->a->tmpdir;
-    return system && *system ? system : "/tmp";
+    if (system && *system) return system;
+    if (!slash) return ".";
+    ql_str_clear(&j->folder);
+    ql_str_printf(&j->folder, "%.*s", slash == output ? 1 : (int)(slash - output), output);
+    return ql_str_text(&j->folder);
 }
 
-static ql_status read_input(job *j)
+/* What is known now that the counts are read. */
+static denoise_plan final_plan(const job *j)
 {
-    ql_read_options opt;
-    QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, &j->run->err));
-    opt.allow_noncounts = j->a->allow_noncounts;
-    QL_TRY(j->a->stream ? ql_read_streamed(j->run->args[0], &opt, tmpdir(j), 64 << 20, &j->ds,
-                                           &j->notes, &j->run->err)
-                        : ql_read_counts(j->run->args[0], &opt, &j->ds, &j->notes, &j->run->err));
+    const ql_names *cells = &j->ds.cells.index, *genes = &j->ds.genes.index;
+    const ql_read_sizes sizes = {.n_rows = j->rows.n_rows,
+                                 .n_cols = j->rows.n_cols,
+                                 .nnz = j->rows.nnz,
+                                 .max_row = j->rows.max_row,
+                                 .streams = true};
+    int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
+    denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, names);
+    if (j->ds.store) p.cache = ql_store_bytes(j->ds.store);
+    return p;
+}
+
+static ql_status read_as(job *j, const ql_read_options *opt, const denoise_plan *p, bool stream)
+{
+    const char *path = j->run->args[0];
+    if (stream)
+        QL_TRY(
+            ql_read_streamed(path, opt, cache_folder(j), p->near, &j->ds, &j->notes, &j->run->err));
+    else
+        QL_TRY(ql_read_counts(path, opt, &j->ds, &j->notes, &j->run->err));
+    j->rows = ql_dataset_rows(&j->ds);
     ql_log_notes(j->run->log, &j->notes);
     ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
-                j->ds.path, j->ds.format, j->ds.matrix, (long long)j->ds.counts.n_rows,
-                (long long)j->ds.counts.n_cols, (long long)ql_dataset_rows(&j->ds).nnz);
-    j->rows = ql_dataset_rows(&j->ds);
+                j->ds.path, j->ds.format, j->ds.matrix, (long long)j->rows.n_rows,
+                (long long)j->rows.n_cols, (long long)j->rows.nnz);
+    return QL_OK;
+}
+
+/* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
+ * they are read first and moved if they have to. *done: only the plan was wanted. */
+static ql_status read_input(job *j, bool *done)
+{
+    ql_read_options opt;
+    ql_read_sizes sizes;
+    bool stream = j->a->stream;
+    ql_err *err = &j->run->err;
+    QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, err));
+    opt.allow_noncounts = j->a->allow_noncounts;
+    QL_TRY(ql_read_measure(j->run->args[0], &opt, &sizes, err));
+    denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, 0);
+    *done = j->a->plan && sizes.n_rows > 0;
+    if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
+    if (sizes.n_rows > 0) QL_TRY(denoise_plan_choose(&p, stream, j->run, &stream));
+    QL_TRY(read_as(j, &opt, &p, stream));
+    p = final_plan(j);
+    *done = j->a->plan != NULL;
+    if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
+    QL_TRY(denoise_plan_choose(&p, j->ds.store != NULL, j->run, &stream));
+    if (stream && !j->ds.store) {
+        QL_TRY(ql_dataset_stream(&j->ds, cache_folder(j), p.near, err));
+        j->rows = ql_dataset_rows(&j->ds);
+        p.cache = ql_store_bytes(j->ds.store);
+    }
+    denoise_plan_tell(&p, stream, stream ? ql_store_folder(j->ds.store) : NULL, j->run);
     return QL_OK;
 }
 
@@ -153,26 +205,6 @@ static ql_status choose_estimate(job *j)
                 "few entries are 1: these look like reads without UMIs, where the posterior "
                 "would keep amplification noise; writing the mean (--estimate posterior to "
                 "have it all the same)");
-    return QL_OK;
-}
-
-/* What the run will take beside what is already held, against the budget. */
-static ql_status check_memory(const job *j)
-{
-    const double mib = 1 << 20;
-    int64_t need = ql_fit_bytes(&j->rows, &j->fit);
-    int64_t band = 2 * 256 * j->ds.counts.n_cols * (int64_t)sizeof(float);
-    int64_t latent = j->ds.counts.n_rows * 64 * (int64_t)sizeof(float);
-    int64_t copies = j->a->mcv ? j->rows.nnz * 16 : 0;
-    int64_t plan = ql_alloc_bytes() + need + band + latent + copies;
-    ql_summary_int(j->run->summary, "planned_bytes", plan);
-    if (j->run->memory > 0 && plan > j->run->memory)
-        return ql_fail(
-            &j->run->err, QL_EMEMORY,
-            "needs %.0f MiB, but the memory budget is %.0f MiB (%s); give --memory %.0fM",
-            (double)plan / mib, (double)j->run->memory / mib, j->run->memory_from,
-            (double)plan / mib + 1);
-    ql_log_info(j->run->log, "memory: %.0f MiB planned", (double)plan / mib);
     return QL_OK;
 }
 
@@ -302,14 +334,15 @@ static ql_status choose_kernels(job *j)
 
 static ql_status work(job *j)
 {
-    QL_TRY(check_outputs(j));
+    bool done;
+    if (!j->a->plan) QL_TRY(check_outputs(j));
     QL_TRY(ql_denoise_fit_options(j->a, j->run->threads, &j->fit, &j->run->err));
     QL_TRY(choose_kernels(j));
-    QL_TRY(read_input(j));
+    QL_TRY(read_input(j, &done));
+    if (done) return QL_OK;
     QL_TRY(read_genes(j));
     j->fit.train.molecules = j->ds.is_counts;
     QL_TRY(choose_estimate(j));
-    QL_TRY(check_memory(j));
     QL_TRY(begin_output(j));
     QL_TRY(train(j));
     return write_results(j);

@@ -15,7 +15,7 @@ typedef struct {
     const char *output, *tsv, *key, *compression, *estimate, *genes;
     bool force, denoised;
     /* memory */
-    const char *tmpdir;
+    const char *tmpdir, *plan;
     bool stream;
     /* model */
     const char *type, *activation;

@@ -219,3 +219,22 @@ ql_status ql_h5ad_pick(hid_t file, const ql_read_options *opt, ql_dataset *ds, q
     if (opt->layer || opt->use_raw || opt->use_x) return take_named(file, opt, ds, notes, err);
     return search(file, opt, ds, notes, err);
 }
+
+static ql_status add_path(hid_t file, const char *path, ql_names *out, ql_err *err)
+{
+    return present(file, path) ? ql_names_add(out, path, strlen(path), err) : QL_OK;
+}
+
+ql_status ql_h5ad_matrices(hid_t file, const ql_read_options *opt, ql_names *out, ql_err *err)
+{
+    char layer[1024];
+    if (opt->layer) {
+        (void)snprintf(layer, sizeof layer, "layers/%s", opt->layer);
+        return add_path(file, layer, out, err);
+    }
+    if (!opt->use_raw) QL_TRY(add_path(file, X, out, err));
+    if (opt->use_x) return QL_OK;
+    if (opt->use_raw) return add_path(file, RAW_X, out, err);
+    for (int i = 0; i < N_CANDIDATES; i++) QL_TRY(add_path(file, candidates[i], out, err));
+    return QL_OK;
+}

@@ -16,8 +16,8 @@ QL_MUST_USE ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds,
                                     const ql_write_options *opt, ql_notes *notes, hid_t *file,
                                     ql_err *err);
 
-/* data, indices and indptr of streamed counts into a group, as bytes the same as of counts in memory
- * (h5ad_rows.c). */
+/* data, indices and indptr of streamed counts into a group, as bytes the same as of counts in
+ * memory (h5ad_rows.c). */
 QL_MUST_USE ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds,
                                          const ql_write_options *opt, ql_err *err);
 

@@ -120,11 +120,12 @@ static int64_t chunk_shape(const ql_h5r_array *a, double *cache_bytes)
 
 /* The dataset again with a chunk cache that holds one row of chunks, so that a band that ends
  * inside one does not inflate it twice. */
+static const double CACHE_MOST = 512.0 * 1024 * 1024;
+
 static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
 {
-    const double most = 512.0 * 1024 * 1024;
     hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
-    if (cache_bytes > most) cache_bytes = most;
+    if (cache_bytes > CACHE_MOST) cache_bytes = CACHE_MOST;
     if (dapl >= 0 && cache_bytes > 0)
         (void)H5Pset_chunk_cache(dapl, 12421, (size_t)cache_bytes + 1, 1.0);
     hid_t id = H5Dopen2(file, path, dapl < 0 ? H5P_DEFAULT : dapl);
@@ -217,4 +218,15 @@ out:
     ql_h5r_close(b.data);
     ql_h5r_array_close(&a);
     return st;
+}
+
+int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path)
+{
+    ql_h5r_array a;
+    double cache = 0;
+    if (ql_h5r_array_open(file, path, 2, &a, NULL) != QL_OK) return 0;
+    int64_t rows = chunk_shape(&a, &cache);
+    int64_t bytes = band_rows(&a, rows, STREAM_BYTES) * a.dim[1] * 16;
+    ql_h5r_array_close(&a);
+    return (int64_t)(cache < CACHE_MOST ? cache : CACHE_MOST) + bytes;
 }

@@ -65,7 +65,7 @@ void ql_rows_load(const ql_rows *rows, int64_t piece)
 
 int64_t ql_cursor_bytes(int64_t max_row)
 {
-    return 2 * BUFFER + 16 * max_row;
+    return BUFFER + 16 * max_row;
 }
 
 ql_status ql_cursor_open(ql_row_cursor *c, const ql_rows *rows, ql_err *err)

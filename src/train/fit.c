@@ -46,9 +46,20 @@ static ql_ae_sizes sizes_of(const ql_rows *counts, const ql_train_options *t, in
     };
 }
 
+/* The validation cells' molecules in four parts: two are as large as the cells' counts, two have a
+ * tenth of the molecules; while they are made there is room for all in each. */
+static int64_t thinned_bytes(const ql_rows *counts, const ql_train_options *t)
+{
+    enum { ENTRY_BYTES = 4 * 8 };
+    double n_valid = (double)counts->n_rows * t->validation;
+    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
+    double per_row = counts->n_rows > 0 ? (double)counts->nnz / (double)counts->n_rows : 0;
+    return (int64_t)(n_valid * (per_row * ENTRY_BYTES + 64));
+}
+
 int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
 {
-    enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8 };
+    enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8, N_CURSORS = 10 };
     ql_train_options t = opt->train;
     decide_sizes(&t, counts->n_rows);
     ql_ae_sizes sizes = sizes_of(counts, &t, opt->threads);
@@ -56,8 +67,8 @@ int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
     int64_t bytes = ql_ae_bytes(&cfg, &sizes);
     /* the best weights' copy: one array beside the weights and their moments */
     bytes += bytes / (2 + cfg.optimizer->n_moments);
-    int64_t thinned = (int64_t)((double)counts->nnz * t.validation) * 4 * 8;
-    return bytes + thinned + counts->n_cols * GENE_BYTES + counts->n_rows * CELL_BYTES;
+    return bytes + thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
+           counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
 }
 
 static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
