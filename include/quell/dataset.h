@@ -14,9 +14,9 @@ extern "C" {
 #endif
 
 typedef struct {
-    ql_csr counts;  /* [cells, genes]; of a streamed matrix the shape alone, without arrays */
+    ql_csr counts;       /* [cells, genes]; of a streamed matrix the shape alone, without arrays */
     ql_row_store *store; /* where a streamed matrix is; NULL: counts has it; owned */
-    ql_frame cells; /* index: unique cell names (barcodes) */
+    ql_frame cells;      /* index: unique cell names (barcodes) */
     ql_frame genes; /* index: unique gene names; columns as found (gene_ids, feature_types, ...) */
     char *path;     /* as the user gave it; owned */
     char *format;   /* registry name of the format, e.g. "h5ad", "10x-h5", "10x-mtx"; owned */

@@ -26,8 +26,8 @@ typedef struct {
 } ql_predictor;
 
 /* genes: the file's gene numbers that make the columns, ascending; NULL: all genes of the file. */
-ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts, ql_value value,
-                           const int32_t *genes, int64_t n_genes, ql_err *err);
+ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
+                           ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err);
 void ql_predictor_free(ql_predictor *p);
 
 /* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */

@@ -159,7 +159,8 @@ void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_
 {
     const ql_real *count = take_counts(b, i, source, row);
     const int64_t n = b->in.n_entries[i], at = i * b->in.stride;
-    double total = sum_counts(count, n), scale = source->target_scale > 0 ? source->target_scale : 1;
+    double total = sum_counts(count, n),
+           scale = source->target_scale > 0 ? source->target_scale : 1;
     /* the mean is on the input's depth; the target's is this much of it */
     if (source->thin > 0) scale = source->thin / (1 - source->thin);
     double size = map->size_factors && total > 0 ? total / map->median_total : 1;

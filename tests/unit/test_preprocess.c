@@ -279,7 +279,8 @@ static void thinning_divides_the_molecules(void **state)
     const int64_t rows[] = {3, 0, 59, 17, 17, 20};
     ql_csr m, kept, held;
     random_counts(ROWS, COLS, &m);
-    assert_int_equal(ql_thin_rows(ROWS_OF(&m), rows, 6, 0.3, 9, QL_RNG_THIN, &kept, &held, NULL), QL_OK);
+    assert_int_equal(ql_thin_rows(ROWS_OF(&m), rows, 6, 0.3, 9, QL_RNG_THIN, &kept, &held, NULL),
+                     QL_OK);
     double n = 0, out = 0;
     assert_int_equal(kept.n_rows, 6);
     assert_int_equal(held.n_cols, COLS);

@@ -58,8 +58,8 @@ static void task_new(task *s, const char *likelihood, int threads, bool match_de
         assert_int_equal(
             ql_ae_train_epoch(&s->model.ae, &all, s->model.rows, s->model.n, 24, &loss, &err),
             QL_OK);
-    assert_int_equal(ql_thin_rows(ROWS_OF(&s->model.counts), s->model.rows, s->model.n, 0.1, 1, QL_RNG_THIN,
-                                  &s->seen, &s->held, &err),
+    assert_int_equal(ql_thin_rows(ROWS_OF(&s->model.counts), s->model.rows, s->model.n, 0.1, 1,
+                                  QL_RNG_THIN, &s->seen, &s->held, &err),
                      QL_OK);
     s->n = s->model.n;
     s->genes = s->model.ae.n_genes;
