@@ -72,7 +72,7 @@ static denoise_plan final_plan(const job *j)
                                  .n_cols = j->rows.n_cols,
                                  .nnz = j->rows.nnz,
                                  .max_row = j->rows.max_row,
-                                 .streams = true};
+                                 .streams = j->ds.store != NULL};
     int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
     denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, names);
     if (j->ds.store) p.cache = ql_store_bytes(j->ds.store);
@@ -110,7 +110,12 @@ static ql_status read_input(job *j, bool *done)
     *done = j->a->plan && sizes.n_rows > 0;
     if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
     if (sizes.n_rows > 0) QL_TRY(denoise_plan_choose(&p, stream, j->run, &stream));
-    QL_TRY(read_as(j, &opt, &p, stream));
+    ql_status st = read_as(j, &opt, &p, stream);
+    if (st == QL_EMEMORY && sizes.n_rows == 0)
+        return ql_hint(err,
+                       "the input is read whole; as an h5ad with csr counts (quell convert) it "
+                       "can be read in pieces");
+    if (st != QL_OK) return st;
     p = final_plan(j);
     *done = j->a->plan != NULL;
     if (*done) return denoise_plan_print(&p, j->a->plan, j->run);

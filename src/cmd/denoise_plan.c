@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "quell/clock.h"
 #include "quell/json.h"
 
 enum {
@@ -68,7 +69,9 @@ denoise_plan denoise_plan_of(const denoise_args *a, const ql_fit_options *fit,
                       .streams = z->streams};
     int64_t whole = z->nnz * 8 + z->n_rows * 8, packed = z->n_rows * 8 + p.near;
     p.memory = fixed + whole + most(z->whole_bytes + read, work + copies);
-    p.stream = fixed + packed + most(z->band_bytes + read, work + copies);
+    p.bands = fixed + packed + most(z->band_bytes + read, work + copies);
+    /* read whole, then packed: both are held for a moment */
+    p.stream = z->streams ? p.bands : most(p.bands, fixed + whole + packed + z->whole_bytes + read);
     return p;
 }
 
@@ -94,7 +97,7 @@ static void print_text(const denoise_plan *p, const ql_run *run, ql_str *out)
     ql_str_printf(out, "%lld cells x %lld genes, at most %lld nonzero entries, %d threads\n",
                   (long long)p->cells, (long long)p->genes, (long long)p->nonzeros, run->threads);
     ql_str_printf(out, "in memory  %.0f MiB\n", (double)p->memory / MIB);
-    if (p->streams)
+    if (p->stream < p->memory)
         ql_str_printf(out, "streamed   %.0f MiB and a temporary file of about %.0f MiB\n",
                       (double)p->stream / MIB, (double)p->cache / MIB);
     ql_str_printf(out, "budget     %.0f MiB (%s)\n", (double)run->memory / MIB, run->memory_from);
@@ -116,24 +119,28 @@ ql_status denoise_plan_print(const denoise_plan *p, const char *form, ql_run *ru
 ql_status denoise_plan_choose(const denoise_plan *p, bool forced, ql_run *run, bool *stream)
 {
     *stream = forced || (run->memory > 0 && p->memory > run->memory);
-    int64_t need = *stream && (p->streams || forced) ? p->stream : p->memory;
+    if (!forced && p->stream >= p->memory) *stream = false;
+    int64_t need = *stream ? p->stream : p->memory;
     ql_summary_int(run->summary, "planned_bytes", need);
     if (run->memory <= 0 || need <= run->memory) return QL_OK;
     ql_fail(&run->err, QL_EMEMORY,
             "needs %.0f MiB, but the memory budget is %.0f MiB (%s); give --memory %.0fM",
             (double)need / MIB, (double)run->memory / MIB, run->memory_from,
             (double)need / MIB + 1);
-    if (!p->streams && p->stream <= run->memory)
+    if (p->bands < need)
         return ql_hint(&run->err,
-                       "this format is read whole; quell convert makes an h5ad of it that can be "
-                       "read in pieces, for which %.0f MiB will do",
-                       (double)p->stream / MIB + 1);
+                       "the input is read whole; as an h5ad with csr counts (quell convert) it can "
+                       "be read in pieces, and %.0f MiB will do",
+                       (double)p->bands / MIB + 1);
     return QL_EMEMORY;
 }
 
 void denoise_plan_tell(const denoise_plan *p, bool stream, const char *folder, ql_run *run)
 {
-    double plan = (double)(stream ? p->stream : p->memory) / MIB;
+    /* reading is over; if it took more than the rest will, that is the figure */
+    int64_t bytes = most(stream ? p->stream : p->memory, ql_peak_rss());
+    double plan = (double)bytes / MIB;
+    ql_summary_int(run->summary, "planned_bytes", bytes);
     if (!stream)
         ql_log_info(run->log, "memory: %.0f MiB planned (budget %.0f MiB)", plan,
                     (double)run->memory / MIB);

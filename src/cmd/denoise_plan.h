@@ -10,6 +10,7 @@ typedef struct {
     int64_t cells, genes, nonzeros; /* 0: not known */
     int64_t memory;                 /* with the counts in memory */
     int64_t stream;                 /* with the counts in a file */
+    int64_t bands;                  /* the same if the format could be read in bands */
     int64_t cache;                  /* of that file */
     int64_t near;                   /* of the part of it that training holds */
     bool streams;                   /* the format can be read in bands */

@@ -42,6 +42,9 @@ ql_status ql_sparse_h5_open(hid_t file, const char *group, int64_t n_rows, ql_sp
                             ql_err *err);
 void ql_sparse_h5_close(ql_sparse_h5 *s);
 
+/* Bytes of a chunk of a 1-D dataset, 0 when it is not chunked. */
+int64_t ql_h5_chunk_bytes(const ql_h5r_array *a);
+
 /* Are the pointers p, read from a, sound for n_stored values? */
 ql_status ql_sparse_h5_check(const ql_h5r_array *a, const int64_t *p, int64_t n_stored,
                              ql_err *err);

@@ -37,6 +37,35 @@ static ql_status read_raw(const ql_h5r_array *a, int64_t first, int64_t n, void 
     return st;
 }
 
+/* A chunk that the default cache does not hold would be inflated anew for every band it reaches
+ * into. */
+static void widen_cache(ql_h5r_array *a, hid_t file)
+{
+    enum { DEFAULT = 1 << 20, SLOTS = 521 };
+    int64_t bytes = ql_h5_chunk_bytes(a);
+    if (bytes <= DEFAULT) return;
+    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS), id = -1;
+    if (dapl >= 0 && H5Pset_chunk_cache(dapl, SLOTS, (size_t)bytes + 1, 1.0) >= 0)
+        id = H5Dopen2(file, a->path, dapl);
+    if (id >= 0) {
+        ql_h5r_close(a->id);
+        a->id = id;
+    }
+    (void)H5Eclear2(H5E_DEFAULT);
+    ql_h5r_close(dapl);
+}
+
+int64_t ql_h5_chunk_bytes(const ql_h5r_array *a)
+{
+    hsize_t chunk = 0;
+    hid_t dcpl = H5Dget_create_plist(a->id);
+    if (dcpl < 0 || H5Pget_layout(dcpl) != H5D_CHUNKED || H5Pget_chunk(dcpl, 1, &chunk) != 1)
+        chunk = 0;
+    (void)H5Eclear2(H5E_DEFAULT);
+    ql_h5r_close(dcpl);
+    return chunk > INT64_MAX / 16 ? INT64_MAX / 2 : (int64_t)(chunk * ql_num_size(a->num));
+}
+
 static ql_status read_indices(band *b, int64_t first, int64_t n, ql_err *err)
 {
     const ql_h5r_array *a = &b->from->indices;
@@ -119,6 +148,8 @@ ql_status ql_matrix_h5_stream_arrays(hid_t file, const char *group, int64_t n_ro
     QL_GO(QL_NEW(indptr, n_rows + 1, from.indptr.path, err));
     QL_GO(ql_h5r_read_i64(&from.indptr, n_rows + 1, s->threads, indptr, err));
     QL_GO(ql_sparse_h5_check(&from.indptr, indptr, from.data.n, err));
+    widen_cache(&from.indices, file);
+    widen_cache(&from.data, file);
     QL_GO(ql_sink_begin(s, n_rows, n_cols, err));
     QL_GO(send_bands(&b, indptr, n_rows, s, err));
 out:

@@ -1,12 +1,15 @@
 /* How large a matrix is, from what a file says of it, before its entries are read. */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "formats.h"
+#include "folder.h"
 #include "h5_names.h"
 #include "h5_values.h"
 #include "h5ad_parts.h"
 #include "matrix_h5.h"
+#include "mtx_folder.h"
 #include "quell/alloc.h"
 
 /* What the readers hold beside the result: blocks of the file, chunks in work. */
@@ -30,6 +33,8 @@ static ql_status measure_rows(hid_t file, const char *group, int64_t n_rows, ql_
     QL_GO(ql_sparse_h5_check(&s.indptr, p, s.data.n, err));
     for (int64_t i = 0; i < n_rows; i++) z->max_row = most(z->max_row, p[i + 1] - p[i]);
     z->nnz = p[n_rows];
+    /* as stored and inflated, where HDF5 does that */
+    z->band_bytes = 2 * (ql_h5_chunk_bytes(&s.data) + ql_h5_chunk_bytes(&s.indices));
 out:
     ql_free(p);
     ql_sparse_h5_close(&s);
@@ -46,7 +51,7 @@ static void finish(ql_read_sizes *z, bool twice)
     int64_t small = z->nnz < WHOLE_BUFFERS ? z->nnz * 32 : WHOLE_BUFFERS;
     if (z->max_row > z->n_cols) z->max_row = z->n_cols;
     z->whole_bytes = z->nnz * (twice ? 8 : 0) + 8 * z->n_rows + least(WHOLE_BUFFERS, small);
-    z->band_bytes = 16 * z->max_row + 16 * z->n_rows + least(BAND_BUFFERS, small);
+    z->band_bytes += 16 * z->max_row + 16 * z->n_rows + least(BAND_BUFFERS, small);
 }
 
 static ql_status sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z, ql_err *err)
@@ -117,6 +122,40 @@ out:
     return st;
 }
 
+/* No more entries than the file can hold: two numbers and two separators each, deflated a
+ * thousandfold at best. */
+static int64_t believable(const ql_mtx_folder *f, int64_t n_entries)
+{
+    struct stat s;
+    size_t n = strlen(f->matrix.path);
+    bool gzip = n > 3 && strcmp(f->matrix.path + n - 3, ".gz") == 0;
+    if (stat(f->matrix.path, &s) != 0) return 0;
+    return least(n_entries, (int64_t)s.st_size / 4 * (gzip ? 1032 : 1));
+}
+
+static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                              ql_err *err)
+{
+    enum { TRIPLET = 12 };
+    ql_mtx_folder f;
+    ql_mtx_named named = {0};
+    ql_status st;
+    (void)opt;
+    QL_GO(ql_mtx_folder_find(path, &f, err));
+    QL_GO(ql_mtx_folder_names(&f, &named, NULL, err));
+    const ql_mtx_header *h = &named.header;
+    out->n_rows = named.cells_are_columns ? h->n_cols : h->n_rows;
+    out->n_cols = named.cells_are_columns ? h->n_rows : h->n_cols;
+    out->nnz = believable(&f, h->n_entries);
+    if (h->symmetric) out->nnz *= 2;
+    out->max_row = least(out->n_cols, out->nnz);
+    finish(out, false);
+    out->whole_bytes += out->nnz * TRIPLET * 3 / 2; /* grown as they come */
+out:
+    ql_mtx_named_free(&named);
+    return st;
+}
+
 static const struct {
     const ql_format *format;
     ql_status (*sizes)(const char *path, const ql_read_options *opt, ql_read_sizes *out,
@@ -124,6 +163,7 @@ static const struct {
 } measured[] = {
     {&ql_format_h5ad, sizes_of_h5ad},
     {&ql_format_10x_h5, sizes_of_10x},
+    {&ql_format_10x_mtx, sizes_of_mtx},
 };
 
 ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
