@@ -109,9 +109,10 @@ typedef struct {
     ql_real *scratch; /* [QL_TILE * QL_BLOCK], this thread's own */
 } ql_ae_tile;
 
-/* counts [genes of the tile, ld] in t->scratch: the counts of the tile's cells, dense; row i of the
- * batch is row first_row + i of m, or rows[first_row + i] if rows is not NULL. */
-const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m, const int64_t *rows);
+/* counts [genes of the tile, ld] in t->scratch: the counts of the tile's cells, dense. Of a source
+ * without targets of its own m is NULL: the batch has the counts as targets. Else m is the source's
+ * matrix, of which row i of the batch is row first_row + i. */
+const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m);
 
 /* Called from any thread for each tile (tile may be NULL), and from one thread for each batch after
  * its forward pass (cells may be NULL). Shards of a batch run on different threads, tiles of a

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "quell/csr.h"
 #include "quell/kern.h"
 #include "quell/rng.h"
+#include "quell/rows.h"
 #include "quell/tile.h"
 
 #ifdef __cplusplus
@@ -38,12 +38,16 @@ typedef struct {
 
 /* Where the cells of a batch come from. */
 typedef struct {
-    const ql_csr *counts;
-    const ql_csr *targets; /* counts to be predicted where they are not the input; NULL: the same */
+    const ql_rows *counts;
+    const ql_rows
+        *targets;          /* counts to be predicted where they are not the input; NULL: the same */
     double target_scale;   /* depth of the targets relative to the input's; 0 means 1 */
     double thin;           /* > 0: each molecule goes to the input with probability 1 - thin, else
                               to the target (drawn anew each epoch) */
     uint64_t seed, epoch;  /* of the thinning */
+    const int64_t *window; /* [n_windows] where each window of a training order ends: its rows are
+                              read together (ql_rows_want); NULL: rows are read one by one */
+    int64_t n_windows;
 } ql_batch_source;
 
 typedef struct {
@@ -81,9 +85,6 @@ static inline ql_span ql_entries_in(const ql_entries *e, const ql_tiling *t, int
     const int32_t *start = e->tile_start + i * (t->n_tiles + 1) + tile;
     return (ql_span){i * e->stride + start[0], start[1] - start[0]};
 }
-
-/* Largest number of entries in a row. */
-int64_t ql_csr_max_row(const ql_csr *m);
 
 #ifdef __cplusplus
 }

@@ -7,14 +7,16 @@
 
 #include "quell/csr.h"
 #include "quell/frame.h"
+#include "quell/rows.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct {
-    ql_csr counts;  /* [cells, genes] */
-    ql_frame cells; /* index: unique cell names (barcodes) */
+    ql_csr counts;       /* [cells, genes]; of a streamed matrix the shape alone, without arrays */
+    ql_row_store *store; /* where a streamed matrix is; NULL: counts has it; owned */
+    ql_frame cells;      /* index: unique cell names (barcodes) */
     ql_frame genes; /* index: unique gene names; columns as found (gene_ids, feature_types, ...) */
     char *path;     /* as the user gave it; owned */
     char *format;   /* registry name of the format, e.g. "h5ad", "10x-h5", "10x-mtx"; owned */
@@ -24,6 +26,13 @@ typedef struct {
 } ql_dataset;
 
 void ql_dataset_free(ql_dataset *ds);
+
+/* The counts row by row, wherever they are. */
+ql_rows ql_dataset_rows(const ql_dataset *ds);
+
+/* Move counts in memory into a store in folder. near_bytes: as in ql_store_finish. */
+QL_MUST_USE ql_status ql_dataset_stream(ql_dataset *ds, const char *folder, int64_t near_bytes,
+                                        ql_err *err);
 
 #ifdef __cplusplus
 }

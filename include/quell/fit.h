@@ -29,17 +29,17 @@ typedef struct {
 } ql_fitted;
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */
-int64_t ql_fit_bytes(const ql_csr *counts, const ql_fit_options *opt);
+int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt);
 
 /* Fit a model to counts. Empty genes are set aside IN PLACE (ql_prep_counts). Release *out with
  * ql_fitted_free; it is empty after a failure. */
-ql_status ql_fit(ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                  const ql_train_listener *listener, ql_fitted *out, ql_err *err);
 void ql_fitted_free(ql_fitted *f);
 
 /* Score by molecular cross-validation: split every cell's molecules, fit on 90 %, predict the rest
  * (a run of its own). */
-ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+ql_status ql_cross_validate(const ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                             const ql_train_listener *listener, ql_score *out, ql_err *err);
 
 /* Score a fitted model on a held-out matrix with the columns of the original genes: renumbers them

@@ -86,6 +86,8 @@ typedef struct {
     double max;
     const char *const *choices;      /* CHOICE: NULL-terminated names, or */
     const char *(*choice_at)(int i); /* name i of a registry, NULL past its end */
+    const char *bare; /* value of the option when it is given without one, a value then comes with
+                         '=' only ("--plan", "--plan=json"); NULL: a value is needed */
     const char *aliases; /* other spellings accepted, "old,older"; one that begins with '!' clears a
                             flag: "!nosizefactors" */
     const char *unit;  /* placeholder of the value in help, in capitals: "FILE", "EPOCHS"; NULL: by

@@ -19,15 +19,15 @@ typedef enum {
 /* A view of a fitted model for prediction. Zero-initialise; everything borrowed but `column`. */
 typedef struct {
     ql_fitted *fitted;
-    const ql_csr *counts; /* as ql_fit left them */
+    const ql_rows *counts; /* as ql_fit left them */
     ql_value value;
     int32_t *column;   /* [kept genes] output column, or -1; owned */
     int64_t n_columns; /* columns of the output */
 } ql_predictor;
 
 /* genes: the file's gene numbers that make the columns, ascending; NULL: all genes of the file. */
-ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_csr *counts, ql_value value,
-                           const int32_t *genes, int64_t n_genes, ql_err *err);
+ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
+                           ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err);
 void ql_predictor_free(ql_predictor *p);
 
 /* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */
@@ -39,7 +39,7 @@ ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, floa
                            ql_err *err);
 
 /* out [cells of the file, ql_ae_latent_width]. */
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_csr *counts, float *out, ql_err *err);
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
 
 #ifdef __cplusplus
 }

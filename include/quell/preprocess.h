@@ -4,7 +4,6 @@
 #define QUELL_PREPROCESS_H
 
 #include "quell/batch.h"
-#include "quell/csr.h"
 #include "quell/kern.h"
 #include "quell/status.h"
 
@@ -33,10 +32,10 @@ typedef struct {
     ql_real *log_rate;       /* [n_kept_genes] ln of the mean of count / size factor; owned */
 } ql_prep;
 
-/* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns, renumbered. (Empty
- * genes have no entries, so nothing is copied.) Rows stay; empty cells are only left out of
- * kept_cell. Fails with QL_EDATA when nothing is left. */
-ql_status ql_prep_counts(ql_csr *counts, ql_prep_options opt, const ql_kern *kern, int threads,
+/* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns (ql_rows_renumber).
+ * Rows stay; empty cells are only left out of kept_cell. Fails with QL_EDATA when nothing is left.
+ */
+ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *kern, int threads,
                          ql_prep *out, ql_err *err);
 void ql_prep_free(ql_prep *p);
 
@@ -44,7 +43,7 @@ ql_input_map ql_prep_map(const ql_prep *p);
 
 /* Split the molecules of the given rows: each goes to `held` with probability p, else to `kept`.
  * Both have rows.n_rows = n. Keyed by (seed, stream, row of counts). */
-ql_status ql_thin_rows(const ql_csr *counts, const int64_t *rows, int64_t n, double p,
+ql_status ql_thin_rows(const ql_rows *counts, const int64_t *rows, int64_t n, double p,
                        uint64_t seed, ql_rng_stream stream, ql_csr *kept, ql_csr *held,
                        ql_err *err);
 

@@ -17,6 +17,8 @@ extern "C" {
 /* Which side of a file's table or matrix is the cells'. */
 typedef enum { QL_ORIENT_AUTO, QL_ORIENT_CELLS_X_GENES, QL_ORIENT_GENES_X_CELLS } ql_orient;
 
+typedef struct ql_band_sink ql_band_sink;
+
 /* What the user asked of a reader; zero-initialised means "decide yourself". Strings are borrowed.
  */
 typedef struct {
@@ -37,6 +39,7 @@ typedef struct {
     bool allow_short;          /* mtx: fewer entries than announced are a warning, not an error */
     bool allow_noncounts;      /* entries that are no counts are a warning, not an error */
     int threads;               /* at least 1 */
+    struct ql_band_sink *sink; /* set by ql_read_streamed alone */
 } ql_read_options;
 
 /* Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
@@ -44,6 +47,26 @@ typedef struct {
  * empty), QL_EMEMORY. The message names path, dataset or line, index and value. */
 QL_MUST_USE ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
                                      ql_notes *notes, ql_err *err);
+
+/* The same with the counts in a store in folder (ds->store), read in bands where the format allows,
+ * otherwise whole before they go there. near_bytes: as in ql_store_finish. Also QL_ECREATE, QL_EIO:
+ * the folder cannot be written. */
+QL_MUST_USE ql_status ql_read_streamed(const char *path, const ql_read_options *opt,
+                                       const char *folder, int64_t near_bytes, ql_dataset *ds,
+                                       ql_notes *notes, ql_err *err);
+
+/* What is known of the counts before they are read, so that memory can be planned. */
+typedef struct {
+    int64_t n_rows, n_cols; /* 0: nothing is known */
+    int64_t nnz, max_row;   /* at most */
+    bool streams;           /* can be read in bands */
+    int64_t whole_bytes;    /* held while it is read whole, beside the result; */
+    int64_t band_bytes;     /* and while it is read in bands */
+} ql_read_sizes;
+
+/* Fails as ql_format_detect does. */
+QL_MUST_USE ql_status ql_read_measure(const char *path, const ql_read_options *opt,
+                                      ql_read_sizes *out, ql_err *err);
 
 /* One format. */
 typedef struct {

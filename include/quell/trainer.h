@@ -35,16 +35,19 @@ typedef struct {
  * the model sees to decide when to stop, what it must predict for that, and `report`, which nothing
  * but the final table looks at. */
 typedef struct {
-    int64_t *train, n_train;     /* rows of the counts; owned */
+    int64_t *train, n_train;     /* rows of the counts, ascending if there are many; owned */
     int64_t *valid, n_valid;     /* owned */
     ql_csr stop_seen, stop_held; /* [n_valid, genes]; a division of report_seen */
     ql_csr report_seen, report_held;
 } ql_split;
 
+/* Most validation cells: more would not make the figures noticeably surer. */
+enum { QL_VALID_CELLS = 10000 };
+
 /* Share of the molecules in each held-out part. */
 #define QL_HELD_SHARE 0.1
 
-ql_status ql_split_cells(const ql_csr *counts, const ql_prep *prep, const ql_train_options *opt,
+ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_train_options *opt,
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
@@ -65,7 +68,7 @@ typedef struct {
 
 /* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the
  * rate tenfold, three times at most; then QL_EDIVERGED. */
-ql_status ql_train(ql_ae *ae, const ql_csr *counts, const ql_split *split,
+ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err);
 void ql_train_result_free(ql_train_result *r);

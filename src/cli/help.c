@@ -56,7 +56,10 @@ void ql_help_spelling(const ql_option *row, ql_str *out)
 {
     bool on = row->type == QL_OPT_FLAG && row->def && strcmp(row->def, "yes") == 0;
     ql_str_printf(out, "--%s%s", on ? "[no-]" : "", row->name);
-    if (row->type != QL_OPT_FLAG) ql_str_printf(out, " %s", ql_opt_unit(row));
+    if (row->bare)
+        ql_str_printf(out, "[=%s]", ql_opt_unit(row));
+    else if (row->type != QL_OPT_FLAG)
+        ql_str_printf(out, " %s", ql_opt_unit(row));
 }
 
 void ql_help_choices(const ql_option *row, ql_str *out)

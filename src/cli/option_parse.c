@@ -30,7 +30,9 @@ static ql_status take(reader *r, int item, bool clear, const char *text, ql_err 
     const ql_option *row = r->opts->items[item].row;
     ql_opt_setting s = {.item = item, .source = QL_SRC_CLI, .clear = clear, .text = text};
     if (clear && text) return ql_fail(err, QL_EUSAGE, "--no-%s takes no value", row->name);
-    if (row->type != QL_OPT_FLAG && !text) {
+    if (!text && row->bare) {
+        s.text = row->bare;
+    } else if (row->type != QL_OPT_FLAG && !text) {
         if (r->at == r->argc)
             return ql_fail(err, QL_EUSAGE, "--%s needs a value (%s)", row->name, ql_opt_unit(row));
         s.text = r->argv[r->at++];

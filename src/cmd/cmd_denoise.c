@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "denoise_output.h"
+#include "denoise_plan.h"
 #include "quell/alloc.h"
 
 /* Everything of one run. */
@@ -15,6 +16,8 @@ typedef struct {
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options fit;
     ql_dataset ds;
+    ql_rows rows;  /* its counts */
+    ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
     ql_h5ad_writer *writer; /* NULL without --output */
     int32_t *genes;         /* --genes, ascending; NULL: all */
@@ -30,6 +33,7 @@ static void release(job *j)
     ql_fitted_free(&j->fitted);
     ql_free(j->genes);
     ql_dataset_free(&j->ds);
+    ql_str_free(&j->folder);
     ql_notes_free(&j->notes);
 }
 
@@ -47,16 +51,81 @@ static ql_status check_outputs(const job *j)
     return ql_output_check(a->output, j->run->args[0], a->force, &j->run->err);
 }
 
-static ql_status read_input(job *j)
+/* Folder of the cache: what was asked for, else the system's choice, else that of the output. */
+static const char *cache_folder(job *j)
 {
-    ql_read_options opt;
-    QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, &j->run->err));
-    opt.allow_noncounts = j->a->allow_noncounts;
-    QL_TRY(ql_read_counts(j->run->args[0], &opt, &j->ds, &j->notes, &j->run->err));
+    const char *system = getenv("TMPDIR"), *output = j->a->output;
+    const char *slash = output ? strrchr(output, '/') : NULL;
+    if (j->a->tmpdir) return j->a->tmpdir;
+    if (system && *system) return system;
+    if (!slash) return ".";
+    ql_str_clear(&j->folder);
+    ql_str_printf(&j->folder, "%.*s", slash == output ? 1 : (int)(slash - output), output);
+    return ql_str_text(&j->folder);
+}
+
+/* What is known now that the counts are read. */
+static denoise_plan final_plan(const job *j)
+{
+    const ql_names *cells = &j->ds.cells.index, *genes = &j->ds.genes.index;
+    const ql_read_sizes sizes = {.n_rows = j->rows.n_rows,
+                                 .n_cols = j->rows.n_cols,
+                                 .nnz = j->rows.nnz,
+                                 .max_row = j->rows.max_row,
+                                 .streams = j->ds.store != NULL};
+    int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
+    denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, names);
+    if (j->ds.store) p.cache = ql_store_bytes(j->ds.store);
+    return p;
+}
+
+static ql_status read_as(job *j, const ql_read_options *opt, const denoise_plan *p, bool stream)
+{
+    const char *path = j->run->args[0];
+    if (stream)
+        QL_TRY(
+            ql_read_streamed(path, opt, cache_folder(j), p->near, &j->ds, &j->notes, &j->run->err));
+    else
+        QL_TRY(ql_read_counts(path, opt, &j->ds, &j->notes, &j->run->err));
+    j->rows = ql_dataset_rows(&j->ds);
     ql_log_notes(j->run->log, &j->notes);
     ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
-                j->ds.path, j->ds.format, j->ds.matrix, (long long)j->ds.counts.n_rows,
-                (long long)j->ds.counts.n_cols, (long long)ql_csr_nnz(&j->ds.counts));
+                j->ds.path, j->ds.format, j->ds.matrix, (long long)j->rows.n_rows,
+                (long long)j->rows.n_cols, (long long)j->rows.nnz);
+    return QL_OK;
+}
+
+/* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
+ * they are read first and moved if they have to. *done: only the plan was wanted. */
+static ql_status read_input(job *j, bool *done)
+{
+    ql_read_options opt;
+    ql_read_sizes sizes;
+    bool stream = j->a->stream;
+    ql_err *err = &j->run->err;
+    QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, err));
+    opt.allow_noncounts = j->a->allow_noncounts;
+    QL_TRY(ql_read_measure(j->run->args[0], &opt, &sizes, err));
+    denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, 0);
+    *done = j->a->plan && sizes.n_rows > 0;
+    if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
+    if (sizes.n_rows > 0) QL_TRY(denoise_plan_choose(&p, stream, j->run, &stream));
+    ql_status st = read_as(j, &opt, &p, stream);
+    if (st == QL_EMEMORY && sizes.n_rows == 0)
+        return ql_hint(err,
+                       "the input is read whole; as an h5ad with csr counts (quell convert) it "
+                       "can be read in pieces");
+    if (st != QL_OK) return st;
+    p = final_plan(j);
+    *done = j->a->plan != NULL;
+    if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
+    QL_TRY(denoise_plan_choose(&p, j->ds.store != NULL, j->run, &stream));
+    if (stream && !j->ds.store) {
+        QL_TRY(ql_dataset_stream(&j->ds, cache_folder(j), p.near, err));
+        j->rows = ql_dataset_rows(&j->ds);
+        p.cache = ql_store_bytes(j->ds.store);
+    }
+    denoise_plan_tell(&p, stream, stream ? ql_store_folder(j->ds.store) : NULL, j->run);
     return QL_OK;
 }
 
@@ -114,43 +183,33 @@ out:
 /* Reads without UMIs count a molecule many times, so few of their entries are 1. */
 #define READS_ONES_SHARE 0.2
 
-static bool looks_like_umis(const ql_csr *m)
+static ql_status looks_like_umis(const ql_rows *m, bool *umis, ql_err *err)
 {
-    int64_t ones = 0, nnz = ql_csr_nnz(m);
-    for (int64_t k = 0; k < nnz; k++) ones += m->data[k] <= 1;
-    return (double)ones >= READS_ONES_SHARE * (double)nnz;
+    int64_t ones = 0;
+    ql_row_cursor c;
+    QL_TRY(ql_cursor_open(&c, m, err));
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        ql_row_view row = ql_cursor_row(&c, i);
+        for (int64_t k = 0; k < row.n; k++) ones += row.count[k] <= 1;
+    }
+    ql_cursor_close(&c);
+    *umis = (double)ones >= READS_ONES_SHARE * (double)m->nnz;
+    return ql_rows_check(m, err);
 }
 
-static void choose_estimate(job *j)
+static ql_status choose_estimate(job *j)
 {
     const char *asked = j->a->estimate;
-    bool can = j->fit.ae.likelihood->disp != QL_DISP_NONE || j->fit.fit_theta;
+    bool can = j->fit.ae.likelihood->disp != QL_DISP_NONE || j->fit.fit_theta, umis;
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
-    if (asked || !can || looks_like_umis(&j->ds.counts)) return;
+    if (asked || !can) return QL_OK;
+    QL_TRY(looks_like_umis(&j->rows, &umis, &j->run->err));
+    if (umis) return QL_OK;
     j->posterior = false;
     ql_log_warn(j->run->log,
                 "few entries are 1: these look like reads without UMIs, where the posterior "
                 "would keep amplification noise; writing the mean (--estimate posterior to "
                 "have it all the same)");
-}
-
-/* What the run will take beside what is already held, against the budget. */
-static ql_status check_memory(const job *j)
-{
-    const double mib = 1 << 20;
-    int64_t need = ql_fit_bytes(&j->ds.counts, &j->fit);
-    int64_t band = 2 * 256 * j->ds.counts.n_cols * (int64_t)sizeof(float);
-    int64_t latent = j->ds.counts.n_rows * 64 * (int64_t)sizeof(float);
-    int64_t copies = j->a->mcv ? ql_csr_nnz(&j->ds.counts) * 16 : 0;
-    int64_t plan = ql_alloc_bytes() + need + band + latent + copies;
-    ql_summary_int(j->run->summary, "planned_bytes", plan);
-    if (j->run->memory > 0 && plan > j->run->memory)
-        return ql_fail(
-            &j->run->err, QL_EMEMORY,
-            "needs %.0f MiB, but the memory budget is %.0f MiB (%s); give --memory %.0fM",
-            (double)plan / mib, (double)j->run->memory / mib, j->run->memory_from,
-            (double)plan / mib + 1);
-    ql_log_info(j->run->log, "memory: %.0f MiB planned", (double)plan / mib);
     return QL_OK;
 }
 
@@ -227,11 +286,10 @@ static ql_status train(job *j)
     ql_train_listener listener = {on_epoch, on_warning, j};
     tell_model(j);
     if (j->a->mcv && j->ds.is_counts) {
-        QL_TRY(
-            ql_cross_validate(&j->ds.counts, &j->fit, j->kern, &listener, &j->mcv, &j->run->err));
+        QL_TRY(ql_cross_validate(&j->rows, &j->fit, j->kern, &listener, &j->mcv, &j->run->err));
         ql_log_progress_end(j->run->log);
     }
-    QL_TRY(ql_fit(&j->ds.counts, &j->fit, j->kern, &listener, &j->fitted, &j->run->err));
+    QL_TRY(ql_fit(&j->rows, &j->fit, j->kern, &listener, &j->fitted, &j->run->err));
     ql_log_progress_end(j->run->log);
     tell_training(j);
     return QL_OK;
@@ -249,6 +307,7 @@ static ql_status write_results(job *j)
     denoise_result r = {.args = j->a,
                         .run = j->run,
                         .ds = &j->ds,
+                        .rows = &j->rows,
                         .fitted = &j->fitted,
                         .genes = j->genes,
                         .n_genes = j->n_genes,
@@ -280,14 +339,15 @@ static ql_status choose_kernels(job *j)
 
 static ql_status work(job *j)
 {
-    QL_TRY(check_outputs(j));
+    bool done;
+    if (!j->a->plan) QL_TRY(check_outputs(j));
     QL_TRY(ql_denoise_fit_options(j->a, j->run->threads, &j->fit, &j->run->err));
     QL_TRY(choose_kernels(j));
-    QL_TRY(read_input(j));
+    QL_TRY(read_input(j, &done));
+    if (done) return QL_OK;
     QL_TRY(read_genes(j));
     j->fit.train.molecules = j->ds.is_counts;
-    choose_estimate(j);
-    QL_TRY(check_memory(j));
+    QL_TRY(choose_estimate(j));
     QL_TRY(begin_output(j));
     QL_TRY(train(j));
     return write_results(j);

@@ -23,6 +23,7 @@ static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
+static const char *const plans[] = {"text", "json", NULL};
 static const char *const loss_scales[] = {"cell", "entry", NULL};
 
 #define S denoise_args
@@ -142,6 +143,18 @@ const ql_option ql_denoise_rows[] = {
      .level = QL_OPT_EXPERT, .help = "merge a short last minibatch with its neighbour"},
     {.name = "mcv", QL_FLAG_AT(S, mcv), .group = "Training",
      .help = "first score by a run of its own on 90 % of the molecules"},
+
+    {.name = "plan", QL_CHOICE_AT(S, plan), .choices = plans, .bare = "text", .group = "Run",
+     .bits = QL_OPT_VOLATILE, .unset = "not asked for",
+     .help = "say how much memory the run needs, and stop",
+     .more = "json: one object with the bytes needed in memory and streamed, the cells, genes and "
+             "nonzeros, the bytes of the cache file and the threads."},
+    {.name = "tmpdir", QL_STRING_AT(S, tmpdir), .unit = "DIR", .group = "Run", .bits = QL_OPT_VOLATILE,
+     .unset = "TMPDIR, else the output's folder", .help = "where a matrix goes that memory does not hold",
+     .more = "The file has no name there and goes with the program, however it ends."},
+    {.name = "stream", QL_FLAG_AT(S, stream), .group = "Run", .level = QL_OPT_EXPERT,
+     .bits = QL_OPT_VOLATILE, .help = "keep the counts in a file even if memory holds them",
+     .more = "Results do not depend on it."},
     {.name = NULL},
 };
 /* clang-format on */

@@ -14,6 +14,9 @@ typedef struct {
     /* output */
     const char *output, *tsv, *key, *compression, *estimate, *genes;
     bool force, denoised;
+    /* memory */
+    const char *tmpdir, *plan;
+    bool stream;
     /* model */
     const char *type, *activation;
     ql_int_list hidden;

@@ -11,7 +11,8 @@
 typedef struct {
     const denoise_args *args;
     ql_run *run;
-    const ql_dataset *ds; /* counts as ql_fit left them, names as read */
+    const ql_dataset *ds; /* names as read */
+    const ql_rows *rows;  /* its counts as ql_fit left them */
     ql_fitted *fitted;
     const int32_t *genes; /* chosen genes, ascending; NULL: all */
     int64_t n_genes;

@@ -51,7 +51,7 @@ static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value
     const denoise_result *r = j->r;
     ql_predictor p = {0};
     ql_status st;
-    QL_GO(ql_predictor_new(&p, r->fitted, &r->ds->counts, value, NULL, 0, err));
+    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, NULL, 0, err));
     int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / j->cells.n;
     ql_tsv_table table = {
         .n_rows = j->genes.n,
@@ -95,7 +95,7 @@ static ql_status write_latent(const tsv_job *j, ql_err *err)
     float *latent;
     ql_status st;
     QL_TRY(QL_NEW(latent, r->ds->counts.n_rows * a.width, "the latent space", err));
-    QL_GO(ql_predict_latent(r->fitted, &r->ds->counts, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
     a.data = latent;
     ql_tsv_table table = {.n_rows = j->cells.n,
                           .n_cols = a.width,

@@ -183,15 +183,27 @@ static bool all_kept(const uint8_t *keep, int64_t n)
     return n == 0 || memchr(keep, 0, (size_t)n) == NULL;
 }
 
+ql_status ql_features_choose(const ql_features *f, const ql_read_options *opt, uint8_t **keep,
+                             ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    ql_status st;
+    QL_TRY(QL_NEW(*keep, f->id.n, "features", err));
+    QL_GO(choose(f, opt, *keep, notes, err));
+    QL_GO(make_frame(f, *keep, &ds->genes, err));
+    if (!all_kept(*keep, f->id.n)) return QL_OK;
+out:
+    ql_free(*keep);
+    *keep = NULL;
+    return st;
+}
+
 ql_status ql_features_apply(const ql_features *f, const ql_read_options *opt, ql_csr *m,
                             ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     uint8_t *keep = NULL;
     ql_status st;
-    QL_GO(QL_NEW(keep, f->id.n, "features", err));
-    QL_GO(choose(f, opt, keep, notes, err));
-    QL_GO(make_frame(f, keep, &ds->genes, err));
-    if (all_kept(keep, f->id.n)) {
+    QL_GO(ql_features_choose(f, opt, &keep, ds, notes, err));
+    if (!keep) {
         ds->counts = *m;
         *m = (ql_csr){0};
     } else {

@@ -19,6 +19,11 @@ void ql_features_free(ql_features *f);
 ql_status ql_features_apply(const ql_features *f, const ql_read_options *opt, ql_csr *m,
                             ql_dataset *ds, ql_notes *notes, ql_err *err);
 
+/* The part of it that needs no matrix: ds->genes, and *keep [features], owned by the caller; NULL
+ * when all are kept. */
+ql_status ql_features_choose(const ql_features *f, const ql_read_options *opt, uint8_t **keep,
+                             ql_dataset *ds, ql_notes *notes, ql_err *err);
+
 /* Append how often each value occurs: "32738 Gene Expression, 12 Custom". */
 void ql_tally_text(const ql_names *values, ql_str *out);
 

@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "features_10x.h"
 #include "formats.h"
 #include "h5_names.h"
 #include "h5_values.h"
 #include "matrix_h5.h"
+#include "quell/alloc.h"
 #include "xml_text.h"
 
 static bool sniff(const char *path)
@@ -70,6 +72,26 @@ static ql_status read_features(hid_t file, ql_features *f, ql_notes *notes, ql_e
     return ql_xml_decode_names(&f->name, err);
 }
 
+static ql_status stream_matrix(hid_t file, const ql_features *f, const ql_read_options *opt,
+                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    ql_band_sink *s = opt->sink;
+    uint8_t *keep = NULL;
+    ql_status st;
+    QL_GO(ql_features_choose(f, opt, &keep, ds, notes, err));
+    s->keep = keep;
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    QL_GO(
+        ql_matrix_h5_stream_arrays(file, "matrix", ds->cells.index.n, f->id.n, "features", s, err));
+    QL_GO(ql_sink_end(s, ds, err));
+    ql_note_duplicates(s->n_duplicates, notes);
+out:
+    s->keep = NULL;
+    ql_free(keep);
+    return st;
+}
+
 static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_options *opt,
                              ql_csr *m, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
@@ -77,6 +99,7 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
     QL_TRY(ql_h5r_names(file, "matrix/barcodes", &ds->cells.index, err));
     QL_TRY(ql_10x_shape(file, "matrix", shape, err));
     QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
+    if (opt->sink) return stream_matrix(file, f, opt, ds, notes, err);
     QL_TRY(
         ql_matrix_h5_arrays(file, "matrix", shape[1], shape[0], "features", opt->threads, m, err));
     QL_TRY(ql_csr_normalise(m, &n_duplicates, err));

@@ -8,7 +8,7 @@
 #include "h5_values.h"
 #include "quell/alloc.h"
 
-enum { BLOCK_BYTES = 8 << 20, STRING_MAX = 1 << 16 };
+enum { BLOCK_BYTES = 1 << 20, STRING_MAX = 1 << 16 };
 
 /* A block of elements [at, at + n) of a 0-D or 1-D dataset, in the file's own type. */
 static ql_status read_strings(const ql_h5r_array *a, hid_t type, int64_t at, int64_t n, void *out,

@@ -20,4 +20,7 @@ void ql_h5ad_check_columns(hid_t file, const char *frame, ql_notes *notes);
 ql_status ql_h5ad_pick(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
                        ql_err *err);
 
+/* Paths of the matrices of which ql_h5ad_pick may take one. */
+ql_status ql_h5ad_matrices(hid_t file, const ql_read_options *opt, ql_names *out, ql_err *err);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "count_check.h"
 #include "formats.h"
 #include "h5_names.h"
@@ -40,17 +41,33 @@ static ql_status differ_from_var(hid_t file, const ql_names *genes, bool *differ
     return st;
 }
 
+static ql_status read_matrix(hid_t file, const char *path, const ql_read_options *opt,
+                             ql_dataset *ds, int64_t *n_duplicates, ql_err *err)
+{
+    const int64_t n_cells = ds->cells.index.n, n_genes = ds->genes.index.n;
+    ql_band_sink *s = opt->sink;
+    if (!s)
+        return ql_matrix_h5_read(file, path, n_cells, n_genes, opt->threads, &ds->counts,
+                                 n_duplicates, err);
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    QL_TRY(ql_matrix_h5_stream(file, path, n_cells, n_genes, s, ds, err));
+    *n_duplicates = s->n_duplicates;
+    return QL_OK;
+}
+
 /* Read one matrix with the names of its genes. On failure ds holds no matrix. */
-static ql_status take(hid_t file, const char *path, int threads, ql_dataset *ds, ql_notes *notes,
-                      ql_err *err)
+static ql_status take(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+                      ql_notes *notes, ql_err *err)
 {
     int64_t n_duplicates = 0;
     bool raw = strcmp(path, RAW_X) == 0;
     ql_names_free(&ds->genes.index);
     ql_csr_free(&ds->counts);
+    ql_store_free(ds->store);
+    ds->store = NULL;
     QL_TRY(ql_h5ad_index(file, raw ? "raw/var" : "var", &ds->genes.index, err));
-    QL_TRY(ql_matrix_h5_read(file, path, ds->cells.index.n, ds->genes.index.n, threads, &ds->counts,
-                             &n_duplicates, err));
+    QL_TRY(read_matrix(file, path, opt, ds, &n_duplicates, err));
     ds->genes_differ = false;
     if (raw) QL_TRY(differ_from_var(file, &ds->genes.index, &ds->genes_differ, err));
     QL_TRY(ql_set_text(&ds->matrix, path, err));
@@ -97,7 +114,7 @@ static ql_status take_named(hid_t file, const ql_read_options *opt, ql_dataset *
                    opt->layer ? opt->layer : "");
     if (opt->layer && !present(file, path)) return fail_no_layer(file, opt->layer, err);
     if (!present(file, path)) return ql_fail(err, QL_EDATA, "has no %s", path);
-    QL_TRY(take(file, path, opt->threads, ds, notes, err));
+    QL_TRY(take(file, path, opt, ds, notes, err));
     note_taken(file, ds, "", notes);
     return QL_OK;
 }
@@ -109,9 +126,13 @@ static ql_status take_named(hid_t file, const ql_read_options *opt, ql_dataset *
 static ql_status try_one(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
                          ql_notes *notes, ql_str *why, ql_err *err)
 {
-    QL_TRY(take(file, path, opt->threads, ds, notes, err));
-    ql_count_check check = ql_check_counts(&ds->counts, opt->threads);
+    QL_TRY(take(file, path, opt, ds, notes, err));
     ql_str_clear(why);
+    if (opt->sink) {
+        ql_str_puts(why, ql_str_text(&opt->sink->why));
+        return QL_OK;
+    }
+    ql_count_check check = ql_check_counts(&ds->counts, opt->threads);
     if (ql_are_counts(&check)) return QL_OK;
     ql_describe_noncount(&ds->counts, &check, check.first, &ds->cells.index, &ds->genes.index, why);
     return QL_OK;
@@ -156,7 +177,7 @@ static ql_status settle(hid_t file, const ql_read_options *opt, ql_dataset *ds, 
                         const ql_str *why_not_x, const ql_str *tried, ql_err *err)
 {
     if (!opt->allow_noncounts || !why_not_x->len) return fail_no_counts(why_not_x, tried, err);
-    QL_TRY(take(file, X, opt->threads, ds, notes, err));
+    QL_TRY(take(file, X, opt, ds, notes, err));
     note_taken(file, ds, "", notes);
     return QL_OK;
 }
@@ -197,4 +218,23 @@ ql_status ql_h5ad_pick(hid_t file, const ql_read_options *opt, ql_dataset *ds, q
 {
     if (opt->layer || opt->use_raw || opt->use_x) return take_named(file, opt, ds, notes, err);
     return search(file, opt, ds, notes, err);
+}
+
+static ql_status add_path(hid_t file, const char *path, ql_names *out, ql_err *err)
+{
+    return present(file, path) ? ql_names_add(out, path, strlen(path), err) : QL_OK;
+}
+
+ql_status ql_h5ad_matrices(hid_t file, const ql_read_options *opt, ql_names *out, ql_err *err)
+{
+    char layer[1024];
+    if (opt->layer) {
+        (void)snprintf(layer, sizeof layer, "layers/%s", opt->layer);
+        return add_path(file, layer, out, err);
+    }
+    if (!opt->use_raw) QL_TRY(add_path(file, X, out, err));
+    if (opt->use_x) return QL_OK;
+    if (opt->use_raw) return add_path(file, RAW_X, out, err);
+    for (int i = 0; i < N_CANDIDATES; i++) QL_TRY(add_path(file, candidates[i], out, err));
+    return QL_OK;
 }

@@ -179,8 +179,10 @@ static ql_status write_array(hid_t group, const char *name, hid_t type, int64_t 
     return ql_chunks_write(&spec, values, err);
 }
 
-static ql_status write_counts(hid_t file, const ql_csr *m, const ql_write_options *opt, ql_err *err)
+static ql_status write_counts(hid_t file, const ql_dataset *ds, const ql_write_options *opt,
+                              ql_err *err)
 {
+    const ql_csr *m = &ds->counts;
     const int64_t shape[2] = {m->n_rows, m->n_cols};
     const int64_t nnz = ql_csr_nnz(m);
     hid_t group = -1;
@@ -188,6 +190,11 @@ static ql_status write_counts(hid_t file, const ql_csr *m, const ql_write_option
 
     QL_TRY(ql_h5out_group(file, "X", "csr_matrix", "0.1.0", &group, err));
     QL_GO(ql_h5out_attr_int64s(group, "shape", shape, 2, err));
+    if (ds->store) {
+        QL_GO(ql_h5ad_write_rows(group, ds, opt, err));
+        QL_GO(ql_h5out_close(group, "X", err));
+        return QL_OK;
+    }
     QL_GO(write_array(group, "data", H5T_NATIVE_FLOAT, nnz, m->data, opt, err));
     QL_GO(write_array(group, "indices", H5T_NATIVE_INT32, nnz, m->indices, opt, err));
     QL_GO(write_array(group, "indptr", H5T_NATIVE_INT64, m->n_rows + 1, m->indptr, opt, err));
@@ -280,7 +287,7 @@ static ql_status carry_all(hid_t input, hid_t file, ql_err *err)
 static ql_status write_new(hid_t file, const ql_dataset *ds, hid_t input,
                            const ql_write_options *opt, ql_err *err)
 {
-    QL_TRY(write_counts(file, &ds->counts, opt, err));
+    QL_TRY(write_counts(file, ds, opt, err));
     if (input >= 0) QL_TRY(carry_all(input, file, err));
     if (input < 0) QL_TRY(write_frame(file, "obs", &ds->cells, err));
     QL_TRY(write_frame(file, "var", &ds->genes, err));

@@ -16,6 +16,11 @@ QL_MUST_USE ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds,
                                     const ql_write_options *opt, ql_notes *notes, hid_t *file,
                                     ql_err *err);
 
+/* data, indices and indptr of streamed counts into a group, as bytes the same as of counts in
+ * memory (h5ad_rows.c). */
+QL_MUST_USE ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds,
+                                         const ql_write_options *opt, ql_err *err);
+
 /* Values in a chunk of a sparse matrix's arrays: 256 KiB of data, 512 KiB of row pointers. */
 enum { QL_SPARSE_CHUNK = 65536 };
 

@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "h5_error.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 #include "quell/parallel.h"
 
-enum { BAND_BYTES = 64 << 20 };
+enum { BAND_BYTES = 64 << 20, STREAM_BYTES = 16 << 20 };
 
 typedef struct {
     hid_t data; /* the dataset, opened with a cache for a row of chunks */
@@ -16,6 +18,7 @@ typedef struct {
     ql_num num;
     int64_t n_cols;
     int64_t first, n;   /* rows of the band */
+    int64_t base;       /* row of the file that is m's row 0 */
     unsigned char *raw; /* [n, n_cols] in type num; owned */
     float *values;      /* [n, n_cols]; owned */
     ql_csr *m;          /* arrays grow; indptr is final for the rows done */
@@ -30,14 +33,14 @@ static void count_row(void *ctx, int64_t item)
     ql_num_to_f32(b->num, b->raw + (size_t)(item * b->n_cols) * ql_num_size(b->num), b->n_cols,
                   row);
     for (int64_t j = 0; j < b->n_cols; j++) n += row[j] != 0.0f;
-    b->m->indptr[b->first + item + 1] = n;
+    b->m->indptr[b->first - b->base + item + 1] = n;
 }
 
 static void fill_row(void *ctx, int64_t item)
 {
     const band *b = ctx;
     const float *row = b->values + item * b->n_cols;
-    int64_t at = b->m->indptr[b->first + item];
+    int64_t at = b->m->indptr[b->first - b->base + item];
     for (int64_t j = 0; j < b->n_cols; j++) {
         if (row[j] == 0.0f) continue;
         b->m->indices[at] = (int32_t)j;
@@ -79,23 +82,22 @@ static ql_status read_band(band *b, ql_err *err)
 
 static ql_status take_band(band *b, int threads, ql_err *err)
 {
-    int64_t *indptr = b->m->indptr;
+    int64_t *indptr = b->m->indptr + (b->first - b->base);
     QL_TRY(read_band(b, err));
     ql_parallel_for(threads, b->n, count_row, b);
-    for (int64_t i = b->first; i < b->first + b->n; i++) indptr[i + 1] += indptr[i];
-    QL_TRY(grow(b, indptr[b->first + b->n], err));
+    for (int64_t i = 0; i < b->n; i++) indptr[i + 1] += indptr[i];
+    QL_TRY(grow(b, indptr[b->n], err));
     ql_parallel_for(threads, b->n, fill_row, b);
     return QL_OK;
 }
 
-/* Rows per band: about BAND_BYTES, and whole rows of chunks where the file is chunked. */
-static int64_t band_rows(const ql_h5r_array *a, int64_t chunk_rows)
+/* Rows per band: about so many bytes, and whole rows of chunks where the file is chunked. */
+static int64_t band_rows(const ql_h5r_array *a, int64_t chunk_rows, int64_t bytes)
 {
     int64_t row = a->dim[1] * (int64_t)(ql_num_size(a->num) + sizeof(float));
-    int64_t rows = row > 0 ? BAND_BYTES / row : a->dim[0];
+    int64_t rows = row > 0 ? bytes / row : a->dim[0];
     if (chunk_rows > 1) rows = rows / chunk_rows * chunk_rows;
-    if (rows < 1)
-        rows = chunk_rows > 1 && chunk_rows * row <= 4 * (int64_t)BAND_BYTES ? chunk_rows : 1;
+    if (rows < 1) rows = chunk_rows > 1 && chunk_rows * row <= 4 * bytes ? chunk_rows : 1;
     return rows < a->dim[0] ? rows : a->dim[0];
 }
 
@@ -118,11 +120,12 @@ static int64_t chunk_shape(const ql_h5r_array *a, double *cache_bytes)
 
 /* The dataset again with a chunk cache that holds one row of chunks, so that a band that ends
  * inside one does not inflate it twice. */
+static const double CACHE_MOST = 512.0 * 1024 * 1024;
+
 static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
 {
-    const double most = 512.0 * 1024 * 1024;
     hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
-    if (cache_bytes > most) cache_bytes = most;
+    if (cache_bytes > CACHE_MOST) cache_bytes = CACHE_MOST;
     if (dapl >= 0 && cache_bytes > 0)
         (void)H5Pset_chunk_cache(dapl, 12421, (size_t)cache_bytes + 1, 1.0);
     hid_t id = H5Dopen2(file, path, dapl < 0 ? H5P_DEFAULT : dapl);
@@ -130,12 +133,17 @@ static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
     return id;
 }
 
+static ql_status new_buffers(band *b, int64_t rows, ql_err *err)
+{
+    QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
+                  err));
+    return QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err);
+}
+
 static ql_status read_bands(band *b, int64_t rows, int threads, ql_err *err)
 {
     int64_t n_rows = b->m->n_rows;
-    QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
-                  err));
-    QL_TRY(QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err));
+    QL_TRY(new_buffers(b, rows, err));
     for (b->first = 0; b->first < n_rows; b->first += rows) {
         b->n = n_rows - b->first < rows ? n_rows - b->first : rows;
         QL_TRY(take_band(b, threads, err));
@@ -151,7 +159,7 @@ ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *
     ql_status st = ql_h5r_array_open(file, path, 2, &a, err);
     if (st != QL_OK) return st;
     QL_GO(ql_h5r_need_numbers(&a, err));
-    int64_t rows = band_rows(&a, chunk_shape(&a, &cache));
+    int64_t rows = band_rows(&a, chunk_shape(&a, &cache), BAND_BYTES);
     QL_GO(ql_csr_alloc(m, a.dim[0], a.dim[1], 0, err));
     b = (band){
         .data = open_cached(file, path, cache), .a = &a, .num = a.num, .n_cols = a.dim[1], .m = m};
@@ -167,4 +175,58 @@ out:
     ql_h5r_close(b.data);
     ql_h5r_array_close(&a);
     return st;
+}
+
+static ql_status send_bands(band *b, int64_t rows, ql_band_sink *s, ql_err *err)
+{
+    const int64_t n_rows = b->a->dim[0];
+    QL_TRY(new_buffers(b, rows, err));
+    for (b->first = 0; b->first < n_rows && !s->stop; b->first += rows) {
+        b->base = b->first;
+        b->n = b->m->n_rows = n_rows - b->first < rows ? n_rows - b->first : rows;
+        QL_TRY(ql_interrupt_check(err));
+        QL_TRY(take_band(b, s->threads, err));
+        QL_TRY(ql_sink_add(s, b->m, err));
+        b->m->indptr[0] = 0;
+    }
+    return QL_OK;
+}
+
+ql_status ql_matrix_h5_stream_dense(hid_t file, const char *path, ql_band_sink *s, ql_err *err)
+{
+    ql_h5r_array a;
+    ql_csr m = {0};
+    band b = {.data = -1};
+    double cache = 0;
+    ql_status st = ql_h5r_array_open(file, path, 2, &a, err);
+    if (st != QL_OK) return st;
+    QL_GO(ql_h5r_need_numbers(&a, err));
+    int64_t rows = band_rows(&a, chunk_shape(&a, &cache), STREAM_BYTES);
+    QL_GO(ql_csr_alloc(&m, rows, a.dim[1], 0, err));
+    b = (band){
+        .data = open_cached(file, path, cache), .a = &a, .num = a.num, .n_cols = a.dim[1], .m = &m};
+    if (b.data < 0) {
+        st = ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a.path);
+        goto out;
+    }
+    QL_GO(ql_sink_begin(s, a.dim[0], a.dim[1], err));
+    if (a.n > 0) QL_GO(send_bands(&b, rows, s, err));
+out:
+    ql_csr_free(&m);
+    ql_free(b.raw);
+    ql_free(b.values);
+    ql_h5r_close(b.data);
+    ql_h5r_array_close(&a);
+    return st;
+}
+
+int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path)
+{
+    ql_h5r_array a;
+    double cache = 0;
+    if (ql_h5r_array_open(file, path, 2, &a, NULL) != QL_OK) return 0;
+    int64_t rows = chunk_shape(&a, &cache);
+    int64_t bytes = band_rows(&a, rows, STREAM_BYTES) * a.dim[1] * 16;
+    ql_h5r_array_close(&a);
+    return (int64_t)(cache < CACHE_MOST ? cache : CACHE_MOST) + bytes;
 }

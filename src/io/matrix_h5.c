@@ -160,8 +160,7 @@ static ql_status fail_pointer(const ql_h5r_array *a, const int64_t *p, int64_t i
 }
 
 /* indptr[0] = 0, non-decreasing, its last at most n_stored. */
-static ql_status check_pointers(const ql_h5r_array *a, const int64_t *p, int64_t n_stored,
-                                ql_err *err)
+ql_status ql_sparse_h5_check(const ql_h5r_array *a, const int64_t *p, int64_t n_stored, ql_err *err)
 {
     if (p[0] != 0) return ql_fail(err, QL_EDATA, "%s[0] is %" PRId64 ", 0 expected", a->path, p[0]);
     for (int64_t i = 1; i < a->n; i++)
@@ -173,11 +172,7 @@ static ql_status check_pointers(const ql_h5r_array *a, const int64_t *p, int64_t
     return QL_OK;
 }
 
-typedef struct {
-    ql_h5r_array data, indices, indptr;
-} sparse_arrays;
-
-static void close_arrays(sparse_arrays *s)
+void ql_sparse_h5_close(ql_sparse_h5 *s)
 {
     ql_h5r_array_close(&s->data);
     ql_h5r_array_close(&s->indices);
@@ -192,8 +187,8 @@ static ql_status open_member(hid_t file, const char *group, const char *name, ql
     return ql_h5r_array_open(file, path, 1, a, err);
 }
 
-static ql_status open_arrays(hid_t file, const char *group, int64_t n_rows, sparse_arrays *s,
-                             ql_err *err)
+ql_status ql_sparse_h5_open(hid_t file, const char *group, int64_t n_rows, ql_sparse_h5 *s,
+                            ql_err *err)
 {
     QL_TRY(open_member(file, group, "indptr", &s->indptr, err));
     QL_TRY(open_member(file, group, "indices", &s->indices, err));
@@ -212,7 +207,7 @@ static ql_status open_arrays(hid_t file, const char *group, int64_t n_rows, spar
     return QL_OK;
 }
 
-static ql_status read_entries(const sparse_arrays *s, const char *cols, int threads, ql_csr *m,
+static ql_status read_entries(const ql_sparse_h5 *s, const char *cols, int threads, ql_csr *m,
                               ql_err *err)
 {
     int64_t nnz = ql_csr_nnz(m);
@@ -223,13 +218,13 @@ static ql_status read_entries(const sparse_arrays *s, const char *cols, int thre
 ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
                               const char *cols, int threads, ql_csr *m, ql_err *err)
 {
-    sparse_arrays s = {0};
+    ql_sparse_h5 s = {0};
     int64_t *indptr = NULL;
-    ql_status st = open_arrays(file, group, n_rows, &s, err);
+    ql_status st = ql_sparse_h5_open(file, group, n_rows, &s, err);
     if (st != QL_OK) goto out;
     QL_GO(QL_NEW(indptr, n_rows + 1, s.indptr.path, err));
     QL_GO(ql_h5r_read_i64(&s.indptr, n_rows + 1, threads, indptr, err));
-    QL_GO(check_pointers(&s.indptr, indptr, s.data.n, err));
+    QL_GO(ql_sparse_h5_check(&s.indptr, indptr, s.data.n, err));
     QL_GO(ql_h5r_need_memory((double)indptr[n_rows] * 8.0, group, err));
     QL_GO(ql_csr_alloc(m, n_rows, n_cols, indptr[n_rows], err));
     memcpy(m->indptr, indptr, (size_t)(n_rows + 1) * sizeof *indptr);
@@ -237,7 +232,7 @@ ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int
 out:
     if (st != QL_OK) ql_csr_free(m);
     ql_free(indptr);
-    close_arrays(&s);
+    ql_sparse_h5_close(&s);
     return st;
 }
 

@@ -32,6 +32,26 @@ ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_
 ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
                               const char *cols, int threads, ql_csr *m, ql_err *err);
 
+/* The arrays of compressed rows, open: checked types, as many indices as values, a pointer more
+ * than n_rows. Close whether or not the open succeeded. */
+typedef struct {
+    ql_h5r_array data, indices, indptr;
+} ql_sparse_h5;
+
+ql_status ql_sparse_h5_open(hid_t file, const char *group, int64_t n_rows, ql_sparse_h5 *s,
+                            ql_err *err);
+void ql_sparse_h5_close(ql_sparse_h5 *s);
+
+/* Bytes of a chunk of a 1-D dataset, 0 when it is not chunked. */
+int64_t ql_h5_chunk_bytes(const ql_h5r_array *a);
+
+/* Are the pointers p, read from a, sound for n_stored values? */
+ql_status ql_sparse_h5_check(const ql_h5r_array *a, const int64_t *p, int64_t n_stored,
+                             ql_err *err);
+
+/* Bytes of HDF5's cache while the dense matrix at path is read; 0 when it is none. */
+int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path);
+
 /* The dense part, in matrix_dense_h5.c. */
 ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m, ql_err *err);
 

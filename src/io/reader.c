@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "count_check.h"
 #include "formats.h"
 #include "h5_names.h"
@@ -15,21 +16,32 @@ static const float EXACT_MAX = 16777216.0f;
 /* Raw 10x matrices have every barcode that was seen, most of them with a handful of counts. */
 enum { RAW_CELLS = 200000, RAW_COUNTS = 10 };
 
-static ql_status fail_noncount(const ql_dataset *ds, const ql_count_check *check, int64_t entry,
-                               ql_err *err)
+/* Of a streamed matrix it was said when the entry was at hand. */
+static void describe_entry(const ql_read_options *opt, const ql_dataset *ds,
+                           const ql_count_check *check, int64_t entry, ql_str *text)
+{
+    if (opt->sink)
+        ql_str_puts(text, ql_str_text(&opt->sink->why));
+    else
+        ql_describe_noncount(&ds->counts, check, entry, &ds->cells.index, &ds->genes.index, text);
+}
+
+static ql_status fail_noncount(const ql_read_options *opt, const ql_dataset *ds,
+                               const ql_count_check *check, ql_err *err)
 {
     ql_str text = {0};
-    ql_describe_noncount(&ds->counts, check, entry, &ds->cells.index, &ds->genes.index, &text);
+    describe_entry(opt, ds, check, opt->allow_noncounts ? check->first_impossible : check->first,
+                   &text);
     ql_fail(err, QL_EDATA, "%s: %s", ds->matrix, ql_str_text(&text));
     ql_str_free(&text);
     return QL_EDATA;
 }
 
-static void warn_noncount(const ql_dataset *ds, const ql_count_check *check, ql_notes *notes)
+static void warn_noncount(const ql_read_options *opt, const ql_dataset *ds,
+                          const ql_count_check *check, ql_notes *notes)
 {
     ql_str text = {0};
-    ql_describe_noncount(&ds->counts, check, check->first, &ds->cells.index, &ds->genes.index,
-                         &text);
+    describe_entry(opt, ds, check, check->first, &text);
     ql_note_add(notes, QL_NOTE_WARNING, "%s: %s", ds->matrix, ql_str_text(&text));
     ql_str_free(&text);
 }
@@ -38,7 +50,8 @@ static void warn_noncount(const ql_dataset *ds, const ql_count_check *check, ql_
 static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
                               ql_err *err)
 {
-    ql_count_check check = ql_check_counts(&ds->counts, opt->threads);
+    ql_count_check check =
+        opt->sink ? opt->sink->check : ql_check_counts(&ds->counts, opt->threads);
     ds->is_counts = ql_are_counts(&check);
     if (check.max > EXACT_MAX)
         ql_note_add(notes, QL_NOTE_WARNING,
@@ -46,20 +59,19 @@ static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_not
                     "kept exactly",
                     ds->matrix, (double)check.max, (double)EXACT_MAX);
     if (ds->is_counts) return QL_OK;
-    if (check.n_impossible > 0 || !opt->allow_noncounts)
-        return fail_noncount(ds, &check,
-                             opt->allow_noncounts ? check.first_impossible : check.first, err);
-    warn_noncount(ds, &check, notes);
+    if (check.n_impossible > 0 || !opt->allow_noncounts) return fail_noncount(opt, ds, &check, err);
+    warn_noncount(opt, ds, &check, notes);
     return QL_OK;
 }
 
-static ql_status check_not_empty(const ql_dataset *ds, ql_err *err)
+static ql_status check_not_empty(const ql_read_options *opt, const ql_dataset *ds, ql_err *err)
 {
+    bool stopped = opt->sink && opt->sink->stop; /* it has entries, which are no counts */
     if (ds->cells.index.n == 0)
         return ql_fail(err, QL_EDATA, "has no cells (%" PRId64 " genes)", ds->genes.index.n);
     if (ds->genes.index.n == 0)
         return ql_fail(err, QL_EDATA, "has no genes (%" PRId64 " cells)", ds->cells.index.n);
-    if (ql_csr_nnz(&ds->counts) == 0)
+    if (!stopped && ql_dataset_rows(ds).nnz == 0)
         return ql_fail(err, QL_EDATA, "%s: has no counts: every entry is 0", ds->matrix);
     return QL_OK;
 }
@@ -83,16 +95,22 @@ static ql_status settle_names(ql_names *names, const char *what, ql_notes *notes
     return QL_OK;
 }
 
-static void warn_raw(const ql_csr *m, ql_notes *notes)
+static int64_t count_few(const ql_csr *m)
 {
     int64_t few = 0;
-    if (m->n_rows <= RAW_CELLS) return;
     for (int64_t i = 0; i < m->n_rows; i++) {
         double sum = 0;
         for (int64_t k = m->indptr[i]; k < m->indptr[i + 1] && sum < RAW_COUNTS; k++)
             sum += (double)m->data[k];
         few += sum < RAW_COUNTS;
     }
+    return few;
+}
+
+static void warn_raw(const ql_read_options *opt, const ql_csr *m, ql_notes *notes)
+{
+    if (m->n_rows <= RAW_CELLS) return;
+    int64_t few = opt->sink ? opt->sink->n_few : count_few(m);
     if (few * 2 > m->n_rows)
         ql_note_add(notes, QL_NOTE_WARNING,
                     "more than half of the %" PRId64 " cells have fewer than %d counts: "
@@ -100,17 +118,28 @@ static void warn_raw(const ql_csr *m, ql_notes *notes)
                     m->n_rows, RAW_COUNTS);
 }
 
+/* A format that knows no bands has read the matrix whole. */
+static ql_status hand_over(ql_band_sink *s, ql_dataset *ds, ql_err *err)
+{
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    QL_TRY(ql_sink_begin(s, ds->counts.n_rows, ds->counts.n_cols, err));
+    QL_TRY(ql_sink_add(s, &ds->counts, err));
+    return ql_sink_end(s, ds, err);
+}
+
 static ql_status read_checked(const char *path, const ql_format *format, const ql_read_options *opt,
                               ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     QL_TRY(format->read(path, opt, ds, notes, err));
+    if (opt->sink && !ds->store && !opt->sink->stop) QL_TRY(hand_over(opt->sink, ds, err));
     QL_TRY(ql_set_text(&ds->path, path, err));
     QL_TRY(ql_set_text(&ds->format, format->name, err));
-    QL_TRY(check_not_empty(ds, err));
+    QL_TRY(check_not_empty(opt, ds, err));
     QL_TRY(check_values(opt, ds, notes, err));
     QL_TRY(settle_names(&ds->cells.index, "cells", notes, err));
     QL_TRY(settle_names(&ds->genes.index, "genes", notes, err));
-    warn_raw(&ds->counts, notes);
+    warn_raw(opt, &ds->counts, notes);
     return QL_OK;
 }
 
@@ -131,5 +160,20 @@ ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_datase
     }
     ql_dataset_free(&read);
     if (strncmp(err->msg, path, strlen(path)) != 0) ql_context(err, "%s", path);
+    return st;
+}
+
+ql_status ql_read_streamed(const char *path, const ql_read_options *opt, const char *folder,
+                           int64_t near_bytes, ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    ql_band_sink sink = {.folder = folder,
+                         .near_bytes = near_bytes,
+                         .fractions = opt->allow_noncounts,
+                         .threads = opt->threads > 1 ? opt->threads : 1,
+                         .few = RAW_COUNTS};
+    ql_read_options o = *opt;
+    o.sink = &sink;
+    ql_status st = ql_read_counts(path, &o, ds, notes, err);
+    ql_sink_free(&sink);
     return st;
 }

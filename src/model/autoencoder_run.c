@@ -83,6 +83,8 @@ typedef struct {
     ql_opt_step step;  /* of the minibatch at hand; set by the first thread */
     double *cell_loss; /* [capacity] */
     double loss;       /* sum so far */
+    int64_t window;    /* of the source, the next to be loaded */
+    int64_t n_load;    /* pieces of it that the next minibatch waits for */
     ql_status status;  /* set by the first thread between barriers */
     ql_err *err;
 } epoch_job;
@@ -108,11 +110,11 @@ static void collect_loss(epoch_job *job, const ql_batch *b)
     ql_heads_cell_loss(&ae->heads, b, job->cell_loss);
     for (int64_t i = 0; i < b->n; i++) sum += job->cell_loss[i];
     job->loss += sum;
-    if (!isfinite(sum))
+    job->status = ql_rows_check(job->source->counts, job->err);
+    if (job->status == QL_OK && !isfinite(sum))
         job->status = ql_fail(job->err, QL_EDIVERGED, "the loss is not finite in step %llu",
                               (unsigned long long)ae->step);
-    else
-        job->status = ql_interrupt_check(job->err);
+    if (job->status == QL_OK) job->status = ql_interrupt_check(job->err);
 }
 
 static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
@@ -144,6 +146,12 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
     }
 }
 
+/* Have the counts at hand that the next minibatch is cut out of. */
+static void load_rows(ql_ae_worker *w, const ql_batch_source *source, int64_t n_load)
+{
+    QL_AE_EACH(w, n_load, piece, ql_rows_load(source->counts, piece));
+}
+
 /* Fill the cells of items [first, end) of the next minibatch, then meet. */
 static void fill_some(const ql_ae *ae, ql_ae_worker *w, const fill_job *f, int64_t first,
                       int64_t end)
@@ -158,12 +166,31 @@ static int64_t next_batch(const epoch_job *job, int64_t at)
     return left <= alone ? left : size;
 }
 
+static int64_t window_start(const epoch_job *job, int64_t window)
+{
+    return window > 0 ? job->source->window[window - 1] : 0;
+}
+
+/* Announce the rows of the window that a batch up to `end` is the first to reach into; of the one
+ * before, at most that batch's rows are still wanted. */
+static void want_window(epoch_job *job, int64_t end)
+{
+    const ql_batch_source *s = job->source;
+    job->n_load = 0;
+    if (!s->window || job->window == s->n_windows || window_start(job, job->window) >= end) return;
+    int64_t first = window_start(job, job->window), last = s->window[job->window];
+    int64_t after = job->window + 1 < s->n_windows ? s->window[job->window + 1] - last : 0;
+    job->n_load = ql_rows_want(s->counts, job->order + first, last - first, after);
+    job->window++;
+}
+
 /* Called by the first thread: batch `which` is to hold the cells from `at` on. */
-static void begin_batch(const epoch_job *job, int which, int64_t at)
+static void begin_batch(epoch_job *job, int which, int64_t at)
 {
     int64_t n = next_batch(job, at);
     double weight = 1 / (double)n;
     if (job->ae->cfg.mean_loss) weight /= (double)job->ae->n_genes;
+    want_window(job, at + n);
     ql_batch_begin(&job->ae->batch[which], job->source, n, (ql_real)weight);
 }
 
@@ -176,7 +203,9 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
     ql_pass pass = {true, ae->cfg.seed, w->rank == 0 ? ae->step : 0};
     input_reduce(ae, w, b);
     const int64_t n_fill = next ? items(next->batch->n, FILL_CELLS) : 0;
+    const int64_t n_load = job->n_load; /* the same for all, as it was set before they last met */
     if (w->rank == 0) hidden_forward(ae, b, pass);
+    if (next && n_load > 0) load_rows(w, next->source, n_load);
     fill_some(ae, w, next, 0, n_fill / 2);
     heads_backward(job, w, b);
     if (w->rank == 0) {
@@ -196,6 +225,7 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     fill_job fill = {&ae->batch[0], job->source, job->order};
     if (rank == 0) begin_batch(job, 0, 0);
     ql_team_barrier(team);
+    if (job->n_load > 0) load_rows(&w, job->source, job->n_load);
     fill_some(ae, &w, &fill, 0, items(fill.batch->n, FILL_CELLS));
     input_forward(ae, &w, fill.batch);
     for (int64_t at = 0, k = 0; at < job->n; k++) {
@@ -299,16 +329,33 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
     }
 }
 
-const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m, const int64_t *rows)
+/* Cell i of the tile, its counts in the batch's own targets. */
+static void scatter_targets(const ql_ae_tile *t, int64_t i, ql_span e)
+{
+    const ql_batch *b = t->batch;
+    for (int64_t k = e.first; k < e.first + e.count; k++)
+        t->scratch[(b->in.gene[k] - t->genes.first) * t->ld + i] = b->out.value[k];
+}
+
+static void scatter_row(const ql_ae_tile *t, int64_t i, ql_span e, const ql_csr *m)
+{
+    const ql_batch *b = t->batch;
+    const float *count = m->data + m->indptr[t->first_row + t->first + i] +
+                         (e.first - (t->first + i) * b->in.stride);
+    for (int64_t k = 0; k < e.count; k++)
+        t->scratch[(b->in.gene[e.first + k] - t->genes.first) * t->ld + i] = (ql_real)count[k];
+}
+
+const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m)
 {
     const ql_batch *b = t->batch;
     memset(t->scratch, 0, (size_t)(t->genes.count * t->ld) * sizeof *t->scratch);
     for (int64_t i = 0; i < t->n; i++) {
-        int64_t at = t->first_row + t->first + i, row = rows ? rows[at] : at;
         ql_span e = ql_entries_in(&b->in, &b->tiling, t->first + i, t->tile);
-        const float *count = m->data + m->indptr[row] + (e.first - (t->first + i) * b->in.stride);
-        for (int64_t k = 0; k < e.count; k++)
-            t->scratch[(b->in.gene[e.first + k] - t->genes.first) * t->ld + i] = (ql_real)count[k];
+        if (m)
+            scatter_row(t, i, e, m);
+        else
+            scatter_targets(t, i, e);
     }
     return t->scratch;
 }
@@ -352,6 +399,8 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
         }
         visit_heads(job, &w, at);
         if (rank == 0 && v && v->done) job->status = v->done(v->ctx, at, n, job->err);
+        if (rank == 0 && job->status == QL_OK)
+            job->status = ql_rows_check(job->source->counts, job->err);
         if (rank == 0 && job->status == QL_OK) job->status = ql_interrupt_check(job->err);
         ql_team_barrier(team);
         if (job->status != QL_OK) return;

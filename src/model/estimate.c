@@ -12,22 +12,27 @@ enum { K = QL_THETA_GRID, MAX_TABLE = 65536, EM_ROUNDS = 100 };
 
 typedef struct {
     const ql_kern *kern;
-    const ql_csr *counts;
-    const int64_t *rows;
     int64_t n_genes, table_size;
     double theta[K];
     double *table;   /* [K, table_size]: ln of theta (theta + 1) ... (theta + x - 1) */
     double *log_lik; /* [genes, K]; later likelihoods */
 } theta_fit;
 
-/* Largest count of the rows, as far as the table goes. */
-static int64_t largest_count(const ql_csr *m, const int64_t *rows, int64_t n)
+/* Size of a table that the counts of the rows fit in, as far as that is allowed. */
+static ql_status table_for(const ql_rows *m, const int64_t *rows, int64_t n, int64_t *size,
+                           ql_err *err)
 {
+    ql_row_cursor c;
     float most = 1;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = m->indptr[rows[i]]; k < m->indptr[rows[i] + 1]; k++)
-            if (m->data[k] > most) most = m->data[k];
-    return most < MAX_TABLE ? (int64_t)most : MAX_TABLE;
+    QL_TRY(ql_cursor_open(&c, m, err));
+    for (int64_t i = 0; i < n; i++) {
+        ql_row_view row = ql_cursor_row(&c, rows[i]);
+        for (int64_t k = 0; k < row.n; k++)
+            if (row.count[k] > most) most = row.count[k];
+    }
+    ql_cursor_close(&c);
+    *size = (most < MAX_TABLE ? (int64_t)most : MAX_TABLE) + 1;
+    return ql_rows_check(m, err);
 }
 
 static void fill_table(theta_fit *f)
@@ -109,7 +114,7 @@ static double row_log_lik(const theta_fit *f, int k, const gene_row *row)
 static void fit_tile(void *ctx, const ql_ae_tile *t)
 {
     const theta_fit *f = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, f->counts, f->rows);
+    const ql_real *x = ql_ae_tile_counts(t, NULL);
     gene_row row;
     for (int64_t g = 0; g < t->genes.count; g++) {
         double *log_lik = f->log_lik + (t->genes.first + g) * K;
@@ -165,14 +170,13 @@ static void posterior_theta(const theta_fit *f, const double *prior, float *thet
 ql_status ql_fit_theta(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                        float *theta, ql_err *err)
 {
-    theta_fit f = {.kern = ae->kern, .counts = source->counts, .n_genes = ae->n_genes};
+    theta_fit f = {.kern = ae->kern, .n_genes = ae->n_genes};
     int64_t used = n < QL_THETA_CELLS ? n : QL_THETA_CELLS, *chosen = NULL;
     double prior[K];
     ql_status st;
     QL_GO(QL_NEW(chosen, used, "cells of the dispersion fit", err));
     for (int64_t i = 0; i < used; i++) chosen[i] = rows[i * n / used];
-    f.rows = chosen;
-    f.table_size = largest_count(f.counts, chosen, used) + 1;
+    QL_GO(table_for(source->counts, chosen, used, &f.table_size, err));
     QL_GO(QL_NEW(f.table, K * f.table_size, "dispersion fit", err));
     QL_GO(QL_NEW(f.log_lik, K * f.n_genes, "dispersion fit", err));
     fill_table(&f);

@@ -30,7 +30,25 @@ static ql_status median_total(ql_prep *p, ql_err *err)
     return QL_OK;
 }
 
-static ql_status find_kept(const ql_csr *m, ql_prep *p, int32_t **renumber, ql_err *err)
+/* Molecules of each cell and each gene. */
+static ql_status sum_counts(const ql_rows *m, double *cell_total, double *gene_total, ql_err *err)
+{
+    ql_row_cursor c;
+    QL_TRY(ql_cursor_open(&c, m, err));
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        ql_row_view row = ql_cursor_row(&c, i);
+        double sum = 0;
+        for (int64_t k = 0; k < row.n; k++) {
+            sum += (double)row.count[k];
+            gene_total[row.gene[k]] += (double)row.count[k];
+        }
+        cell_total[i] = sum;
+    }
+    ql_cursor_close(&c);
+    return ql_rows_check(m, err);
+}
+
+static ql_status find_kept(const ql_rows *m, ql_prep *p, int32_t **renumber, ql_err *err)
 {
     double *gene_total = NULL;
     ql_status st;
@@ -40,7 +58,7 @@ static ql_status find_kept(const ql_csr *m, ql_prep *p, int32_t **renumber, ql_e
     QL_GO(QL_NEW(p->kept_cell, m->n_rows, "cell list", err));
     QL_GO(QL_NEW(p->gene_total, m->n_cols, "gene totals", err));
     QL_GO(QL_NEW(*renumber, m->n_cols, "gene list", err));
-    ql_csr_sums(m, p->total, gene_total);
+    QL_GO(sum_counts(m, p->total, gene_total, err));
     for (int64_t g = 0; g < m->n_cols; g++) {
         if (!(gene_total[g] > 0)) continue;
         (*renumber)[g] = (int32_t)p->n_kept_genes;
@@ -59,34 +77,37 @@ out:
 }
 
 typedef struct {
-    const ql_csr *m;
+    const ql_rows *m;
     const ql_prep *p;
     const ql_kern *kern;
     double *sum, *square, *rate; /* [SLABS, genes] */
+    ql_row_cursor cursor[SLABS];
 } moment_job;
 
-/* The inputs of the entries [first, first + n): scaled by their cell's size factor and logged. */
-static void input_chunk(const moment_job *job, int64_t row, int64_t first, int64_t n, ql_real *x)
+/* The inputs of n counts of a cell, scaled by its size factor. */
+static void input_chunk(const moment_job *job, int64_t row, const float *count, int64_t n,
+                        ql_real *x)
 {
     const ql_prep *p = job->p;
     double size = p->opt.size_factors ? p->total[row] / p->median_total : 1;
     ql_real inv = (ql_real)(1 / size);
-    for (int64_t k = 0; k < n; k++) x[k] = (ql_real)job->m->data[first + k] * inv;
+    for (int64_t k = 0; k < n; k++) x[k] = (ql_real)count[k] * inv;
     for (int64_t k = n; k < ql_pad(n); k++) x[k] = 0;
 }
 
 static void slab_moments(void *ctx, int64_t slab)
 {
-    const moment_job *job = ctx;
+    moment_job *job = ctx;
     const int64_t n_genes = job->p->n_kept_genes, rows = job->m->n_rows;
     double *sum = job->sum + slab * n_genes, *square = job->square + slab * n_genes;
     double *rate = job->rate + slab * n_genes;
     ql_real x[CHUNK];
     for (int64_t i = slab * rows / SLABS; i < (slab + 1) * rows / SLABS; i++) {
-        for (int64_t k = job->m->indptr[i]; k < job->m->indptr[i + 1]; k += CHUNK) {
-            int64_t left = job->m->indptr[i + 1] - k, n = left < CHUNK ? left : CHUNK;
-            const int32_t *gene = job->m->indices + k;
-            input_chunk(job, i, k, n, x);
+        ql_row_view row = ql_cursor_row(&job->cursor[slab], i);
+        for (int64_t k = 0; k < row.n; k += CHUNK) {
+            int64_t left = row.n - k, n = left < CHUNK ? left : CHUNK;
+            const int32_t *gene = row.gene + k;
+            input_chunk(job, i, row.count + k, n, x);
             for (int64_t j = 0; j < n; j++) rate[gene[j]] += (double)x[j];
             if (job->p->opt.log) job->kern->log1p(ql_pad(n), x, x);
             for (int64_t j = 0; j < n; j++) {
@@ -136,7 +157,7 @@ static void log_rates(ql_prep *p, const moment_job *job)
     }
 }
 
-static ql_status gene_moments(const ql_csr *m, const ql_kern *kern, int threads, ql_prep *p,
+static ql_status gene_moments(const ql_rows *m, const ql_kern *kern, int threads, ql_prep *p,
                               ql_err *err)
 {
     const int64_t g = p->n_kept_genes;
@@ -150,24 +171,25 @@ static ql_status gene_moments(const ql_csr *m, const ql_kern *kern, int threads,
     QL_GO(QL_NEW(p->inv_sd, g, "gene moments", err));
     QL_GO(QL_NEW(p->shift, g, "gene moments", err));
     QL_GO(QL_NEW(p->log_rate, g, "gene moments", err));
+    for (int i = 0; i < SLABS; i++) QL_GO(ql_cursor_open(&job.cursor[i], m, err));
     ql_parallel_for(threads, SLABS, slab_moments, &job);
+    QL_GO(ql_rows_check(m, err));
     for (int64_t i = 0; i < g; i++) gene_scale(p, &job, i);
     log_rates(p, &job);
 out:
+    for (int i = 0; i < SLABS; i++) ql_cursor_close(&job.cursor[i]);
     ql_free(job.sum);
     return st;
 }
 
-ql_status ql_prep_counts(ql_csr *counts, ql_prep_options opt, const ql_kern *kern, int threads,
+ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *kern, int threads,
                          ql_prep *out, ql_err *err)
 {
     int32_t *renumber = NULL;
     ql_status st;
     *out = (ql_prep){.opt = opt, .n_cells = counts->n_rows, .n_genes = counts->n_cols};
     QL_GO(find_kept(counts, out, &renumber, err));
-    for (int64_t k = 0; k < ql_csr_nnz(counts); k++)
-        counts->indices[k] = renumber[counts->indices[k]];
-    counts->n_cols = out->n_kept_genes;
+    QL_GO(ql_rows_renumber(counts, renumber, out->n_kept_genes, err));
     QL_GO(median_total(out, err));
     QL_GO(gene_moments(counts, kern, threads, out, err));
 out:
@@ -195,29 +217,62 @@ ql_input_map ql_prep_map(const ql_prep *p)
     };
 }
 
-ql_status ql_thin_rows(const ql_csr *counts, const int64_t *rows, int64_t n, double p,
+/* What is left of a row, and what is held out of it, go to the ends of kept and held. */
+static void thin_row(ql_row_view row, ql_rng *rng, double p, ql_csr *kept, ql_csr *held, int64_t i)
+{
+    int64_t a = kept->indptr[i], b = held->indptr[i];
+    for (int64_t k = 0; k < row.n; k++) {
+        uint32_t y = (uint32_t)row.count[k];
+        uint32_t out = ql_rng_binomial(rng, y, p);
+        if (y > out) {
+            kept->indices[a] = row.gene[k];
+            kept->data[a++] = (float)(y - out);
+        }
+        if (out) {
+            held->indices[b] = row.gene[k];
+            held->data[b++] = (float)out;
+        }
+    }
+    kept->indptr[i + 1] = a;
+    held->indptr[i + 1] = b;
+}
+
+static ql_status count_entries(const ql_rows *counts, const int64_t *rows, int64_t n, int64_t *nnz,
+                               ql_err *err)
+{
+    ql_row_cursor c;
+    QL_TRY(ql_cursor_open(&c, counts, err));
+    *nnz = 0;
+    for (int64_t i = 0; i < n; i++) *nnz += ql_cursor_row(&c, rows[i]).n;
+    ql_cursor_close(&c);
+    return ql_rows_check(counts, err);
+}
+
+/* Give back what a matrix has more room for than it holds; a failure to is none. */
+static void cut_to_size(ql_csr *m)
+{
+    int64_t nnz = ql_csr_nnz(m);
+    int32_t *indices = ql_realloc(m->indices, nnz, sizeof *indices);
+    if (indices) m->indices = indices;
+    float *data = ql_realloc(m->data, nnz, sizeof *data);
+    if (data) m->data = data;
+}
+
+ql_status ql_thin_rows(const ql_rows *counts, const int64_t *rows, int64_t n, double p,
                        uint64_t seed, ql_rng_stream stream, ql_csr *kept, ql_csr *held, ql_err *err)
 {
-    int64_t nnz = 0, a = 0, b = 0;
-    for (int64_t i = 0; i < n; i++) nnz += counts->indptr[rows[i] + 1] - counts->indptr[rows[i]];
+    int64_t nnz = 0;
+    ql_row_cursor c;
+    QL_TRY(count_entries(counts, rows, n, &nnz, err));
     QL_TRY(ql_csr_alloc(kept, n, counts->n_cols, nnz, err));
     QL_TRY(ql_csr_alloc(held, n, counts->n_cols, nnz, err));
+    QL_TRY(ql_cursor_open(&c, counts, err));
     for (int64_t i = 0; i < n; i++) {
         ql_rng rng = ql_rng_start(seed, stream, 0, (uint64_t)rows[i]);
-        for (int64_t k = counts->indptr[rows[i]]; k < counts->indptr[rows[i] + 1]; k++) {
-            uint32_t y = (uint32_t)counts->data[k];
-            uint32_t out = ql_rng_binomial(&rng, y, p);
-            if (y > out) {
-                kept->indices[a] = counts->indices[k];
-                kept->data[a++] = (float)(y - out);
-            }
-            if (out) {
-                held->indices[b] = counts->indices[k];
-                held->data[b++] = (float)out;
-            }
-        }
-        kept->indptr[i + 1] = a;
-        held->indptr[i + 1] = b;
+        thin_row(ql_cursor_row(&c, rows[i]), &rng, p, kept, held, i);
     }
-    return QL_OK;
+    ql_cursor_close(&c);
+    cut_to_size(kept);
+    cut_to_size(held);
+    return ql_rows_check(counts, err);
 }

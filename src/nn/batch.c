@@ -4,16 +4,6 @@
 
 #include "quell/alloc.h"
 
-int64_t ql_csr_max_row(const ql_csr *m)
-{
-    int64_t most = 0;
-    for (int64_t i = 0; i < m->n_rows; i++) {
-        int64_t n = m->indptr[i + 1] - m->indptr[i];
-        if (n > most) most = n;
-    }
-    return most;
-}
-
 static ql_status genes_alloc(ql_entries *e, int64_t cells, int64_t stride, int n_tiles, ql_err *err)
 {
     QL_TRY(QL_NEW(e->n_entries, cells, "minibatch", err));
@@ -86,14 +76,23 @@ static void append(ql_entries *e, int64_t i, int32_t gene, ql_real value)
     e->value[at] = value;
 }
 
-/* Cell i's genes, and their counts into value, from a row as it stands. */
-static void take_row(ql_entries *e, int64_t i, const ql_csr *m, int64_t row, ql_real *value)
+/* n floats at the start of value become numbers of the engine, where these are wider. */
+static void widen(ql_real *value, int64_t n)
 {
-    int64_t first = m->indptr[row], n = m->indptr[row + 1] - first;
-    e->n_entries[i] = n;
-    memcpy(e->gene + i * e->stride, m->indices + first, (size_t)n * sizeof(int32_t));
+    if (sizeof(ql_real) == sizeof(float)) return;
+    for (int64_t k = n - 1; k >= 0; k--) {
+        float x;
+        memcpy(&x, (const char *)value + (size_t)k * sizeof x, sizeof x);
+        value[k] = (ql_real)x;
+    }
+}
+
+/* Cell i's genes, and their counts into value, from a row as it stands. */
+static void take_row(ql_entries *e, int64_t i, const ql_rows *m, int64_t row, ql_real *value)
+{
     value += i * e->stride;
-    for (int64_t k = 0; k < n; k++) value[k] = (ql_real)m->data[first + k];
+    e->n_entries[i] = ql_rows_get(m, row, e->gene + i * e->stride, (float *)(void *)value);
+    widen(value, e->n_entries[i]);
 }
 
 /* Sum of a cell's counts, in eight chains: exact for whole numbers whatever the order. */
@@ -107,16 +106,21 @@ static double sum_counts(const ql_real *x, int64_t n)
     return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
 }
 
-/* Split the molecules of a row between input and target. */
+/* Split the molecules of a row between input and target; what stays in the input moves down in
+ * place. */
 static void thin_row(ql_batch *b, int64_t i, const ql_batch_source *s, int64_t row)
 {
     ql_rng rng = ql_rng_start(s->seed, QL_RNG_INPUT, s->epoch, (uint64_t)row);
+    const int64_t at = i * b->in.stride;
+    take_row(&b->in, i, s->counts, row, b->in.value);
+    int64_t n = b->in.n_entries[i];
     b->in.n_entries[i] = b->out.n_entries[i] = 0;
-    for (int64_t k = s->counts->indptr[row]; k < s->counts->indptr[row + 1]; k++) {
-        uint32_t y = (uint32_t)s->counts->data[k];
+    for (int64_t k = at; k < at + n; k++) {
+        int32_t gene = b->in.gene[k];
+        uint32_t y = (uint32_t)b->in.value[k];
         uint32_t held = ql_rng_binomial(&rng, y, s->thin);
-        if (held) append(&b->out, i, s->counts->indices[k], (ql_real)held);
-        if (y > held) append(&b->in, i, s->counts->indices[k], (ql_real)(y - held));
+        if (held) append(&b->out, i, gene, (ql_real)held);
+        if (y > held) append(&b->in, i, gene, (ql_real)(y - held));
     }
 }
 

@@ -34,11 +34,11 @@ static void decide_sizes(ql_train_options *t, int64_t n_cells)
     if (t->patience < 0) t->patience = patience_for(n_train, t->batch_size);
 }
 
-static ql_ae_sizes sizes_of(const ql_csr *counts, const ql_train_options *t, int threads)
+static ql_ae_sizes sizes_of(const ql_rows *counts, const ql_train_options *t, int threads)
 {
     return (ql_ae_sizes){
         .n_genes = counts->n_cols,
-        .max_row_nnz = ql_csr_max_row(counts),
+        .max_row_nnz = counts->max_row,
         .batch_size = t->batch_size,
         .n_threads = threads,
         /* validation and scoring always predict other molecules than they see */
@@ -46,9 +46,20 @@ static ql_ae_sizes sizes_of(const ql_csr *counts, const ql_train_options *t, int
     };
 }
 
-int64_t ql_fit_bytes(const ql_csr *counts, const ql_fit_options *opt)
+/* The validation cells' molecules in four parts: two are as large as the cells' counts, two have a
+ * tenth of the molecules; while they are made there is room for all in each. */
+static int64_t thinned_bytes(const ql_rows *counts, const ql_train_options *t)
 {
-    enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8 };
+    enum { ENTRY_BYTES = 4 * 8 };
+    double n_valid = (double)counts->n_rows * t->validation;
+    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
+    double per_row = counts->n_rows > 0 ? (double)counts->nnz / (double)counts->n_rows : 0;
+    return (int64_t)(n_valid * (per_row * ENTRY_BYTES + 64));
+}
+
+int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
+{
+    enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8, N_CURSORS = 10 };
     ql_train_options t = opt->train;
     decide_sizes(&t, counts->n_rows);
     ql_ae_sizes sizes = sizes_of(counts, &t, opt->threads);
@@ -56,18 +67,18 @@ int64_t ql_fit_bytes(const ql_csr *counts, const ql_fit_options *opt)
     int64_t bytes = ql_ae_bytes(&cfg, &sizes);
     /* the best weights' copy: one array beside the weights and their moments */
     bytes += bytes / (2 + cfg.optimizer->n_moments);
-    int64_t thinned = (int64_t)((double)ql_csr_nnz(counts) * t.validation) * 4 * 8;
-    return bytes + thinned + counts->n_cols * GENE_BYTES + counts->n_rows * CELL_BYTES;
+    return bytes + thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
+           counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
 }
 
-static ql_status fit_theta(ql_fitted *f, const ql_csr *counts, ql_err *err)
+static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
     ql_batch_source source = {.counts = counts};
     QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
     return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
 }
 
-ql_status ql_fit(ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                  const ql_train_listener *listener, ql_fitted *out, ql_err *err)
 {
     ql_status st;
@@ -126,7 +137,7 @@ ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score
     return ql_score_model(&f->ae, seen, held, f->prep.gene_total, lost, f->theta, out, err);
 }
 
-ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, const ql_kern *kern,
+ql_status ql_cross_validate(const ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                             const ql_train_listener *listener, ql_score *out, ql_err *err)
 {
     ql_csr seen = {0}, held = {0};
@@ -137,7 +148,8 @@ ql_status ql_cross_validate(const ql_csr *counts, const ql_fit_options *opt, con
     for (int64_t i = 0; i < counts->n_rows; i++) rows[i] = i;
     QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, opt->train.seed, QL_RNG_MCV,
                        &seen, &held, err));
-    QL_GO(ql_fit(&seen, opt, kern, listener, &fitted, err));
+    ql_rows input = ql_rows_of_csr(&seen);
+    QL_GO(ql_fit(&input, opt, kern, listener, &fitted, err));
     QL_GO(ql_score_held(&fitted, &seen, &held, out, err));
 out:
     ql_fitted_free(&fitted);

@@ -5,8 +5,8 @@
 
 #include "quell/alloc.h"
 
-ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_csr *counts, ql_value value,
-                           const int32_t *genes, int64_t n_genes, ql_err *err)
+ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
+                           ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err)
 {
     const ql_prep *prep = &fitted->prep;
     int64_t at = 0;
@@ -60,7 +60,7 @@ static float value_at(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int
 static void place_by_cells(void *ctx, const ql_ae_tile *t)
 {
     const job *j = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, j->p->counts, j->rows);
+    const ql_real *x = ql_ae_tile_counts(t, NULL);
     const int32_t *column = j->p->column + t->genes.first;
     for (int64_t i = 0; i < t->n; i++) {
         float *out = j->out + (j->rows[t->first_row + t->first + i] - j->row0) * j->p->n_columns;
@@ -75,7 +75,7 @@ static void place_by_genes(void *ctx, const ql_ae_tile *t)
     const job *j = ctx;
     int64_t first = t->genes.first, end = first + t->genes.count;
     if (end <= j->gene0 || first >= j->gene0 + j->n_genes) return;
-    const ql_real *x = ql_ae_tile_counts(t, j->p->counts, j->rows);
+    const ql_real *x = ql_ae_tile_counts(t, NULL);
     for (int64_t g = 0; g < t->genes.count; g++) {
         int64_t row = first + g - j->gene0;
         if (row < 0 || row >= j->n_genes) continue;
@@ -139,7 +139,7 @@ static ql_status place_latent(void *ctx, const ql_ae *ae, int64_t first_row, int
     return QL_OK;
 }
 
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_csr *counts, float *out, ql_err *err)
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err)
 {
     latent_job j = {&fitted->prep, out};
     ql_batch_source source = {.counts = counts};

@@ -90,7 +90,7 @@ static void score_mass(const scoring *s, const ql_ae_tile *t, const ql_real *x)
 static void score_tile(void *ctx, const ql_ae_tile *t)
 {
     const scoring *s = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, s->seen, NULL);
+    const ql_real *x = ql_ae_tile_counts(t, s->seen);
     score_held(s, t, x);
     score_mass(s, t, x);
 }
@@ -176,7 +176,8 @@ static ql_status score_rows(scoring *s, ql_ae *ae, double lost, ql_err *err)
     }
     if (!(seen > 0) || !(s->held_total > 0)) goto out;
     s->ratio = s->held_total / seen;
-    ql_batch_source source = {.counts = s->seen, .targets = s->held};
+    ql_rows input = ql_rows_of_csr(s->seen), target = ql_rows_of_csr(s->held);
+    ql_batch_source source = {.counts = &input, .targets = &target};
     ql_ae_visitor visitor = {score_tile, score_begin, score_done, s};
     QL_GO(ql_ae_visit(ae, &source, rows, n, 0, &visitor, err));
     for (int w = 0; w < QL_N_PREDS; w++) s->out->line[w].log_lik += lost * ql_log(FLOOR);

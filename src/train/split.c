@@ -1,7 +1,15 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/trainer.h"
+#include "shuffle.h"
+
+static int compare_rows(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
 
 /* Move the last n_valid of `cells` to the validation list. */
 static ql_status divide(const int64_t *cells, int64_t n, int64_t n_valid, ql_split *s, ql_err *err)
@@ -12,6 +20,9 @@ static ql_status divide(const int64_t *cells, int64_t n, int64_t n_valid, ql_spl
     QL_TRY(QL_NEW(s->valid, s->n_valid, "validation cells", err));
     memcpy(s->train, cells, (size_t)s->n_train * sizeof *cells);
     memcpy(s->valid, cells + s->n_train, (size_t)n_valid * sizeof *cells);
+    /* the blocks that an epoch shuffles are neighbours in the file */
+    if (s->n_train > QL_WINDOW_ROWS)
+        qsort(s->train, (size_t)s->n_train, sizeof *s->train, compare_rows);
     return QL_OK;
 }
 
@@ -22,6 +33,7 @@ static ql_status draw(const ql_prep *prep, const ql_train_options *opt, ql_split
     int64_t n_valid = n - (int64_t)((double)n * (1 - opt->validation));
     ql_status st;
     if (n_valid >= n) n_valid = n - 1;
+    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
     QL_GO(QL_NEW(cells, n, "cell order", err));
     memcpy(cells, prep->kept_cell, (size_t)n * sizeof *cells);
     if (!opt->validation_last) {
@@ -42,7 +54,7 @@ static ql_status own_rows(int64_t n, int64_t **rows, ql_err *err)
     return QL_OK;
 }
 
-ql_status ql_split_cells(const ql_csr *counts, const ql_prep *prep, const ql_train_options *opt,
+ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_train_options *opt,
                          ql_split *out, ql_err *err)
 {
     int64_t *rows = NULL;
@@ -53,7 +65,8 @@ ql_status ql_split_cells(const ql_csr *counts, const ql_prep *prep, const ql_tra
     QL_GO(ql_thin_rows(counts, out->valid, out->n_valid, QL_HELD_SHARE, opt->seed, QL_RNG_THIN,
                        &out->report_seen, &out->report_held, err));
     QL_GO(own_rows(out->n_valid, &rows, err));
-    QL_GO(ql_thin_rows(&out->report_seen, rows, out->n_valid, QL_HELD_SHARE / (1 - QL_HELD_SHARE),
+    ql_rows seen = ql_rows_of_csr(&out->report_seen);
+    QL_GO(ql_thin_rows(&seen, rows, out->n_valid, QL_HELD_SHARE / (1 - QL_HELD_SHARE),
                        opt->seed + 1, QL_RNG_THIN, &out->stop_seen, &out->stop_held, err));
 out:
     ql_free(rows);

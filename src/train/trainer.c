@@ -6,8 +6,8 @@
 #include "quell/alloc.h"
 #include "quell/clock.h"
 #include "quell/fmath.h"
-#include "quell/rng.h"
 #include "schedule.h"
+#include "shuffle.h"
 
 enum { MAX_RESTARTS = 3 };
 #define RESTART_RATE 0.1
@@ -15,11 +15,12 @@ enum { MAX_RESTARTS = 3 };
 /* A run in progress. */
 typedef struct {
     ql_ae *ae;
-    const ql_csr *counts;
+    const ql_rows *counts;
     const ql_split *split;
+    ql_rows stop_seen, stop_held; /* the split's */
     const ql_train_options *opt;
     const ql_train_listener *listener;
-    int64_t *order;     /* [n_train] */
+    ql_shuffle shuffle;
     int64_t *valid_row; /* [n_valid] rows of the validation source */
     double *cell_loss;  /* [n_valid] */
     ql_real *best;      /* weights of the best epoch, or the start's */
@@ -34,15 +35,17 @@ static ql_batch_source training_source(const run *r, int64_t epoch)
     return (ql_batch_source){.counts = r->counts,
                              .thin = r->opt->input_thin,
                              .seed = r->opt->seed,
-                             .epoch = (uint64_t)epoch};
+                             .epoch = (uint64_t)epoch,
+                             .window = r->shuffle.end,
+                             .n_windows = r->shuffle.n_windows};
 }
 
 static ql_batch_source validation_source(const run *r)
 {
     if (!r->opt->thinned) return (ql_batch_source){.counts = r->counts};
     return (ql_batch_source){
-        .counts = &r->split->stop_seen,
-        .targets = &r->split->stop_held,
+        .counts = &r->stop_seen,
+        .targets = &r->stop_held,
         .target_scale = QL_HELD_SHARE / (1 - 2 * QL_HELD_SHARE),
     };
 }
@@ -56,18 +59,25 @@ static double log_factorial(double y)
 }
 
 /* Mean over all entries of ln y!, which the kernels leave out. */
-static double mean_log_factorial(const ql_csr *m, const int64_t *rows, int64_t n)
+static ql_status mean_log_factorial(const ql_rows *m, const int64_t *rows, int64_t n, double *mean,
+                                    ql_err *err)
 {
     enum { TABLE = 1024 };
     double table[TABLE], sum = 0;
+    ql_row_cursor c;
+    QL_TRY(ql_cursor_open(&c, m, err));
     table[0] = 0;
     for (int k = 1; k < TABLE; k++) table[k] = table[k - 1] + ql_log(k);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = m->indptr[rows[i]]; k < m->indptr[rows[i] + 1]; k++) {
-            float y = m->data[k];
+    for (int64_t i = 0; i < n; i++) {
+        ql_row_view row = ql_cursor_row(&c, rows[i]);
+        for (int64_t k = 0; k < row.n; k++) {
+            float y = row.count[k];
             sum += y < TABLE ? table[(int)y] : log_factorial((double)y);
         }
-    return n > 0 ? sum / ((double)n * (double)m->n_cols) : 0;
+    }
+    ql_cursor_close(&c);
+    *mean = n > 0 ? sum / ((double)n * (double)m->n_cols) : 0;
+    return ql_rows_check(m, err);
 }
 
 /* Validation differences as the user states them (nats per held-out molecule), per entry. */
@@ -83,39 +93,31 @@ static double stop_delta(const run *r)
 static ql_status prepare(run *r)
 {
     const ql_split *s = r->split;
-    QL_TRY(QL_NEW(r->order, s->n_train, "cell order", r->err));
+    QL_TRY(ql_shuffle_new(&r->shuffle, s->n_train, r->err));
     QL_TRY(QL_NEW(r->valid_row, s->n_valid, "validation cells", r->err));
     QL_TRY(QL_NEW(r->cell_loss, s->n_valid, "losses", r->err));
     QL_TRY(QL_NEW(r->best, r->ae->params.size, "best weights", r->err));
     QL_TRY(QL_NEW(r->out->history, r->opt->epochs, "training history", r->err));
-    memcpy(r->order, s->train, (size_t)s->n_train * sizeof *r->order);
+    r->stop_seen = ql_rows_of_csr(&s->stop_seen);
+    r->stop_held = ql_rows_of_csr(&s->stop_held);
     for (int64_t i = 0; i < s->n_valid; i++) r->valid_row[i] = r->opt->thinned ? i : s->valid[i];
     memcpy(r->best, r->ae->params.w, (size_t)r->ae->params.size * sizeof *r->best);
     r->stop = (ql_patience){.patience = r->opt->patience, .min_delta = stop_delta(r)};
     /* with thinned inputs the targets change every epoch, and with them their constant */
     if (r->opt->input_thin == 0)
-        r->train_constant = mean_log_factorial(r->counts, s->train, s->n_train);
-    r->valid_constant = r->opt->thinned
-                            ? mean_log_factorial(&s->stop_held, r->valid_row, s->n_valid)
-                            : mean_log_factorial(r->counts, s->valid, s->n_valid);
+        QL_TRY(mean_log_factorial(r->counts, s->train, s->n_train, &r->train_constant, r->err));
+    const ql_rows *targets = r->opt->thinned ? &r->stop_held : r->counts;
+    QL_TRY(mean_log_factorial(targets, r->valid_row, s->n_valid, &r->valid_constant, r->err));
     r->plateau = (ql_patience){.patience = r->opt->rate_patience, .min_delta = r->opt->min_delta};
     return QL_OK;
 }
 
 static void release(run *r)
 {
-    ql_free(r->order);
+    ql_shuffle_free(&r->shuffle);
     ql_free(r->valid_row);
     ql_free(r->cell_loss);
     ql_free(r->best);
-}
-
-/* Every epoch's order is drawn from the sorted list, so that it depends on the epoch alone. */
-static void shuffle(run *r, int64_t epoch)
-{
-    ql_rng rng = ql_rng_start(r->opt->seed, QL_RNG_SHUFFLE, (uint64_t)epoch, 0);
-    memcpy(r->order, r->split->train, (size_t)r->split->n_train * sizeof *r->order);
-    ql_rng_shuffle(&rng, r->order, r->split->n_train);
 }
 
 /* The penalties on the scale of the losses reported, per entry: they are weighed against the mean
@@ -141,10 +143,10 @@ static ql_status one_epoch(run *r, int64_t epoch, ql_epoch *e)
 {
     double start = ql_clock_wall();
     ql_batch_source source = training_source(r, epoch);
-    shuffle(r, epoch);
+    ql_shuffle_rows(&r->shuffle, r->split->train, r->opt->seed, (uint64_t)epoch);
     e->rate = r->ae->opt.rate;
-    QL_TRY(ql_ae_train_epoch(r->ae, &source, r->order, r->split->n_train, r->opt->batch_size,
-                             &e->loss, r->err));
+    QL_TRY(ql_ae_train_epoch(r->ae, &source, r->shuffle.order, r->split->n_train,
+                             r->opt->batch_size, &e->loss, r->err));
     e->loss += penalty(r) + r->train_constant;
     e->validation = e->loss;
     if (r->split->n_valid > 0) QL_TRY(validate(r, &e->validation));
@@ -214,7 +216,7 @@ static ql_status loop(run *r)
     return QL_OK;
 }
 
-ql_status ql_train(ql_ae *ae, const ql_csr *counts, const ql_split *split,
+ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err)
 {

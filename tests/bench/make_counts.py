@@ -122,6 +122,10 @@ def write_mtx(folder, a):
             first += len(counts)
 
 
+def write(path, cells, genes, density, seed=1):
+    write_h5ad(path, argparse.Namespace(cells=cells, genes=genes, density=density, seed=seed))
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("out")

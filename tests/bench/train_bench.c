@@ -17,6 +17,7 @@
 #include "quell/optimizer.h"
 #include "quell/preprocess.h"
 #include "quell/reader.h"
+#include "quell/rows.h"
 
 typedef struct {
     const char *file, *type, *optimizer;
@@ -195,6 +196,7 @@ typedef struct {
     const ql_kern *kern;
     ql_kern timed, bf16;
     ql_dataset ds;
+    ql_rows rows; /* of ds.counts */
     ql_prep prep;
     ql_ae ae;
     int64_t *order;
@@ -211,7 +213,8 @@ static ql_status prepare(bench *b, const settings *s, ql_err *err)
     QL_TRY(ql_kern_select(&b->kern, err));
     if (!ql_kern_bf16(b->kern, &b->bf16, &b->bf16_how)) b->bf16_how = NULL;
     QL_TRY(ql_read_counts(s->file, &read, &b->ds, &notes, err));
-    QL_TRY(ql_prep_counts(&b->ds.counts, prep, b->kern, (int)s->threads, &b->prep, err));
+    b->rows = ql_rows_of_csr(&b->ds.counts);
+    QL_TRY(ql_prep_counts(&b->rows, prep, b->kern, (int)s->threads, &b->prep, err));
     ql_ae_sizes sizes = {.n_genes = b->ds.counts.n_cols,
                          .max_row_nnz = ql_csr_max_row(&b->ds.counts),
                          .batch_size = (int64_t)s->batch,
@@ -227,7 +230,7 @@ static ql_status prepare(bench *b, const settings *s, ql_err *err)
 static ql_status train(bench *b, const settings *s, ql_err *err)
 {
     const int64_t n = b->prep.n_kept_cells;
-    ql_batch_source source = {.counts = &b->ds.counts};
+    ql_batch_source source = {.counts = &b->rows};
     for (int e = -1; e < (int)s->epochs; e++) {
         ql_rng rng = ql_rng_start(1, QL_RNG_SHUFFLE, (uint64_t)(e + 1), 0);
         memcpy(b->order, b->prep.kept_cell, (size_t)n * sizeof *b->order);

@@ -9,6 +9,7 @@
 #include "quell/preprocess.h"
 
 #include "fixture_random.h"
+#include "fixture_rows.h"
 
 /* Counts [cells, genes]: NB around rates of rank 2, genes of very different depth, a few large
  * counts. */
@@ -114,7 +115,7 @@ static inline void model_new(model_fixture *f, const ql_ae_config *cfg, model_sh
     *f = (model_fixture){0};
     simulate_counts(shape.cells, shape.genes, shape.seed, &f->counts);
     if (shape.full) fill_in_counts(&f->counts);
-    assert_int_equal(ql_prep_counts(&f->counts, opt, kern, 1, &f->prep, &err), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&f->counts), opt, kern, 1, &f->prep, &err), QL_OK);
     f->n = f->prep.n_kept_cells;
     assert_int_equal(QL_NEW(f->rows, f->n, "rows", &err), QL_OK);
     memcpy(f->rows, f->prep.kept_cell, (size_t)f->n * sizeof *f->rows);

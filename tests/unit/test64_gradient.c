@@ -25,6 +25,7 @@ enum { DIRECTIONS = 2, ELEMENTS = 4 }; /* looked at in each tensor of a small mo
 
 typedef struct {
     model_fixture model;
+    ql_rows rows;
     ql_batch_source source;
     double *before, *gradient, *weights, *keep, *direction; /* [params.size] */
 } probe;
@@ -65,7 +66,8 @@ static void probe_start(probe *p, const ql_ae_config *cfg, model_shape shape, do
     shape.separate = thin > 0;
     model_new(&p->model, cfg, shape);
     model_shake(&p->model, 0.1, 3);
-    p->source = (ql_batch_source){.counts = &p->model.counts, .thin = thin, .seed = 5, .epoch = 1};
+    p->rows = ql_rows_of_csr(&p->model.counts);
+    p->source = (ql_batch_source){.counts = &p->rows, .thin = thin, .seed = 5, .epoch = 1};
     double **const arrays[] = {&p->before, &p->gradient, &p->weights, &p->keep, &p->direction};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         assert_int_equal(QL_NEW(*arrays[i], p->model.ae.params.size, "gradient", &err), QL_OK);

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 
 #include "fixture_model.h"
+#include "fixture_rows.h"
 
 static void train(model_fixture *f, int64_t batch, int epochs, double thin, double *loss)
 {
     ql_err err = {0};
     for (int e = 0; e < epochs; e++) {
         ql_batch_source source = {
-            .counts = &f->counts, .thin = thin, .seed = 2, .epoch = (uint64_t)e};
+            .counts = ROWS_OF(&f->counts), .thin = thin, .seed = 2, .epoch = (uint64_t)e};
         if (ql_ae_train_epoch(&f->ae, &source, f->rows, f->n, batch, &loss[e], &err) != QL_OK)
             fail_msg("%s", err.msg);
     }
@@ -76,7 +77,7 @@ static void predict(model_fixture *f, int64_t block, predictions *p)
     assert_int_equal(QL_NEW(p->pi, size, "pis", &err), QL_OK);
     assert_int_equal(QL_NEW(p->latent, f->n * ql_ae_latent_width(&f->ae), "latent", &err), QL_OK);
     assert_int_equal(QL_NEW(p->size, f->n, "sizes", &err), QL_OK);
-    ql_batch_source source = {.counts = &f->counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f->counts)};
     const ql_ae_visitor visitor = {collect_tile, collect_cells, collect_done, p};
     assert_int_equal(ql_ae_visit(&f->ae, &source, f->rows, f->n, block, &visitor, &err), QL_OK);
     assert_int_equal(p->done, f->n);
@@ -120,7 +121,7 @@ static void run_start(run *r, const ql_ae_config *c, const char *isa, int thread
     model_new(&r->model, c, shape);
     train(&r->model, 48, 3, thin, r->loss);
     predict(&r->model, 0, &r->out);
-    ql_batch_source source = {.counts = &r->model.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&r->model.counts)};
     assert_int_equal(QL_NEW(r->cell_loss, r->model.n, "losses", NULL), QL_OK);
     assert_int_equal(
         ql_ae_cell_loss(&r->model.ae, &source, r->model.rows, r->model.n, r->cell_loss, NULL),
@@ -300,7 +301,7 @@ static void short_minibatches_are_merged(void **state)
         model_new(
             &f, &c,
             (model_shape){.cells = 110, .genes = 40, .batch_size = cases[i].batch, .seed = 34});
-        ql_batch_source source = {.counts = &f.counts};
+        ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
         assert_true(f.n >= cases[i].n);
         assert_int_equal(
             ql_ae_train_epoch(&f.ae, &source, f.rows, cases[i].n, cases[i].batch, &loss, NULL),
@@ -321,7 +322,7 @@ static void short_minibatches_may_stay(void **state)
     ql_ae_config c = adam_config("nb");
     c.keep_short_batch = true;
     model_new(&f, &c, (model_shape){.cells = 110, .genes = 40, .batch_size = 32, .seed = 34});
-    ql_batch_source source = {.counts = &f.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
     for (int64_t n = 1; n <= 100; n += 9) {
         f.ae.step = 0;
         assert_int_equal(ql_ae_train_epoch(&f.ae, &source, f.rows, n, 32, &loss, NULL), QL_OK);
@@ -457,7 +458,7 @@ static void weights_that_are_not_finite_are_noticed(void **state)
                 const ql_tensor *t = &f.ae.params.tensor[i];
                 ql_err err = {0};
                 double loss;
-                ql_batch_source source = {.counts = &f.counts};
+                ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
                 if (!t->trained) continue;
                 memcpy(f.ae.params.w, keep, bytes);
                 f.ae.params.w[t->offset + t->cols - 1] = (ql_real)NAN;

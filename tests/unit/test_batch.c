@@ -13,6 +13,7 @@
 #include "quell/batch.h"
 
 #include "fixture_random.h"
+#include "fixture_rows.h"
 
 enum { ROWS = 20, GENES = 300 };
 
@@ -98,7 +99,7 @@ static void rows_become_inputs_and_targets(void **state)
     ql_batch b = batch_of(6, false);
     for (int bits = 0; bits < 4; bits++) {
         ql_input_map map = map_of(bits & 1, bits & 2);
-        ql_batch_source source = {.counts = &counts};
+        ql_batch_source source = {.counts = ROWS_OF(&counts)};
         ql_batch_begin(&b, &source, 5, (ql_real)0.2);
         for (int i = 4; i >= 0; i--) ql_batch_fill(&b, i, &source, rows[i], &map, kern);
         for (int i = 0; i < 5; i++) like_row(&b, i, rows[i], bits & 1, bits & 2);
@@ -114,7 +115,7 @@ static void entries_are_found_by_tile(void **state)
     (void)state;
     ql_batch b = batch_of(ROWS, false);
     ql_input_map map = map_of(true, true);
-    ql_batch_source source = {.counts = &counts};
+    ql_batch_source source = {.counts = ROWS_OF(&counts)};
     ql_batch_begin(&b, &source, ROWS, 1);
     for (int64_t i = 0; i < ROWS; i++) {
         ql_batch_fill(&b, i, &source, i, &map, kern);
@@ -151,7 +152,8 @@ static void targets_of_their_own(void **state)
     }
     ql_batch b = batch_of(4, true);
     ql_input_map map = map_of(true, true);
-    ql_batch_source source = {.counts = &kept, .targets = &held, .target_scale = 0.25};
+    ql_batch_source source = {
+        .counts = ROWS_OF(&kept), .targets = ROWS_OF(&held), .target_scale = 0.25};
     ql_batch_begin(&b, &source, 2, 1);
     ql_batch_fill(&b, 1, &source, 4, &map, kern);
     assert_int_equal(b.in.n_entries[1], counts.indptr[5] - counts.indptr[4]);
@@ -184,7 +186,7 @@ static void thinning_divides_the_molecules(void **state)
     ql_real ones[GENES];
     for (int g = 0; g < GENES; g++) ones[g] = 1;
     plain.inv_sd = ones;
-    ql_batch_source source = {.counts = &counts, .thin = 0.25, .seed = 3, .epoch = 8};
+    ql_batch_source source = {.counts = ROWS_OF(&counts), .thin = 0.25, .seed = 3, .epoch = 8};
     double held = 0, all = 0;
     ql_batch_begin(&b, &source, ROWS, 1);
     for (int64_t i = 0; i < ROWS; i++) {
@@ -211,7 +213,7 @@ static void thinning_is_keyed(void **state)
     (void)state;
     ql_batch a = batch_of(4, true), b = batch_of(4, true);
     ql_input_map map = map_of(true, true);
-    ql_batch_source s = {.counts = &counts, .thin = 0.4, .seed = 3, .epoch = 8}, t = s;
+    ql_batch_source s = {.counts = ROWS_OF(&counts), .thin = 0.4, .seed = 3, .epoch = 8}, t = s;
     ql_batch_begin(&a, &s, 4, 1);
     ql_batch_begin(&b, &t, 2, 1);
     for (int i = 0; i < 4; i++) ql_batch_fill(&a, i, &s, 10 + i, &map, kern);

@@ -10,6 +10,7 @@
 #include "quell/estimate.h"
 
 #include "fixture_model.h"
+#include "fixture_rows.h"
 
 /* Counts [cells, genes] with the given means and thetas; every cell the same depth. */
 typedef struct {
@@ -47,7 +48,7 @@ static void model_of_means(study *s, int threads)
     const int64_t hidden[] = {4};
     ql_ae_config c = model_config("nb", 1, hidden);
     assert_int_equal(ql_kern_select(&kern, NULL), QL_OK);
-    assert_int_equal(ql_prep_counts(&s->counts, opt, kern, 1, &s->prep, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&s->counts), opt, kern, 1, &s->prep, NULL), QL_OK);
     assert_int_equal(s->prep.n_kept_genes, s->genes);
     const ql_ae_sizes sizes = {.n_genes = s->genes,
                                .max_row_nnz = ql_csr_max_row(&s->counts),
@@ -73,7 +74,7 @@ static void study_fit(study *s, uint64_t seed, int threads)
 {
     draw_counts(s, seed);
     model_of_means(s, threads);
-    ql_batch_source source = {.counts = &s->counts};
+    ql_batch_source source = {.counts = ROWS_OF(&s->counts)};
     assert_int_equal(ql_fit_theta(&s->ae, &source, s->rows, s->cells, s->fitted, NULL), QL_OK);
 }
 

@@ -13,6 +13,7 @@
 #include "quell/preprocess.h"
 
 #include "fixture_random.h"
+#include "fixture_rows.h"
 
 static const ql_kern *table(void)
 {
@@ -72,7 +73,7 @@ static void a_hand_matrix(void **state)
     ql_csr m;
     ql_prep p;
     csr_of(5, 4, hand, &m);
-    assert_int_equal(ql_prep_counts(&m, standard, table(), 2, &p, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&m), standard, table(), 2, &p, NULL), QL_OK);
     const int64_t genes[] = {0, 2, 3}, cells[] = {0, 1, 3, 4};
     assert_int_equal(p.n_genes, 4);
     assert_int_equal(p.n_cells, 5);
@@ -111,7 +112,7 @@ static void constant_genes_become_zero(void **state)
     ql_csr m;
     ql_prep p;
     csr_of(5, 4, hand, &m);
-    assert_int_equal(ql_prep_counts(&m, standard, table(), 1, &p, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&m), standard, table(), 1, &p, NULL), QL_OK);
     near(log1p(5) * (double)p.inv_sd[1] + (double)p.shift[1], 0);
     ql_input_map map = ql_prep_map(&p);
     assert_ptr_equal(map.inv_sd, p.inv_sd);
@@ -129,7 +130,7 @@ static void each_option_is_one_step_left_out(void **state)
         ql_csr m;
         ql_prep p;
         csr_of(5, 4, hand, &m);
-        assert_int_equal(ql_prep_counts(&m, o, table(), 1, &p, NULL), QL_OK);
+        assert_int_equal(ql_prep_counts(ROWS_OF(&m), o, table(), 1, &p, NULL), QL_OK);
         double mean = 0, square = 0;
         const int rows[] = {0, 1, 3, 4};
         for (int pass = 0; pass < 2; pass++) {
@@ -158,7 +159,7 @@ static void median_of_an_odd_number(void **state)
     ql_csr m;
     ql_prep p;
     csr_of(3, 2, x, &m);
-    assert_int_equal(ql_prep_counts(&m, standard, table(), 1, &p, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&m), standard, table(), 1, &p, NULL), QL_OK);
     assert_true(p.median_total == 7);
     ql_prep_free(&p);
     ql_csr_free(&m);
@@ -171,7 +172,7 @@ static void one_cell_is_enough(void **state)
     ql_csr m;
     ql_prep p;
     csr_of(1, 3, x, &m);
-    assert_int_equal(ql_prep_counts(&m, standard, table(), 1, &p, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&m), standard, table(), 1, &p, NULL), QL_OK);
     assert_int_equal(p.n_kept_cells, 1);
     assert_true(p.sd[0] == 1 && p.sd[1] == 1);
     ql_prep_free(&p);
@@ -188,7 +189,7 @@ static void nothing_left_is_an_error(void **state)
     int64_t held = 0;
     csr_of(2, 2, x, &m);
     held = ql_alloc_bytes();
-    assert_int_equal(ql_prep_counts(&m, standard, table(), 1, &p, &err), QL_EDATA);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&m), standard, table(), 1, &p, &err), QL_EDATA);
     assert_non_null(strstr(err.msg, "no counts"));
     assert_int_equal(ql_alloc_bytes(), held);
     ql_csr_free(&m);
@@ -206,8 +207,8 @@ static void depth_of_a_cell_does_not_matter(void **state)
     ql_prep p, q;
     csr_of(5, 4, hand, &a);
     csr_of(5, 4, deep, &b);
-    assert_int_equal(ql_prep_counts(&a, standard, table(), 1, &p, NULL), QL_OK);
-    assert_int_equal(ql_prep_counts(&b, standard, table(), 1, &q, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&a), standard, table(), 1, &p, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&b), standard, table(), 1, &q, NULL), QL_OK);
     assert_true(p.median_total == q.median_total);
     assert_true(q.total[4] == 8 * p.total[4]);
     assert_memory_equal(p.mean, q.mean, 3 * sizeof(ql_real));
@@ -239,12 +240,12 @@ static void threads_change_no_bit(void **state)
     ql_csr first;
     ql_prep one;
     random_counts(ROWS, COLS, &first);
-    assert_int_equal(ql_prep_counts(&first, standard, table(), 1, &one, NULL), QL_OK);
+    assert_int_equal(ql_prep_counts(ROWS_OF(&first), standard, table(), 1, &one, NULL), QL_OK);
     for (int threads = 2; threads <= 7; threads += 1 + threads / 2) {
         ql_csr m;
         ql_prep p;
         random_counts(ROWS, COLS, &m);
-        assert_int_equal(ql_prep_counts(&m, standard, table(), threads, &p, NULL), QL_OK);
+        assert_int_equal(ql_prep_counts(ROWS_OF(&m), standard, table(), threads, &p, NULL), QL_OK);
         size_t bytes = (size_t)one.n_kept_genes * sizeof(ql_real);
         assert_memory_equal(one.mean, p.mean, bytes);
         assert_memory_equal(one.sd, p.sd, bytes);
@@ -278,7 +279,8 @@ static void thinning_divides_the_molecules(void **state)
     const int64_t rows[] = {3, 0, 59, 17, 17, 20};
     ql_csr m, kept, held;
     random_counts(ROWS, COLS, &m);
-    assert_int_equal(ql_thin_rows(&m, rows, 6, 0.3, 9, QL_RNG_THIN, &kept, &held, NULL), QL_OK);
+    assert_int_equal(ql_thin_rows(ROWS_OF(&m), rows, 6, 0.3, 9, QL_RNG_THIN, &kept, &held, NULL),
+                     QL_OK);
     double n = 0, out = 0;
     assert_int_equal(kept.n_rows, 6);
     assert_int_equal(held.n_cols, COLS);

@@ -10,6 +10,7 @@
 #include "quell/score.h"
 
 #include "fixture_model.h"
+#include "fixture_rows.h"
 
 static const int64_t bottle[] = {8, 3, 8};
 
@@ -52,13 +53,13 @@ static void task_new(task *s, const char *likelihood, int threads, bool match_de
                             .separate = true,
                             .seed = 51,
                             .isa = ql_kern_isa_name()});
-    ql_batch_source all = {.counts = &s->model.counts};
+    ql_batch_source all = {.counts = ROWS_OF(&s->model.counts)};
     for (int e = 0; e < 5; e++)
         assert_int_equal(
             ql_ae_train_epoch(&s->model.ae, &all, s->model.rows, s->model.n, 24, &loss, &err),
             QL_OK);
-    assert_int_equal(ql_thin_rows(&s->model.counts, s->model.rows, s->model.n, 0.1, 1, QL_RNG_THIN,
-                                  &s->seen, &s->held, &err),
+    assert_int_equal(ql_thin_rows(ROWS_OF(&s->model.counts), s->model.rows, s->model.n, 0.1, 1,
+                                  QL_RNG_THIN, &s->seen, &s->held, &err),
                      QL_OK);
     s->n = s->model.n;
     s->genes = s->model.ae.n_genes;
@@ -68,7 +69,7 @@ static void task_new(task *s, const char *likelihood, int threads, bool match_de
     ql_csr_sums(&s->seen, NULL, s->gene_total);
     int64_t rows[128];
     for (int64_t i = 0; i < s->n; i++) rows[i] = i;
-    ql_batch_source source = {.counts = &s->seen, .targets = &s->held};
+    ql_batch_source source = {.counts = ROWS_OF(&s->seen), .targets = ROWS_OF(&s->held)};
     const ql_ae_visitor visitor = {.tile = keep_tile, .ctx = s};
     assert_int_equal(ql_ae_visit(&s->model.ae, &source, rows, s->n, 0, &visitor, &err), QL_OK);
 }

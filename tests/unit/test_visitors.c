@@ -7,11 +7,12 @@
 #include <cmocka.h>
 
 #include "fixture_model.h"
+#include "fixture_rows.h"
 
 static void counts_of_a_tile(void *ctx, const ql_ae_tile *t)
 {
     const model_fixture *f = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, &f->counts, f->rows);
+    const ql_real *x = ql_ae_tile_counts(t, NULL);
     for (int64_t i = 0; i < t->n; i++) {
         int64_t row = f->rows[t->first_row + t->first + i], k = f->counts.indptr[row];
         while (k < f->counts.indptr[row + 1] && f->counts.indices[k] < t->genes.first) k++;
@@ -29,7 +30,7 @@ static void tiles_come_with_their_counts(void **state)
     model_fixture f;
     ql_ae_config c = adam_config("nb");
     model_new(&f, &c, (model_shape){.cells = 300, .genes = 150, .seed = 40});
-    ql_batch_source source = {.counts = &f.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
     const ql_ae_visitor visitor = {.tile = counts_of_a_tile, .ctx = &f};
     assert_int_equal(ql_ae_visit(&f.ae, &source, f.rows, f.n, 0, &visitor, NULL), QL_OK);
     assert_int_equal(ql_ae_visit(&f.ae, &source, f.rows, f.n, 70, &visitor, NULL), QL_OK);
@@ -73,7 +74,7 @@ static void failing_visitors_end_the_visit(void **state)
     model_fixture f;
     ql_ae_config c = adam_config("nb");
     model_new(&f, &c, (model_shape){.cells = 60, .genes = 300, .threads = 3, .seed = 41});
-    ql_batch_source source = {.counts = &f.counts};
+    ql_batch_source source = {.counts = ROWS_OF(&f.counts)};
     for (int again = 0; again < 200; again++) {
         int64_t when = again % 50;
         const ql_ae_visitor visitors[] = {

@@ -1,0 +1,181 @@
+/* How large a matrix is, from what a file says of it, before its entries are read. */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "formats.h"
+#include "folder.h"
+#include "h5_names.h"
+#include "h5_values.h"
+#include "h5ad_parts.h"
+#include "matrix_h5.h"
+#include "mtx_folder.h"
+#include "quell/alloc.h"
+
+/* What the readers hold beside the result: blocks of the file, chunks in work. */
+enum { WHOLE_BUFFERS = 96 << 20, BAND_BUFFERS = 32 << 20 };
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The longest row, and how many entries the rows have together. */
+static ql_status measure_rows(hid_t file, const char *group, int64_t n_rows, ql_read_sizes *z,
+                              ql_err *err)
+{
+    ql_sparse_h5 s = {0};
+    int64_t *p = NULL;
+    ql_status st = ql_sparse_h5_open(file, group, n_rows, &s, err);
+    if (st != QL_OK) goto out;
+    QL_GO(QL_NEW(p, n_rows + 1, s.indptr.path, err));
+    QL_GO(ql_h5r_read_i64(&s.indptr, n_rows + 1, 1, p, err));
+    QL_GO(ql_sparse_h5_check(&s.indptr, p, s.data.n, err));
+    for (int64_t i = 0; i < n_rows; i++) z->max_row = most(z->max_row, p[i + 1] - p[i]);
+    z->nnz = p[n_rows];
+    /* as stored and inflated, where HDF5 does that */
+    z->band_bytes = 2 * (ql_h5_chunk_bytes(&s.data) + ql_h5_chunk_bytes(&s.indices));
+out:
+    ql_free(p);
+    ql_sparse_h5_close(&s);
+    return st;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void finish(ql_read_sizes *z, bool twice)
+{
+    int64_t small = z->nnz < WHOLE_BUFFERS ? z->nnz * 32 : WHOLE_BUFFERS;
+    if (z->max_row > z->n_cols) z->max_row = z->n_cols;
+    z->whole_bytes = z->nnz * (twice ? 8 : 0) + 8 * z->n_rows + least(WHOLE_BUFFERS, small);
+    z->band_bytes += 16 * z->max_row + 16 * z->n_rows + least(BAND_BUFFERS, small);
+}
+
+static ql_status sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z, ql_err *err)
+{
+    ql_matrix_info info;
+    QL_TRY(ql_matrix_h5_info(file, path, &info, err));
+    *z = (ql_read_sizes){.n_rows = info.n_rows,
+                         .n_cols = info.n_cols,
+                         .nnz = info.nnz,
+                         .max_row = info.n_cols,
+                         .streams = info.layout != QL_LAYOUT_CSC};
+    if (info.layout == QL_LAYOUT_CSR) {
+        z->max_row = 0;
+        QL_TRY(measure_rows(file, path, info.n_rows, z, err));
+    }
+    finish(z, info.layout != QL_LAYOUT_CSR);
+    if (info.layout == QL_LAYOUT_DENSE)
+        z->band_bytes += most(ql_matrix_h5_dense_cache(file, path), 8 * info.n_cols);
+    return QL_OK;
+}
+
+/* Which of several matrices holds the counts shows when they are read; the plan is for any. */
+static void cover(ql_read_sizes *all, const ql_read_sizes *z)
+{
+    bool first = all->n_rows == 0;
+    all->n_rows = most(all->n_rows, z->n_rows);
+    all->n_cols = most(all->n_cols, z->n_cols);
+    all->nnz = most(all->nnz, z->nnz);
+    all->max_row = most(all->max_row, z->max_row);
+    all->whole_bytes = most(all->whole_bytes, z->whole_bytes);
+    all->band_bytes = most(all->band_bytes, z->band_bytes);
+    all->streams = z->streams && (first || all->streams);
+}
+
+static ql_status sizes_of_h5ad(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                               ql_err *err)
+{
+    ql_names names = {0};
+    hid_t file = -1;
+    ql_status st;
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_h5ad_matrices(file, opt, &names, err));
+    for (int64_t i = 0; i < names.n; i++) {
+        ql_read_sizes z;
+        /* what cannot be read is passed over, or told when it is */
+        if (sizes_of_matrix(file, ql_name(&names, i), &z, NULL) == QL_OK) cover(out, &z);
+    }
+out:
+    ql_names_free(&names);
+    ql_h5r_close(file);
+    return st;
+}
+
+static ql_status sizes_of_10x(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                              ql_err *err)
+{
+    hid_t file = -1;
+    int64_t shape[2];
+    ql_status st;
+    (void)opt;
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_10x_shape(file, "matrix", shape, err));
+    *out = (ql_read_sizes){.n_rows = shape[1], .n_cols = shape[0], .streams = true};
+    QL_GO(measure_rows(file, "matrix", shape[1], out, err));
+    finish(out, true); /* columns are chosen from a copy */
+out:
+    ql_h5r_close(file);
+    return st;
+}
+
+/* No more entries than the file can hold: two numbers and two separators each, deflated a
+ * thousandfold at best. */
+static int64_t believable(const ql_mtx_folder *f, int64_t n_entries)
+{
+    struct stat s;
+    size_t n = strlen(f->matrix.path);
+    bool gzip = n > 3 && strcmp(f->matrix.path + n - 3, ".gz") == 0;
+    if (stat(f->matrix.path, &s) != 0) return 0;
+    return least(n_entries, (int64_t)s.st_size / 4 * (gzip ? 1032 : 1));
+}
+
+static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                              ql_err *err)
+{
+    enum { TRIPLET = 12 };
+    ql_mtx_folder f;
+    ql_mtx_named named = {0};
+    ql_status st;
+    (void)opt;
+    QL_GO(ql_mtx_folder_find(path, &f, err));
+    QL_GO(ql_mtx_folder_names(&f, &named, NULL, err));
+    const ql_mtx_header *h = &named.header;
+    out->n_rows = named.cells_are_columns ? h->n_cols : h->n_rows;
+    out->n_cols = named.cells_are_columns ? h->n_rows : h->n_cols;
+    out->nnz = believable(&f, h->n_entries);
+    if (h->symmetric) out->nnz *= 2;
+    out->max_row = least(out->n_cols, out->nnz);
+    finish(out, false);
+    out->whole_bytes += out->nnz * TRIPLET * 3 / 2; /* grown as they come */
+out:
+    ql_mtx_named_free(&named);
+    return st;
+}
+
+static const struct {
+    const ql_format *format;
+    ql_status (*sizes)(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                       ql_err *err);
+} measured[] = {
+    {&ql_format_h5ad, sizes_of_h5ad},
+    {&ql_format_10x_h5, sizes_of_10x},
+    {&ql_format_10x_mtx, sizes_of_mtx},
+};
+
+ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                          ql_err *err)
+{
+    const ql_format *format = NULL;
+    *out = (ql_read_sizes){0};
+    QL_TRY(ql_format_detect(path, opt, &format, err));
+    for (size_t i = 0; i < sizeof measured / sizeof *measured; i++) {
+        if (measured[i].format != format) continue;
+        /* a failure shows again, and better, when the file is read */
+        if (measured[i].sizes(path, opt, out, NULL) != QL_OK) *out = (ql_read_sizes){0};
+    }
+    return QL_OK;
+}

@@ -1,0 +1,421 @@
+/* Packed rows in a temporary file. */
+#include "row_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "packed_rows.h"
+#include "quell/alloc.h"
+#include "quell/interrupt.h"
+
+enum {
+    WRITE_BYTES = 1 << 20,
+    PIECE_BYTES = 256 << 10, /* read at a time; one item for a thread */
+    GAP_BYTES = 16 << 10,    /* rows that are not wanted but lie between are read, up to this */
+    STACK_BYTES = 4096
+};
+
+/* Bytes [from, from + n) of the file, at `to` of the buffer. */
+typedef struct {
+    int64_t from, to, n;
+} piece;
+
+/* The rows announced last. */
+typedef struct {
+    int64_t *row; /* [n], ascending; room for cap */
+    int64_t *at;  /* [n] where in the buffer, -1: not there */
+    int64_t n, cap;
+    piece *pieces;
+    int64_t n_pieces, cap_pieces;
+    uint8_t *bytes; /* [size] */
+    int64_t size;
+} near_rows;
+
+struct ql_row_store {
+    int fd;
+    char *folder, *path; /* path: NULL once the file has no name */
+    int64_t n_rows, n_cols, nnz, max_row, longest;
+    int64_t n_added;
+    int64_t *offset; /* [n_rows + 1] where in the file */
+    int32_t *map;    /* [n_cols] new number of each column; NULL: as stored */
+    uint8_t *out;    /* bytes to be written; gone after ql_store_finish */
+    int64_t n_out, cap_out;
+    uint32_t *scratch;
+    near_rows near;
+    _Atomic int failed; /* errno of the first read that failed, -1: damaged bytes */
+    _Atomic int64_t failed_row;
+};
+
+/* ---- making ---- */
+
+static ql_status name_file(ql_row_store *s, const char *folder, ql_err *err)
+{
+    int64_t n = (int64_t)strlen(folder) + 1;
+    QL_TRY(QL_NEW(s->folder, n, "a path", err));
+    memcpy(s->folder, folder, (size_t)n);
+    QL_TRY(QL_NEW(s->path, n + 32, "a path", err));
+    (void)snprintf(s->path, (size_t)n + 32, "%s/.quell-cache-XXXXXX", folder);
+    return QL_OK;
+}
+
+static void forget_name(ql_row_store *s)
+{
+    if (!s->path) return;
+    if (unlink(s->path) != 0 && errno != ENOENT) return; /* some systems keep open files */
+    ql_tempfile_forget(s->path);
+    ql_free(s->path);
+    s->path = NULL;
+}
+
+static ql_status open_file(ql_row_store *s, ql_err *err)
+{
+    s->fd = mkstemp(s->path);
+    if (s->fd < 0) {
+        ql_fail(err, QL_ECREATE, "%s: cannot make a temporary file: %s", s->folder,
+                strerror(errno));
+        ql_free(s->path);
+        s->path = NULL;
+        return ql_hint(err, "--tmpdir names another folder");
+    }
+    (void)fcntl(s->fd, F_SETFD, FD_CLOEXEC);
+    ql_tempfile_register(s->path);
+    forget_name(s);
+    return QL_OK;
+}
+
+ql_status ql_store_new(const char *folder, int64_t n_rows, int64_t n_cols, ql_row_store **out,
+                       ql_err *err)
+{
+    ql_row_store *s = NULL;
+    ql_status st;
+    QL_TRY(QL_NEW(s, 1, "the cache", err));
+    *s = (ql_row_store){.fd = -1, .n_rows = n_rows, .n_cols = n_cols};
+    QL_GO(QL_NEW(s->offset, n_rows + 1, "the cache's row pointers", err));
+    QL_GO(name_file(s, folder, err));
+    QL_GO(open_file(s, err));
+    *out = s;
+out:
+    if (st != QL_OK) ql_store_free(s);
+    return st;
+}
+
+void ql_store_free(ql_row_store *s)
+{
+    if (!s) return;
+    if (s->fd >= 0) close(s->fd);
+    forget_name(s);
+    void *const owned[] = {s->folder,  s->path,     s->offset,  s->map,         s->out,
+                           s->scratch, s->near.row, s->near.at, s->near.pieces, s->near.bytes};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ql_free(owned[i]);
+    ql_free(s);
+}
+
+int64_t ql_store_bytes(const ql_row_store *s)
+{
+    return s->offset[s->n_added];
+}
+
+int64_t ql_store_held(const ql_row_store *s)
+{
+    return (s->n_rows + 1) * (int64_t)sizeof *s->offset + s->near.size +
+           s->near.cap * 2 * (int64_t)sizeof(int64_t) +
+           s->near.cap_pieces * (int64_t)sizeof(piece) + (s->map ? s->n_cols * 4 : 0);
+}
+
+const char *ql_store_folder(const ql_row_store *s)
+{
+    return s->folder;
+}
+
+int64_t ql_store_longest(const ql_row_store *s)
+{
+    return s->longest;
+}
+
+ql_rows ql_rows_of_store(ql_row_store *s)
+{
+    return (ql_rows){
+        .n_rows = s->n_rows, .n_cols = s->n_cols, .nnz = s->nnz, .max_row = s->max_row, .store = s};
+}
+
+/* ---- writing ---- */
+
+static ql_status fail_write(const ql_row_store *s, ql_err *err)
+{
+    ql_fail(err, QL_EIO, "%s: the temporary cache of the counts cannot be written: %s", s->folder,
+            strerror(errno));
+    return ql_hint(err, "--tmpdir names a folder with more room");
+}
+
+static ql_status flush(ql_row_store *s, ql_err *err)
+{
+    for (int64_t done = 0; done < s->n_out;) {
+        ssize_t n = write(s->fd, s->out + done, (size_t)(s->n_out - done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0) errno = ENOSPC;
+        if (n <= 0) return fail_write(s, err);
+        done += n;
+    }
+    s->n_out = 0;
+    return ql_interrupt_check(err);
+}
+
+static ql_status reserve(ql_row_store *s, int64_t longest, ql_err *err)
+{
+    int64_t need = WRITE_BYTES + ql_pack_bound(longest);
+    if (s->out && longest <= s->max_row) return QL_OK;
+    QL_TRY(flush(s, err));
+    ql_free(s->out);
+    ql_free(s->scratch);
+    s->out = NULL;
+    s->scratch = NULL;
+    QL_TRY(QL_NEW(s->out, need, "writing the cache", err));
+    QL_TRY(QL_NEW(s->scratch, longest, "writing the cache", err));
+    s->cap_out = need;
+    return QL_OK;
+}
+
+static ql_status add_row(ql_row_store *s, const ql_csr *m, int64_t i, ql_err *err)
+{
+    int64_t first = m->indptr[i], n = m->indptr[i + 1] - first;
+    int64_t size =
+        ql_pack_row(m->indices + first, m->data + first, n, s->scratch, s->out + s->n_out);
+    s->n_out += size;
+    s->offset[s->n_added + 1] = s->offset[s->n_added] + size;
+    s->n_added++;
+    s->nnz += n;
+    if (n > s->max_row) s->max_row = n;
+    if (size > s->longest) s->longest = size;
+    return s->n_out < WRITE_BYTES ? QL_OK : flush(s, err);
+}
+
+ql_status ql_store_add(ql_row_store *s, const ql_csr *band, ql_err *err)
+{
+    int64_t longest = ql_csr_max_row(band);
+    if (band->n_rows > s->n_rows - s->n_added)
+        return ql_fail(err, QL_EINTERNAL, "more rows than announced for the cache");
+    QL_TRY(reserve(s, longest > s->max_row ? longest : s->max_row, err));
+    for (int64_t i = 0; i < band->n_rows; i++) QL_TRY(add_row(s, band, i, err));
+    return QL_OK;
+}
+
+static ql_status new_near(ql_row_store *s, int64_t bytes, ql_err *err)
+{
+    near_rows *w = &s->near;
+    int64_t all = ql_store_bytes(s);
+    w->size = bytes < all ? bytes : all;
+    w->cap_pieces = w->size / (PIECE_BYTES / 2) + 1024;
+    QL_TRY(QL_NEW(w->pieces, w->cap_pieces, "reading the cache", err));
+    return QL_NEW(w->bytes, w->size, "reading the cache", err);
+}
+
+ql_status ql_store_finish(ql_row_store *s, int64_t near_bytes, ql_err *err)
+{
+    if (s->n_added != s->n_rows)
+        return ql_fail(err, QL_EINTERNAL, "fewer rows than announced for the cache");
+    QL_TRY(flush(s, err));
+    ql_free(s->out);
+    ql_free(s->scratch);
+    s->out = NULL;
+    s->scratch = NULL;
+    return new_near(s, near_bytes, err);
+}
+
+/* ---- reading ---- */
+
+static void note_failure(ql_row_store *s, int why, int64_t row)
+{
+    int none = 0;
+    if (atomic_compare_exchange_strong(&s->failed, &none, why ? why : EIO))
+        atomic_store(&s->failed_row, row);
+}
+
+ql_status ql_store_check(const ql_row_store *s, ql_err *err)
+{
+    int why = atomic_load_explicit(&s->failed, memory_order_relaxed);
+    long long row = (long long)atomic_load(&s->failed_row);
+    if (why == 0) return QL_OK;
+    if (why == ENOMEM)
+        return ql_fail(err, QL_EMEMORY, "no memory to read row %lld of the cache", row);
+    return ql_fail(err, QL_EIO,
+                   "%s: the temporary cache of the counts cannot be read (row %lld): %s", s->folder,
+                   row, why < 0 ? "its bytes have changed" : strerror(why));
+}
+
+static bool read_bytes(ql_row_store *s, int64_t from, int64_t n, uint8_t *bytes, int64_t row)
+{
+    for (int64_t done = 0; done < n;) {
+        ssize_t got = pread(s->fd, bytes + done, (size_t)(n - done), (off_t)(from + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            note_failure(s, got < 0 ? errno : EIO, row);
+            return false;
+        }
+        done += got;
+    }
+    return true;
+}
+
+ql_status ql_store_renumber(ql_row_store *s, const int32_t *map, ql_err *err)
+{
+    if (!s->map) {
+        QL_TRY(QL_NEW(s->map, s->n_cols, "gene list", err));
+        memcpy(s->map, map, (size_t)s->n_cols * sizeof *map);
+        return QL_OK;
+    }
+    for (int64_t g = 0; g < s->n_cols; g++) s->map[g] = map[s->map[g]];
+    return QL_OK;
+}
+
+static int64_t unpack(ql_row_store *s, int64_t row, const uint8_t *bytes, int32_t *gene,
+                      float *count)
+{
+    int64_t n = ql_unpack_row(bytes, s->offset[row + 1] - s->offset[row], s->max_row, s->n_cols,
+                              gene, count);
+    if (n < 0) {
+        note_failure(s, -1, row);
+        return 0;
+    }
+    for (int64_t k = 0; s->map && k < n; k++) gene[k] = s->map[gene[k]];
+    return n;
+}
+
+int64_t ql_store_unpack(ql_row_store *s, int64_t first, int64_t row, const uint8_t *bytes,
+                        int32_t *gene, float *count)
+{
+    return unpack(s, row, bytes + (s->offset[row] - s->offset[first]), gene, count);
+}
+
+int64_t ql_store_read(ql_row_store *s, int64_t row, uint8_t *bytes, int64_t cap)
+{
+    int64_t end = row + 1;
+    while (end < s->n_rows && s->offset[end + 1] - s->offset[row] <= cap) end++;
+    return read_bytes(s, s->offset[row], s->offset[end] - s->offset[row], bytes, row) ? end : row;
+}
+
+/* Position of row among those announced, or -1. */
+static int64_t find_near(const near_rows *w, int64_t row)
+{
+    int64_t lo = 0, hi = w->n;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (w->row[mid] < row)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < w->n && w->row[lo] == row ? lo : -1;
+}
+
+static int64_t get_alone(ql_row_store *s, int64_t row, int32_t *gene, float *count)
+{
+    uint8_t stack[STACK_BYTES], *bytes = stack;
+    int64_t size = s->offset[row + 1] - s->offset[row], n = 0;
+    if (size > STACK_BYTES) bytes = ql_alloc(size, 1);
+    if (!bytes) {
+        note_failure(s, ENOMEM, row);
+        return 0;
+    }
+    if (read_bytes(s, s->offset[row], size, bytes, row)) n = unpack(s, row, bytes, gene, count);
+    if (bytes != stack) ql_free(bytes);
+    return n;
+}
+
+int64_t ql_store_get(ql_row_store *s, int64_t row, int32_t *gene, float *count)
+{
+    const near_rows *w = &s->near;
+    int64_t at = find_near(w, row);
+    if (at < 0 || w->at[at] < 0) return get_alone(s, row, gene, count);
+    return unpack(s, row, w->bytes + w->at[at], gene, count);
+}
+
+/* ---- rows wanted soon ---- */
+
+static int compare_rows(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Room for n rows; without it rows are read one by one. */
+static bool grow_near(near_rows *w, int64_t n)
+{
+    if (n <= w->cap) return true;
+    int64_t *row = ql_realloc(w->row, n, sizeof *row);
+    if (row) w->row = row;
+    int64_t *at = row ? ql_realloc(w->at, n, sizeof *at) : NULL;
+    if (at) w->at = at;
+    if (at) w->cap = n;
+    return at != NULL;
+}
+
+static void sort_near(near_rows *w, const int64_t *order, int64_t n)
+{
+    memcpy(w->row, order, (size_t)n * sizeof *order);
+    qsort(w->row, (size_t)n, sizeof *w->row, compare_rows);
+    w->n = n;
+}
+
+/* Cut the sorted rows into pieces of neighbours, as many as the buffer holds. */
+static void cut_pieces(ql_row_store *s)
+{
+    near_rows *w = &s->near;
+    piece *p = NULL;
+    int64_t used = 0;
+    w->n_pieces = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        int64_t from = s->offset[w->row[i]], end = s->offset[w->row[i] + 1];
+        int64_t gap = p ? from - (p->from + p->n) : 0;
+        bool joins = p && gap <= GAP_BYTES && p->n + gap < PIECE_BYTES;
+        int64_t more = end - from + (joins ? gap : 0);
+        w->at[i] = -1;
+        if (used + more > w->size || (!joins && w->n_pieces == w->cap_pieces)) continue;
+        if (!joins) {
+            p = &w->pieces[w->n_pieces++];
+            *p = (piece){from, used, 0};
+        }
+        p->n += more;
+        used += more;
+        w->at[i] = p->to + (from - p->from);
+    }
+}
+
+static void advise(const ql_row_store *s)
+{
+#ifdef POSIX_FADV_WILLNEED
+    const near_rows *w = &s->near;
+    for (int64_t i = 0; i < w->n_pieces; i++)
+        (void)posix_fadvise(s->fd, (off_t)w->pieces[i].from, (off_t)w->pieces[i].n,
+                            POSIX_FADV_WILLNEED);
+#else
+    (void)s;
+#endif
+}
+
+int64_t ql_store_want(ql_row_store *s, const int64_t *order, int64_t n, int64_t n_after)
+{
+    near_rows *w = &s->near;
+    w->n = w->n_pieces = 0;
+    if (w->size == 0 || !grow_near(w, n > n_after ? n : n_after)) return 0;
+    if (n_after > 0) {
+        sort_near(w, order + n, n_after);
+        cut_pieces(s);
+        advise(s);
+    }
+    sort_near(w, order, n);
+    cut_pieces(s);
+    return w->n_pieces;
+}
+
+void ql_store_load(ql_row_store *s, int64_t item)
+{
+    const near_rows *w = &s->near;
+    const piece *p = &w->pieces[item];
+    read_bytes(s, p->from, p->n, w->bytes + p->to, -1);
+}
