@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "h5_error.h"
+#include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 #include "quell/parallel.h"
@@ -60,7 +61,7 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
     return QL_OK;
 }
 
-static ql_status read_band(band *b, ql_err *err)
+static ql_status read_rows(band *b, ql_err *err)
 {
     hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
     hid_t space = H5Dget_space(b->data), mem = H5Screate_simple(2, count, NULL);
@@ -77,10 +78,17 @@ static ql_status read_band(band *b, ql_err *err)
     return st;
 }
 
+static ql_status read_band(band *b, int threads, ql_err *err)
+{
+    bool done = false;
+    QL_TRY(ql_h5r_band_chunks(b->a, b->first, b->n, threads, b->raw, &done, err));
+    return done ? QL_OK : read_rows(b, err);
+}
+
 static ql_status take_band(band *b, int threads, ql_err *err)
 {
     int64_t *indptr = b->m->indptr;
-    QL_TRY(read_band(b, err));
+    QL_TRY(read_band(b, threads, err));
     ql_parallel_for(threads, b->n, count_row, b);
     for (int64_t i = b->first; i < b->first + b->n; i++) indptr[i + 1] += indptr[i];
     QL_TRY(grow(b, indptr[b->first + b->n], err));

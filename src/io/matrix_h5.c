@@ -247,7 +247,7 @@ static ql_status read_csc(hid_t file, const char *path, int64_t n_rows, int64_t 
     ql_csr by_gene = {0};
     ql_status st = ql_matrix_h5_arrays(file, path, n_cols, n_rows, "cells", threads, &by_gene, err);
     if (st == QL_OK) st = ql_h5r_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err);
-    if (st == QL_OK) st = ql_csr_transpose(&by_gene, m, err);
+    if (st == QL_OK) st = ql_csr_transpose_threads(&by_gene, threads, m, err);
     ql_csr_free(&by_gene);
     return st;
 }
