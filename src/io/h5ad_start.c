@@ -88,6 +88,11 @@ static int64_t frame_length(hid_t file, const char *name)
     return n;
 }
 
+static bool is_h5ad(const char *format)
+{
+    return format && (strcmp(format, "h5ad") == 0 || strcmp(format, "h5ad-old") == 0);
+}
+
 /* ---- what is lost ---- */
 
 typedef struct {
@@ -309,7 +314,7 @@ ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_o
     hid_t input = -1, opened = -1;
     bool same_cells = false, same_genes = false;
 
-    if (ds->format && strcmp(ds->format, "h5ad") == 0) {
+    if (is_h5ad(ds->format)) {
         input = open_input(ds->path);
         if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", ds->path);
         same_cells = frame_length(input, "obs") == ds->counts.n_rows;

@@ -116,12 +116,27 @@ static ql_status guess_layout(const char *path, const int64_t shape[2], int64_t 
     return QL_OK;
 }
 
+/* Sparse groups of other programs have their shape in a member. */
+static bool shape_member(hid_t file, const char *path, int64_t shape[2])
+{
+    char full[1200];
+    ql_h5r_array a;
+    child(full, sizeof full, path, "shape");
+    if (ql_h5r_kind_of(file, full) != QL_H5R_DATASET) return false;
+    if (ql_h5r_array_open(file, full, 1, &a, NULL) != QL_OK) return false;
+    bool ok = a.n == 2 && ql_h5r_need_integers(&a, NULL) == QL_OK &&
+              ql_h5r_read_i64(&a, 2, 1, shape, NULL) == QL_OK;
+    ql_h5r_array_close(&a);
+    return ok;
+}
+
 static ql_status sparse_info(hid_t file, const char *path, ql_matrix_info *info, ql_err *err)
 {
     int64_t shape[2] = {0, 0}, n_indptr = 0, n_indices = 0;
     int layout = stored_layout(file, path);
     ql_status st = ql_h5r_attr_ints(file, path, "shape", shape, 2, err);
-    if (st != QL_OK && ql_h5r_attr_ints(file, path, "h5sparse_shape", shape, 2, NULL) != QL_OK)
+    if (st != QL_OK && ql_h5r_attr_ints(file, path, "h5sparse_shape", shape, 2, NULL) != QL_OK &&
+        !shape_member(file, path, shape))
         return st;
     if (shape[0] < 0 || shape[1] < 0)
         return ql_fail(err, QL_EDATA, "/%s: attribute \"shape\" is %" PRId64 " x %" PRId64, path,
