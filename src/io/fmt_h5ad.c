@@ -41,7 +41,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     hid_t file = -1;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    ql_str_printf(out, "layout  h5ad of %s\n", generation(file));
+    ql_str_printf(out, "h5ad of %s\n", generation(file));
     QL_GO(ql_h5ad_describe(file, &ql_h5ad_modern_names, out, err));
 out:
     ql_h5r_close(file);

@@ -58,7 +58,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     ql_h5ad_names names = find_names(file);
-    ql_str_puts(out, "layout  h5ad of anndata 0.6 or older (frames are compound datasets)\n");
+    ql_str_puts(out, "h5ad of anndata 0.6 or older (frames are compound datasets)\n");
     QL_GO(ql_h5ad_describe(file, &names, out, err));
 out:
     ql_h5r_close(file);

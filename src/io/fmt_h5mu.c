@@ -143,7 +143,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(list_modalities(file, &found, err));
-    ql_str_puts(out, "layout  h5mu (MuData), modalities: ");
+    ql_str_puts(out, "h5mu (MuData), modalities: ");
     ql_append_list(&found, found.n, out);
     for (int64_t i = 0; i < found.n; i++)
         QL_GO(describe_modality(file, ql_name(&found, i), out, err));

@@ -99,7 +99,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(ql_h5r_members(file, "/", 20, &members, &total, err));
-    ql_str_puts(out, "layout  HDF5 of no known layout; its root holds ");
+    ql_str_puts(out, "HDF5 of no known layout; its root holds ");
     ql_append_list(&members, total, out);
     for (int64_t i = 0; i < members.n; i++)
         if (ql_h5r_kind_of(file, ql_name(&members, i)) == QL_H5R_DATASET)

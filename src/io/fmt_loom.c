@@ -250,7 +250,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     (void)version_of(file, &version);
-    ql_str_printf(out, "layout  loom %s\n", ql_str_text(&version));
+    ql_str_printf(out, "loom %s\n", ql_str_text(&version));
     ql_h5_describe_matrix(file, MATRIX, "genes", "cells", out);
     describe_layers(file, out);
     describe_side(file, &genes_side, out);

@@ -34,6 +34,9 @@ ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_
 ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
                                 ql_err *err);
 
+/* Did CellBender write it? Its latent variables are beside the matrix. */
+bool ql_10x_is_cellbender(hid_t file);
+
 /* "feature types  32,738 Gene Expression, 12 Custom" of the strings at path; nothing if absent. */
 ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
                                 ql_err *err);

@@ -144,6 +144,7 @@ ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_read_opt
     QL_TRY(ql_h5ad_pick(file, names, opt, ds, notes, err));
     if (with_columns) QL_TRY(ql_h5ad_read_columns(file, names->obs, &ds->cells, notes, err));
     if (!with_columns && !ds->genes_differ) return QL_OK;
+    if (ds->genes_differ) ql_h5ad_check_columns(file, names->raw_var, notes);
     return ql_h5ad_read_columns(file, ds->genes_differ ? names->raw_var : names->var, &ds->genes,
                                 notes, err);
 }
