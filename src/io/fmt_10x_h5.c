@@ -85,7 +85,7 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
     QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
     QL_TRY(
         ql_matrix_h5_arrays(file, "matrix", shape[1], shape[0], "features", opt->threads, m, err));
-    QL_TRY(ql_csr_normalise(m, &n_duplicates, err));
+    QL_TRY(ql_csr_normalise_threads(m, opt->threads, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
     return ql_features_apply(f, opt, m, ds, notes, err);
 }

@@ -138,7 +138,7 @@ static ql_status settle(ql_genome *g, const ql_read_options *opt, bool by_list, 
     ql_read_options o = *opt;
     int64_t n_duplicates = 0;
     if (!by_list) o.genome = NULL; /* picked by its group */
-    QL_TRY(ql_csr_normalise(&g->counts, &n_duplicates, err));
+    QL_TRY(ql_csr_normalise_threads(&g->counts, opt->threads, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
     ds->cells.index = g->cells;
     g->cells = (ql_names){0};

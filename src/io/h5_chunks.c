@@ -257,18 +257,31 @@ static ql_status grow_stored(slot *s, size_t bytes, ql_err *err)
     return QL_OK;
 }
 
+/* Bytes that the chunk at offset occupies, 0 when it was never written. The quick call looks it up
+ * in the index; the sure one, which tells "not there" from a failure in all versions, walks through
+ * all chunks. */
+static bool stored_bytes(hid_t id, const hsize_t *offset, hsize_t *bytes)
+{
+    haddr_t addr = HADDR_UNDEF;
+    unsigned mask = 0;
+    *bytes = 0;
+    if (H5Dget_chunk_storage_size(id, offset, bytes) >= 0) return true;
+    if (H5Dget_chunk_info_by_coord(id, offset, &mask, &addr, bytes) < 0) return false;
+    if (addr == HADDR_UNDEF) *bytes = 0;
+    (void)H5Eclear2(H5E_DEFAULT);
+    return true;
+}
+
 /* Bytes of the chunk as stored. Its size is the file's word: it must fit the file and be able to
  * become a whole chunk. */
 static ql_status fetch(const ql_h5r_array *a, const pipeline *p, slot *s, ql_err *err)
 {
-    hsize_t offset[2] = {(hsize_t)s->row, (hsize_t)s->col}, bytes = 0;
-    haddr_t addr = HADDR_UNDEF;
-    unsigned mask = 0;
-    if (H5Dget_chunk_info_by_coord(a->id, offset, &mask, &addr, &bytes) < 0)
+    hsize_t offset[2] = {(hsize_t)s->row, (hsize_t)s->col}, bytes;
+    if (!stored_bytes(a->id, offset, &bytes))
         return ql_h5_fail(err, QL_EDATA, "%s: chunk %" PRId64 " cannot be found", a->path,
                           chunk_number(p, s));
     s->n_stored = 0;
-    if (addr == HADDR_UNDEF || bytes == 0) return QL_OK;
+    if (bytes == 0) return QL_OK;
     if (bytes > (hsize_t)a->file_bytes || (double)bytes * 1100.0 < (double)p->bytes)
         return fail_chunk(a, p, s, err);
     QL_TRY(grow_stored(s, (size_t)bytes, err));

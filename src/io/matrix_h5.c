@@ -286,7 +286,7 @@ ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_
     st = info.layout == QL_LAYOUT_CSC
              ? read_csc(file, path, n_rows, n_cols, threads, m, err)
              : ql_matrix_h5_arrays(file, path, n_rows, n_cols, "genes", threads, m, err);
-    if (st == QL_OK) st = ql_csr_normalise(m, n_duplicates, err);
+    if (st == QL_OK) st = ql_csr_normalise_threads(m, threads, n_duplicates, err);
     if (st != QL_OK) ql_csr_free(m);
     return st;
 }
