@@ -103,10 +103,21 @@ typedef struct {
     int n;
 } losses;
 
+/* What the frames have been called in the course of time. */
+static const char *const obs_names[] = {"obs", "_obs", "smp", NULL};
+static const char *const var_names[] = {"var", "_var", NULL};
+
+static bool is_one_of(const char *key, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(*names, key) == 0) return true;
+    return false;
+}
+
 static bool is_kept(const losses *l, const char *key)
 {
-    if (strcmp(key, l->matrix) == 0 || strcmp(key, "obs") == 0) return true;
-    if (strcmp(key, "var") == 0) return !l->genes_differ;
+    if (strcmp(key, l->matrix) == 0 || is_one_of(key, obs_names)) return true;
+    if (is_one_of(key, var_names)) return !l->genes_differ;
     if (strncmp(key, "raw", 3) == 0 && strncmp(l->matrix, "raw", 3) == 0) return true;
     for (int i = 0; i < N_CARRIED; i++)
         if (l->carrying && strcmp(carried[i], key) == 0) return true;

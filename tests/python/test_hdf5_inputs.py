@@ -103,8 +103,9 @@ def test_old_h5ad(quell, tmp_path, text, layout):
                                    ("_X", ("_obs", "obs_names"), ("_var", "col_names")),
                                    ("X", ("obs", "row_names"), ("var", "anything"))])
 def test_old_names_of_the_parts(quell, tmp_path, names):
-    a, _ = read(quell, tmp_path, write_old(tmp_path / "in.h5ad", "S12", *names))
+    a, told = read(quell, tmp_path, write_old(tmp_path / "in.h5ad", "S12", *names))
     check(a)
+    assert "not carried over to the output: uns/label_categories (" in told
 
 
 def test_old_raw(quell, tmp_path):
