@@ -35,7 +35,8 @@ typedef struct {
     bool no_header;            /* tables: the first line holds values, columns are numbered */
     bool no_row_names;         /* tables: the first column holds values, rows are numbered */
     bool allow_short;          /* mtx: fewer entries than announced are a warning, not an error */
-    bool allow_noncounts;      /* entries that are no counts are a warning, not an error */
+    bool allow_noncounts;      /* fractions are a warning, not an error */
+    bool only_look;            /* so are negative and non-finite entries */
     int threads;               /* at least 1 */
 } ql_read_options;
 

@@ -212,7 +212,7 @@ static ql_status one_file(const info_args *a, const char *path, ql_run *run)
     ql_str text = {0};
     ql_status st = QL_OK;
     QL_GO(ql_read_args_options(&a->read, run->threads, &opt, &run->err));
-    opt.allow_noncounts = true; /* to look is allowed */
+    opt.allow_noncounts = opt.only_look = true; /* to look is allowed */
     QL_GO(look(&f, &opt, &run->err));
     (a->json ? as_json : as_text)(&f, &text);
     if (text.failed)

@@ -11,12 +11,12 @@
 #define QL_COUNT_END 2147483648.0f
 
 typedef struct {
-    int64_t n_impossible;                     /* NaN, infinite, negative, or QL_COUNT_END and more */
-    int64_t n_fractions;                      /* finite, >= 0, not whole */
+    int64_t n_impossible; /* NaN, infinite, negative, or QL_COUNT_END and more */
+    int64_t n_fractions;  /* finite, >= 0, not whole */
     int64_t first_impossible, first_fraction; /* entry number, -1: none */
     int64_t first;                            /* the smaller of the two, -1: none */
-    int64_t n_nonfinite, n_huge; /* of the impossible ones */
-    float max; /* largest finite entry, 0 when there is none */
+    int64_t n_nonfinite, n_huge;              /* of the impossible ones */
+    float max;                                /* largest finite entry, 0 when there is none */
 } ql_count_check;
 
 ql_count_check ql_check_counts(const ql_csr *m, int threads);

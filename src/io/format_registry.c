@@ -6,7 +6,9 @@
 #include "quell/strbuf.h"
 
 const ql_format *const ql_formats[] = {
-    &ql_format_h5ad, &ql_format_10x_h5, &ql_format_10x_h5_v2, &ql_format_10x_mtx, NULL,
+    &ql_format_h5mu,    &ql_format_h5ad, &ql_format_h5ad_old,
+    &ql_format_10x_h5,  &ql_format_loom, &ql_format_10x_h5_v2,
+    &ql_format_10x_mtx, &ql_format_hdf5, NULL,
 };
 
 static ql_status fail_unknown(const char *name, ql_err *err)
@@ -35,6 +37,10 @@ static ql_status detect(const char *path, const ql_read_options *opt, const ql_f
     ql_h5_init();
     QL_TRY(ql_check_input(path, err));
     if (opt->format) return by_name(opt->format, out, err);
+    if (opt->dataset && H5Fis_hdf5(path) > 0) {
+        *out = &ql_format_hdf5;
+        return QL_OK;
+    }
     for (const ql_format *const *f = ql_formats; *f; f++) {
         if (!(*f)->sniff(path)) continue;
         *out = *f;

@@ -251,6 +251,32 @@ bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_name
     return ok;
 }
 
+bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out)
+{
+    char target[1024];
+    hobj_ref_t ref;
+    bool ok = false;
+    hid_t attr = attr_open(file, path, name);
+    if (attr < 0) return false;
+    hid_t type = H5Aget_type(attr), object = -1;
+    if (type >= 0 && H5Tequal(type, H5T_STD_REF_OBJ) > 0 && attr_points(attr) == 1 &&
+        H5Aread(attr, H5T_STD_REF_OBJ, &ref) >= 0)
+        object = H5Rdereference2(attr, H5P_DEFAULT, H5R_OBJECT, &ref);
+    if (object >= 0) {
+        ssize_t n = H5Iget_name(object, target, sizeof target);
+        ok = n > 0 && (size_t)n < sizeof target;
+    }
+    if (ok) {
+        ql_str_clear(out);
+        ql_str_puts(out, target);
+    }
+    ql_h5r_close(object);
+    ql_h5r_close(type);
+    ql_h5r_close(attr);
+    (void)H5Eclear2(H5E_DEFAULT);
+    return ok && !out->failed;
+}
+
 ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,
                            ql_err *err)
 {

@@ -35,6 +35,10 @@ bool ql_h5r_attr_is(hid_t file, const char *path, const char *name, const char *
  * an empty list. */
 bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out);
 
+/* Path of the object in this file that an attribute (one object reference) points to; false when
+ * there is no such attribute or it points nowhere. */
+bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out);
+
 /* Exactly n integers of an attribute. */
 ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,
                            ql_err *err);

@@ -88,6 +88,11 @@ static int64_t frame_length(hid_t file, const char *name)
     return n;
 }
 
+static bool is_h5ad(const char *format)
+{
+    return format && (strcmp(format, "h5ad") == 0 || strcmp(format, "h5ad-old") == 0);
+}
+
 /* ---- what is lost ---- */
 
 typedef struct {
@@ -98,10 +103,21 @@ typedef struct {
     int n;
 } losses;
 
+/* What the frames have been called in the course of time. */
+static const char *const obs_names[] = {"obs", "_obs", "smp", NULL};
+static const char *const var_names[] = {"var", "_var", NULL};
+
+static bool is_one_of(const char *key, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(*names, key) == 0) return true;
+    return false;
+}
+
 static bool is_kept(const losses *l, const char *key)
 {
-    if (strcmp(key, l->matrix) == 0 || strcmp(key, "obs") == 0) return true;
-    if (strcmp(key, "var") == 0) return !l->genes_differ;
+    if (strcmp(key, l->matrix) == 0 || is_one_of(key, obs_names)) return true;
+    if (is_one_of(key, var_names)) return !l->genes_differ;
     if (strncmp(key, "raw", 3) == 0 && strncmp(l->matrix, "raw", 3) == 0) return true;
     for (int i = 0; i < N_CARRIED; i++)
         if (l->carrying && strcmp(carried[i], key) == 0) return true;
@@ -309,7 +325,7 @@ ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_o
     hid_t input = -1, opened = -1;
     bool same_cells = false, same_genes = false;
 
-    if (ds->format && strcmp(ds->format, "h5ad") == 0) {
+    if (is_h5ad(ds->format)) {
         input = open_input(ds->path);
         if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", ds->path);
         same_cells = frame_length(input, "obs") == ds->counts.n_rows;

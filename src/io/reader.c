@@ -46,7 +46,7 @@ static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_not
                     "kept exactly",
                     ds->matrix, (double)check.max, (double)EXACT_MAX);
     if (ds->is_counts) return QL_OK;
-    if (check.n_impossible > 0 || !opt->allow_noncounts)
+    if ((check.n_impossible > 0 && !opt->only_look) || !opt->allow_noncounts)
         return fail_noncount(ds, &check,
                              opt->allow_noncounts ? check.first_impossible : check.first, err);
     warn_noncount(ds, &check, notes);

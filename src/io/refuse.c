@@ -113,26 +113,17 @@ typedef struct {
 } root_kind;
 
 static const root_kind root_kinds[] = {
-    {{"mod"},
-     {"is an h5mu file (several modalities)",
-      "take one out: python -c \"import mudata; "
-      "mudata.read('x.h5mu').mod['rna'].write_h5ad('x.h5ad')\""}},
-    {{"obs", "var"},
-     {"is an h5ad written by anndata 0.6 or older",
-      "rewrite it: python -c \"import anndata; "
-      "anndata.read_h5ad('x.h5ad').write_h5ad('y.h5ad')\""}},
-    {{"matrix", "row_attrs", "col_attrs"},
-     {"is a loom file; loom files are not read yet",
-      "convert it: python -c \"import anndata; "
-      "anndata.read_loom('x.loom').write_h5ad('x.h5ad')\""}},
     {{"barcode_idx", "count"},
      {"is a 10x molecule_info file, not a count matrix",
       "use filtered_feature_bc_matrix.h5 of the same run"}},
     {{"assays", "meta.data"}, {"is an h5Seurat file", R_HINT}},
+    {{"posterior_noise_log_prob"},
+     {"is a posterior of CellBender, not a count matrix",
+      "use the _filtered.h5 file of the same run"}},
     {{"X"},
      {"is HDF5 with a dataset X but without obs and var, so without names",
-      "make an h5ad of it: python -c \"import anndata, h5py; "
-      "anndata.AnnData(h5py.File('x.h5')['X'][:]).write_h5ad('x.h5ad')\""}},
+      "--dataset X reads it, rows as cells (--orient genes-x-cells: rows as genes); --genes-file "
+      "and --barcodes-file give the names"}},
 };
 
 static bool has_all(hid_t file, const char *const member[3])
@@ -154,6 +145,7 @@ static ql_status refuse_unknown_hdf5(hid_t file, ql_err *err)
     }
     ql_fail(err, QL_EDATA, "is an HDF5 file of no known layout; its root holds %s%s",
             names.n ? ql_str_text(&text) : "nothing", total > names.n ? ", ..." : "");
+    if (names.n) ql_hint(err, "if one of its datasets is cells x genes, name it with --dataset");
     ql_str_free(&text);
     ql_names_free(&names);
     return QL_EDATA;
