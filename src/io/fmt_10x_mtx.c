@@ -45,11 +45,9 @@ static ql_status read_named(const ql_mtx_folder *f, const ql_read_options *opt, 
 {
     ql_csr m = {0};
     ql_features features = {0};
-    int64_t n_duplicates = 0;
-    ql_status st = ql_mtx_read(f->matrix.path, named->cells_are_columns, opt->threads, &m,
-                               &n_duplicates, notes, err);
+    ql_mtx_how how = {named->cells_are_columns, opt->allow_short, opt->threads};
+    ql_status st = ql_mtx_read(f->matrix.path, &how, &m, notes, err);
     if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
-    ql_note_duplicates(n_duplicates, notes);
     take_features(&named->genes, &features);
     move_names(&named->cells.field[0], &ds->cells.index);
     if (m.n_rows != ds->cells.index.n || m.n_cols != features.id.n)
