@@ -282,6 +282,7 @@ static void test_shared_figures(void **state)
          41549},
         {"formats/tenx_v3_mtx", "10x-mtx", "matrix.mtx.gz", 1107, 507, 23866, 41549},
         {"formats/starsolo_mtx/Gene/filtered", "10x-mtx", "matrix.mtx", 20, 20, 69, 83},
+        {"formats/kallisto_bustools_mtx", "kallisto", "genes.mtx", 29, 17, 2, 2},
     };
     char path[1024];
     double sum, max;
