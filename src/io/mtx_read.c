@@ -333,7 +333,7 @@ static ql_status build(mtx_job *job, bool transpose, ql_csr *m, ql_err *err)
 
 ql_status ql_mtx_read_header(const char *path, ql_mtx_header *header, ql_err *err)
 {
-    enum { HEAD = 1 << 20 };
+    enum { HEAD = 1 << 17 };
     ql_text *text = NULL;
     char *bytes = NULL;
     size_t got = 0, used = 0;

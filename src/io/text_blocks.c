@@ -62,7 +62,7 @@ static ql_status begin_rest(blocks *b, ql_err *err)
         if (fd >= 0) (void)close(fd);
         return ql_fail(err, QL_EIO, "cannot be read again");
     }
-    return ql_text_stream(fd, &b->rest, err);
+    return ql_text_stream(fd, QL_TEXT_ALL, &b->rest, err);
 }
 
 static ql_status blocks_begin(void *state, char *buf, size_t cap, int64_t *n_parts, ql_err *err)

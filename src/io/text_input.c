@@ -35,14 +35,14 @@ static ql_status choose_source(int fd, ql_text_extent extent, ql_text *t, ql_err
     struct stat s;
     unsigned char head[64];
     bool done = false;
-    if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) return ql_text_stream(fd, t, err);
+    if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) return ql_text_stream(fd, extent, t, err);
     int64_t n = ql_pread_full(fd, head, sizeof head, 0);
     if (n >= 0 && !ql_is_gzip(head, (size_t)n)) return ql_text_plain(fd, s.st_size, t, err);
-    if (n < 0 || extent == QL_TEXT_HEAD) return ql_text_stream(fd, t, err);
+    if (n < 0 || extent == QL_TEXT_HEAD) return ql_text_stream(fd, extent, t, err);
     if (ql_bgzf_block_size(head, (size_t)n) > 0) return ql_text_blocks(fd, t, err);
     ql_status st = ql_text_whole(fd, s.st_size, t, &done, err);
     if (st == QL_OK && done) return QL_OK;
-    if (st == QL_OK) return ql_text_stream(fd, t, err);
+    if (st == QL_OK) return ql_text_stream(fd, extent, t, err);
     (void)close(fd);
     return st;
 }

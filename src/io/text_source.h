@@ -25,7 +25,7 @@ struct ql_text {
 ql_status ql_text_plain(int fd, int64_t size, ql_text *t, ql_err *err);
 
 /* gzip from the file's position on, inflated as it is read; what is no gzip passes through. */
-ql_status ql_text_stream(int fd, ql_text *t, ql_err *err);
+ql_status ql_text_stream(int fd, ql_text_extent extent, ql_text *t, ql_err *err);
 
 /* Block gzip. */
 ql_status ql_text_blocks(int fd, ql_text *t, ql_err *err);

@@ -8,7 +8,8 @@
 #include "quell/alloc.h"
 #include "text_source.h"
 
-enum { GZ_BUFFER = 1 << 20 };
+/* zlib inflates twice as much ahead. */
+enum { GZ_BUFFER = 1 << 20, GZ_BUFFER_HEAD = 1 << 13 };
 
 typedef struct {
     int fd;    /* plain */
@@ -135,7 +136,7 @@ static ql_status gzip_end(void *state, size_t *got, bool *ended, ql_err *err)
 
 static const ql_text_source gzip_source = {stream_begin, gzip_part, gzip_end, stream_close};
 
-ql_status ql_text_stream(int fd, ql_text *t, ql_err *err)
+ql_status ql_text_stream(int fd, ql_text_extent extent, ql_text *t, ql_err *err)
 {
     stream *s = NULL;
     QL_TRY(open_stream(fd, &s, err));
@@ -144,7 +145,7 @@ ql_status ql_text_stream(int fd, ql_text *t, ql_err *err)
         stream_close(s);
         return ql_fail(err, QL_EMEMORY, "no memory to inflate it");
     }
-    (void)gzbuffer(s->gz, GZ_BUFFER);
+    (void)gzbuffer(s->gz, extent == QL_TEXT_ALL ? GZ_BUFFER : GZ_BUFFER_HEAD);
     t->source = &gzip_source;
     t->state = s;
     return QL_OK;
