@@ -116,7 +116,8 @@ static void describe_header(const ql_mtx_folder *f, const ql_mtx_header *h, cons
     ql_str_printf(out, "%s  %s x %s, %s entries%s%s\n", f->matrix.path,
                   ql_group_digits(h->n_rows, rows), ql_group_digits(h->n_cols, cols),
                   ql_group_digits(h->n_entries, entries), *way ? ", " : "", way);
-    ql_str_printf(out, "made by  %s, by the names of the files\n", f->maker->tool);
+    if (f->maker->orient != QL_ORIENT_AUTO)
+        ql_str_printf(out, "made by  %s, by the names of the files\n", f->maker->tool);
     describe_files("genes", f->genes, f->n_genes, out);
     describe_files("cells", f->cells, f->n_cells, out);
     describe_files("gene names", &f->gene_names, f->gene_names.path[0] != '\0', out);

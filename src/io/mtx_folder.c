@@ -37,7 +37,7 @@ static ql_status fail_many(const ql_names *files, ql_err *err)
     }
     ql_fail(err, QL_EDATA, "has several matrices: %s", ql_str_text(&text));
     ql_str_free(&text);
-    return ql_hint(err, "name one of them");
+    return ql_hint(err, "name one of them, or its layer: --layer spliced takes spliced.mtx");
 }
 
 /* Both kinds of a matrix: the gzip one if all of its names are gzip too. */

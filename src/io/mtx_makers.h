@@ -19,7 +19,7 @@ typedef struct {
     const char *const *genes, *const *cells; /* NULL-terminated, best first */
     const char *gene_names;  /* names to the ids in genes, line by line; may be NULL */
     const char *cell_prefix; /* what to put before each cell's name; may be NULL */
-    ql_orient orient;        /* where lengths do not say; AUTO: no custom, see below */
+    ql_orient orient;        /* where lengths do not say; AUTO: no custom, genes x cells */
     ql_third_column third;
     bool by_names;      /* the row holds only where some companion is there */
     const char *refuse; /* what it is instead of counts of genes, or NULL */
