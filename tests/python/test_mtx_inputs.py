@@ -259,7 +259,7 @@ def ways():
         yield from ((name, c) for c in (COMPRESSIONS if packed else ["plain"]))
 
 
-@pytest.mark.parametrize("name, compression", ways())
+@pytest.mark.parametrize("name, compression", list(ways()))
 def test_layout(quell, tmp_path, name, compression):
     case = CASES[name]
     folder = write(tmp_path / "in", case.files, COMPRESSIONS[compression])

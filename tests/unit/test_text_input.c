@@ -79,25 +79,26 @@ static unsigned char *make(kind k, size_t n, size_t *len)
 
 /* --- reading them --- */
 
-/* Read it all; *got bytes that equal the text so far. */
+/* Read it all; *got bytes that equal the text. What comes before an error may be wrong: checksums
+ * are at the end. */
 static ql_status read_all(const char *path, ql_text_extent extent, size_t *got, ql_err *err)
 {
     ql_text *t = NULL;
-    char *buf = ql_alloc(CAP, 1);
+    char *all = ql_alloc(N + CAP, 1);
     size_t n = 0;
     *got = 0;
-    assert_non_null(buf);
+    assert_non_null(all);
     ql_status st = ql_text_open(path, extent, &t, err);
     while (st == QL_OK && !ql_text_ended(t)) {
-        st = ql_text_read(t, buf, CAP, &n, err);
+        st = ql_text_read(t, all + *got, CAP, &n, err);
         if (st != QL_OK) break;
         assert_true(n <= CAP && *got + n <= N);
-        assert_memory_equal(buf, text + *got, n);
         *got += n;
     }
+    if (st == QL_OK) assert_memory_equal(all, text, *got);
     if (st == QL_OK && ql_text_length(t) >= 0) assert_int_equal(ql_text_length(t), *got);
     ql_text_close(t);
-    ql_free(buf);
+    ql_free(all);
     return st;
 }
 
@@ -200,7 +201,7 @@ static void test_little_memory(void **state)
     ql_free(bytes);
     assert_int_equal(length_under(N * 3), -1);
     if (ql_gzip_inflaters[0].any_size) assert_int_equal(length_under(INT64_C(64) * N), N);
-    ql_alloc_set_cap(ql_alloc_bytes() + N);
+    ql_alloc_set_cap(ql_alloc_bytes() + 2 * N);
     ql_status st = read_all(fx_path("t.gz"), QL_TEXT_ALL, &got, &fx_err);
     ql_alloc_set_cap(0);
     fx_assert_ok(st);
