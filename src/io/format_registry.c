@@ -6,9 +6,10 @@
 #include "quell/strbuf.h"
 
 const ql_format *const ql_formats[] = {
-    &ql_format_h5mu,    &ql_format_h5ad, &ql_format_h5ad_old,
-    &ql_format_10x_h5,  &ql_format_loom, &ql_format_10x_h5_v2,
-    &ql_format_10x_mtx, &ql_format_hdf5, NULL,
+    &ql_format_h5mu,      &ql_format_h5ad,      &ql_format_h5ad_old, &ql_format_10x_h5,
+    &ql_format_loom,      &ql_format_10x_h5_v2, &ql_format_10x_mtx,  &ql_format_alevin,
+    &ql_format_kallisto,  &ql_format_parse,     &ql_format_mtx,      &ql_format_alevin_eds,
+    &ql_format_hdf5,      NULL,
 };
 
 static ql_status fail_unknown(const char *name, ql_err *err)

@@ -15,6 +15,11 @@ extern const ql_format ql_format_hdf5; /* never detected: chosen by --dataset */
 extern const ql_format ql_format_10x_h5;
 extern const ql_format ql_format_10x_h5_v2;
 extern const ql_format ql_format_10x_mtx;
+extern const ql_format ql_format_alevin;
+extern const ql_format ql_format_alevin_eds;
+extern const ql_format ql_format_kallisto;
+extern const ql_format ql_format_mtx;
+extern const ql_format ql_format_parse;
 
 /* Replace *dst (owned) by a copy of text. */
 ql_status ql_set_text(char **dst, const char *text, ql_err *err);

@@ -174,7 +174,7 @@ static ql_status refuse_folder(const char *path, ql_err *err)
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (ql_join(path, marks[i], file.path, sizeof file.path) && ql_is_file(file.path))
             return refuse(&zarr, err);
-    QL_TRY(ql_mtx_folder_find(path, &f, err));
+    QL_TRY(ql_mtx_folder_find(path, NULL, NULL, &f, err));
     return ql_fail(err, QL_EDATA, "is a folder without a count matrix");
 }
 

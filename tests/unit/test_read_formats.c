@@ -288,6 +288,7 @@ static void test_shared_figures(void **state)
         {"formats/loom/L1_DRG_20_example.loom", "loom", "matrix", 20, 20, 258, 1039},
         {"formats/loom/retina.loom", "loom", "matrix", 25, 1316, 1840, 2825},
         {"formats/starsolo_mtx/Gene/filtered", "10x-mtx", "matrix.mtx", 20, 20, 69, 83},
+        {"formats/kallisto_bustools_mtx", "kallisto", "genes.mtx", 29, 17, 2, 2},
     };
     char path[1024];
     double sum, max;
