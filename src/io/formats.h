@@ -11,6 +11,8 @@ extern const ql_format ql_format_h5ad;
 extern const ql_format ql_format_10x_h5;
 extern const ql_format ql_format_10x_h5_v2;
 extern const ql_format ql_format_10x_mtx;
+extern const ql_format ql_format_long_table;
+extern const ql_format ql_format_table;
 
 /* Replace *dst (owned) by a copy of text. */
 ql_status ql_set_text(char **dst, const char *text, ql_err *err);
@@ -37,7 +39,11 @@ ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label,
 /* Why path is none of the formats that are read: fails always, naming what it is instead. */
 ql_status ql_refuse(const char *path, ql_err *err);
 
-/* The checks before any format is tried: exists, readable, not empty, no pipe. */
+/* The first bytes of a file are text, and not of a known kind that is no table (JSON, reads, ...).
+ */
+bool ql_is_plain_text(const char *head, size_t n);
+
+/* The checks before any format is tried: exists, readable, not empty. */
 ql_status ql_check_input(const char *path, ql_err *err);
 
 #endif
