@@ -207,7 +207,7 @@ static ql_status refuse_folder(const char *path, ql_err *err)
 static bool looks_like_text(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] < 0x20 && !strchr("\t\r\n\f", s[i])) return false;
+        if ((unsigned char)s[i] < 0x20 && !(s[i] && strchr("\t\r\n\f", s[i]))) return false;
     return n > 0;
 }
 
@@ -245,6 +245,16 @@ static size_t read_head(const char *path, char *head, size_t cap)
     return n;
 }
 
+/* The first bytes as text; an error only where a damaged gzip stream gives none at all. */
+static ql_status read_inner(const char *path, char *head, size_t cap, size_t *n, ql_err *err)
+{
+    ql_text *t = NULL;
+    QL_TRY(ql_text_open(path, &t, err));
+    ql_status st = ql_text_read(t, head, cap, n, err);
+    ql_text_close(t);
+    return *n > 0 ? QL_OK : st;
+}
+
 ql_status ql_refuse(const char *path, ql_err *err)
 {
     static const refusal text = {
@@ -256,7 +266,7 @@ ql_status ql_refuse(const char *path, ql_err *err)
     QL_TRY(match(raw_magic, sizeof raw_magic / sizeof *raw_magic, head, n, err));
     if (H5Fis_hdf5(path) > 0 || (n >= 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0))
         return refuse_hdf5(path, err);
-    n = ql_text_peek(path, head, sizeof head);
+    QL_TRY(read_inner(path, head, sizeof head, &n, err));
     QL_TRY(match(inner_magic, sizeof inner_magic / sizeof *inner_magic, head, n, err));
     if (looks_like_text(head, n)) {
         QL_TRY(match_text(head, n, err));
