@@ -40,7 +40,8 @@ typedef struct {
 } ql_read_options;
 
 /* path is a file, a folder, or, for text formats, "-" (standard input), a FIFO or a device, which
- * messages call "<stdin>" or by its name. What came through a pipe is kept to the end of the
+ * messages call "<stdin>" or by its name; a file that standard input is redirected from may be of
+ * any format and is called /dev/stdin. What came through a pipe is kept to the end of the
  * process and read again by the next call of the same name.
  *
  * Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and

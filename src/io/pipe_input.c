@@ -183,7 +183,8 @@ static ql_status find_stdin(const char *path, ql_input *in, ql_err *err)
     if (fstat(STDIN_FILENO, &s) != 0) return ql_fail(err, QL_ENOINPUT, "%s", strerror(errno));
     if (S_ISDIR(s.st_mode)) return ql_fail(err, QL_ENOINPUT, "is a folder");
     if (is_fresh_file(&s)) {
-        in->path = "/proc/self/fd/0";
+        /* under this name the writer of an h5ad can open it once more */
+        in->path = in->shown = "/dev/stdin";
         return QL_OK;
     }
     return remember(path, STDIN_FILENO, in, err);

@@ -260,9 +260,11 @@ def test_denoise_from_a_fifo(quell, tmp_path):
 
 def test_a_file_on_standard_input_may_be_hdf5(program, tmp_path):
     source = samples.write_h5ad(tmp_path / "in.h5ad", samples.counts())
-    with open(source) as file:
-        done = subprocess.run([program, "info", "--json", "-"], stdin=file, stdout=subprocess.PIPE, timeout=60)
-    assert json.loads(done.stdout)["format"] == "h5ad"
+    for args in (["info", "--json", "-"], ["denoise", "-", "-o", tmp_path / "out.h5ad", "--epochs", "1"]):
+        with open(source) as file:
+            done = subprocess.run([program, *map(str, args)], stdin=file, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.h5ad").exists()
 
 
 def test_hdf5_through_a_pipe_is_refused(program, tmp_path):
