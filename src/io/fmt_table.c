@@ -100,6 +100,7 @@ static ql_status read_table(const char *path, const ql_read_options *opt, ql_dat
     QL_GO(ql_table_read(b, &layout, what[rows_are_cells], opt->threads, &table, err));
     ql_warn_orient(opt, rows_are_cells, &table.names, &layout.columns, notes);
     QL_GO(take_table(&table, &layout, rows_are_cells, ds, err));
+    ql_warn_dates(&ds->genes.index, notes);
 out:
     ql_table_free(&table);
     ql_table_layout_free(&layout);

@@ -1,5 +1,6 @@
 #include "table_orient.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,6 +64,31 @@ bool ql_looks_like_gene(const char *name)
            is_digit(name[3]);
 }
 
+/* A month whose name begins a family of genes: MARCH, SEPT, DEC (and OCT4, APR). */
+static bool is_month(const char *s, size_t n)
+{
+    static const char *const months[] = {"Mar", "Sep", "Sept", "Dec", "Oct", "Apr", NULL};
+    for (const char *const *m = months; *m; m++)
+        if (strlen(*m) == n && strncasecmp(s, *m, n) == 0) return true;
+    return false;
+}
+
+static bool is_day(const char *s, size_t n)
+{
+    return (n == 1 || n == 2) && strspn(s, "0123456789") >= n;
+}
+
+bool ql_looks_like_date(const char *name)
+{
+    const char *dash = strchr(name, '-');
+    if (!dash) return false;
+    size_t n = (size_t)(dash - name), rest = strlen(dash + 1);
+    if (is_day(name, n) && is_month(dash + 1, rest)) return true;
+    if (is_month(name, n) && is_day(dash + 1, rest)) return true;
+    return n == 4 && strspn(name, "0123456789") == 4 && rest == 5 && is_day(dash + 1, 2) &&
+           dash[3] == '-' && is_day(dash + 4, 2);
+}
+
 /* How many of the names look so, and the first of them. */
 typedef struct {
     int64_t n, of;
@@ -106,4 +132,15 @@ void ql_warn_orient(const ql_read_options *opt, bool rows_are_cells, const ql_na
              barcodes.first);
     else if (symbols.n > good.n && (symbols.n >= 3 || symbols.n * 2 > symbols.of))
         warn(notes, rows_are_cells, rows_are_cells ? "rows" : "columns", "genes", symbols.first);
+}
+
+void ql_warn_dates(const ql_names *genes, ql_notes *notes)
+{
+    tally dates = count(genes, ql_looks_like_date);
+    if (dates.n == 0) return;
+    ql_note_add(notes, QL_NOTE_WARNING,
+                "names of genes that are dates: %" PRId64
+                " (\"%s\"): a spreadsheet has changed them "
+                "(MARCH1, SEPT1)",
+                dates.n, dates.first);
 }

@@ -8,6 +8,7 @@
 #include "../../src/io/name_intern.h"
 #include "../../src/io/table_orient.h"
 #include "../../src/io/table_text.h"
+#include "quell/alloc.h"
 
 static int files;
 
@@ -151,6 +152,19 @@ static void test_orientation_warnings(void **state)
     assert_true(ql_looks_like_gene("mt-Nd1"));
     assert_false(ql_looks_like_gene("A10"));
     assert_false(ql_looks_like_gene("RPLAY"));
+}
+
+static void test_dates(void **state)
+{
+    (void)state;
+    fx_assert_ok(fx_read(file("gene,c1,c2\nA,1,2\n1-Mar,3,4\n2-Sep,1,1\n")));
+    assert_true(fx_has_note("that are dates: 2 (\"1-Mar\")"));
+    fx_assert_ok(fx_read(file("gene,1-Mar,2-Sep\nHLA-A,1,2\nMT-1,3,4\nA-Mar,1,1\n")));
+    assert_false(fx_has_note("dates"));
+    assert_true(ql_looks_like_date("Sept-09"));
+    assert_true(ql_looks_like_date("2021-03-01"));
+    assert_false(ql_looks_like_date("123-Mar"));
+    assert_false(ql_looks_like_date("2021-3"));
 }
 
 static void test_numbers_as_names(void **state)
@@ -346,6 +360,17 @@ static void assert_values(int n_genes, int n_cells)
     }
 }
 
+/* 1-based number of a file's last line. */
+static int last_line(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    int n = 1, c;
+    assert_non_null(f);
+    while ((c = fgetc(f)) != EOF) n += c == '\n';
+    (void)fclose(f);
+    return n;
+}
+
 /* More text than one block, so that pieces and blocks are cut in many places; the same matrix from
  * any number of threads. */
 static void test_many_blocks(void **state)
@@ -359,7 +384,7 @@ static void test_many_blocks(void **state)
     for (int g = 0; g < N_GENES; g++) {
         (void)fprintf(f, "g%d", g);
         for (int c = 0; c < N_CELLS; c++) (void)fprintf(f, ",%d", value_at(g, c));
-        (void)fputc('\n', f);
+        (void)fputs(g % 1000 ? "\n" : "\n\n", f);
     }
     assert_int_equal(fclose(f), 0);
     for (int threads = 1; threads <= 3; threads += 2) {
@@ -369,7 +394,9 @@ static void test_many_blocks(void **state)
     }
     assert_int_equal(truncate(fx_path("big.csv"), 12000000), 0);
     const char *path = fx_path("big.csv");
-    fx_assert_error(fx_read(path), QL_EDATA, path, "fields, 601 expected");
+    char part[64];
+    (void)snprintf(part, sizeof part, "line %d: has ", last_line(path));
+    fx_assert_error(fx_read(path), QL_EDATA, path, part);
 }
 
 /* Lines longer than a block: header and rows. */
@@ -471,6 +498,36 @@ static void test_pipes(void **state)
     assert_null(strstr(fx_err.msg, "/proc/"));
     (void)waitpid(child, NULL, 0);
     fx_assert_error(fx_read("/dev/zero"), QL_EDATA, "/dev/zero", "no known format");
+}
+
+/* Every allocation in turn fails: an error, no crash, nothing lost. */
+static void test_no_memory(void **state)
+{
+    static const struct {
+        const char *format, *text;
+    } cases[] = {
+        {"table", "transcript_id,gene_id,\"c\"\"1\"\n\"A\"\"\",g,1\nB,g,2\n"},
+        {"table", "cell,g1\nc1,5\n"},
+        {"long-table", "gene\tcell\tcount\n\"A\"\"\"\tc1\t1\nB\tc2\t2\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = file(cases[i].text);
+        ql_status st = QL_EMEMORY;
+        int64_t held = 0;
+        for (int n = 1; st != QL_OK && n < 1000; n++) {
+            fx_release();
+            held = ql_alloc_bytes();
+            ql_alloc_fail_after(n);
+            st = fx_read_with(path, (ql_read_options){.format = cases[i].format, .threads = 1});
+            if (st == QL_OK) break;
+            assert_int_equal(st, QL_EMEMORY);
+            ql_notes_free(&fx_notes);
+            assert_int_equal(ql_alloc_bytes(), held);
+        }
+        ql_alloc_fail_after(0);
+        fx_assert_ok(st);
+    }
 }
 
 /* --- parts --- */
@@ -623,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_orientation),
         cmocka_unit_test(test_orientation_warnings),
+        cmocka_unit_test(test_dates),
         cmocka_unit_test(test_numbers_as_names),
         cmocka_unit_test(test_without_names),
         cmocka_unit_test(test_more_columns),
@@ -636,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_long_many_blocks),
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_pipes),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_decimal),
         cmocka_unit_test(test_intern),
         cmocka_unit_test(test_fields),
