@@ -6,7 +6,7 @@
 #include "quell/frame.h"
 #include "quell/reader.h"
 #include "table_text.h"
-#include "text_blocks.h"
+#include "line_blocks.h"
 
 typedef enum {
     QL_HEAD_NONE,         /* --no-header: columns are numbered */

@@ -1,7 +1,7 @@
 /* Text files in blocks of whole lines: while one block is parsed by all threads, in pieces cut at
  * line ends, the next one is read and inflated by one of them. Private to src/io. */
-#ifndef QUELL_IO_TEXT_BLOCKS_H
-#define QUELL_IO_TEXT_BLOCKS_H
+#ifndef QUELL_IO_LINE_BLOCKS_H
+#define QUELL_IO_LINE_BLOCKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

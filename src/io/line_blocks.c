@@ -1,4 +1,4 @@
-#include "text_blocks.h"
+#include "line_blocks.h"
 
 #include <string.h>
 
@@ -39,14 +39,17 @@ static ql_status grow(block *b, size_t cap, ql_err *err)
     return QL_OK;
 }
 
+/* Read until there is hardly any room left, or nothing comes. */
 static ql_status fill(ql_blocks *b, block *to, ql_err *err)
 {
-    size_t got = 0;
-    if (b->eof) return QL_OK;
-    ql_status st = ql_text_read(b->text, to->bytes + to->len, to->cap - to->len, &got, err);
-    to->len += got;
-    b->eof = to->len < to->cap;
-    return st;
+    enum { LEAST = 1 << 16 };
+    while (!b->eof && to->cap - to->len >= LEAST) {
+        size_t got = 0;
+        QL_TRY(ql_text_read(b->text, to->bytes + to->len, to->cap - to->len, &got, err));
+        to->len += got;
+        b->eof = got == 0;
+    }
+    return QL_OK;
 }
 
 ql_status ql_blocks_open(const char *path, ql_blocks **out, ql_err *err)
