@@ -7,6 +7,7 @@
 #include "decimal.h"
 #include "formats.h"
 #include "quell/alloc.h"
+#include "table_orient.h"
 
 static const struct {
     char delim;
@@ -279,24 +280,28 @@ static ql_status decide_lead(const lines *ls, const ql_read_options *opt, ql_tab
 
 /* --- names of the columns --- */
 
-static ql_status number_columns(int64_t n, ql_names *names, ql_err *err)
+static ql_status number_columns(const char *what, int64_t n, ql_names *names, ql_err *err)
 {
-    char text[32];
+    char text[48];
     for (int64_t i = 1; i <= n; i++) {
-        int len = snprintf(text, sizeof text, "%" PRId64, i);
+        int len = snprintf(text, sizeof text, "%s_%" PRId64, what, i);
         QL_TRY(ql_names_add(names, text, (size_t)len, err));
     }
     return QL_OK;
 }
 
-static ql_status name_columns(const lines *ls, ql_table_layout *l, ql_err *err)
+static ql_status name_columns(const lines *ls, const ql_read_options *opt, ql_table_layout *l,
+                              ql_err *err)
 {
     ql_fields r = ql_fields_of(ls->top.header.s, ls->top.header.n, l->delim);
     ql_field f;
     ql_str buf = {0};
     ql_status st = QL_OK;
     int64_t skip = l->head == QL_HEAD_SHORT ? l->n_lead - 1 : l->n_lead;
-    if (l->head == QL_HEAD_NONE) return number_columns(ls->n_row - l->n_lead, &l->columns, err);
+    const char *why;
+    if (l->head == QL_HEAD_NONE)
+        return number_columns(ql_rows_are_cells(opt, "", &why) ? "gene" : "cell",
+                              ls->n_row - l->n_lead, &l->columns, err);
     for (int64_t i = 0; st == QL_OK && i < ls->n_header && ql_next_field(&r, &f); i++) {
         const char *text;
         if (i < skip) continue;
@@ -392,7 +397,7 @@ ql_status ql_table_layout_find(ql_blocks *b, const ql_read_options *opt, ql_tabl
     l->lines = ls.top.row_line - 1;
     QL_TRY(decide_head(&ls, opt, l, err));
     QL_TRY(decide_lead(&ls, opt, l, err));
-    QL_TRY(name_columns(&ls, l, err));
+    QL_TRY(name_columns(&ls, opt, l, err));
     QL_TRY(check_columns(l, &ls, err));
     return check_second(l, &ls, err);
 }

@@ -290,10 +290,10 @@ static ql_status add_name(job *j, ql_names *names, const ql_field *f, ql_err *er
     return ql_names_add(names, text, n, err);
 }
 
-static ql_status add_number(ql_names *names, ql_str *buf, int64_t i, ql_err *err)
+static ql_status add_number(const char *what, int64_t i, ql_names *names, ql_str *buf, ql_err *err)
 {
     ql_str_clear(buf);
-    ql_str_printf(buf, "%" PRId64, i);
+    ql_str_printf(buf, "%s_%" PRId64, what, i);
     if (buf->failed) return ql_fail(err, QL_EMEMORY, "no memory for a name");
     return ql_names_add(names, buf->text, buf->len, err);
 }
@@ -315,7 +315,7 @@ static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err
     for (int64_t r = 0; r < p->n_rows; r++) {
         t->m.indptr[++j->n_rows] = j->n + p->row_end[r];
         if (j->layout->n_lead == 0)
-            QL_TRY(add_number(&t->names, &j->buf, j->n_rows, err));
+            QL_TRY(add_number(j->what[0], j->n_rows, &t->names, &j->buf, err));
         else
             QL_TRY(add_name(j, &t->names, &p->name[r], err));
         if (j->layout->second >= 0) QL_TRY(add_name(j, &t->second, &p->second[r], err));

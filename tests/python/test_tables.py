@@ -170,7 +170,7 @@ def test_without_names(quell, tmp_path):
     source = tmp_path / "counts.csv"
     source.write_text("\n".join(",".join(map(str, row)) for row in X))
     read = read_counts(quell, source, tmp_path, "--no-header", "--no-row-names", "--orient", "cells-x-genes")
-    assert_same(read, [str(i) for i in range(1, 26)], [str(i) for i in range(1, 19)])
+    assert_same(read, [f"cell_{i}" for i in range(1, 26)], [f"gene_{i}" for i in range(1, 19)])
 
 
 LONG = {
@@ -252,7 +252,7 @@ def test_standard_input(program, tmp_path):
 def test_denoise_from_a_fifo(quell, tmp_path):
     pipe = tmp_path / "counts.csv"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_bytes(genes_x_cells().encode()))
+    writer = threading.Thread(target=lambda: pipe.write_bytes(genes_x_cells().encode()), daemon=True)
     writer.start()
     assert_same(read_counts(quell, pipe, tmp_path))
     writer.join()

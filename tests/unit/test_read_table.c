@@ -183,14 +183,15 @@ static void test_numbers_as_names(void **state)
 
 static void test_without_names(void **state)
 {
-    static const char *const numbers[] = {"1", "2", "3", "4"};
+    static const char *const cells[] = {"cell_1", "cell_2", "cell_3"};
+    static const char *const genes[] = {"gene_1", "gene_2"};
     static const float plain[] = {1, 4, 2, 5, 3, 6};
     (void)state;
     fx_assert_ok(fx_read_with(file("1,2,3\n4,5,6\n"),
                               (ql_read_options){.no_header = true, .no_row_names = true}));
     fx_assert_dense(&fx_ds.counts, plain, 3, 2);
-    assert_names(&fx_ds.cells.index, numbers, 3);
-    assert_names(&fx_ds.genes.index, numbers, 2);
+    assert_names(&fx_ds.cells.index, cells, 3);
+    assert_names(&fx_ds.genes.index, genes, 2);
     fx_assert_ok(fx_read_with(file("A,1,2,3\nB,4,5,6\n"), (ql_read_options){.no_header = true}));
     fx_assert_dense(&fx_ds.counts, plain, 3, 2);
     assert_string_equal(ql_name(&fx_ds.genes.index, 1), "B");
