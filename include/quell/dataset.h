@@ -16,7 +16,7 @@ typedef struct {
     ql_csr counts;  /* [cells, genes] */
     ql_frame cells; /* index: unique cell names (barcodes) */
     ql_frame genes; /* index: unique gene names; columns as found (gene_ids, feature_types, ...) */
-    char *path;     /* as the user gave it; owned */
+    char *path;     /* as the user gave it, or "<stdin>"; owned */
     char *format;   /* registry name of the format, e.g. "h5ad", "10x-h5", "10x-mtx"; owned */
     char *matrix;   /* which matrix of the file, e.g. "X", "layers/counts", "raw/X"; owned */
     bool is_counts; /* every entry is finite, >= 0 and whole */

@@ -40,7 +40,12 @@ typedef struct {
     int threads;               /* at least 1 */
 } ql_read_options;
 
-/* Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
+/* path is a file, a folder, or, for text formats, "-" (standard input), a FIFO or a device, which
+ * messages call "<stdin>" or by its name; a file that standard input is redirected from may be of
+ * any format and is called /dev/stdin. What came through a pipe is kept to the end of the
+ * process and read again by the next call of the same name.
+ *
+ * Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
  * warnings go to notes. Errors: QL_ENOINPUT (missing, unreadable), QL_EDATA (malformed, no counts,
  * empty), QL_EMEMORY. The message names path, dataset or line, index and value. */
 QL_MUST_USE ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
@@ -63,6 +68,10 @@ extern const ql_format *const ql_formats[]; /* NULL-terminated, in order of dete
 /* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead. */
 QL_MUST_USE ql_status ql_format_detect(const char *path, const ql_read_options *opt,
                                        const ql_format **out, ql_err *err);
+
+/* What format->describe says of path; nothing where it has nothing to say. */
+QL_MUST_USE ql_status ql_describe_input(const ql_format *format, const char *path, ql_str *out,
+                                        ql_err *err);
 
 #ifdef __cplusplus
 }

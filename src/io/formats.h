@@ -20,6 +20,8 @@ extern const ql_format ql_format_alevin_eds;
 extern const ql_format ql_format_kallisto;
 extern const ql_format ql_format_mtx;
 extern const ql_format ql_format_parse;
+extern const ql_format ql_format_long_table;
+extern const ql_format ql_format_table;
 
 /* Replace *dst (owned) by a copy of text. */
 ql_status ql_set_text(char **dst, const char *text, ql_err *err);
@@ -57,7 +59,11 @@ void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const
 /* Why path is none of the formats that are read: fails always, naming what it is instead. */
 ql_status ql_refuse(const char *path, ql_err *err);
 
-/* The checks before any format is tried: exists, readable, not empty, no pipe. */
+/* The first bytes of a file are text, and not of a known kind that is no table (JSON, reads, ...).
+ */
+bool ql_is_plain_text(const char *head, size_t n);
+
+/* The checks before any format is tried: exists, readable, not empty. */
 ql_status ql_check_input(const char *path, ql_err *err);
 
 #endif
