@@ -36,6 +36,7 @@ typedef struct {
     bool no_row_names;         /* tables: the first column holds values, rows are numbered */
     bool allow_short;          /* mtx: fewer entries than announced are a warning, not an error */
     bool allow_noncounts;      /* entries that are no counts are a warning, not an error */
+    bool columns;              /* h5ad: fill the columns of cells and genes, and ds->others, too */
     int threads;               /* at least 1 */
 } ql_read_options;
 
@@ -44,6 +45,10 @@ typedef struct {
  * empty), QL_EMEMORY. The message names path, dataset or line, index and value. */
 QL_MUST_USE ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
                                      ql_notes *notes, ql_err *err);
+
+/* obsm/key of the h5ad at path as columns of out, whose index is the names of the cells: "key_1",
+ * "key_2", ... as float64, or the columns of a frame. QL_ENOINPUT, QL_EDATA, QL_EMEMORY. */
+QL_MUST_USE ql_status ql_read_obsm(const char *path, const char *key, ql_frame *out, ql_err *err);
 
 /* One format. */
 typedef struct {

@@ -29,6 +29,7 @@ static ql_status read_h5ad(const char *path, const ql_read_options *opt, ql_data
     ql_h5ad_check_columns(file, "obs", notes);
     ql_h5ad_check_columns(file, "var", notes);
     QL_GO(ql_h5ad_pick(file, opt, ds, notes, err));
+    if (opt->columns) QL_GO(ql_h5ad_annotate(file, ds, err));
 out:
     ql_h5r_close(file);
     return st;

@@ -15,6 +15,14 @@ ql_status ql_h5ad_index(hid_t file, const char *frame, ql_names *out, ql_err *er
 /* A warning for each column that column-order names and the file lacks. */
 void ql_h5ad_check_columns(hid_t file, const char *frame, ql_notes *notes);
 
+/* The columns of a frame (its index is set in out) in the types of a ql_frame; the paths of those
+ * that cannot be read go to lost. */
+ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out, ql_names *lost,
+                               ql_err *err);
+
+/* The columns of cells and genes of ds, whose names and matrix are set, and ds->others. */
+ql_status ql_h5ad_annotate(hid_t file, ql_dataset *ds, ql_err *err);
+
 /* Fill ds->counts, ds->genes.index, ds->matrix and ds->genes_differ from the matrix that opt names
  * or that holds counts; ds->cells.index is set. */
 ql_status ql_h5ad_pick(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
