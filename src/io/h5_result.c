@@ -47,8 +47,7 @@ hid_t ql_h5_count_type(const ql_csr *m)
         if (size > most) most = size;
         whole = whole && size == floorf(size);
     }
-    if (!whole || !(most < 9e18f)) return H5T_NATIVE_FLOAT;
-    return most < 2147483648.0f ? H5T_NATIVE_INT32 : H5T_NATIVE_INT64;
+    return whole && most < 2147483648.0f ? H5T_NATIVE_INT32 : H5T_NATIVE_FLOAT;
 }
 
 void ql_h5_convert_counts(hid_t type, const float *values, int64_t n, void *out)
@@ -56,9 +55,6 @@ void ql_h5_convert_counts(hid_t type, const float *values, int64_t n, void *out)
     if (type == H5T_NATIVE_INT32) {
         int32_t *to = out;
         for (int64_t i = 0; i < n; i++) to[i] = (int32_t)values[i];
-    } else if (type == H5T_NATIVE_INT64) {
-        int64_t *to = out;
-        for (int64_t i = 0; i < n; i++) to[i] = (int64_t)values[i];
     } else {
         memcpy(out, values, (size_t)n * sizeof *values);
     }

@@ -23,7 +23,7 @@ QL_MUST_USE ql_status ql_h5_result_end(ql_h5_result *r, ql_status st, ql_err *er
 /* A group without encoding attributes, made and closed. */
 QL_MUST_USE ql_status ql_h5_empty_group(hid_t parent, const char *name, ql_err *err);
 
-/* The type that counts are stored in: int32 or int64 when all are whole, else float32. */
+/* The type that counts are stored in: int32 when all are whole (and fit), else float32. */
 hid_t ql_h5_count_type(const ql_csr *m);
 
 /* n values converted to type, one of those of ql_h5_count_type. */
