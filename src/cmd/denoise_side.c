@@ -24,12 +24,24 @@ static ql_status write_table(const denoise_result *r, const char *path, const ql
     return ql_frame_table_write(path, frame, &how, err);
 }
 
+/* Columns of the input's cells that the reader could not represent. */
+static void tell_lost(const denoise_result *r)
+{
+    const ql_names *others = &r->ds->others;
+    for (int64_t i = 0; i < others->n; i++) {
+        const char *name = ql_name(others, i);
+        if (!strncmp(name, "obs/", 4))
+            ql_log_warn(r->run->log, "%s: %s cannot be written as text", r->args->obs_out, name);
+    }
+}
+
 /* The input's columns first, then those of the run, as in the h5ad. */
 static ql_status write_obs(const denoise_result *r, ql_err *err)
 {
     const ql_frame *in = &r->ds->cells;
     ql_frame frame = {0};
     ql_status st;
+    tell_lost(r);
     QL_GO(ql_names_copy(&in->index, &frame.index, err));
     for (int i = 0; i < in->n_columns; i++) {
         const ql_column *c = &in->columns[i];

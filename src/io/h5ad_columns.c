@@ -182,6 +182,13 @@ static ql_status read_codes(hid_t file, const char *path, int64_t **out, int64_t
     return st;
 }
 
+/* v->n is how many values there must be: nothing is copied before that is known. */
+static ql_status check_length(const values *v, int64_t n, ql_err *err)
+{
+    if (n == v->n) return QL_OK;
+    return ql_fail(err, QL_EDATA, "%" PRId64 " values, %" PRId64 " expected", n, v->n);
+}
+
 static ql_status read_categories(hid_t file, const char *codes_at, const char *categories_at,
                                  values *v, ql_err *err)
 {
@@ -190,6 +197,7 @@ static ql_status read_categories(hid_t file, const char *codes_at, const char *c
     ql_status st;
     QL_GO(read_dataset(file, categories_at, &categories, err));
     QL_GO(read_codes(file, codes_at, &codes, &n, err));
+    QL_GO(check_length(v, n, err));
     QL_GO(pick(&categories, codes, n, v, err));
 out:
     ql_free(codes);
@@ -206,7 +214,8 @@ static ql_status read_nullable(hid_t file, const char *values_at, const char *ma
     ql_status st;
     QL_GO(read_dataset(file, values_at, &all, err));
     QL_GO(read_codes(file, mask_at, &at, &n, err));
-    if (n != all.n) QL_GO(ql_fail(err, QL_EDATA, "a mask of another length"));
+    QL_GO(check_length(v, n, err));
+    QL_GO(check_length(v, all.n, err));
     for (int64_t i = 0; i < n; i++) at[i] = at[i] ? -1 : i;
     QL_GO(pick(&all, at, n, v, err));
 out:
@@ -277,7 +286,7 @@ static ql_status read_plain(hid_t file, const char *frame, const char *name, con
 static ql_status read_column(hid_t file, const char *frame, const char *name, const char *path,
                              ql_frame *out, ql_err *err)
 {
-    values v = {0};
+    values v = {.n = out->index.n};
     ql_status st;
     if (ql_h5r_kind_of(file, path) == QL_H5R_GROUP)
         QL_GO(read_group(file, frame, name, &v, err));

@@ -116,7 +116,10 @@ static ql_status check_target(const ql_out_folder *f, const char *in_path, ql_er
     char buf[PATH_MAX];
     struct stat sb;
     if (stat(f->target, &sb) != 0) {
-        if (errno == ENOENT) return QL_OK;
+        if (errno == ENOENT && lstat(f->target, &sb) != 0) return QL_OK;
+        if (errno == ENOENT)
+            return ql_fail(err, QL_ECREATE, "%s: is a link to a folder that does not exist",
+                           f->path);
         return ql_fail(err, QL_ECREATE, "%s: %s", f->path, strerror(errno));
     }
     if (!S_ISDIR(sb.st_mode)) {
