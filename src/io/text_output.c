@@ -13,7 +13,7 @@
 
 enum {
     MEMBER_BYTES = 1 << 20, /* of text: the cost of starting anew is below 1 % */
-    MAX_MEMBERS = 16,       /* compressed at a time */
+    MAX_MEMBERS = 8,        /* compressed at a time */
     GROUP_BYTES = 1 << 19,  /* of items formatted by one thread at a time */
     MAX_GROUPS = 32,        /* formatted at a time */
 };
@@ -33,9 +33,9 @@ typedef struct {
 struct ql_text_out {
     ql_out_file *file;
     int level, threads;
-    char *text; /* MAX_MEMBERS * MEMBER_BYTES */
-    size_t used;
-    bool any; /* a member has been written */
+    char *text;
+    size_t size, used; /* room: that of all members, or of one for plain text */
+    bool any;          /* a member has been written */
     member members[MAX_MEMBERS];
     size_t bound;
 #ifdef QL_HAVE_LIBDEFLATE
@@ -149,7 +149,8 @@ static ql_status write_members(ql_text_out *t, ql_err *err)
 
 static ql_status make_buffers(ql_text_out *t, ql_err *err)
 {
-    QL_TRY(QL_NEW(t->text, (int64_t)MAX_MEMBERS * MEMBER_BYTES, "text to write", err));
+    t->size = (size_t)MEMBER_BYTES * (t->level > 0 ? MAX_MEMBERS : 1);
+    QL_TRY(QL_NEW(t->text, (int64_t)t->size, "text to write", err));
     if (t->level == 0) return QL_OK;
     t->bound = gzip_bound();
     for (int i = 0; i < MAX_MEMBERS; i++) {
@@ -184,14 +185,13 @@ static ql_status flush(ql_text_out *t, ql_err *err)
 ql_status ql_textout_write(ql_text_out *t, const void *bytes, size_t n, ql_err *err)
 {
     const char *from = bytes;
-    const size_t size = (size_t)MAX_MEMBERS * MEMBER_BYTES;
     while (n > 0) {
-        size_t room = size - t->used, now = n < room ? n : room;
+        size_t room = t->size - t->used, now = n < room ? n : room;
         memcpy(t->text + t->used, from, now);
         t->used += now;
         from += now;
         n -= now;
-        if (t->used == size) QL_TRY(flush(t, err));
+        if (t->used == t->size) QL_TRY(flush(t, err));
     }
     return QL_OK;
 }

@@ -164,6 +164,18 @@ def test_odd_names(quell, input_formats, tmp_path, kind):
         check_back(quell, input_formats, kind, target, x, cells, genes)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (65, 129)])
+@pytest.mark.parametrize("kind", ["h5ad", "10x-h5", "10x-mtx", "loom", "csv", "npy"])
+def test_shapes(quell, input_formats, tmp_path, kind, shape):
+    x = samples.counts(*shape)
+    source = samples.write_h5ad(tmp_path / "in.h5ad", x)
+    target = tmp_path / OUTPUTS[kind]
+    convert(quell, source, target)
+    names = samples.names("cell", shape[0]), samples.names("gene", shape[1])
+    check(OTHERS[kind](target), x, *names)
+    check_back(quell, input_formats, kind, target, x, *names)
+
+
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_pbmc3k(quell, input_formats, shared_data, tmp_path, kind):
     source = shared_data / "pbmc3k.h5ad"
