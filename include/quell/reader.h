@@ -37,7 +37,9 @@ typedef struct {
     bool allow_short;          /* mtx: fewer entries than announced are a warning, not an error */
     bool allow_noncounts;      /* fractions are a warning, not an error */
     bool only_look;            /* so are negative and non-finite entries */
-    int threads;               /* at least 1 */
+    bool columns; /* fill the columns of cells and genes also where an output may copy the file, and
+                   * ds->others */
+    int threads;  /* at least 1 */
 } ql_read_options;
 
 /* path is a file, a folder, or, for text formats, "-" (standard input), a FIFO or a device, which
@@ -50,6 +52,10 @@ typedef struct {
  * empty), QL_EMEMORY. The message names path, dataset or line, index and value. */
 QL_MUST_USE ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
                                      ql_notes *notes, ql_err *err);
+
+/* obsm/key of the h5ad at path as columns of out, whose index is the names of the cells: "key_1",
+ * "key_2", ... as float64, or the columns of a frame. QL_ENOINPUT, QL_EDATA, QL_EMEMORY. */
+QL_MUST_USE ql_status ql_read_obsm(const char *path, const char *key, ql_frame *out, ql_err *err);
 
 /* One format. */
 typedef struct {

@@ -21,7 +21,7 @@ const ql_option ql_read_rows[] = {
     {.name = "layer",
      QL_STRING_AT(ql_read_args, layer),
      .group = "Input",
-     .help = "h5ad, h5mu, loom, mtx folders: take the counts from this layer"},
+     .help = "h5ad, h5mu, loom, mtx: take the counts from this layer"},
     {.name = "use-raw",
      QL_FLAG_AT(ql_read_args, use_raw),
      .group = "Input",

@@ -73,6 +73,7 @@ static ql_status read_features(hid_t file, ql_features *f, ql_notes *notes, ql_e
     QL_TRY(optional(file, "matrix/features/name", f->id.n, &f->name, notes, err));
     QL_TRY(optional(file, "matrix/features/feature_type", f->id.n, &f->type, notes, err));
     QL_TRY(optional(file, "matrix/features/genome", f->id.n, &f->genome, notes, err));
+    QL_TRY(ql_xml_decode_names(&f->id, err));
     return ql_xml_decode_names(&f->name, err);
 }
 
@@ -81,6 +82,7 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
 {
     int64_t shape[2], n_duplicates = 0;
     QL_TRY(ql_h5r_names(file, "matrix/barcodes", &ds->cells.index, err));
+    QL_TRY(ql_xml_decode_names(&ds->cells.index, err));
     QL_TRY(ql_10x_shape(file, "matrix", shape, err));
     QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
     QL_TRY(

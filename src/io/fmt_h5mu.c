@@ -103,6 +103,18 @@ static ql_status read_modality(hid_t file, const char *group, const ql_read_opti
     return name_matrix(group, ds, err);
 }
 
+static ql_status list_other_modalities(const ql_names *found, int64_t at, ql_names *others,
+                                       ql_err *err)
+{
+    char group[1024];
+    for (int64_t i = 0; i < found->n; i++) {
+        if (i == at) continue;
+        QL_TRY(group_of(ql_name(found, i), group, sizeof group, err));
+        QL_TRY(ql_names_add(others, group, strlen(group), err));
+    }
+    return QL_OK;
+}
+
 static ql_status read_h5mu(const char *path, const ql_read_options *opt, ql_dataset *ds,
                            ql_notes *notes, ql_err *err)
 {
@@ -117,6 +129,7 @@ static ql_status read_h5mu(const char *path, const ql_read_options *opt, ql_data
     QL_GO(group_of(ql_name(&found, at), group, sizeof group, err));
     note_modality(&found, at, notes);
     QL_GO(read_modality(file, group, opt, ds, notes, err));
+    if (opt->columns) QL_GO(list_other_modalities(&found, at, &ds->others, err));
 out:
     ql_names_free(&found);
     ql_h5r_close(file);

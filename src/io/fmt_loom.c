@@ -122,23 +122,21 @@ static ql_status read_names(hid_t file, const side *s, const char *key, int64_t 
 }
 
 static ql_status read_column(hid_t file, const char *path, const char *name, ql_frame *frame,
-                             ql_notes *notes, ql_err *err)
+                             const ql_left_out *left, ql_err *err)
 {
     ql_values v = {0};
     ql_err why = {0};
-    if (kind_of_attr(file, path) == NO_COLUMN) return QL_OK;
-    ql_status st = ql_h5r_values(file, path, &v, &why);
+    if (kind_of_attr(file, path) == NO_COLUMN) /* embeddings, and what no reader knows */
+        return left->lost ? ql_column_leave(path, "is no column", left, err) : QL_OK;
+    ql_status st = ql_h5r_values(file, path, frame->index.n, &v, &why);
     if (st == QL_OK && v.type == QL_COL_STRING && has_references(file))
         st = ql_xml_decode_names(&v.strings, &why);
-    st = st == QL_OK ? ql_values_add(frame, name, &v, path, notes, err)
-                     : ql_column_left_out(path, st, &why, notes, err);
-    ql_values_free(&v);
-    return st;
+    return ql_column_take(frame, name, path, st, &why, &v, left, err);
 }
 
 /* Names and columns of one side; n of them in the matrix. */
-static ql_status read_side(hid_t file, const side *s, int64_t n, ql_frame *frame, ql_notes *notes,
-                           ql_err *err)
+static ql_status read_side(hid_t file, const side *s, int64_t n, ql_frame *frame,
+                           const ql_left_out *left, ql_notes *notes, ql_err *err)
 {
     ql_names attrs = {0};
     char path[1024];
@@ -150,7 +148,7 @@ static ql_status read_side(hid_t file, const side *s, int64_t n, ql_frame *frame
         const char *name = ql_name(&attrs, i);
         if (key && strcmp(name, key) == 0) continue;
         attr_path(s, name, path, sizeof path);
-        QL_GO(read_column(file, path, name, frame, notes, err));
+        QL_GO(read_column(file, path, name, frame, left, err));
     }
 out:
     ql_names_free(&attrs);
@@ -198,15 +196,41 @@ out:
     return st;
 }
 
+/* Layers and graphs beside the matrix that was read. */
+static ql_status list_others(hid_t file, ql_dataset *ds, ql_err *err)
+{
+    static const char *const groups[] = {"layers", "row_graphs", "col_graphs"};
+    ql_names members = {0};
+    char path[1024];
+    ql_status st = QL_OK;
+    if (strcmp(ds->matrix, MATRIX) != 0)
+        QL_GO(ql_names_add(&ds->others, MATRIX, strlen(MATRIX), err));
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        ql_names_free(&members);
+        if (ql_h5r_kind_of(file, groups[g]) != QL_H5R_GROUP) continue;
+        QL_GO(ql_h5r_members(file, groups[g], MAX_ATTRS, &members, NULL, err));
+        for (int64_t i = 0; i < members.n; i++) {
+            (void)snprintf(path, sizeof path, "%s/%s", groups[g], ql_name(&members, i));
+            if (strcmp(path, ds->matrix) != 0)
+                QL_GO(ql_names_add(&ds->others, path, strlen(path), err));
+        }
+    }
+out:
+    ql_names_free(&members);
+    return st;
+}
+
 static ql_status read_loom(const char *path, const ql_read_options *opt, ql_dataset *ds,
                            ql_notes *notes, ql_err *err)
 {
     hid_t file = -1;
     ql_status st;
+    const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(read_matrix(file, opt, ds, err));
-    QL_GO(read_side(file, &cells_side, ds->counts.n_rows, &ds->cells, notes, err));
-    QL_GO(read_side(file, &genes_side, ds->counts.n_cols, &ds->genes, notes, err));
+    QL_GO(read_side(file, &cells_side, ds->counts.n_rows, &ds->cells, &left, notes, err));
+    QL_GO(read_side(file, &genes_side, ds->counts.n_cols, &ds->genes, &left, notes, err));
+    if (opt->columns) QL_GO(list_others(file, ds, err));
 out:
     ql_h5r_close(file);
     return st;

@@ -51,6 +51,18 @@ static hid_t one_member(const char *name, hid_t type)
     return -1;
 }
 
+/* HDF5 turns what is above int64 into its largest value. */
+static ql_status check_large(const ql_h5r_array *a, hid_t type, const ql_values *v, ql_err *err)
+{
+    const int64_t *x = v->values;
+    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_size(type) < 8 ||
+        H5Tget_sign(type) != H5T_SGN_NONE)
+        return QL_OK;
+    for (int64_t i = 0; i < v->n; i++)
+        if (x[i] == INT64_MAX) return ql_fail(err, QL_EDATA, "%s: is too large for int64", a->path);
+    return QL_OK;
+}
+
 static ql_status read_numbers(const ql_h5r_array *a, hid_t mem, ql_values *out, ql_err *err)
 {
     QL_TRY(ql_new_(&out->values, a->n, ql_col_size(out->type), "an annotation column", err));
@@ -79,6 +91,7 @@ static ql_status read_values(const ql_h5r_array *a, hid_t type, const char *memb
         st = ql_h5r_strings(a, type, member ? compound : mem, &out->strings, err);
     else
         st = read_numbers(a, member ? compound : mem, out, err);
+    if (st == QL_OK && !text) st = check_large(a, type, out, err);
     ql_h5r_close(compound);
     ql_h5r_close(mem);
     return st;
@@ -105,7 +118,16 @@ ql_status ql_h5r_member_values(const ql_h5r_array *a, unsigned member, ql_values
     return st;
 }
 
-static ql_status values_of_dataset(hid_t file, const char *path, ql_values *out, ql_err *err)
+/* want < 0: any number. */
+static ql_status check_length(const char *path, int64_t n, int64_t want, ql_err *err)
+{
+    if (want < 0 || n == want) return QL_OK;
+    return ql_fail(err, QL_EDATA, "/%s: has %" PRId64 " values for %" PRId64 " names", path, n,
+                   want);
+}
+
+static ql_status values_of_dataset(hid_t file, const char *path, int64_t n, ql_values *out,
+                                   ql_err *err)
 {
     ql_h5r_array a;
     QL_TRY(ql_h5r_array_open(file, path, -1, &a, err));
@@ -116,13 +138,16 @@ static ql_status values_of_dataset(hid_t file, const char *path, ql_values *out,
     else if (type < 0)
         st = ql_h5_fail(err, QL_EDATA, "%s: cannot be read", a.path);
     else
-        st = read_values(&a, type, NULL, out, err);
+        st = check_length(path, a.n, n, err);
+    if (st == QL_OK) st = read_values(&a, type, NULL, out, err);
     ql_h5r_close(type);
     ql_h5r_array_close(&a);
     return st;
 }
 
 /* --- missing values --- */
+
+static const double EXACT_MAX = 9007199254740992.0; /* whole numbers that a double holds */
 
 static double number_at(const ql_values *v, int64_t i)
 {
@@ -138,32 +163,53 @@ static double number_at(const ql_values *v, int64_t i)
     }
 }
 
-/* out[i] = from[at[i]], missing where at[i] < 0. */
-static ql_status take_numbers(const ql_values *from, const int64_t *at, int64_t n, ql_values *out,
-                              ql_err *err)
+/* From here on the functions make out[i] = from[at[i]], missing where at[i] < 0. */
+
+static ql_status take_doubles(const ql_values *from, const int64_t *at, ql_values *out, ql_err *err)
 {
-    bool missing = false;
-    for (int64_t i = 0; i < n; i++) missing |= at[i] < 0;
-    out->type = missing ? QL_COL_F64 : from->type;
-    const size_t size = ql_col_size(out->type);
-    QL_TRY(ql_new_(&out->values, n, size, "an annotation column", err));
-    unsigned char *to = out->values;
-    const unsigned char *values = from->values;
-    for (int64_t i = 0; i < n; i++) {
-        if (missing)
-            ((double *)out->values)[i] = at[i] < 0 ? NAN : number_at(from, at[i]);
-        else
-            memcpy(to + (size_t)i * size, values + (size_t)at[i] * size, size);
+    double *x = out->values;
+    for (int64_t i = 0; i < out->n; i++) {
+        x[i] = at[i] < 0 ? NAN : number_at(from, at[i]);
+        if (from->type == QL_COL_I64 && fabs(x[i]) > EXACT_MAX)
+            return ql_fail(err, QL_EDATA, "integers above 2^53 beside missing values");
     }
     return QL_OK;
 }
 
-static ql_status take_strings(const ql_names *from, const int64_t *at, int64_t n, ql_names *out,
-                              ql_err *err)
+static void take_as_they_are(const ql_values *from, const int64_t *at, ql_values *out)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const char *s = at[i] < 0 ? "" : ql_name(from, at[i]);
-        QL_TRY(ql_names_add(out, s, strlen(s), err));
+    const size_t size = ql_col_size(out->type);
+    unsigned char *to = out->values;
+    const unsigned char *values = from->values;
+    for (int64_t i = 0; i < out->n; i++) {
+        if (at[i] < 0)
+            ((float *)out->values)[i] = NAN; /* the only type that comes here with missing values */
+        else
+            memcpy(to + (size_t)i * size, values + (size_t)at[i] * size, size);
+    }
+}
+
+static ql_status take_numbers(const ql_values *from, const int64_t *at, ql_values *out,
+                              bool missing, ql_err *err)
+{
+    bool widen = missing && from->type != QL_COL_F32;
+    out->type = widen ? QL_COL_F64 : from->type;
+    QL_TRY(ql_new_(&out->values, out->n, ql_col_size(out->type), "an annotation column", err));
+    if (widen) return take_doubles(from, at, out, err);
+    take_as_they_are(from, at, out);
+    return QL_OK;
+}
+
+static ql_status take_strings(const ql_values *from, const int64_t *at, ql_values *out, ql_err *err)
+{
+    static const char *const words[] = {"False", "True"};
+    const uint8_t *flags = from->values;
+    out->type = QL_COL_STRING;
+    for (int64_t i = 0; i < out->n; i++) {
+        const char *s = at[i] < 0                   ? ""
+                        : from->type == QL_COL_BOOL ? words[flags[at[i]] != 0]
+                                                    : ql_name(&from->strings, at[i]);
+        QL_TRY(ql_names_add(&out->strings, s, strlen(s), err));
     }
     return QL_OK;
 }
@@ -171,10 +217,12 @@ static ql_status take_strings(const ql_names *from, const int64_t *at, int64_t n
 static ql_status take(const ql_values *from, const int64_t *at, int64_t n, ql_values *out,
                       ql_err *err)
 {
+    bool missing = false;
+    for (int64_t i = 0; i < n; i++) missing |= at[i] < 0;
     *out = (ql_values){.type = from->type, .n = n};
-    ql_status st = from->type == QL_COL_STRING
-                       ? take_strings(&from->strings, at, n, &out->strings, err)
-                       : take_numbers(from, at, n, out, err);
+    bool text = from->type == QL_COL_STRING || (from->type == QL_COL_BOOL && missing);
+    ql_status st =
+        text ? take_strings(from, at, out, err) : take_numbers(from, at, out, missing, err);
     if (st != QL_OK) ql_values_free(out);
     return st;
 }
@@ -200,11 +248,12 @@ ql_status ql_values_decode(ql_values *codes, const ql_values *categories, const 
 
 /* --- groups --- */
 
-static ql_status member(hid_t file, const char *path, const char *name, ql_values *out, ql_err *err)
+static ql_status member(hid_t file, const char *path, const char *name, int64_t n, ql_values *out,
+                        ql_err *err)
 {
     char full[1200];
     (void)snprintf(full, sizeof full, "%s/%s", path, name);
-    return values_of_dataset(file, full, out, err);
+    return values_of_dataset(file, full, n, out, err);
 }
 
 static bool has_member(hid_t file, const char *path, const char *name)
@@ -214,25 +263,27 @@ static bool has_member(hid_t file, const char *path, const char *name)
     return ql_h5r_kind_of(file, full) == QL_H5R_DATASET;
 }
 
-static ql_status values_of_categories(hid_t file, const char *path, ql_values *out, ql_err *err)
+static ql_status values_of_categories(hid_t file, const char *path, int64_t n, ql_values *out,
+                                      ql_err *err)
 {
     ql_values categories = {0};
     ql_status st;
-    QL_GO(member(file, path, "categories", &categories, err));
-    QL_GO(member(file, path, "codes", out, err));
+    QL_GO(member(file, path, "categories", -1, &categories, err));
+    QL_GO(member(file, path, "codes", n, out, err));
     QL_GO(ql_values_decode(out, &categories, path, err));
 out:
     ql_values_free(&categories);
     return st;
 }
 
-static ql_status values_of_nullable(hid_t file, const char *path, ql_values *out, ql_err *err)
+static ql_status values_of_nullable(hid_t file, const char *path, int64_t n, ql_values *out,
+                                    ql_err *err)
 {
     ql_values all = {0}, mask = {0};
     int64_t *at = NULL;
     ql_status st;
-    QL_GO(member(file, path, "values", &all, err));
-    QL_GO(member(file, path, "mask", &mask, err));
+    QL_GO(member(file, path, "values", n, &all, err));
+    QL_GO(member(file, path, "mask", n, &mask, err));
     if (mask.n != all.n || mask.type == QL_COL_STRING) {
         st = ql_fail(err, QL_EDATA, "/%s: has %" PRId64 " values but a mask of %" PRId64, path,
                      all.n, mask.n);
@@ -248,46 +299,60 @@ out:
     return st;
 }
 
-static ql_status values_at(hid_t file, const char *path, ql_values *out, ql_err *err)
+static ql_status values_at(hid_t file, const char *path, int64_t n, ql_values *out, ql_err *err)
 {
-    if (ql_h5r_kind_of(file, path) != QL_H5R_GROUP) return values_of_dataset(file, path, out, err);
-    if (has_member(file, path, "codes")) return values_of_categories(file, path, out, err);
-    if (has_member(file, path, "mask")) return values_of_nullable(file, path, out, err);
+    if (ql_h5r_kind_of(file, path) != QL_H5R_GROUP)
+        return values_of_dataset(file, path, n, out, err);
+    if (has_member(file, path, "codes")) return values_of_categories(file, path, n, out, err);
+    if (has_member(file, path, "mask")) return values_of_nullable(file, path, n, out, err);
     return ql_fail(err, QL_EDATA, "/%s: is a group of a kind that is no column", path);
 }
 
-ql_status ql_h5r_values(hid_t file, const char *path, ql_values *out, ql_err *err)
+ql_status ql_h5r_values(hid_t file, const char *path, int64_t n, ql_values *out, ql_err *err)
 {
     *out = (ql_values){0};
-    ql_status st = values_at(file, path, out, err);
+    ql_status st = values_at(file, path, n, out, err);
     if (st != QL_OK) ql_values_free(out);
     return st;
 }
 
 /* --- into a frame --- */
 
-ql_status ql_values_add(ql_frame *frame, const char *name, const ql_values *v, const char *where,
-                        ql_notes *notes, ql_err *err)
+/* why starts with the object's path, or says nothing of it. */
+static void note_left_out(const char *where, const char *why, ql_notes *notes)
 {
-    if (v->n == frame->index.n)
-        return ql_frame_add(frame, name, v->type,
-                            v->type == QL_COL_STRING ? (const void *)&v->strings : v->values, err);
-    ql_note_add(notes, QL_NOTE_WARNING,
-                "/%s: has %" PRId64 " values for %" PRId64 " names: left out", where, v->n,
-                frame->index.n);
+    ql_str text = {0};
+    ql_str_escape(&text, where, strlen(where));
+    if (why[0] == '/' && !strncmp(why + 1, where, strlen(where)))
+        ql_note_add(notes, QL_NOTE_WARNING, "%s: left out", why);
+    else
+        ql_note_add(notes, QL_NOTE_WARNING, "/%s: left out: %s", ql_str_text(&text), why);
+    ql_str_free(&text);
+}
+
+ql_status ql_column_leave(const char *where, const char *why, const ql_left_out *left, ql_err *err)
+{
+    if (left->lost) return ql_names_add(left->lost, where, strlen(where), err);
+    note_left_out(where, why, left->notes);
     return QL_OK;
 }
 
-ql_status ql_column_left_out(const char *where, ql_status st, const ql_err *why, ql_notes *notes,
-                             ql_err *err)
+ql_status ql_column_take(ql_frame *frame, const char *name, const char *where, ql_status st,
+                         const ql_err *why, ql_values *v, const ql_left_out *left, ql_err *err)
 {
+    ql_err length = {0};
+    if (st == QL_OK) {
+        st = check_length(where, v->n, frame->index.n, &length);
+        why = &length;
+    }
     if (st == QL_EMEMORY) {
         if (err) *err = *why;
-        return st;
+    } else if (st != QL_OK) {
+        st = ql_column_leave(where, why->msg, left, err);
+    } else {
+        st = ql_frame_add(frame, name, v->type,
+                          v->type == QL_COL_STRING ? (const void *)&v->strings : v->values, err);
     }
-    ql_str text = {0};
-    ql_str_escape(&text, where, strlen(where));
-    ql_note_add(notes, QL_NOTE_WARNING, "column %s left out: %s", ql_str_text(&text), why->msg);
-    ql_str_free(&text);
-    return QL_OK;
+    ql_values_free(v);
+    return st;
 }

@@ -17,8 +17,11 @@ typedef struct {
 void ql_values_free(ql_values *v);
 
 /* The column at path: a list (or n x 1) of strings or numbers, or a group of encoding categorical
- * or nullable. Missing values are "" among strings; among numbers they make it float64 with NaN. */
-ql_status ql_h5r_values(hid_t file, const char *path, ql_values *out, ql_err *err);
+ * or nullable. Missing values are "" among strings and NaN among floats; integers with missing
+ * values become float64 (QL_EDATA above 2^53), bools with missing values the strings "True",
+ * "False" and "". n values are expected (-1: any number); with others QL_EDATA, before the memory
+ * is taken. */
+ql_status ql_h5r_values(hid_t file, const char *path, int64_t n, ql_values *out, ql_err *err);
 
 /* Member number `member` of an open list of compounds. */
 ql_status ql_h5r_member_values(const ql_h5r_array *a, unsigned member, ql_values *out, ql_err *err);
@@ -28,13 +31,20 @@ ql_status ql_h5r_member_values(const ql_h5r_array *a, unsigned member, ql_values
 ql_status ql_values_decode(ql_values *codes, const ql_values *categories, const char *where,
                            ql_err *err);
 
-/* Add v to a frame as column `name`; a column of another length than the frame's index is left out
- * with a warning that names `where`. */
-ql_status ql_values_add(ql_frame *frame, const char *name, const ql_values *v, const char *where,
-                        ql_notes *notes, ql_err *err);
+/* Where columns go that cannot be taken: their paths to lost if there is one, else a warning each
+ * to notes. */
+typedef struct {
+    ql_names *lost;
+    ql_notes *notes;
+} ql_left_out;
 
-/* A column could not be read: out of memory is a failure, anything else a warning. */
-ql_status ql_column_left_out(const char *where, ql_status st, const ql_err *why, ql_notes *notes,
-                             ql_err *err);
+/* A column that was read with status st: v is added to the frame, or, when st (why says what) or
+ * its length forbids it, left out. where: its path without the leading slash. Fails for want of
+ * memory only. Releases v. */
+ql_status ql_column_take(ql_frame *frame, const char *name, const char *where, ql_status st,
+                         const ql_err *why, ql_values *v, const ql_left_out *left, ql_err *err);
+
+/* Leave the column at `where` out. */
+ql_status ql_column_leave(const char *where, const char *why, const ql_left_out *left, ql_err *err);
 
 #endif

@@ -93,7 +93,7 @@ ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path)
 {
     static const ql_h5r_kind kinds[] = {[H5I_GROUP] = QL_H5R_GROUP, [H5I_DATASET] = QL_H5R_DATASET};
     ql_h5r_kind kind = QL_H5R_NONE;
-    if (strcmp(path, "/") == 0) return QL_H5R_GROUP;
+    if (strcmp(path, "/") == 0 || strcmp(path, ".") == 0) return QL_H5R_GROUP;
     if (path_is_inside(file, path)) {
         hid_t id = H5Oopen(file, path, H5P_DEFAULT);
         H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);

@@ -23,7 +23,8 @@ ql_status ql_h5r_open(const char *path, hid_t *file, ql_err *err);
 hid_t ql_h5r_try_open(const char *path); /* for detection: negative when it is no HDF5 file */
 void ql_h5r_close(hid_t id);             /* any kind of id; negative is allowed */
 
-/* What a path leads to. Dangling links and links to other files lead to nothing. */
+/* What a path leads to ("." is the group that was given for the file itself). Dangling links and
+ * links to other files lead to nothing. */
 ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path);
 
 /* A string attribute (one value, fixed or variable length) of the object at path; false when there

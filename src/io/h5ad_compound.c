@@ -95,14 +95,14 @@ static ql_status decode(hid_t file, const char *column, const char *where, ql_va
     int n = snprintf(path, sizeof path, "uns/%s_categories", column);
     if (v->type != QL_COL_I64 || n < 0 || (size_t)n >= sizeof path) return QL_OK;
     if (ql_h5r_kind_of(file, path) != QL_H5R_DATASET) return QL_OK;
-    ql_status st = ql_h5r_values(file, path, &categories, err);
+    ql_status st = ql_h5r_values(file, path, -1, &categories, err);
     if (st == QL_OK) st = ql_values_decode(v, &categories, where, err);
     ql_values_free(&categories);
     return st;
 }
 
 static ql_status add_member(hid_t file, const ql_h5r_array *a, const ql_names *members,
-                            unsigned member, ql_frame *out, ql_notes *notes, ql_err *err)
+                            unsigned member, ql_frame *out, const ql_left_out *left, ql_err *err)
 {
     const char *name = ql_name(members, member);
     char where[1024];
@@ -111,21 +111,18 @@ static ql_status add_member(hid_t file, const ql_h5r_array *a, const ql_names *m
     (void)snprintf(where, sizeof where, "%s.%s", a->path + 1, name);
     ql_status st = ql_h5r_member_values(a, member, &v, &why);
     if (st == QL_OK) st = decode(file, name, where, &v, &why);
-    st = st == QL_OK ? ql_values_add(out, name, &v, where, notes, err)
-                     : ql_column_left_out(where, st, &why, notes, err);
-    ql_values_free(&v);
-    return st;
+    return ql_column_take(out, name, where, st, &why, &v, left, err);
 }
 
-ql_status ql_h5ad_read_members(hid_t file, const char *frame, ql_frame *out, ql_notes *notes,
-                               ql_err *err)
+ql_status ql_h5ad_read_members(hid_t file, const char *frame, ql_frame *out,
+                               const ql_left_out *left, ql_err *err)
 {
     ql_h5r_array a = {0};
     ql_names members = {0};
     ql_status st = open_frame(file, frame, &a, &members, err);
     unsigned index = st == QL_OK ? index_member(&members) : 0;
     for (unsigned i = 0; st == QL_OK && i < (unsigned)members.n; i++)
-        if (i != index) st = add_member(file, &a, &members, i, out, notes, err);
+        if (i != index) st = add_member(file, &a, &members, i, out, left, err);
     ql_names_free(&members);
     ql_h5r_array_close(&a);
     return st;

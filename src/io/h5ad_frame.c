@@ -82,16 +82,16 @@ static bool categories_path(hid_t file, const char *frame, const char *column, q
 }
 
 static ql_status read_column(hid_t file, const char *frame, const char *column, const char *path,
-                             ql_values *v, ql_err *err)
+                             int64_t n, ql_values *v, ql_err *err)
 {
     ql_str apart = {0};
     ql_values categories = {0};
     ql_status st;
-    QL_GO(ql_h5r_values(file, path, v, err));
+    QL_GO(ql_h5r_values(file, path, n, v, err));
     if (ql_h5r_kind_of(file, path) != QL_H5R_DATASET || v->type != QL_COL_I64 ||
         !categories_path(file, frame, column, &apart))
         goto out;
-    QL_GO(ql_h5r_values(file, ql_str_text(&apart), &categories, err));
+    QL_GO(ql_h5r_values(file, ql_str_text(&apart), -1, &categories, err));
     QL_GO(ql_values_decode(v, &categories, path, err));
 out:
     ql_values_free(&categories);
@@ -100,7 +100,7 @@ out:
 }
 
 static ql_status add_column(hid_t file, const char *frame, const char *column, ql_frame *out,
-                            ql_notes *notes, ql_err *err)
+                            const ql_left_out *left, ql_err *err)
 {
     ql_values v = {0};
     ql_err why = {0};
@@ -108,24 +108,22 @@ static ql_status add_column(hid_t file, const char *frame, const char *column, q
     ql_status st = append_path(frame, column, &path, err);
     if (st != QL_OK) goto out;
     if (ql_h5r_kind_of(file, ql_str_text(&path)) == QL_H5R_NONE) goto out; /* warned of already */
-    st = read_column(file, frame, column, ql_str_text(&path), &v, &why);
-    st = st == QL_OK ? ql_values_add(out, column, &v, ql_str_text(&path), notes, err)
-                     : ql_column_left_out(ql_str_text(&path), st, &why, notes, err);
+    st = read_column(file, frame, column, ql_str_text(&path), out->index.n, &v, &why);
+    st = ql_column_take(out, column, ql_str_text(&path), st, &why, &v, left, err);
 out:
-    ql_values_free(&v);
     ql_str_free(&path);
     return st;
 }
 
-ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out, ql_notes *notes,
-                               ql_err *err)
+ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out,
+                               const ql_left_out *left, ql_err *err)
 {
     ql_names columns = {0};
     ql_status st = QL_OK;
-    if (ql_h5ad_is_compound(file, frame)) return ql_h5ad_read_members(file, frame, out, notes, err);
+    if (ql_h5ad_is_compound(file, frame)) return ql_h5ad_read_members(file, frame, out, left, err);
     (void)ql_h5r_attr_strings(file, frame, "column-order", &columns);
     for (int64_t i = 0; st == QL_OK && i < columns.n; i++)
-        st = add_column(file, frame, ql_name(&columns, i), out, notes, err);
+        st = add_column(file, frame, ql_name(&columns, i), out, left, err);
     ql_names_free(&columns);
     return st;
 }
@@ -142,9 +140,12 @@ ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_read_opt
     ql_h5ad_check_columns(file, names->obs, notes);
     ql_h5ad_check_columns(file, names->var, notes);
     QL_TRY(ql_h5ad_pick(file, names, opt, ds, notes, err));
-    if (with_columns) QL_TRY(ql_h5ad_read_columns(file, names->obs, &ds->cells, notes, err));
-    if (!with_columns && !ds->genes_differ) return QL_OK;
+    with_columns = with_columns || opt->columns;
+    const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
+    const char *var = ds->genes_differ ? names->raw_var : names->var;
     if (ds->genes_differ) ql_h5ad_check_columns(file, names->raw_var, notes);
-    return ql_h5ad_read_columns(file, ds->genes_differ ? names->raw_var : names->var, &ds->genes,
-                                notes, err);
+    if (with_columns) QL_TRY(ql_h5ad_read_columns(file, names->obs, &ds->cells, &left, err));
+    if (with_columns || ds->genes_differ)
+        QL_TRY(ql_h5ad_read_columns(file, var, &ds->genes, &left, err));
+    return opt->columns ? ql_h5ad_list_others(file, names, ds, &ds->others, err) : QL_OK;
 }

@@ -3,7 +3,7 @@
 #ifndef QUELL_IO_H5AD_PARTS_H
 #define QUELL_IO_H5AD_PARTS_H
 
-#include "h5_read.h"
+#include "h5_columns.h"
 #include "quell/reader.h"
 
 /* What the parts are called; older versions had other names. */
@@ -29,20 +29,24 @@ ql_status ql_h5ad_compound_members(hid_t file, const char *frame, int64_t *n_row
 /* A warning for each column that column-order names and the file lacks. */
 void ql_h5ad_check_columns(hid_t file, const char *frame, ql_notes *notes);
 
-/* The columns of a frame into *out, whose index is set. What cannot be read is left out with a
- * warning. ql_h5ad_read_members does it for lists of compounds. */
-ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out, ql_notes *notes,
-                               ql_err *err);
-ql_status ql_h5ad_read_members(hid_t file, const char *frame, ql_frame *out, ql_notes *notes,
-                               ql_err *err);
+/* The columns of a frame into *out, whose index is set; what cannot be read goes to left.
+ * ql_h5ad_read_members does it for lists of compounds. */
+ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out,
+                               const ql_left_out *left, ql_err *err);
+ql_status ql_h5ad_read_members(hid_t file, const char *frame, ql_frame *out,
+                               const ql_left_out *left, ql_err *err);
+
+/* Append the paths of all that is neither ds->matrix nor one of the frames. */
+ql_status ql_h5ad_list_others(hid_t file, const ql_h5ad_names *names, const ql_dataset *ds,
+                              ql_names *others, ql_err *err);
 
 /* Fill ds->counts, ds->genes.index, ds->matrix and ds->genes_differ from the matrix that opt names
  * or that holds counts; ds->cells.index is set. */
 ql_status ql_h5ad_pick(hid_t file, const ql_h5ad_names *names, const ql_read_options *opt,
                        ql_dataset *ds, ql_notes *notes, ql_err *err);
 
-/* All of an AnnData. with_columns: read the annotation columns too, for outputs that are no copy of
- * the file. */
+/* All of an AnnData. with_columns: the annotation columns too, for outputs that are no copy of the
+ * file; opt->columns asks for them in any case, and for ds->others. */
 ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_read_options *opt,
                        bool with_columns, ql_dataset *ds, ql_notes *notes, ql_err *err);
 

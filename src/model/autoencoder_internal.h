@@ -15,7 +15,7 @@ typedef struct {
 #define QL_AE_EACH(worker, n, item, body)                                                          \
     do {                                                                                           \
         int64_t item;                                                                              \
-        while ((item = ql_team_next((worker)->team, (worker)->rank, (worker)->phase, (n))) >= 0) {                 \
+        while ((item = ql_team_next((worker)->team, (worker)->rank, (worker)->phase, (n))) >= 0) { \
             body;                                                                                  \
         }                                                                                          \
         (worker)->phase++;                                                                         \

@@ -23,8 +23,8 @@ ql_span ql_shard_tiles(const ql_tiling *tiling, int64_t shard)
     return (ql_span){first, end - first};
 }
 
-void ql_shard_sum(const ql_kern *kern, int n_shards, ql_real *parts, int64_t stride, int64_t first, int64_t n,
-                  ql_real *out)
+void ql_shard_sum(const ql_kern *kern, int n_shards, ql_real *parts, int64_t stride, int64_t first,
+                  int64_t n, ql_real *out)
 {
     int left = n_shards;
     for (; left > 1; left = (left + 1) / 2) {

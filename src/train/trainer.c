@@ -118,8 +118,8 @@ static void shuffle(run *r, int64_t epoch)
     ql_rng_shuffle(&rng, r->order, r->split->n_train);
 }
 
-/* The penalties on the scale of the losses reported, per entry: they are weighed against the mean loss of
- * an entry or of a cell, as the gradients are. */
+/* The penalties on the scale of the losses reported, per entry: they are weighed against the mean
+ * loss of an entry or of a cell, as the gradients are. */
 static double penalty(const run *r)
 {
     double sum = ql_ae_penalty(r->ae);

@@ -1,7 +1,7 @@
 /* Prints a hash of what the kernels of one instruction set make of fixed pseudo-random input:
  *   kern_hash avx2
- * Every instruction set and every processor must print the same. `make check-neon` runs the 64-bit Arm
- * build under an emulator and compares it with this machine's. */
+ * Every instruction set and every processor must print the same. `make check-neon` runs the 64-bit
+ * Arm build under an emulator and compares it with this machine's. */
 #include <stdint.h>
 #include <stdio.h>
 
@@ -33,8 +33,17 @@ static void fill(float *x, float scale)
 
 static void hash_algebra(const ql_kern *k)
 {
-    ql_gemm g = {.m = 29, .n = 80, .p = 70, .a = a, .a_row = 70, .a_col = 1, .b = b, .ldb = 80, .c = c,
-                 .ldc = 80, .start = QL_FROM_C};
+    ql_gemm g = {.m = 29,
+                 .n = 80,
+                 .p = 70,
+                 .a = a,
+                 .a_row = 70,
+                 .a_col = 1,
+                 .b = b,
+                 .ldb = 80,
+                 .c = c,
+                 .ldc = 80,
+                 .start = QL_FROM_C};
     fill(a, 3);
     fill(b, 1);
     fill(c, 1);
@@ -70,8 +79,16 @@ static void draw_heads(void)
 
 static void hash_likelihood(const ql_lik_kern *lik)
 {
-    ql_lik_args args = {.n = ROWS, .ld = LD, .mean = a, .disp = b, .pi = d, .disp_gene = z, .size = z,
-                        .weight = w, .loss = c, .ridge = 0.1f};
+    ql_lik_args args = {.n = ROWS,
+                        .ld = LD,
+                        .mean = a,
+                        .disp = b,
+                        .pi = d,
+                        .disp_gene = z,
+                        .size = z,
+                        .weight = w,
+                        .loss = c,
+                        .ridge = 0.1f};
     draw_heads();
     lik->sweep(&args);
     add(a, N);
