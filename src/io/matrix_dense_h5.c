@@ -5,12 +5,15 @@
 
 #include "band_sink.h"
 #include "h5_error.h"
+#include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/parallel.h"
 
-enum { BAND_BYTES = 64 << 20, STREAM_BYTES = 16 << 20 };
+/* A band; one that is streamed; and one that a single row of wide chunks makes: loom files of a
+ * million cells have rows of chunks of some hundred megabytes. */
+enum { BAND_BYTES = 64 << 20, STREAM_BYTES = 16 << 20, WIDE_BAND_BYTES = 1 << 30 };
 
 typedef struct {
     hid_t data; /* the dataset, opened with a cache for a row of chunks */
@@ -63,7 +66,7 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
     return QL_OK;
 }
 
-static ql_status read_band(band *b, ql_err *err)
+static ql_status read_rows(band *b, ql_err *err)
 {
     hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
     hid_t space = H5Dget_space(b->data), mem = H5Screate_simple(2, count, NULL);
@@ -80,10 +83,17 @@ static ql_status read_band(band *b, ql_err *err)
     return st;
 }
 
+static ql_status read_band(band *b, int threads, ql_err *err)
+{
+    bool done = false;
+    QL_TRY(ql_h5r_band_chunks(b->a, b->first, b->n, threads, b->raw, &done, err));
+    return done ? QL_OK : read_rows(b, err);
+}
+
 static ql_status take_band(band *b, int threads, ql_err *err)
 {
     int64_t *indptr = b->m->indptr + (b->first - b->base);
-    QL_TRY(read_band(b, err));
+    QL_TRY(read_band(b, threads, err));
     ql_parallel_for(threads, b->n, count_row, b);
     for (int64_t i = 0; i < b->n; i++) indptr[i + 1] += indptr[i];
     QL_TRY(grow(b, indptr[b->n], err));
@@ -97,7 +107,8 @@ static int64_t band_rows(const ql_h5r_array *a, int64_t chunk_rows, int64_t byte
     int64_t row = a->dim[1] * (int64_t)(ql_num_size(a->num) + sizeof(float));
     int64_t rows = row > 0 ? bytes / row : a->dim[0];
     if (chunk_rows > 1) rows = rows / chunk_rows * chunk_rows;
-    if (rows < 1) rows = chunk_rows > 1 && chunk_rows * row <= 4 * bytes ? chunk_rows : 1;
+    const int64_t most = bytes < BAND_BYTES ? 4 * bytes : WIDE_BAND_BYTES;
+    if (rows < 1) rows = chunk_rows > 1 && chunk_rows * row <= most ? chunk_rows : 1;
     return rows < a->dim[0] ? rows : a->dim[0];
 }
 
@@ -135,6 +146,8 @@ static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
 
 static ql_status new_buffers(band *b, int64_t rows, ql_err *err)
 {
+    double bytes = (double)(rows * b->n_cols) * (double)(ql_num_size(b->num) + sizeof(float));
+    QL_TRY(ql_h5r_need_memory(bytes, b->a->path, err));
     QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
                   err));
     return QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err);
