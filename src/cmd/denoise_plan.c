@@ -149,12 +149,14 @@ void denoise_plan_tell(const denoise_plan *p, bool stream, const char *folder, q
     int64_t bytes = most(stream ? p->stream : p->memory, ql_peak_rss());
     double plan = (double)bytes / MIB;
     ql_summary_int(run->summary, "planned_bytes", bytes);
-    if (!stream)
+    if (!stream) {
         ql_log_info(run->log, "memory: %.0f MiB planned (budget %.0f MiB)", plan,
                     (double)run->memory / MIB);
-    else
-        ql_log_info(run->log,
-                    "memory: %.0f MiB planned (budget %.0f MiB): streaming through a cache of "
-                    "%.0f MiB in %s",
-                    plan, (double)run->memory / MIB, (double)p->cache / MIB, folder);
+        return;
+    }
+    ql_summary_int(run->summary, "cache_bytes", p->cache);
+    ql_log_info(run->log,
+                "memory: %.0f MiB planned (budget %.0f MiB): streaming through a cache of %.0f MiB "
+                "in %s",
+                plan, (double)run->memory / MIB, (double)p->cache / MIB, folder);
 }

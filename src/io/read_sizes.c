@@ -62,6 +62,7 @@ static ql_status sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z,
                          .n_cols = info.n_cols,
                          .nnz = info.nnz,
                          .max_row = info.n_cols,
+                         .rough = info.layout == QL_LAYOUT_DENSE,
                          .streams = info.layout != QL_LAYOUT_CSC};
     if (info.layout == QL_LAYOUT_CSR) {
         z->max_row = 0;
@@ -83,6 +84,7 @@ static void cover(ql_read_sizes *all, const ql_read_sizes *z)
     all->max_row = most(all->max_row, z->max_row);
     all->whole_bytes = most(all->whole_bytes, z->whole_bytes);
     all->band_bytes = most(all->band_bytes, z->band_bytes);
+    all->rough |= z->rough;
     all->streams = z->streams && (first || all->streams);
 }
 
