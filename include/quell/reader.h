@@ -67,6 +67,7 @@ QL_MUST_USE ql_status ql_read_streamed(const char *path, const ql_read_options *
 typedef struct {
     int64_t n_rows, n_cols; /* 0: nothing is known */
     int64_t nnz, max_row;   /* at most */
+    bool rough;             /* nnz may be far too high: a dense matrix */
     bool streams;           /* can be read in bands */
     int64_t whole_bytes;    /* held while it is read whole, beside the result; */
     int64_t band_bytes;     /* and while it is read in bands */

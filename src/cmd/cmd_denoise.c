@@ -111,8 +111,15 @@ static ql_status read_input(job *j, bool *done)
     denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, 0);
     *done = j->a->plan && sizes.n_rows > 0;
     if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
-    if (sizes.n_rows > 0) QL_TRY(denoise_plan_choose(&p, stream, j->run, &stream));
-    ql_status st = read_as(j, &opt, &p, stream);
+    ql_status st = QL_OK;
+    if (sizes.n_rows > 0) st = denoise_plan_choose(&p, stream, j->run, &stream);
+    if (st == QL_EMEMORY && sizes.rough && sizes.streams) {
+        stream = true; /* reading in bands will tell how large it is */
+        *err = (ql_err){0};
+        st = QL_OK;
+    }
+    if (st != QL_OK) return st;
+    st = read_as(j, &opt, &p, stream);
     if (st == QL_EMEMORY && sizes.n_rows == 0)
         return ql_hint(err,
                        "the input is read whole; as an h5ad with csr counts (quell convert) it "

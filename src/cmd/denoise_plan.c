@@ -16,6 +16,7 @@ enum {
     PACKED = 2,              /* bytes of an entry in the cache, about */
     WINDOW = 16384,          /* rows that an epoch reads together */
     NEAR_MOST = 64 << 20,    /* of which so much is held; the rest is read row by row */
+    TSV_BLOCK = 64 << 20,    /* values of a text file at a time */
     WRITE_CHUNKS = 36 << 20, /* chunks being compressed */
     BAND_ROWS = 256
 };
@@ -24,6 +25,12 @@ static const double MIB = 1 << 20;
 static int64_t most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+/* n, but no more than limit */
+static int64_t most_of(int64_t n, int64_t limit)
+{
+    return n < limit ? n : limit;
 }
 
 static int64_t latent_width(const ql_fit_options *fit)
@@ -37,10 +44,11 @@ static int64_t writing(const denoise_args *a, const ql_fit_options *fit, const q
 {
     int64_t latent = z->n_rows * latent_width(fit) * (int64_t)sizeof(float);
     int64_t columns = names + z->n_rows * WRITE_CELL;
-    int64_t rows = z->n_rows < BAND_ROWS ? z->n_rows : BAND_ROWS;
+    int64_t rows = most_of(z->n_rows, BAND_ROWS);
     int64_t band = a->denoised ? 2 * rows * z->n_cols * (int64_t)sizeof(float) : 0;
+    if (a->tsv) band += names + most_of(z->n_rows * z->n_cols * 4, TSV_BLOCK) * 3 / 2;
     int64_t chunks = 2 * most(latent, a->denoised ? z->n_rows * z->n_cols * 4 : 0);
-    return most(most(latent, columns), band) + (chunks < WRITE_CHUNKS ? chunks : WRITE_CHUNKS);
+    return most(most(latent, columns), band) + most_of(chunks, WRITE_CHUNKS);
 }
 
 /* Part of the cache that training holds: a window of rows of the mean length and half as much. */
@@ -141,12 +149,14 @@ void denoise_plan_tell(const denoise_plan *p, bool stream, const char *folder, q
     int64_t bytes = most(stream ? p->stream : p->memory, ql_peak_rss());
     double plan = (double)bytes / MIB;
     ql_summary_int(run->summary, "planned_bytes", bytes);
-    if (!stream)
+    if (!stream) {
         ql_log_info(run->log, "memory: %.0f MiB planned (budget %.0f MiB)", plan,
                     (double)run->memory / MIB);
-    else
-        ql_log_info(run->log,
-                    "memory: %.0f MiB planned (budget %.0f MiB): streaming through a cache of "
-                    "%.0f MiB in %s",
-                    plan, (double)run->memory / MIB, (double)p->cache / MIB, folder);
+        return;
+    }
+    ql_summary_int(run->summary, "cache_bytes", p->cache);
+    ql_log_info(run->log,
+                "memory: %.0f MiB planned (budget %.0f MiB): streaming through a cache of %.0f MiB "
+                "in %s",
+                plan, (double)run->memory / MIB, (double)p->cache / MIB, folder);
 }

@@ -10,6 +10,7 @@
 #include "h5ad_parts.h"
 #include "matrix_h5.h"
 #include "mtx_folder.h"
+#include "pipe_input.h"
 #include "quell/alloc.h"
 
 /* What the readers hold beside the result: blocks of the file, chunks in work. */
@@ -62,6 +63,7 @@ static ql_status sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z,
                          .n_cols = info.n_cols,
                          .nnz = info.nnz,
                          .max_row = info.n_cols,
+                         .rough = info.layout == QL_LAYOUT_DENSE,
                          .streams = info.layout != QL_LAYOUT_CSC};
     if (info.layout == QL_LAYOUT_CSR) {
         z->max_row = 0;
@@ -83,6 +85,7 @@ static void cover(ql_read_sizes *all, const ql_read_sizes *z)
     all->max_row = most(all->max_row, z->max_row);
     all->whole_bytes = most(all->whole_bytes, z->whole_bytes);
     all->band_bytes = most(all->band_bytes, z->band_bytes);
+    all->rough |= z->rough;
     all->streams = z->streams && (first || all->streams);
 }
 
@@ -93,7 +96,7 @@ static ql_status sizes_of_h5ad(const char *path, const ql_read_options *opt, ql_
     hid_t file = -1;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(ql_h5ad_matrices(file, opt, &names, err));
+    QL_GO(ql_h5ad_matrices(file, &ql_h5ad_modern_names, opt, &names, err));
     for (int64_t i = 0; i < names.n; i++) {
         ql_read_sizes z;
         /* what cannot be read is passed over, or told when it is */
@@ -140,9 +143,8 @@ static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_r
     ql_mtx_folder f;
     ql_mtx_named named = {0};
     ql_status st;
-    (void)opt;
-    QL_GO(ql_mtx_folder_find(path, &f, err));
-    QL_GO(ql_mtx_folder_names(&f, &named, NULL, err));
+    QL_GO(ql_mtx_folder_find(path, NULL, opt->layer, &f, err));
+    QL_GO(ql_mtx_folder_names(&f, opt, &named, NULL, err));
     const ql_mtx_header *h = &named.header;
     out->n_rows = named.cells_are_columns ? h->n_cols : h->n_rows;
     out->n_cols = named.cells_are_columns ? h->n_rows : h->n_cols;
@@ -161,21 +163,24 @@ static const struct {
     ql_status (*sizes)(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                        ql_err *err);
 } measured[] = {
-    {&ql_format_h5ad, sizes_of_h5ad},
-    {&ql_format_10x_h5, sizes_of_10x},
-    {&ql_format_10x_mtx, sizes_of_mtx},
+    {&ql_format_h5ad, sizes_of_h5ad},    {&ql_format_10x_h5, sizes_of_10x},
+    {&ql_format_10x_mtx, sizes_of_mtx},  {&ql_format_alevin, sizes_of_mtx},
+    {&ql_format_kallisto, sizes_of_mtx}, {&ql_format_parse, sizes_of_mtx},
+    {&ql_format_mtx, sizes_of_mtx},
 };
 
 ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                           ql_err *err)
 {
     const ql_format *format = NULL;
+    ql_input in;
     *out = (ql_read_sizes){0};
     QL_TRY(ql_format_detect(path, opt, &format, err));
+    QL_TRY(ql_input_find(path, &in, err));
     for (size_t i = 0; i < sizeof measured / sizeof *measured; i++) {
         if (measured[i].format != format) continue;
         /* a failure shows again, and better, when the file is read */
-        if (measured[i].sizes(path, opt, out, NULL) != QL_OK) *out = (ql_read_sizes){0};
+        if (measured[i].sizes(in.path, opt, out, NULL) != QL_OK) *out = (ql_read_sizes){0};
     }
     return QL_OK;
 }

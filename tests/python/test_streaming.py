@@ -37,7 +37,7 @@ def write_dense(path, x):
     with h5py.File(path, "w") as f:
         samples.put_frame(f, "obs", samples.names("cell", x.shape[0]))
         samples.put_frame(f, "var", samples.names("gene", x.shape[1]))
-        f.create_dataset("X", data=x.toarray(), chunks=(7, 50), compression="gzip")
+        f.create_dataset("X", data=x.toarray(), chunks=(min(x.shape[0], 70), 50), compression="gzip")
         f["X"].attrs["encoding-type"] = "array"
         f["X"].attrs["encoding-version"] = "0.2.0"
     return path
@@ -85,7 +85,7 @@ def test_many_windows(quell, tmp_path):
     """More training cells than are shuffled as one, with cells and genes that are empty."""
     rng = np.random.default_rng(3)
     x = sp.random(40000, 60, 0.1, "csr", np.float32, rng, lambda n: rng.integers(1, 9, n))
-    x[:, 17] = 0
+    x = x @ sp.diags((np.arange(60) != 17).astype(np.float32), format="csr")
     x.eliminate_zeros()
     source = samples.write_h5ad(tmp_path / "in.h5ad", x)
     memory = run(quell, source, tmp_path / "memory")
@@ -144,6 +144,18 @@ def test_memory_stays_in_the_plan(quell, program, large, tmp_path):
     below = plan["stream_bytes"] // MIB - 1
     done = quell(*options, "-o", tmp_path / "no.h5ad", "--memory", f"{below}M", code=137)
     assert "give --memory" in done.stderr
+
+
+def test_dense_is_not_taken_at_its_word(quell, tmp_path):
+    """Its extent asks for more than the budget, its entries do not."""
+    rng = np.random.default_rng(1)
+    x = sp.random(9000, 3000, 0.01, "csr", np.float32, rng, lambda n: rng.integers(1, 5, n))
+    source = write_dense(tmp_path / "in.h5ad", x)
+    options = ["--epochs", 1, "--no-denoised"]
+    plan = json.loads(quell("denoise", source, *options, "--plan=json", "-q").stdout)
+    assert plan["stream_bytes"] > 160 * MIB
+    done = quell("denoise", source, "-o", tmp_path / "out.h5ad", *options, "--memory", "160M", "--threads", 2)
+    assert "streaming through" in done.stderr
 
 
 def test_full_disk(program, large, tmp_path):

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,6 +20,7 @@
 #include "quell/interrupt.h"
 #include "quell/rng.h"
 #include "quell/rows.h"
+#include "quell/trainer.h"
 
 enum { MOST = 3000, COLS = 40000 };
 
@@ -306,6 +309,56 @@ static void full_disk(void **state)
     ql_csr_free(&m);
 }
 
+/* The store's file, which has no name, through the list of what is open; -1 where there is none. */
+static int open_cache(void)
+{
+    char path[64], target[512];
+    for (int fd = 3; fd < 64; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        if (n <= 0) continue;
+        target[n] = '\0';
+        if (strstr(target, ".quell-cache")) return open(path, O_RDWR);
+    }
+    return -1;
+}
+
+/* Bytes that changed on the disk, or are gone, are an error and no more than that. */
+static void damaged_file(void **state)
+{
+    (void)state;
+    ql_csr m = matrix_of(7);
+    for (int how = 0; how < 3; how++) {
+        ql_row_store *s = store_of(&m, how == 2 ? 1 << 20 : 0);
+        ql_rows rows = ql_rows_of_store(s);
+        ql_row_cursor c;
+        ql_err err = {0};
+        int fd = open_cache();
+        if (fd < 0) skip();
+        char bad[4096];
+        memset(bad, 0xf3, sizeof bad);
+        if (how == 1)
+            assert_int_equal(ftruncate(fd, 5000), 0);
+        else
+            assert_int_equal(pwrite(fd, bad, sizeof bad, 20000), sizeof bad);
+        close(fd);
+        int64_t order[ROWS];
+        for (int64_t i = 0; i < ROWS; i++) order[i] = i;
+        int64_t n = ql_rows_want(&rows, order, ROWS, 0);
+        for (int64_t p = 0; p < n; p++) ql_rows_load(&rows, p);
+        assert_int_equal(ql_cursor_open(&c, &rows, &err), QL_OK);
+        for (int64_t i = 0; i < ROWS; i++) {
+            assert_true(ql_rows_get(&rows, i, gene, count) <= rows.max_row);
+            assert_true(ql_cursor_row(&c, i).n <= rows.max_row);
+        }
+        assert_int_equal(ql_rows_check(&rows, &err), QL_EIO);
+        assert_non_null(strstr(err.msg, how == 1 ? "row" : "its bytes have changed"));
+        ql_cursor_close(&c);
+        ql_store_free(s);
+    }
+    ql_csr_free(&m);
+}
+
 /* ---- shuffling ---- */
 
 static void each_row_once(void **state)
@@ -374,15 +427,49 @@ static void one_window(void **state)
     ql_shuffle_free(&s);
 }
 
+/* However many cells there are, a bounded number of them validates; many train in file order. */
+static void validation_is_bounded(void **state)
+{
+    (void)state;
+    enum { N = 150000 };
+    static int64_t kept[N];
+    static char seen[2 * N];
+    const ql_prep prep = {.n_kept_cells = N, .kept_cell = kept};
+    for (int last = 0; last < 2; last++) {
+        const ql_train_options opt = {.validation = 0.1, .validation_last = last, .seed = 3};
+        ql_split s;
+        memset(seen, 0, sizeof seen);
+        for (int64_t i = 0; i < N; i++) kept[i] = 2 * i;
+        assert_int_equal(ql_split_cells(NULL, &prep, &opt, &s, NULL), QL_OK);
+        assert_int_equal(s.n_valid, 10000);
+        assert_int_equal(s.n_train, N - 10000);
+        for (int64_t i = 0; i < s.n_train; i++) {
+            assert_true(i == 0 || s.train[i] > s.train[i - 1]);
+            seen[s.train[i]]++;
+        }
+        for (int64_t i = 0; i < s.n_valid; i++) seen[s.valid[i]]++;
+        for (int64_t i = 0; i < N; i++) assert_int_equal(seen[2 * i], 1);
+        if (last) assert_int_equal(s.valid[0], 2 * (N - 10000));
+        ql_split_free(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_back),      cmocka_unit_test(packing_saves_space),
-        cmocka_unit_test(damage_is_contained), cmocka_unit_test(store_gives_the_rows),
-        cmocka_unit_test(announced_rows),      cmocka_unit_test(renumbering),
-        cmocka_unit_test(no_name_no_trace),    cmocka_unit_test(full_disk),
-        cmocka_unit_test(each_row_once),       cmocka_unit_test(windows_are_blocks),
+        cmocka_unit_test(rows_come_back),
+        cmocka_unit_test(packing_saves_space),
+        cmocka_unit_test(damage_is_contained),
+        cmocka_unit_test(store_gives_the_rows),
+        cmocka_unit_test(announced_rows),
+        cmocka_unit_test(renumbering),
+        cmocka_unit_test(no_name_no_trace),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(each_row_once),
+        cmocka_unit_test(windows_are_blocks),
         cmocka_unit_test(one_window),
+        cmocka_unit_test(damaged_file),
+        cmocka_unit_test(validation_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
