@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "h5_error.h"
 #include "quell/alloc.h"
@@ -108,9 +109,21 @@ static void note_bad(index_job *job, int64_t at)
     while (at < now && !atomic_compare_exchange_weak(&job->first_bad, &now, at)) continue;
 }
 
+/* The usual type needs no widening. */
+static bool place_int32(const index_job *job, int64_t at, const void *values, int64_t n)
+{
+    int32_t *out = job->out + at;
+    int bad = 0;
+    if (job->num != QL_NUM_I32 || job->limit > INT32_MAX) return false;
+    memcpy(out, values, (size_t)n * sizeof *out);
+    for (int64_t k = 0; k < n; k++) bad |= (uint32_t)out[k] >= (uint32_t)job->limit;
+    return !bad;
+}
+
 static void place_indices(void *ctx, int64_t at, const void *values, int64_t n)
 {
     index_job *job = ctx;
+    if (place_int32(job, at, values, n)) return;
     int64_t wide[SMALL];
     size_t size = ql_num_size(job->num);
     for (int64_t i = 0; i < n; i += SMALL) {

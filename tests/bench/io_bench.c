@@ -98,7 +98,7 @@ static void draw(float *x, int64_t n)
 static ql_status write_once(const settings *s, const ql_dataset *ds, const float *values,
                             ql_err *err)
 {
-    ql_write_options opt = {.force = true, .deflate = 4, .threads = (int)s->threads};
+    ql_write_options opt = {.force = true, .deflate = 1, .threads = (int)s->threads};
     const int64_t n = (int64_t)s->cells, genes = (int64_t)s->genes;
     ql_h5ad_writer *w;
     int64_t band;
