@@ -102,7 +102,8 @@ def seconds(results):
 
 # --- sections ---------------------------------------------------------------------------------
 
-SIZES = [(3200, 2000, 0.31, 32), (3200, 2000, 0.31, 128), (3200, 10000, 0.115, 32)]
+SIZES = [(3200, 2000, 0.31, 32), (3200, 2000, 0.31, 128), (3200, 2000, 0.07, 32), (3200, 2000, 0.07, 128),
+         (3200, 10000, 0.07, 32)]
 
 
 def torch_epoch(b, path, batch, epochs):
@@ -123,7 +124,8 @@ def against_torch(b):
             calls.append(lambda: torch_epoch(b, path, batch, 3))
         results = b.in_turns(*calls)
         ours = seconds(results[0])
-        row = ["%d x %d, batch %d" % (cells, genes, batch), ours.text(), "%.3g" % (cells / ours.median)]
+        row = ["%d x %d, %.0f %% nonzero, batch %d" % (cells, genes, 100 * density, batch), ours.text(),
+               "%.3g" % (cells / ours.median)]
         if have:
             theirs = seconds(results[1])
             row += [theirs.text(), theirs.over(ours).ratio()]
