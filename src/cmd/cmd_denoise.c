@@ -38,14 +38,17 @@ static void release(job *j)
 static ql_status check_outputs(const job *j)
 {
     const denoise_args *a = j->a;
+    ql_err *err = &j->run->err;
     if (!a->output && !a->tsv && !a->obs_out && !a->obsm_out && !a->layer_out)
-        return ql_fail(&j->run->err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
+        return ql_fail(err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
     if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
-        return ql_fail(&j->run->err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
-    if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, &j->run->err));
-    QL_TRY(denoise_check_side(a, j->run->args[0], &j->run->err));
-    if (!a->output) return QL_OK;
-    return ql_output_check(a->output, j->run->args[0], a->force, &j->run->err);
+        return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
+    if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
+    for (int i = 0; i < j->run->n_args; i++) {
+        QL_TRY(denoise_check_side(a, j->run->args[i], err));
+        if (a->output) QL_TRY(ql_output_check(a->output, j->run->args[i], a->force, err));
+    }
+    return ql_inputs_check(&a->join, j->run);
 }
 
 static ql_status read_input(job *j)
@@ -54,12 +57,7 @@ static ql_status read_input(job *j)
     QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, &j->run->err));
     opt.allow_noncounts = j->a->allow_noncounts;
     opt.columns = j->a->obs_out != NULL;
-    QL_TRY(ql_read_counts(j->run->args[0], &opt, &j->ds, &j->notes, &j->run->err));
-    ql_log_notes(j->run->log, &j->notes);
-    ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
-                j->ds.path, j->ds.format, j->ds.matrix, (long long)j->ds.counts.n_rows,
-                (long long)j->ds.counts.n_cols, (long long)ql_csr_nnz(&j->ds.counts));
-    return QL_OK;
+    return ql_inputs_read(&j->a->join, &opt, j->run, &j->ds, &j->notes);
 }
 
 static int compare_genes(const void *a, const void *b)
@@ -307,19 +305,20 @@ static ql_status denoise_run(const void *args, ql_run *run)
 static const ql_opt_table denoise_tables[] = {
     {ql_denoise_rows, 0},
     {ql_seed_rows, offsetof(denoise_args, seed)},
+    {ql_join_rows, offsetof(denoise_args, join)},
     {ql_read_rows, offsetof(denoise_args, read)},
     {NULL, 0},
 };
 
 static const ql_positional denoise_positionals[] = {
-    {"INPUT", "a count matrix, in any format that can be read"},
+    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
     {NULL, NULL},
 };
 
 const ql_command ql_cmd_denoise = {
     .name = "denoise",
     .group = "Models",
-    .summary = "denoised counts and a latent space of one count matrix",
+    .summary = "denoised counts and a latent space of a count matrix",
     .positionals = denoise_positionals,
     .examples = {{"quell denoise filtered_feature_bc_matrix.h5 -o pbmc.h5ad",
                   "train, denoise, embed: layers/denoised and obsm/X_dca"},
