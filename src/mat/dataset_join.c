@@ -23,7 +23,7 @@ struct ql_join {
     int threads;
     ql_dataset all;       /* counts [cells so far, genes so far] */
     ql_name_index *index; /* of all.genes.index */
-    uint8_t *alive;       /* [genes so far] every input has the gene */
+    uint8_t *alive;       /* inner: [genes of the first] every input has the gene */
     ql_names samples, lost_cells, lost_genes;
     part *parts;
     int n_parts, cap_parts;
@@ -144,21 +144,17 @@ static ql_status add_genes(ql_join *j, const ql_names *genes, int32_t *map, ql_e
 }
 
 /* Genes that this input lacks are out; what is out stays out. */
-static ql_status settle_alive(ql_join *j, int32_t *map, int64_t n, int64_t n_old, ql_err *err)
+static ql_status settle_alive(ql_join *j, int32_t *map, int64_t n, ql_err *err)
 {
     uint8_t *here = NULL;
-    int64_t n_genes = j->all.genes.index.n;
-    ql_status st;
-    QL_GO(QL_NEW(here, n_genes, "the genes of an input", err));
+    QL_TRY(QL_NEW(here, j->all.genes.index.n, "the genes of an input", err));
     for (int64_t i = 0; i < n; i++) {
-        if (j->how == QL_JOIN_INNER && map[i] >= 0 && !j->alive[map[i]]) map[i] = -1;
+        if (map[i] >= 0 && !j->alive[map[i]]) map[i] = -1;
         if (map[i] >= 0) here[map[i]] = 1;
     }
-    QL_GO(grow((void **)&j->alive, n_genes, 1, err));
-    for (int64_t g = 0; g < n_genes; g++) j->alive[g] = here[g] && g < n_old && j->alive[g];
-out:
-    ql_free(here);
-    return st;
+    ql_free(j->alive);
+    j->alive = here;
+    return QL_OK;
 }
 
 /* --- appending --- */
@@ -231,8 +227,8 @@ static ql_status append(ql_join *j, ql_dataset *ds, ql_err *err)
     if (find_genes(j, &ds->genes.index, map) == 0)
         QL_GO(ql_join_fail_strangers(j->parts[j->n_parts - 1].path, &ds->genes, j->parts[0].path,
                                      &j->all.genes, err));
-    if (j->how == QL_JOIN_OUTER) QL_GO(add_genes(j, &ds->genes.index, map, err));
-    QL_GO(settle_alive(j, map, n, n_old, err));
+    QL_GO(j->how == QL_JOIN_OUTER ? add_genes(j, &ds->genes.index, map, err)
+                                  : settle_alive(j, map, n, err));
     QL_GO(ql_frame_merge(&j->all.genes, n_old, &ds->genes, map, &j->lost_genes, err));
     remap(&ds->counts, map, j->all.genes.index.n);
     if (!is_ascending(map, n)) QL_GO(ql_csr_normalise_threads(&ds->counts, j->threads, NULL, err));
