@@ -172,10 +172,10 @@ tests: $(TESTS)
 
 export QUELL = $(abspath $(BUILD)/quell)
 # Files that unit tests write for the tests in Python to read.
-export QUELL_SAMPLES = $(abspath $(BUILD)/samples)
+export QUELL_TEST_FILES = $(abspath $(BUILD)/samples)
 
 unit: $(TESTS) ## run the unit tests
-	@rm -rf $(QUELL_SAMPLES) && mkdir -p $(QUELL_SAMPLES)
+	@rm -rf $(QUELL_TEST_FILES) && mkdir -p $(QUELL_TEST_FILES)
 	@sh tests/tools/run-unit.sh $(BUILD)/results/unit $(TESTS)
 
 cli: $(BUILD)/quell ## run the tests of the command line

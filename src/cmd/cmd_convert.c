@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compression.h"
+#include "inputs.h"
 #include "quell/frame_table.h"
 #include "quell/h5ad_writer.h"
 #include "quell/out_format.h"
@@ -10,6 +11,7 @@
 typedef struct {
     ql_common_args common;
     ql_read_args read;
+    ql_join_args join;
     const char *output, *to, *rows, *compression, *obs_out, *obsm_out;
     bool force, allow_noncounts;
 } convert_args;
@@ -78,10 +80,14 @@ static const ql_option convert_rows[] = {
 #undef S
 
 static const ql_opt_table convert_tables[] = {
-    {convert_rows, 0}, {ql_read_rows, offsetof(convert_args, read)}, {NULL, 0}};
+    {convert_rows, 0},
+    {ql_join_rows, offsetof(convert_args, join)},
+    {ql_read_rows, offsetof(convert_args, read)},
+    {NULL, 0},
+};
 
 static const ql_positional convert_positionals[] = {
-    {"INPUT", "a count matrix, in any format that can be read"},
+    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
     {NULL, NULL},
 };
 
@@ -89,7 +95,7 @@ static const ql_positional convert_positionals[] = {
 typedef struct {
     const convert_args *a;
     ql_run *run;
-    const char *input;
+    const char *input; /* the first */
     const ql_out_format *format;
     const char *obsm_file; /* within a->obsm_out, or NULL */
     ql_str obsm_key;
@@ -122,16 +128,26 @@ static ql_status check_distinct(const job *j)
     return QL_OK;
 }
 
-static ql_status check_outputs(job *j)
+/* None of the outputs is this input. */
+static ql_status check_input(const job *j, const char *input)
 {
     const convert_args *a = j->a;
     ql_err *err = &j->run->err;
-    QL_TRY(ql_out_format_find(a->to, a->output, &j->format, err));
+    QL_TRY(ql_out_format_check(j->format, a->output, input, a->force, err));
+    if (a->obs_out) QL_TRY(ql_output_check(a->obs_out, input, a->force, err));
+    return j->obsm_file ? ql_output_check(j->obsm_file, input, a->force, err) : QL_OK;
+}
+
+static ql_status check_outputs(job *j)
+{
+    const convert_args *a = j->a;
+    QL_TRY(ql_out_format_find(a->to, a->output, &j->format, &j->run->err));
     QL_TRY(split_obsm(j));
     QL_TRY(check_distinct(j));
-    QL_TRY(ql_out_format_check(j->format, a->output, j->input, a->force, err));
-    if (a->obs_out) QL_TRY(ql_output_check(a->obs_out, j->input, a->force, err));
-    return j->obsm_file ? ql_output_check(j->obsm_file, j->input, a->force, err) : QL_OK;
+    if (j->obsm_file && j->run->n_args > 1)
+        return ql_fail(&j->run->err, QL_EUSAGE, "--obsm-out is for one input");
+    for (int i = 0; i < j->run->n_args; i++) QL_TRY(check_input(j, j->run->args[i]));
+    return ql_inputs_check(&a->join, j->run);
 }
 
 static void tell_notes(job *j)
@@ -147,11 +163,8 @@ static ql_status read_input(job *j)
     QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, &j->run->err));
     opt.allow_noncounts = j->a->allow_noncounts;
     opt.columns = true;
-    QL_TRY(ql_read_counts(j->input, &opt, &j->ds, &j->notes, &j->run->err));
-    tell_notes(j);
-    ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
-                j->ds.path, j->ds.format, j->ds.matrix, (long long)j->ds.counts.n_rows,
-                (long long)j->ds.counts.n_cols, (long long)ql_csr_nnz(&j->ds.counts));
+    QL_TRY(ql_inputs_read(&j->a->join, &opt, j->run, &j->ds, &j->notes));
+    j->told = j->notes.n;
     return QL_OK;
 }
 

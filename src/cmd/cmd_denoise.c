@@ -42,14 +42,17 @@ static void release(job *j)
 static ql_status check_outputs(const job *j)
 {
     const denoise_args *a = j->a;
+    ql_err *err = &j->run->err;
     if (!a->output && !a->tsv && !a->obs_out && !a->obsm_out && !a->layer_out)
-        return ql_fail(&j->run->err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
+        return ql_fail(err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
     if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
-        return ql_fail(&j->run->err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
-    if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, &j->run->err));
-    QL_TRY(denoise_check_side(a, j->run->args[0], &j->run->err));
-    if (!a->output) return QL_OK;
-    return ql_output_check(a->output, j->run->args[0], a->force, &j->run->err);
+        return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
+    if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
+    for (int i = 0; i < j->run->n_args; i++) {
+        QL_TRY(denoise_check_side(a, j->run->args[i], err));
+        if (a->output) QL_TRY(ql_output_check(a->output, j->run->args[i], a->force, err));
+    }
+    return ql_inputs_check(&a->join, j->run);
 }
 
 /* Folder of the cache: what was asked for, else the system's choice, else that of the output. */
@@ -80,20 +83,35 @@ static denoise_plan final_plan(const job *j)
     return p;
 }
 
-static ql_status read_as(job *j, const ql_read_options *opt, const denoise_plan *p, bool stream)
+static void tell_matrix(const job *j)
 {
-    const char *path = j->run->args[0];
-    if (stream)
-        QL_TRY(
-            ql_read_streamed(path, opt, cache_folder(j), p->near, &j->ds, &j->notes, &j->run->err));
-    else
-        QL_TRY(ql_read_counts(path, opt, &j->ds, &j->notes, &j->run->err));
-    j->rows = ql_dataset_rows(&j->ds);
-    ql_log_notes(j->run->log, &j->notes);
     ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
                 j->ds.path, j->ds.format, j->ds.matrix, (long long)j->rows.n_rows,
                 (long long)j->rows.n_cols, (long long)j->rows.nnz);
+}
+
+/* Several inputs are joined in memory. */
+static ql_status read_as(job *j, const ql_read_options *opt, const denoise_plan *p, bool stream)
+{
+    ql_err *err = &j->run->err;
+    if (!stream || j->run->n_args > 1) {
+        QL_TRY(ql_inputs_read(&j->a->join, opt, j->run, &j->ds, &j->notes));
+        j->rows = ql_dataset_rows(&j->ds);
+        return QL_OK;
+    }
+    QL_TRY(
+        ql_read_streamed(j->run->args[0], opt, cache_folder(j), p->near, &j->ds, &j->notes, err));
+    j->rows = ql_dataset_rows(&j->ds);
+    ql_log_notes(j->run->log, &j->notes);
+    tell_matrix(j);
     return QL_OK;
+}
+
+/* Sizes, where one input tells them. */
+static ql_status measure(const job *j, const ql_read_options *opt, ql_read_sizes *sizes)
+{
+    *sizes = (ql_read_sizes){0};
+    return j->run->n_args > 1 ? QL_OK : ql_read_measure(j->run->args[0], opt, sizes, &j->run->err);
 }
 
 /* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
@@ -107,7 +125,7 @@ static ql_status read_input(job *j, bool *done)
     QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, err));
     opt.allow_noncounts = j->a->allow_noncounts;
     opt.columns = j->a->obs_out != NULL;
-    QL_TRY(ql_read_measure(j->run->args[0], &opt, &sizes, err));
+    QL_TRY(measure(j, &opt, &sizes));
     denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, 0);
     *done = j->a->plan && sizes.n_rows > 0;
     if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
@@ -374,19 +392,20 @@ static ql_status denoise_run(const void *args, ql_run *run)
 static const ql_opt_table denoise_tables[] = {
     {ql_denoise_rows, 0},
     {ql_seed_rows, offsetof(denoise_args, seed)},
+    {ql_join_rows, offsetof(denoise_args, join)},
     {ql_read_rows, offsetof(denoise_args, read)},
     {NULL, 0},
 };
 
 static const ql_positional denoise_positionals[] = {
-    {"INPUT", "a count matrix, in any format that can be read"},
+    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
     {NULL, NULL},
 };
 
 const ql_command ql_cmd_denoise = {
     .name = "denoise",
     .group = "Models",
-    .summary = "denoised counts and a latent space of one count matrix",
+    .summary = "denoised counts and a latent space of a count matrix",
     .positionals = denoise_positionals,
     .examples = {{"quell denoise filtered_feature_bc_matrix.h5 -o pbmc.h5ad",
                   "train, denoise, embed: layers/denoised and obsm/X_dca"},

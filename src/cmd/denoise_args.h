@@ -2,6 +2,7 @@
 #ifndef QL_DENOISE_ARGS_H
 #define QL_DENOISE_ARGS_H
 
+#include "inputs.h"
 #include "quell/command.h"
 #include "quell/fit.h"
 #include "quell/read_args.h"
@@ -9,6 +10,7 @@
 typedef struct {
     ql_common_args common;
     ql_read_args read;
+    ql_join_args join;
     ql_seed_args seed;
     bool allow_noncounts;
     /* output */

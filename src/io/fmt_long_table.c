@@ -332,7 +332,8 @@ static void say_layout(const long_layout *l, ql_str *out)
 static ql_status read_long(const char *path, const ql_read_options *opt, ql_dataset *ds,
                            ql_notes *notes, ql_err *err)
 {
-    static const ql_piece_work work = {reserve, parse_piece, take_piece};
+    static const ql_piece_work work = {
+        .reserve = reserve, .parse = parse_piece, .take = take_piece};
     ql_blocks *b = NULL;
     job *j = NULL;
     ql_str text = {0};

@@ -7,7 +7,12 @@
 #include "quell/parallel.h"
 #include "text_input.h"
 
-enum { PIECE = 1 << 20, BLOCK = PIECE * QL_PIECES, LONGEST = 1 << 30 };
+enum {
+    PIECE = 1 << 19,
+    BLOCK = PIECE * QL_PIECES,
+    LONGEST = 1 << 30,
+    LEAST = 1 << 16 /* what a read is given room for */
+};
 
 typedef struct {
     char *bytes; /* [cap]; owned */
@@ -17,15 +22,17 @@ typedef struct {
 struct ql_blocks {
     ql_text *text;
     block side[2];
-    int now;      /* the block being parsed; the other one is being filled */
-    size_t start; /* where parsing of it begins */
-    bool eof;     /* the file is read to its end */
+    int now;         /* the block being parsed; the other one is being filled */
+    size_t start;    /* where parsing of it begins */
+    size_t kept;     /* bytes at the start of the other one that are there already */
+    bool last;       /* nothing comes after the block being parsed */
+    int64_t n_parts; /* of the reading of the other block */
     int n_pieces;
     size_t cut[QL_PIECES + 1];
     const ql_piece_work *work;
     void *ctx;
-    ql_status read_status;
-    ql_err read_err;
+    ql_status st; /* of the run so far */
+    ql_err err;
 };
 
 static ql_status grow(block *b, size_t cap, ql_err *err)
@@ -42,12 +49,10 @@ static ql_status grow(block *b, size_t cap, ql_err *err)
 /* Read until there is hardly any room left, or nothing comes. */
 static ql_status fill(ql_blocks *b, block *to, ql_err *err)
 {
-    enum { LEAST = 1 << 16 };
-    while (!b->eof && to->cap - to->len >= LEAST) {
+    while (!ql_text_ended(b->text) && to->cap - to->len >= LEAST) {
         size_t got = 0;
         QL_TRY(ql_text_read(b->text, to->bytes + to->len, to->cap - to->len, &got, err));
         to->len += got;
-        b->eof = ql_text_ended(b->text);
     }
     return QL_OK;
 }
@@ -80,27 +85,23 @@ void ql_blocks_close(ql_blocks *b)
 const char *ql_blocks_head(const ql_blocks *b, size_t *n, bool *all)
 {
     *n = b->side[b->now].len;
-    *all = b->eof;
+    *all = ql_text_ended(b->text);
     return b->side[b->now].bytes;
+}
+
+int64_t ql_blocks_length(const ql_blocks *b)
+{
+    return ql_text_length(b->text);
 }
 
 ql_status ql_blocks_more(ql_blocks *b, ql_err *err)
 {
     block *now = &b->side[b->now];
-    QL_TRY(grow(now, now->cap * 2, err));
+    if (now->cap - now->len < LEAST) QL_TRY(grow(now, now->cap * 2, err));
     return fill(b, now, err);
 }
 
-static void work_item(void *ctx, int64_t item)
-{
-    ql_blocks *b = ctx;
-    if (item == 0) {
-        b->read_status = fill(b, &b->side[1 - b->now], &b->read_err);
-        return;
-    }
-    size_t from = b->cut[item - 1], to = b->cut[item];
-    b->work->parse(b->ctx, (int)item - 1, b->side[b->now].bytes + from, to - from);
-}
+/* --- the steps of the one thread in charge --- */
 
 /* Cut bytes [start, end) into pieces of whole lines; end lies behind a newline or is the end. */
 static void cut_pieces(ql_blocks *b, size_t end)
@@ -125,34 +126,93 @@ static ql_status find_end(ql_blocks *b, size_t *end, ql_err *err)
     for (;;) {
         const block *now = &b->side[b->now];
         *end = now->len;
-        if (b->eof) return QL_OK;
+        if (ql_text_ended(b->text)) return QL_OK;
         while (*end > b->start && now->bytes[*end - 1] != '\n') (*end)--;
         if (*end > b->start) return QL_OK;
+        if (b->work->longest > 0 && now->len - b->start > b->work->longest)
+            return ql_fail(err, QL_EDATA, "a line is longer than %zu bytes", b->work->longest);
         QL_TRY(ql_blocks_more(b, err));
     }
 }
 
-/* Parse the block at hand while the next one is read. */
-static ql_status step(ql_blocks *b, int threads, ql_err *err)
+/* Begin to read what follows the block at hand, its unfinished line in front. */
+static ql_status begin_next(ql_blocks *b, size_t end, ql_err *err)
 {
-    block *now = &b->side[b->now], *next = &b->side[1 - b->now];
+    const block *now = &b->side[b->now];
+    block *next = &b->side[1 - b->now];
+    b->kept = now->len - end;
+    b->n_parts = 0;
+    b->last = ql_text_ended(b->text);
+    if (b->last) return QL_OK;
+    QL_TRY(grow(next, b->kept + BLOCK, err));
+    if (b->kept) memcpy(next->bytes, now->bytes + end, b->kept);
+    return ql_text_begin(b->text, next->bytes + b->kept, next->cap - b->kept, &b->n_parts, err);
+}
+
+static ql_status prepare(ql_blocks *b, ql_err *err)
+{
     size_t end = 0;
     QL_TRY(ql_interrupt_check(err));
     QL_TRY(find_end(b, &end, err));
-    if (!b->eof) QL_TRY(grow(next, now->cap, err));
-    next->len = now->len - end;
-    if (next->len) memcpy(next->bytes, now->bytes + end, next->len);
     cut_pieces(b, end);
     for (int i = 0; i < b->n_pieces; i++)
         QL_TRY(b->work->reserve(b->ctx, i, b->cut[i + 1] - b->cut[i], err));
-    ql_parallel_for(threads, b->n_pieces + 1, work_item, b);
+    return begin_next(b, end, err);
+}
+
+/* The block read meanwhile counts only if all is well so far, so that the error given is the first
+ * one in the file. */
+static ql_status settle(ql_blocks *b, ql_err *err)
+{
+    const block *now = &b->side[b->now];
+    block *next = &b->side[1 - b->now];
+    size_t got = 0;
     for (int i = 0; i < b->n_pieces; i++)
         QL_TRY(b->work->take(b->ctx, i, now->bytes + b->cut[i], b->cut[i + 1] - b->cut[i], err));
-    if (b->read_status != QL_OK && err) *err = b->read_err;
-    now->len = 0;
+    if (!b->last) QL_TRY(ql_text_end(b->text, &got, err));
+    next->len = b->kept + got;
+    return QL_OK;
+}
+
+/* --- all threads --- */
+
+static void parse_or_read(ql_blocks *b, int64_t item)
+{
+    if (item < b->n_parts) {
+        ql_text_part(b->text, item);
+        return;
+    }
+    int i = (int)(item - b->n_parts);
+    size_t from = b->cut[i], to = b->cut[i + 1];
+    b->work->parse(b->ctx, i, b->side[b->now].bytes + from, to - from);
+}
+
+static void turn(ql_blocks *b)
+{
     b->now = 1 - b->now;
     b->start = 0;
-    return b->read_status;
+    b->st = prepare(b, &b->err);
+}
+
+static void run(void *ctx, ql_team *team, int rank)
+{
+    ql_blocks *b = ctx;
+    int64_t item;
+    for (int64_t phase = 0; b->st == QL_OK; phase += 2) {
+        while ((item = ql_team_next(team, rank, phase, b->n_parts + b->n_pieces)) >= 0)
+            parse_or_read(b, item);
+        ql_team_barrier(team);
+        if (rank == 0) b->st = settle(b, &b->err);
+        ql_team_barrier(team);
+        if (b->st != QL_OK) return;
+        while ((item = ql_team_next(team, rank, phase + 1, b->work->keep ? b->n_pieces : 0)) >= 0)
+            b->work->keep(b->ctx, (int)item);
+        bool last = b->last;
+        ql_team_barrier(team);
+        if (last) return;
+        if (rank == 0) turn(b);
+        ql_team_barrier(team);
+    }
 }
 
 ql_status ql_blocks_run(ql_blocks *b, size_t start, int threads, const ql_piece_work *work,
@@ -161,6 +221,8 @@ ql_status ql_blocks_run(ql_blocks *b, size_t start, int threads, const ql_piece_
     b->start = start;
     b->work = work;
     b->ctx = ctx;
-    while (!b->eof || b->side[b->now].len > b->start) QL_TRY(step(b, threads, err));
-    return QL_OK;
+    b->st = prepare(b, &b->err);
+    if (b->st == QL_OK) ql_team_run(threads, run, b);
+    if (b->st != QL_OK && err) *err = b->err;
+    return b->st;
 }

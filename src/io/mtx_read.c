@@ -1,21 +1,15 @@
-/* A MatrixMarket file to csr. While one block of text is parsed, in pieces cut at line ends, the
- * next one is read and inflated: both by whichever thread is free. */
+/* A MatrixMarket file to csr. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "formats.h"
 #include "h5_read.h"
+#include "line_blocks.h"
 #include "mtx_parse.h"
 #include "quell/alloc.h"
-#include "quell/parallel.h"
 #include "text_input.h"
 
-enum { PIECE = 1 << 19, N_PIECES = 16, BLOCK = PIECE * N_PIECES };
-
-typedef struct {
-    char *bytes; /* [BLOCK]; owned */
-    size_t len;
-} text_block;
+enum { LONGEST_LINE = 1 << 22 };
 
 /* Entries in file order. */
 typedef struct {
@@ -25,41 +19,16 @@ typedef struct {
 } entries;
 
 typedef struct {
-    ql_text *text;
-    text_block block[2];
-    int now;         /* the block being parsed; the other one is being filled */
-    size_t start;    /* where parsing of it begins */
-    size_t keep;     /* bytes at the start of the other block that are there already */
-    bool last;       /* nothing comes after the block being parsed */
-    int64_t n_parts; /* of the reading of the other block */
-    int n_pieces;
-    size_t cut[N_PIECES + 1];
-    ql_mtx_piece piece[N_PIECES];
-    int64_t to[N_PIECES];          /* where a piece's entries go */
-    int64_t seen_before[N_PIECES]; /* entries of the file before it */
+    ql_blocks *blocks;
+    size_t start; /* of the entries in the first block */
+    ql_mtx_piece piece[QL_PIECES];
+    int64_t to[QL_PIECES];          /* where a piece's entries go */
+    int64_t seen_before[QL_PIECES]; /* entries of the file before it */
     ql_mtx_header header;
-    int64_t lines; /* before the block being parsed */
+    int64_t lines; /* before the piece to be taken */
     int64_t seen;  /* entries before it */
     entries all;
-    ql_status st; /* of the run so far */
-    ql_err err;
 } mtx_job;
-
-/* Cut bytes [start, end) into pieces of whole lines; end lies behind a newline or is the end. */
-static void cut_pieces(mtx_job *job, size_t end)
-{
-    const char *bytes = job->block[job->now].bytes;
-    size_t at = job->start;
-    job->n_pieces = 0;
-    job->cut[0] = at;
-    while (at < end) {
-        const char *eol = NULL;
-        if (job->n_pieces < N_PIECES - 1 && end - at > PIECE)
-            eol = memchr(bytes + at + PIECE, '\n', end - at - PIECE);
-        at = eol ? (size_t)(eol + 1 - bytes) : end;
-        job->cut[++job->n_pieces] = at;
-    }
-}
 
 /* --- entries --- */
 
@@ -87,7 +56,7 @@ static ql_status grow_entries(entries *e, int64_t need, ql_err *err)
 static ql_status reserve_announced(mtx_job *job, ql_err *err)
 {
     const ql_mtx_header *h = &job->header;
-    int64_t length = ql_text_length(job->text);
+    int64_t length = ql_blocks_length(job->blocks);
     if (h->array || h->symmetric || h->n_entries > length / 4) return QL_OK;
     return set_capacity(&job->all, h->n_entries, err);
 }
@@ -111,8 +80,9 @@ static void place_array(const mtx_job *job, int i)
     }
 }
 
-static void keep_piece(const mtx_job *job, int i)
+static void keep_piece(void *ctx, int i)
 {
+    const mtx_job *job = ctx;
     const ql_mtx_piece *p = &job->piece[i];
     const entries *all = &job->all;
     if (p->n == 0) return;
@@ -124,15 +94,14 @@ static void keep_piece(const mtx_job *job, int i)
 
 /* --- what can be wrong --- */
 
-static ql_status fail_line(const mtx_job *job, const ql_mtx_piece *p, int i, ql_err *err)
+static ql_status fail_line(const mtx_job *job, const ql_mtx_piece *p, const char *text, size_t n,
+                           ql_err *err)
 {
-    const char *bytes = job->block[job->now].bytes;
-    size_t end = job->cut[i + 1];
-    bool last = job->last && i + 1 == job->n_pieces && end > 0 && bytes[end - 1] != '\n';
+    bool cut = n > 0 && text[n - 1] != '\n'; /* only at the end of the file */
     int64_t lines = 1;
-    for (size_t k = job->cut[i]; last && k < end; k++) lines += bytes[k] == '\n';
+    for (size_t k = 0; cut && k < n; k++) lines += text[k] == '\n';
     ql_fail(err, QL_EDATA, "line %" PRId64 ": %s", job->lines + p->bad_line, p->why);
-    if (last && lines == p->bad_line)
+    if (cut && lines == p->bad_line)
         ql_hint(err, "the file ends in the middle of this line: was it cut?");
     return QL_EDATA;
 }
@@ -147,111 +116,53 @@ static ql_status fail_count(const mtx_job *job, ql_err *err)
     return ql_hint(err, "if the file is whole and its header wrong, --allow-short reads it");
 }
 
-/* --- the steps of the one thread in charge --- */
+/* --- pieces --- */
 
-static ql_status place_piece(mtx_job *job, int i, ql_err *err)
+static ql_status reserve(void *ctx, int i, size_t n, ql_err *err)
 {
-    ql_mtx_piece *p = &job->piece[i];
-    if (p->bad_line > 0) return fail_line(job, p, i, err);
+    mtx_job *job = ctx;
+    return ql_mtx_piece_reserve(&job->piece[i], (int64_t)n / 2 + 2, err);
+}
+
+static void parse_piece(void *ctx, int i, const char *text, size_t n)
+{
+    mtx_job *job = ctx;
+    ql_mtx_parse_piece(&job->header, text, n, &job->piece[i]);
+}
+
+/* Where the piece's entries go. */
+static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err *err)
+{
+    mtx_job *job = ctx;
+    const ql_mtx_piece *p = &job->piece[i];
+    if (p->bad_line > 0) return fail_line(job, p, text, n, err);
     job->seen_before[i] = job->seen;
     job->seen += p->n_entries;
     job->lines += p->n_lines;
     if (job->seen > job->header.n_entries) return fail_count(job, err);
     job->to[i] = job->all.n;
     job->all.n += p->n;
-    return QL_OK;
-}
-
-/* After the parsing: where each piece's entries go. The block read meanwhile counts only if all is
- * well so far, so that the error given is the first one in the file. */
-static ql_status settle(mtx_job *job, ql_err *err)
-{
-    text_block *next = &job->block[1 - job->now];
-    size_t got = 0;
-    for (int i = 0; i < job->n_pieces; i++) QL_TRY(place_piece(job, i, err));
-    QL_TRY(grow_entries(&job->all, job->all.n, err));
-    QL_TRY(ql_text_end(job->text, &got, err));
-    next->len = job->keep + got;
-    return QL_OK;
-}
-
-/* Before the parsing: cut the block at hand and carry its unfinished line over to the next. */
-static ql_status prepare(mtx_job *job, ql_err *err)
-{
-    text_block *b = &job->block[job->now], *next = &job->block[1 - job->now];
-    job->last = ql_text_ended(job->text);
-    size_t end = b->len;
-    while (!job->last && end > job->start && b->bytes[end - 1] != '\n') end--;
-    if (end == job->start && b->len > BLOCK / 2)
-        return ql_fail(err, QL_EDATA, "line %" PRId64 ": is longer than %d bytes", job->lines + 1,
-                       BLOCK / 2);
-    job->keep = b->len - end;
-    memcpy(next->bytes, b->bytes + end, job->keep);
-    cut_pieces(job, end);
-    for (int i = 0; i < job->n_pieces; i++) {
-        int64_t bytes = (int64_t)(job->cut[i + 1] - job->cut[i]);
-        QL_TRY(ql_mtx_piece_reserve(&job->piece[i], bytes / 2 + 2, err));
-    }
-    return ql_text_begin(job->text, next->bytes + job->keep, BLOCK - job->keep, &job->n_parts, err);
-}
-
-/* --- all threads --- */
-
-static void parse_or_read(mtx_job *job, int64_t item)
-{
-    if (item < job->n_parts) {
-        ql_text_part(job->text, item);
-        return;
-    }
-    int i = (int)(item - job->n_parts);
-    size_t from = job->cut[i], to = job->cut[i + 1];
-    ql_mtx_parse_piece(&job->header, job->block[job->now].bytes + from, to - from, &job->piece[i]);
-}
-
-static void run(void *ctx, ql_team *team, int rank)
-{
-    mtx_job *job = ctx;
-    int64_t item;
-    for (int64_t phase = 0; job->st == QL_OK; phase += 2) {
-        while ((item = ql_team_next(team, rank, phase, job->n_parts + job->n_pieces)) >= 0)
-            parse_or_read(job, item);
-        ql_team_barrier(team);
-        if (rank == 0) job->st = settle(job, &job->err);
-        ql_team_barrier(team);
-        if (job->st != QL_OK) return;
-        while ((item = ql_team_next(team, rank, phase + 1, job->n_pieces)) >= 0)
-            keep_piece(job, (int)item);
-        bool last = job->last;
-        ql_team_barrier(team);
-        if (last) return;
-        if (rank == 0) {
-            job->now = 1 - job->now;
-            job->start = 0;
-            job->st = prepare(job, &job->err);
-        }
-        ql_team_barrier(team);
-    }
+    return grow_entries(&job->all, job->all.n, err);
 }
 
 static ql_status begin(mtx_job *job, const char *path, ql_err *err)
 {
-    text_block *b = &job->block[0];
-    QL_TRY(ql_text_open(path, QL_TEXT_ALL, &job->text, err));
-    QL_TRY(QL_NEW(job->block[0].bytes, BLOCK, "a block of text", err));
-    QL_TRY(QL_NEW(job->block[1].bytes, BLOCK, "a block of text", err));
-    QL_TRY(ql_text_read(job->text, b->bytes, BLOCK, &b->len, err));
-    QL_TRY(ql_mtx_parse_header(b->bytes, b->len, &job->header, &job->start, &job->lines, err));
+    size_t n;
+    bool all;
+    QL_TRY(ql_blocks_open(path, &job->blocks, err));
+    const char *head = ql_blocks_head(job->blocks, &n, &all);
+    QL_TRY(ql_mtx_parse_header(head, n, &job->header, &job->start, &job->lines, err));
     return reserve_announced(job, err);
 }
 
 static ql_status read_entries(mtx_job *job, const ql_mtx_how *how, ql_notes *notes, ql_err *err)
 {
-    QL_TRY(prepare(job, err));
-    ql_team_run(how->threads, run, job);
-    if (job->st != QL_OK) {
-        if (err) *err = job->err;
-        return job->st;
-    }
+    static const ql_piece_work work = {.reserve = reserve,
+                                       .parse = parse_piece,
+                                       .take = take_piece,
+                                       .keep = keep_piece,
+                                       .longest = LONGEST_LINE};
+    QL_TRY(ql_blocks_run(job->blocks, job->start, how->threads, &work, job, err));
     if (job->seen == job->header.n_entries) return QL_OK;
     if (!how->allow_short) return fail_count(job, err);
     ql_note_add(notes, QL_NOTE_WARNING, "announces %" PRId64 " entries, has %" PRId64,
@@ -261,9 +172,8 @@ static ql_status read_entries(mtx_job *job, const ql_mtx_how *how, ql_notes *not
 
 static void end_job(mtx_job *job)
 {
-    ql_text_close(job->text);
-    for (int i = 0; i < 2; i++) ql_free(job->block[i].bytes);
-    for (int i = 0; i < N_PIECES; i++) ql_mtx_piece_free(&job->piece[i]);
+    ql_blocks_close(job->blocks);
+    for (int i = 0; i < QL_PIECES; i++) ql_mtx_piece_free(&job->piece[i]);
     free_entries(&job->all);
 }
 
@@ -324,8 +234,8 @@ static ql_status build(mtx_job *job, bool transpose, ql_csr *m, ql_err *err)
     const ql_mtx_header *h = &job->header;
     entries *e = &job->all;
     int64_t n_rows = transpose ? h->n_cols : h->n_rows, n_cols = transpose ? h->n_rows : h->n_cols;
-    ql_text_close(job->text); /* perhaps the whole text in memory */
-    job->text = NULL;
+    ql_blocks_close(job->blocks); /* perhaps the whole text in memory */
+    job->blocks = NULL;
     if (e->n > 0 && is_ascending(transpose ? e->col : e->row, e->n))
         return adopt(e, transpose, n_rows, n_cols, m, err);
     return scatter(e, transpose, n_rows, n_cols, m, err);

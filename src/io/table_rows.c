@@ -349,7 +349,8 @@ static void end_job(job *j)
 ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const char *const what[2],
                         int threads, ql_table *table, ql_err *err)
 {
-    static const ql_piece_work work = {reserve, parse_piece, take_piece};
+    static const ql_piece_work work = {
+        .reserve = reserve, .parse = parse_piece, .take = take_piece};
     job *j = NULL;
     ql_status st;
     *table = (ql_table){0};

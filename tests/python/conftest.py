@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.pop("QUELL_SAMPLES", None)  # the environment's --samples: would hold for every run
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What quell writes, read with anndata: the current one and the oldest supported (0.8).
 
-QUELL_SAMPLES  a folder with the files that tests/unit/test_h5ad_writer.c writes; where it is not
-               set, that program is run to make them.
+QUELL_TEST_FILES  a folder with the files that tests/unit/test_h5ad_writer.c writes; where it is not
+                  set, that program is run to make them.
 """
 import importlib.metadata
 import os
@@ -51,15 +51,15 @@ def value_at(n_rows, n_cols):
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory):
-    given = os.environ.get("QUELL_SAMPLES")
+    given = os.environ.get("QUELL_TEST_FILES")
     if given:
         return pathlib.Path(given)
     build = pathlib.Path(os.environ.get("QUELL", ROOT / "build" / "quell")).parent
     program = build / "tests" / "test_h5ad_writer"
     if not program.is_file():
-        pytest.skip(f"neither QUELL_SAMPLES nor {program} is there")
+        pytest.skip(f"neither QUELL_TEST_FILES nor {program} is there")
     folder = tmp_path_factory.mktemp("samples")
-    env = {**os.environ, "QUELL_SAMPLES": str(folder)}
+    env = {**os.environ, "QUELL_TEST_FILES": str(folder)}
     subprocess.run([program], check=True, env=env, cwd=ROOT, capture_output=True)
     return folder
 

@@ -527,7 +527,7 @@ static void wrong_calls_are_internal_errors(void **state)
 
 static void write_samples(void **state)
 {
-    const char *folder = getenv("QUELL_SAMPLES");
+    const char *folder = getenv("QUELL_TEST_FILES");
     char path[PATH_BYTES], input[PATH_BYTES];
     ql_dataset ds;
     (void)state;
@@ -563,7 +563,7 @@ static void write_samples_of_real_files(void **state)
         {"anndata013/nullable_string_names.h5ad", 12, 300},
         {"anndata013/null_in_uns.h5ad", 12, 300},
     };
-    const char *folder = getenv("QUELL_SAMPLES"), *shared = getenv("QUELL_SHARED");
+    const char *folder = getenv("QUELL_TEST_FILES"), *shared = getenv("QUELL_SHARED");
     char path[PATH_BYTES], input[PATH_BYTES];
     (void)state;
     for (size_t i = 0; folder && i < sizeof files / sizeof *files; i++) {
