@@ -34,6 +34,9 @@ int64_t ql_alloc_count(void);
 /* Upper bound on ql_alloc_bytes(); 0 means none. */
 void ql_alloc_set_cap(int64_t bytes);
 
+/* Bytes left under that bound; INT64_MAX without one. */
+int64_t ql_alloc_room(void);
+
 /* For tests: the n-th allocation or growth from now fails, once; 0 calls it off. */
 void ql_alloc_fail_after(int64_t n);
 

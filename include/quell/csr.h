@@ -33,9 +33,15 @@ void ql_csr_free(ql_csr *m); /* NULL-safe; leaves *m zero */
  * order (always). */
 ql_status ql_csr_transpose(const ql_csr *m, ql_csr *out, ql_err *err);
 
+/* The same with several threads; the result does not depend on their number. */
+ql_status ql_csr_transpose_threads(const ql_csr *m, int threads, ql_csr *out, ql_err *err);
+
 /* Establish the invariant in place: sort each row, sum duplicates, drop zeros. Indices must already
  * be in range. *n_duplicates (may be NULL) is the number of entries merged away. */
 ql_status ql_csr_normalise(ql_csr *m, int64_t *n_duplicates, ql_err *err);
+
+/* The same; several threads look whether anything is to be done, which is rare. */
+ql_status ql_csr_normalise_threads(ql_csr *m, int threads, int64_t *n_duplicates, ql_err *err);
 
 /* Keep the rows and columns whose flag is nonzero (NULL: all); out is a new matrix. */
 ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row, const uint8_t *keep_col,

@@ -30,10 +30,12 @@ extern "C" {
 typedef struct ql_h5ad_writer ql_h5ad_writer;
 
 typedef struct {
-    bool force;  /* replace an existing output file and existing results of the same name */
-    int deflate; /* 0: none, 1-9: gzip level of the arrays written. Sparse matrices shrink to a
-                  * fraction and are stored at level 1 at least. */
-    int threads; /* for compression */
+    bool force;      /* replace an existing output file and existing results of the same name */
+    int deflate;     /* 0: none, 1-9: gzip level of the arrays written. Sparse matrices shrink to a
+                      * fraction and are stored at level 1 at least. */
+    int threads;     /* for compression */
+    bool new_matrix; /* X is ds's matrix, even where an input h5ad could be copied whole; the rest
+                      * of that file is carried through all the same */
 } ql_write_options;
 
 /* Check, before any work is done, that out_path can be written: folder exists and is writable, is

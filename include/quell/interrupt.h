@@ -19,8 +19,9 @@ void ql_interrupt_install(void); /* once, from main; also ignores SIGPIPE and SI
  */
 ql_status ql_interrupt_check(ql_err *err);
 
-/* Register and forget a file to be removed when the process is ended by a second signal. At most 8
- * at a time; more are ignored, and paths over 4095 bytes. The path is copied. */
+/* Register and forget a file (or a folder of such files) to be removed when the process is ended by
+ * a second signal. At most 8 at a time; more are ignored, and paths over 4095 bytes. The path is
+ * copied. */
 void ql_tempfile_register(const char *path);
 void ql_tempfile_forget(const char *path);
 

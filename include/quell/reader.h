@@ -35,15 +35,27 @@ typedef struct {
     bool no_header;            /* tables: the first line holds values, columns are numbered */
     bool no_row_names;         /* tables: the first column holds values, rows are numbered */
     bool allow_short;          /* mtx: fewer entries than announced are a warning, not an error */
-    bool allow_noncounts;      /* entries that are no counts are a warning, not an error */
-    int threads;               /* at least 1 */
+    bool allow_noncounts;      /* fractions are a warning, not an error */
+    bool only_look;            /* so are negative and non-finite entries */
+    bool columns; /* fill the columns of cells and genes also where an output may copy the file, and
+                   * ds->others */
+    int threads;  /* at least 1 */
 } ql_read_options;
 
-/* Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
+/* path is a file, a folder, or, for text formats, "-" (standard input), a FIFO or a device, which
+ * messages call "<stdin>" or by its name; a file that standard input is redirected from may be of
+ * any format and is called /dev/stdin. What came through a pipe is kept to the end of the
+ * process and read again by the next call of the same name.
+ *
+ * Read path into *ds (zero-initialised by the caller; filled only on success). Decisions and
  * warnings go to notes. Errors: QL_ENOINPUT (missing, unreadable), QL_EDATA (malformed, no counts,
  * empty), QL_EMEMORY. The message names path, dataset or line, index and value. */
 QL_MUST_USE ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
                                      ql_notes *notes, ql_err *err);
+
+/* obsm/key of the h5ad at path as columns of out, whose index is the names of the cells: "key_1",
+ * "key_2", ... as float64, or the columns of a frame. QL_ENOINPUT, QL_EDATA, QL_EMEMORY. */
+QL_MUST_USE ql_status ql_read_obsm(const char *path, const char *key, ql_frame *out, ql_err *err);
 
 /* One format. */
 typedef struct {
@@ -62,6 +74,10 @@ extern const ql_format *const ql_formats[]; /* NULL-terminated, in order of dete
 /* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead. */
 QL_MUST_USE ql_status ql_format_detect(const char *path, const ql_read_options *opt,
                                        const ql_format **out, ql_err *err);
+
+/* What format->describe says of path; nothing where it has nothing to say. */
+QL_MUST_USE ql_status ql_describe_input(const ql_format *format, const char *path, ql_str *out,
+                                        ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #define COMMANDS(X)                                                                                \
     X(denoise)                                                                                     \
     X(info)                                                                                        \
+    X(convert)                                                                                     \
     X(help)                                                                                        \
     X(version)
 

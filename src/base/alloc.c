@@ -170,6 +170,13 @@ void ql_alloc_set_cap(int64_t bytes)
     atomic_store(&cap, bytes);
 }
 
+int64_t ql_alloc_room(void)
+{
+    int64_t limit = atomic_load(&cap), now = atomic_load(&held);
+    if (limit <= 0) return INT64_MAX;
+    return now < limit ? limit - now : 0;
+}
+
 void ql_alloc_fail_after(int64_t n)
 {
     atomic_store(&fail_in, n);

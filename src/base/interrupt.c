@@ -43,6 +43,8 @@ static void remove_files(void)
 {
     for (int i = 0; i < MAX_FILES; i++)
         if (atomic_load(&file_state[i]) == LIVE) unlink(file_path[i]);
+    for (int i = 0; i < MAX_FILES; i++)
+        if (atomic_load(&file_state[i]) == LIVE) rmdir(file_path[i]); /* folders, empty by now */
 }
 
 static void on_signal(int number)

@@ -38,11 +38,12 @@ static void release(job *j)
 static ql_status check_outputs(const job *j)
 {
     const denoise_args *a = j->a;
-    if (!a->output && !a->tsv)
+    if (!a->output && !a->tsv && !a->obs_out && !a->obsm_out && !a->layer_out)
         return ql_fail(&j->run->err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
     if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
         return ql_fail(&j->run->err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, &j->run->err));
+    QL_TRY(denoise_check_side(a, j->run->args[0], &j->run->err));
     if (!a->output) return QL_OK;
     return ql_output_check(a->output, j->run->args[0], a->force, &j->run->err);
 }
@@ -52,6 +53,7 @@ static ql_status read_input(job *j)
     ql_read_options opt;
     QL_TRY(ql_read_args_options(&j->a->read, j->run->threads, &opt, &j->run->err));
     opt.allow_noncounts = j->a->allow_noncounts;
+    opt.columns = j->a->obs_out != NULL;
     QL_TRY(ql_read_counts(j->run->args[0], &opt, &j->ds, &j->notes, &j->run->err));
     ql_log_notes(j->run->log, &j->notes);
     ql_log_info(j->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
@@ -256,6 +258,7 @@ static ql_status write_results(job *j)
                         .mcv = j->a->mcv ? &j->mcv : NULL};
     report(j, &r);
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
+    QL_TRY(denoise_write_side(&r, &j->run->err));
     if (!j->writer) return QL_OK;
     QL_TRY(denoise_write_h5ad(&r, j->writer, &j->run->err));
     ql_h5ad_writer *writer = j->writer;
@@ -309,7 +312,7 @@ static const ql_opt_table denoise_tables[] = {
 };
 
 static const ql_positional denoise_positionals[] = {
-    {"INPUT", "counts: h5ad, 10x HDF5, or a 10x folder"},
+    {"INPUT", "a count matrix, in any format that can be read"},
     {NULL, NULL},
 };
 

@@ -49,7 +49,7 @@ static ql_status look(file_info *f, const ql_read_options *opt, ql_err *err)
     const ql_format *format;
     QL_TRY(ql_format_detect(f->path, opt, &format, err));
     QL_TRY(ql_read_counts(f->path, opt, &f->ds, &f->notes, err));
-    if (format->describe) QL_TRY(format->describe(f->path, &f->layout, err));
+    QL_TRY(ql_describe_input(format, f->path, &f->layout, err));
     return ql_count_facts_make(&f->ds, &f->facts, err);
 }
 
@@ -130,7 +130,7 @@ static void put_notes(const ql_notes *notes, ql_str *out)
 
 static void as_text(const file_info *f, ql_str *out)
 {
-    ql_str_printf(out, "%s\n", f->path);
+    ql_str_printf(out, "%s\n", f->ds.path);
     put_row(out, "format");
     ql_str_printf(out, "%s\n", f->ds.format);
     put_row(out, "matrix");
@@ -193,7 +193,7 @@ static void as_json(const file_info *f, ql_str *out)
 {
     ql_json j = {.out = out};
     ql_json_begin_object(&j, NULL);
-    ql_json_string(&j, "file", f->path);
+    ql_json_string(&j, "file", f->ds.path);
     ql_json_string(&j, "format", f->ds.format);
     ql_json_string(&j, "matrix", f->ds.matrix);
     ql_json_bool(&j, "is_counts", f->ds.is_counts);
@@ -212,7 +212,7 @@ static ql_status one_file(const info_args *a, const char *path, ql_run *run)
     ql_str text = {0};
     ql_status st = QL_OK;
     QL_GO(ql_read_args_options(&a->read, run->threads, &opt, &run->err));
-    opt.allow_noncounts = true; /* to look is allowed */
+    opt.allow_noncounts = opt.only_look = true; /* to look is allowed */
     QL_GO(look(&f, &opt, &run->err));
     (a->json ? as_json : as_text)(&f, &text);
     if (text.failed)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compression.h"
+
 static const char *type_at(int i)
 {
     return ql_likelihoods[i] ? ql_likelihoods[i]->name : NULL;
@@ -50,6 +52,14 @@ const ql_option ql_denoise_rows[] = {
      .help = "obsm key of the latent space"},
     {.name = "tsv", QL_STRING_AT(S, tsv), .unit = "DIR", .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "also write mean.tsv, latent.tsv, ... as DCA does"},
+    {.name = "obs-out", QL_STRING_AT(S, obs_out), .unit = "FILE", .group = "Output", .bits = QL_OPT_VOLATILE,
+     .help = "also write the cells' names and columns as csv[.gz]"},
+    {.name = "obsm-out", QL_STRING_AT(S, obsm_out), .unit = "FILE", .group = "Output",
+     .bits = QL_OPT_VOLATILE, .help = "also write the latent space as csv[.gz]"},
+    {.name = "layer-out", QL_STRING_AT(S, layer_out), .unit = "FILE", .group = "Output",
+     .bits = QL_OPT_VOLATILE, .help = "also write the denoised counts as .npy, cells x genes",
+     .more = "X.npy has the names of its rows and columns in X.cells.txt and X.genes.txt. With --genes "
+             "it has these genes only."},
 
     {.name = "allow-noncounts", QL_FLAG_AT(S, allow_noncounts), .group = "Input",
      .aliases = "nocheckcounts", .help = "accept entries that are not whole numbers"},
@@ -251,15 +261,5 @@ ql_status ql_denoise_fit_options(const denoise_args *a, int threads, ql_fit_opti
 
 ql_status ql_denoise_deflate(const denoise_args *a, int *level, ql_err *err)
 {
-    const char *text = a->compression;
-    *level = 1;
-    if (!strcmp(text, "none"))
-        *level = 0;
-    else if (!strncmp(text, "gzip:", 5) && text[5] >= '1' && text[5] <= '9' && !text[6])
-        *level = text[5] - '0';
-    else if (strcmp(text, "gzip") != 0)
-        return ql_fail(
-            err, QL_EUSAGE,
-            "--compression: '%s' is neither none nor gzip[:LEVEL] with a level from 1 to 9", text);
-    return QL_OK;
+    return ql_compression_level(a->compression, 1, level, err);
 }

@@ -13,6 +13,7 @@ typedef struct {
     bool allow_noncounts;
     /* output */
     const char *output, *tsv, *key, *compression, *estimate, *genes;
+    const char *obs_out, *obsm_out, *layer_out;
     bool force, denoised;
     /* model */
     const char *type, *activation;

@@ -21,7 +21,7 @@ const char *denoise_scale_text(bool posterior)
 /* ---- layers ---- */
 
 /* Progress over the cells of one layer. */
-static void tell(const denoise_result *r, int64_t done)
+void denoise_tell_cells(const denoise_result *r, int64_t done)
 {
     ql_progress p = QL_PROGRESS("write", "cells", (double)done, (double)r->ds->counts.n_rows);
     p.cells = done;
@@ -37,7 +37,7 @@ static ql_status write_bands(const denoise_result *r, ql_h5ad_writer *w, const q
     QL_TRY(QL_NEW(band, band_rows * p->n_columns, "a band of the denoised layer", err));
     for (int64_t row = 0; row < n_cells; row += band_rows) {
         int64_t n = n_cells - row < band_rows ? n_cells - row : band_rows;
-        tell(r, row);
+        denoise_tell_cells(r, row);
         QL_GO(ql_predict_cells(p, row, n, band, err));
         QL_GO(ql_h5ad_dense_rows(w, band, n, err));
     }
@@ -116,24 +116,32 @@ static ql_status split_column(const ql_fitted *f, int64_t n, ql_names *out, ql_e
     return st;
 }
 
-static ql_status write_cells(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+ql_status denoise_cell_columns(const denoise_result *r, ql_frame *frame, ql_err *err)
 {
     const ql_prep *prep = &r->fitted->prep;
-    ql_frame frame = {0};
     ql_names split = {0};
     double *size = NULL;
     ql_status st;
-    QL_GO(frame_like(&r->ds->cells, &frame, err));
     QL_GO(QL_NEW(size, prep->n_cells, "size factors", err));
     for (int64_t i = 0; i < prep->n_cells; i++) size[i] = prep->total[i] / prep->median_total;
     QL_GO(split_column(r->fitted, prep->n_cells, &split, err));
-    QL_GO(ql_frame_add(&frame, "quell_n_counts", QL_COL_F64, prep->total, err));
-    QL_GO(ql_frame_add(&frame, "quell_size_factor", QL_COL_F64, size, err));
-    QL_GO(ql_frame_add(&frame, "quell_split", QL_COL_STRING, &split, err));
-    QL_GO(ql_h5ad_columns(w, "obs", &frame, err));
+    QL_GO(ql_frame_add(frame, "quell_n_counts", QL_COL_F64, prep->total, err));
+    QL_GO(ql_frame_add(frame, "quell_size_factor", QL_COL_F64, size, err));
+    QL_GO(ql_frame_add(frame, "quell_split", QL_COL_STRING, &split, err));
 out:
     ql_free(size);
     ql_names_free(&split);
+    return st;
+}
+
+static ql_status write_cells(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    ql_frame frame = {0};
+    ql_status st;
+    QL_GO(frame_like(&r->ds->cells, &frame, err));
+    QL_GO(denoise_cell_columns(r, &frame, err));
+    QL_GO(ql_h5ad_columns(w, "obs", &frame, err));
+out:
     ql_frame_free(&frame);
     return st;
 }

@@ -35,6 +35,18 @@ QL_MUST_USE ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err
 /* DCA's own files in a folder, which is made if it is missing. */
 QL_MUST_USE ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *err);
 
+/* Before the work: can the files of --obs-out, --obsm-out and --layer-out be made? */
+QL_MUST_USE ql_status denoise_check_side(const denoise_args *a, const char *in_path, ql_err *err);
+
+/* These files, as far as they were asked for. */
+QL_MUST_USE ql_status denoise_write_side(const denoise_result *r, ql_err *err);
+
+/* Add what the run says of each cell (quell_n_counts, ...) to frame, which has the cells' names. */
+QL_MUST_USE ql_status denoise_cell_columns(const denoise_result *r, ql_frame *frame, ql_err *err);
+
+/* Progress of writing a layer: so many cells are done. */
+void denoise_tell_cells(const denoise_result *r, int64_t done);
+
 /* The table "how good was it", one line a call of ql_log_info, and the figures in the summary.
  * title: what was scored; key: prefix of the summary's figures. */
 void denoise_report(const denoise_result *r, const ql_score *score, const char *title,

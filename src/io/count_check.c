@@ -35,11 +35,38 @@ static void look_closer(const float *data, int64_t from, int64_t n, ql_count_che
     }
 }
 
-/* Pieces short enough to stay in cache: one branch-free pass, a second one only where it found
- * something. */
+/* float32 has no fractions from here on; adding it rounds what is smaller to a whole number. Unlike
+ * rintf this needs no call on processors without an instruction for it. */
+static const float WHOLE_FROM = 8388608.0f;
+
+static int is_no_count(float x)
+{
+    return !(x >= 0.0f) | !(x < QL_COUNT_END) |
+           ((x < WHOLE_FROM) & ((x + WHOLE_FROM) - WHOLE_FROM != x));
+}
+
+/* Pieces short enough to stay in cache. */
+enum { PIECE = 2048 };
+
+/* Are all n <= PIECE entries counts? *max is raised to the largest then. The order of floats from 0
+ * on is that of their bits, and the maximum of integers can be taken by vectors. */
+static bool all_counts(const float *x, int64_t n, float *max)
+{
+    int32_t bits[PIECE], top = 0;
+    float largest;
+    int bad = 0;
+    memcpy(bits, x, (size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++) bad |= is_no_count(x[i]);
+    for (int64_t i = 0; i < n; i++) top = bits[i] > top ? bits[i] : top;
+    if (bad) return false;
+    memcpy(&largest, &top, sizeof largest);
+    *max = largest > *max ? largest : *max;
+    return true;
+}
+
+/* One pass without branches, a second one only where it found something. */
 static void check_block(void *ctx, int64_t item)
 {
-    enum { PIECE = 2048 };
     check_job *job = ctx;
     int64_t from = (job->first + item) * BLOCK, end = from + BLOCK;
     ql_count_check *c = &job->found[item];
@@ -47,17 +74,11 @@ static void check_block(void *ctx, int64_t item)
     if (end > job->n) end = job->n;
     for (; from < end; from += PIECE) {
         int64_t n = end - from < PIECE ? end - from : PIECE;
-        const float *x = job->data + from;
-        int bad = 0;
         float max = c->max;
-        for (int64_t i = 0; i < n; i++) {
-            bad |= !(x[i] >= 0.0f) | !(x[i] < QL_COUNT_END) | (x[i] != rintf(x[i]));
-            max = x[i] > max ? x[i] : max;
-        }
-        if (bad)
-            look_closer(job->data, from, n, c);
-        else
+        if (all_counts(job->data + from, n, &max))
             c->max = max;
+        else
+            look_closer(job->data, from, n, c);
     }
 }
 

@@ -48,6 +48,12 @@ ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_
                    group, shape[0], shape[1], n_features, n_cells);
 }
 
+bool ql_10x_is_cellbender(hid_t file)
+{
+    return ql_h5r_kind_of(file, "droplet_latents") == QL_H5R_GROUP ||
+           ql_h5r_kind_of(file, "global_latents") == QL_H5R_GROUP;
+}
+
 /* An optional list of the features: as many as there are ids, or one for all. */
 static ql_status optional(hid_t file, const char *path, int64_t n, ql_names *out, ql_notes *notes,
                           ql_err *err)
@@ -67,6 +73,7 @@ static ql_status read_features(hid_t file, ql_features *f, ql_notes *notes, ql_e
     QL_TRY(optional(file, "matrix/features/name", f->id.n, &f->name, notes, err));
     QL_TRY(optional(file, "matrix/features/feature_type", f->id.n, &f->type, notes, err));
     QL_TRY(optional(file, "matrix/features/genome", f->id.n, &f->genome, notes, err));
+    QL_TRY(ql_xml_decode_names(&f->id, err));
     return ql_xml_decode_names(&f->name, err);
 }
 
@@ -75,11 +82,12 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
 {
     int64_t shape[2], n_duplicates = 0;
     QL_TRY(ql_h5r_names(file, "matrix/barcodes", &ds->cells.index, err));
+    QL_TRY(ql_xml_decode_names(&ds->cells.index, err));
     QL_TRY(ql_10x_shape(file, "matrix", shape, err));
     QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
     QL_TRY(
         ql_matrix_h5_arrays(file, "matrix", shape[1], shape[0], "features", opt->threads, m, err));
-    QL_TRY(ql_csr_normalise(m, &n_duplicates, err));
+    QL_TRY(ql_csr_normalise_threads(m, opt->threads, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
     return ql_features_apply(f, opt, m, ds, notes, err);
 }
@@ -117,6 +125,8 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(ql_10x_shape(file, "matrix", shape, err));
+    ql_str_printf(out, "10x HDF5 of Cell Ranger 3 or later%s\n",
+                  ql_10x_is_cellbender(file) ? " (written by CellBender)" : "");
     QL_GO(ql_10x_describe_group(file, "matrix", shape, out, err));
     QL_GO(ql_describe_counts_of(file, "matrix/features/feature_type", "feature types", out, err));
     QL_GO(ql_describe_counts_of(file, "matrix/features/genome", "genomes", out, err));

@@ -6,10 +6,12 @@
 
 #include "features_10x.h"
 #include "formats.h"
+#include "genomes_10x.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
+#include "quell/alloc.h"
 
-enum { MAX_MEMBERS = 1000 };
+enum { MAX_MEMBERS = 1000, MAX_GENOMES = 64 };
 
 static bool has(hid_t file, const char *group, const char *member)
 {
@@ -20,7 +22,7 @@ static bool has(hid_t file, const char *group, const char *member)
 
 static bool is_genome(hid_t file, const char *group)
 {
-    static const char *const needed[] = {"data", "indices", "indptr", "shape", "genes", "barcodes"};
+    static const char *const needed[] = {"data", "indices", "indptr", "shape"};
     if (ql_h5r_kind_of(file, group) != QL_H5R_GROUP) return false;
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!has(file, group, needed[i])) return false;
@@ -28,7 +30,7 @@ static bool is_genome(hid_t file, const char *group)
 }
 
 /* Names of the root's groups that hold a genome's matrix. */
-static ql_status genomes(hid_t file, ql_names *out, ql_err *err)
+static ql_status find_genomes(hid_t file, ql_names *out, ql_err *err)
 {
     ql_names members = {0};
     ql_status st = ql_h5r_members(file, "/", MAX_MEMBERS, &members, NULL, err);
@@ -44,77 +46,126 @@ static bool sniff(const char *path)
 {
     ql_names found = {0};
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && genomes(file, &found, NULL) == QL_OK && found.n > 0;
+    bool is = file >= 0 && find_genomes(file, &found, NULL) == QL_OK && found.n > 0;
     ql_names_free(&found);
     ql_h5r_close(file);
     return is;
 }
 
-static ql_status pick_genome(const ql_names *found, const char *want, int64_t *at, ql_err *err)
+static ql_status fail_no_genome(const ql_names *found, const char *want, ql_err *err)
 {
     ql_str list = {0};
-    *at = want || found->n > 1 ? -1 : 0;
-    for (int64_t i = 0; i < found->n; i++) {
-        if (want && strcmp(ql_name(found, i), want) == 0) *at = i;
-        ql_str_puts(&list, i ? ", " : "");
-        ql_str_escape(&list, ql_name(found, i), strlen(ql_name(found, i)));
-    }
-    ql_status st = QL_OK;
-    if (found->n == 0) {
-        st = ql_fail(err, QL_EDATA, "has no group of a genome with barcodes, genes and counts");
-    } else if (*at < 0 && want) {
-        st = ql_fail(err, QL_EDATA, "has no genome \"%s\" (it has: %s)", want, ql_str_text(&list));
-    } else if (*at < 0) {
-        st = ql_fail(err, QL_EDATA, "has several genomes: %s", ql_str_text(&list));
-        st = err ? ql_hint(err, "pick one with --genome") : st;
-    }
+    ql_append_list(found, found->n, &list);
+    if (list.len) list.text[--list.len] = '\0';
+    ql_fail(err, QL_EDATA, "has no genome \"%s\" (it has: %s)", want, ql_str_text(&list));
     ql_str_free(&list);
-    return st;
+    return QL_EDATA;
 }
 
-static ql_status read_features(hid_t file, const char *genome, ql_features *f, ql_err *err)
+/* The groups to read: all, or the one called as the genome that is wanted. A single group that
+ * lists the genome of each gene (CellBender) is cut down by that list later. */
+static ql_status pick_genomes(hid_t file, ql_names *found, const char *want, bool *by_list,
+                              ql_err *err)
 {
-    char path[1200];
-    (void)snprintf(path, sizeof path, "%s/genes", genome);
-    QL_TRY(ql_h5r_names(file, path, &f->id, err));
-    if (!has(file, genome, "gene_names")) return QL_OK;
-    (void)snprintf(path, sizeof path, "%s/gene_names", genome);
-    QL_TRY(ql_h5r_names(file, path, &f->name, err));
-    if (f->name.n == f->id.n) return QL_OK;
-    return ql_fail(err, QL_EDATA, "/%s: has %" PRId64 " values, but there are %" PRId64 " genes",
-                   path, f->name.n, f->id.n);
+    *by_list = false;
+    if (found->n == 0) return ql_fail(err, QL_EDATA, "has no group with the counts of a genome");
+    if (found->n > MAX_GENOMES)
+        return ql_fail(err, QL_EDATA, "has %" PRId64 " genomes, more than %d", found->n,
+                       MAX_GENOMES);
+    if (!want) return QL_OK;
+    for (int64_t i = 0; i < found->n; i++) {
+        if (strcmp(ql_name(found, i), want) != 0) continue;
+        ql_names_free(found);
+        return ql_names_add(found, want, strlen(want), err);
+    }
+    *by_list = found->n == 1 && has(file, ql_name(found, 0), "genome");
+    return *by_list ? QL_OK : fail_no_genome(found, want, err);
 }
 
-static ql_status read_matrix(hid_t file, const char *genome, const ql_features *f,
-                             const ql_read_options *opt, ql_csr *m, ql_dataset *ds, ql_err *err)
+/* --- one genome --- */
+
+/* Strings of a member that must be as many as n; *there says whether the file has it. */
+static ql_status member_names(hid_t file, const char *group, const char *member, int64_t n,
+                              ql_names *out, bool *there, ql_err *err)
 {
     char path[1200];
+    *there = has(file, group, member);
+    if (!*there) return QL_OK;
+    (void)snprintf(path, sizeof path, "%s/%s", group, member);
+    QL_TRY(ql_h5r_names(file, path, out, err));
+    if (out->n == n) return QL_OK;
+    return ql_fail(err, QL_EDATA, "/%s: has %" PRId64 " values, but shape says %" PRId64, path,
+                   out->n, n);
+}
+
+static ql_status number(const char *group, const char *members, const char *what, int64_t n,
+                        ql_names *out, ql_notes *notes, ql_err *err)
+{
+    ql_note_add(notes, QL_NOTE_WARNING, "/%s: has no %s: the %ss are called %s_1 to %s_%" PRId64,
+                group, members, what, what, what, n);
+    return ql_names_number(what, n, out, err);
+}
+
+static ql_status read_features(hid_t file, const char *group, int64_t n, ql_features *f,
+                               ql_notes *notes, ql_err *err)
+{
+    bool ids, names, genomes;
+    QL_TRY(member_names(file, group, "genes", n, &f->id, &ids, err));
+    QL_TRY(member_names(file, group, "gene_names", n, &f->name, &names, err));
+    QL_TRY(member_names(file, group, "genome", n, &f->genome, &genomes, err));
+    if (ids) return QL_OK;
+    if (names) return ql_names_copy(&f->name, &f->id, err);
+    return number(group, "genes and no gene_names", "gene", n, &f->id, notes, err);
+}
+
+static ql_status read_genome(hid_t file, const char *group, int threads, ql_genome *g,
+                             ql_notes *notes, ql_err *err)
+{
     int64_t shape[2];
-    (void)snprintf(path, sizeof path, "%s/barcodes", genome);
-    QL_TRY(ql_h5r_names(file, path, &ds->cells.index, err));
-    QL_TRY(ql_10x_shape(file, genome, shape, err));
-    QL_TRY(ql_10x_check_lengths(genome, shape, f->id.n, ds->cells.index.n, err));
-    return ql_matrix_h5_arrays(file, genome, shape[1], shape[0], "genes", opt->threads, m, err);
+    bool barcodes;
+    QL_TRY(ql_10x_shape(file, group, shape, err));
+    QL_TRY(read_features(file, group, shape[0], &g->features, notes, err));
+    QL_TRY(member_names(file, group, "barcodes", shape[1], &g->cells, &barcodes, err));
+    if (!barcodes) QL_TRY(number(group, "barcodes", "cell", shape[1], &g->cells, notes, err));
+    return ql_matrix_h5_arrays(file, group, shape[1], shape[0], "genes", threads, &g->counts, err);
 }
 
-static ql_status read_genome(hid_t file, const char *genome, const ql_read_options *opt,
-                             ql_dataset *ds, ql_notes *notes, ql_err *err)
+/* --- all of them --- */
+
+static ql_status settle(ql_genome *g, const ql_read_options *opt, bool by_list, const char *matrix,
+                        ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    ql_features f = {0};
-    ql_csr m = {0};
     ql_read_options o = *opt;
     int64_t n_duplicates = 0;
-    ql_status st;
-    o.genome = NULL; /* picked by its group */
-    QL_GO(read_features(file, genome, &f, err));
-    QL_GO(read_matrix(file, genome, &f, &o, &m, ds, err));
-    QL_GO(ql_csr_normalise(&m, &n_duplicates, err));
+    if (!by_list) o.genome = NULL; /* picked by its group */
+    QL_TRY(ql_csr_normalise_threads(&g->counts, opt->threads, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
-    QL_GO(ql_features_apply(&f, &o, &m, ds, notes, err));
-    QL_GO(ql_set_text(&ds->matrix, genome, err));
+    ds->cells.index = g->cells;
+    g->cells = (ql_names){0};
+    QL_TRY(ql_features_apply(&g->features, &o, &g->counts, ds, notes, err));
+    return ql_set_text(&ds->matrix, matrix, err);
+}
+
+static ql_status read_genomes(hid_t file, const ql_names *groups, bool by_list,
+                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                              ql_err *err)
+{
+    ql_genome *parts = NULL, joined = {0};
+    ql_str matrix = {0};
+    ql_status st;
+    QL_GO(QL_NEW(parts, groups->n, "the genomes of the file", err));
+    for (int64_t i = 0; i < groups->n; i++) {
+        ql_str_printf(&matrix, "%s%s", i ? "+" : "", ql_name(groups, i));
+        QL_GO(read_genome(file, ql_name(groups, i), opt->threads, &parts[i], notes, err));
+    }
+    if (groups->n > 1) QL_GO(ql_genomes_join(parts, groups, &joined, notes, err));
+    QL_GO(settle(groups->n > 1 ? &joined : parts, opt, by_list, ql_str_text(&matrix), ds, notes,
+                 err));
 out:
-    ql_csr_free(&m);
-    ql_features_free(&f);
+    for (int64_t i = 0; parts && i < groups->n; i++) ql_genome_free(&parts[i]);
+    ql_genome_free(&joined);
+    ql_free(parts);
+    ql_str_free(&matrix);
     return st;
 }
 
@@ -122,15 +173,15 @@ static ql_status read_v2(const char *path, const ql_read_options *opt, ql_datase
                          ql_notes *notes, ql_err *err)
 {
     hid_t file = -1;
-    ql_names found = {0};
-    int64_t at = -1;
+    ql_names groups = {0};
+    bool by_list = false;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(genomes(file, &found, err));
-    QL_GO(pick_genome(&found, opt->genome, &at, err));
-    QL_GO(read_genome(file, ql_name(&found, at), opt, ds, notes, err));
+    QL_GO(find_genomes(file, &groups, err));
+    QL_GO(pick_genomes(file, &groups, opt->genome, &by_list, err));
+    QL_GO(read_genomes(file, &groups, by_list, opt, ds, notes, err));
 out:
-    ql_names_free(&found);
+    ql_names_free(&groups);
     ql_h5r_close(file);
     return st;
 }
@@ -141,7 +192,9 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_names found = {0};
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(genomes(file, &found, err));
+    QL_GO(find_genomes(file, &found, err));
+    ql_str_printf(out, "10x HDF5 of Cell Ranger 1 or 2%s, one group a genome\n",
+                  ql_10x_is_cellbender(file) ? " (written by CellBender)" : "");
     for (int64_t i = 0; i < found.n; i++) {
         int64_t shape[2];
         QL_GO(ql_10x_shape(file, ql_name(&found, i), shape, err));

@@ -3,10 +3,27 @@
 
 #include "formats.h"
 #include "h5_error.h"
+#include "pipe_input.h"
 #include "quell/strbuf.h"
 
 const ql_format *const ql_formats[] = {
-    &ql_format_h5ad, &ql_format_10x_h5, &ql_format_10x_h5_v2, &ql_format_10x_mtx, NULL,
+    &ql_format_h5mu,
+    &ql_format_h5ad,
+    &ql_format_h5ad_old,
+    &ql_format_10x_h5,
+    &ql_format_loom,
+    &ql_format_10x_h5_v2,
+    &ql_format_10x_mtx,
+    &ql_format_alevin,
+    &ql_format_kallisto,
+    &ql_format_parse,
+    &ql_format_mtx,
+    &ql_format_alevin_eds,
+    &ql_format_hdf5,
+    /* any text is a table, so they come last */
+    &ql_format_long_table,
+    &ql_format_table,
+    NULL,
 };
 
 static ql_status fail_unknown(const char *name, ql_err *err)
@@ -35,6 +52,10 @@ static ql_status detect(const char *path, const ql_read_options *opt, const ql_f
     ql_h5_init();
     QL_TRY(ql_check_input(path, err));
     if (opt->format) return by_name(opt->format, out, err);
+    if (opt->dataset && H5Fis_hdf5(path) > 0) {
+        *out = &ql_format_hdf5;
+        return QL_OK;
+    }
     for (const ql_format *const *f = ql_formats; *f; f++) {
         if (!(*f)->sniff(path)) continue;
         *out = *f;
@@ -46,7 +67,10 @@ static ql_status detect(const char *path, const ql_read_options *opt, const ql_f
 ql_status ql_format_detect(const char *path, const ql_read_options *opt, const ql_format **out,
                            ql_err *err)
 {
-    ql_status st = detect(path, opt, out, err);
-    if (st != QL_OK && st != QL_EUSAGE) ql_context(err, "%s", path);
+    ql_input in;
+    QL_TRY(ql_input_find(path, &in, err));
+    ql_status st = detect(in.path, opt, out, err);
+    ql_input_rename_err(&in, err);
+    if (st != QL_OK && st != QL_EUSAGE) ql_context(err, "%s", in.shown);
     return st;
 }

@@ -68,3 +68,34 @@ ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label,
     ql_names_free(&values);
     return st;
 }
+
+void ql_append_list(const ql_names *names, int64_t total, ql_str *out)
+{
+    for (int64_t i = 0; i < names->n; i++) {
+        ql_str_puts(out, i ? ", " : "");
+        ql_str_escape(out, ql_name(names, i), strlen(ql_name(names, i)));
+    }
+    if (total > names->n) ql_str_printf(out, " and %" PRId64 " more", total - names->n);
+    if (total == 0) ql_str_puts(out, "(none)");
+    ql_str_puts(out, "\n");
+}
+
+void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const char *cols,
+                           ql_str *out)
+{
+    ql_matrix_info info;
+    ql_err err = {0};
+    ql_grouped n_rows, n_cols, nnz;
+    if (ql_h5r_kind_of(file, path) == QL_H5R_NONE) return;
+    if (ql_matrix_h5_info(file, path, &info, &err) != QL_OK) {
+        ql_str_printf(out, "%s  not readable (%s)\n", path, err.msg);
+        return;
+    }
+    ql_str_printf(out, "%s  %s %s  %s%s%s x %s%s%s", path, ql_matrix_layout_text(info.layout),
+                  info.type, ql_group_digits(info.n_rows, n_rows), rows[0] ? " " : "", rows,
+                  ql_group_digits(info.n_cols, n_cols), cols[0] ? " " : "", cols);
+    if (info.layout != QL_LAYOUT_DENSE)
+        ql_str_printf(out, ", %s nonzero", ql_group_digits(info.nnz, nnz));
+    if (info.filters[0]) ql_str_printf(out, ", %s", info.filters);
+    ql_str_puts(out, "\n");
+}

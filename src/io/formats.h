@@ -7,10 +7,21 @@
 #include "quell/reader.h"
 
 /* One per format file; format_registry.c lists them in order of detection. */
+extern const ql_format ql_format_h5mu;
 extern const ql_format ql_format_h5ad;
+extern const ql_format ql_format_h5ad_old;
+extern const ql_format ql_format_loom;
+extern const ql_format ql_format_hdf5; /* never detected: chosen by --dataset */
 extern const ql_format ql_format_10x_h5;
 extern const ql_format ql_format_10x_h5_v2;
 extern const ql_format ql_format_10x_mtx;
+extern const ql_format ql_format_alevin;
+extern const ql_format ql_format_alevin_eds;
+extern const ql_format ql_format_kallisto;
+extern const ql_format ql_format_mtx;
+extern const ql_format ql_format_parse;
+extern const ql_format ql_format_long_table;
+extern const ql_format ql_format_table;
 
 /* Replace *dst (owned) by a copy of text. */
 ql_status ql_set_text(char **dst, const char *text, ql_err *err);
@@ -30,14 +41,29 @@ ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_
 ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
                                 ql_err *err);
 
+/* Did CellBender write it? Its latent variables are beside the matrix. */
+bool ql_10x_is_cellbender(hid_t file);
+
 /* "feature types  32,738 Gene Expression, 12 Custom" of the strings at path; nothing if absent. */
 ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
                                 ql_err *err);
 
+/* "a, b, c and 4 more" and a newline, escaped; total: how many there are. "(none)" for none. */
+void ql_append_list(const ql_names *names, int64_t total, ql_str *out);
+
+/* One line on the matrix at path: type, layout, size, filters; nothing where there is none. The
+ * words for rows and columns may be "". */
+void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const char *cols,
+                           ql_str *out);
+
 /* Why path is none of the formats that are read: fails always, naming what it is instead. */
 ql_status ql_refuse(const char *path, ql_err *err);
 
-/* The checks before any format is tried: exists, readable, not empty, no pipe. */
+/* The first bytes of a file are text, and not of a known kind that is no table (JSON, reads, ...).
+ */
+bool ql_is_plain_text(const char *head, size_t n);
+
+/* The checks before any format is tried: exists, readable, not empty. */
 ql_status ql_check_input(const char *path, ql_err *err);
 
 #endif

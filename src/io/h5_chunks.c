@@ -27,15 +27,16 @@ enum {
 typedef struct {
     int n_steps;
     H5Z_filter_t step[MAX_STEPS];
-    int64_t elements; /* per chunk */
-    size_t size;      /* bytes of an element */
-    size_t bytes;     /* of a decoded chunk */
+    int64_t rows, cols; /* of a chunk; a list is one column */
+    int64_t width;      /* columns of the dataset */
+    size_t size;        /* bytes of an element */
+    size_t bytes;       /* of a decoded chunk */
     unsigned char fill[8];
 } pipeline;
 
 /* One chunk in work. */
 typedef struct {
-    int64_t first;    /* its first element */
+    int64_t row, col; /* its first element */
     uint32_t skipped; /* bit i: filter i was not applied */
     size_t n_stored;  /* 0: never written, holds the fill value */
     size_t cap_stored;
@@ -44,13 +45,19 @@ typedef struct {
     bool ok;
 } slot;
 
-typedef struct {
+/* Takes a decoded chunk. */
+typedef struct batch batch;
+typedef void chunk_taker(const batch *b, const slot *s, const unsigned char *values);
+
+struct batch {
     const pipeline *pipe;
     slot *slots;
-    int64_t n; /* elements wanted of the dataset */
-    ql_h5r_place *place;
+    int64_t begin, end; /* rows wanted of the dataset */
+    chunk_taker *take;
+    ql_h5r_place *place; /* of lists */
     void *ctx;
-} batch;
+    unsigned char *out; /* of bands: [end - begin, width] */
+};
 
 #ifdef QL_HAVE_LIBDEFLATE
 static size_t inflate_bytes(const unsigned char *in, size_t n, unsigned char *out, size_t cap)
@@ -123,7 +130,8 @@ static const unsigned char *decode(const pipeline *p, const slot *s)
 
 static const unsigned char *fill_chunk(const pipeline *p, unsigned char *out)
 {
-    for (int64_t i = 0; i < p->elements; i++) memcpy(out + (size_t)i * p->size, p->fill, p->size);
+    for (int64_t i = 0; i < p->rows * p->cols; i++)
+        memcpy(out + (size_t)i * p->size, p->fill, p->size);
     return out;
 }
 
@@ -133,9 +141,30 @@ static void decode_slot(void *ctx, int64_t item)
     slot *s = &b->slots[item];
     const unsigned char *values = s->n_stored ? decode(b->pipe, s) : fill_chunk(b->pipe, s->work);
     s->ok = values != NULL;
-    if (!values) return;
-    int64_t left = b->n - s->first;
-    b->place(b->ctx, s->first, values, left < b->pipe->elements ? left : b->pipe->elements);
+    if (values) b->take(b, s, values);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void take_list(const batch *b, const slot *s, const unsigned char *values)
+{
+    b->place(b->ctx, s->row, values, smaller(b->end - s->row, b->pipe->rows));
+}
+
+/* Chunks at the right and lower edge reach beyond the data. */
+static void take_band(const batch *b, const slot *s, const unsigned char *values)
+{
+    const pipeline *p = b->pipe;
+    int64_t n_rows = smaller(b->end - s->row, p->rows),
+            n_cols = smaller(p->width - s->col, p->cols);
+    for (int64_t r = 0; r < n_rows; r++) {
+        int64_t to = (s->row - b->begin + r) * p->width + s->col;
+        memcpy(b->out + (size_t)to * p->size, values + (size_t)(r * p->cols) * p->size,
+               (size_t)n_cols * p->size);
+    }
 }
 
 /* Filters we undo ourselves, at most one of a kind. fletcher32 is dropped where deflate has checked
@@ -173,28 +202,48 @@ static bool get_filters(hid_t dcpl, pipeline *p)
     return !((seen & DEFLATE) && (seen & LZF));
 }
 
+/* Extent of a chunk that is small enough to be decoded here. */
+static bool get_chunk(const ql_h5r_array *a, hid_t dcpl, pipeline *p)
+{
+    hsize_t chunk[2] = {0, 1};
+    if (H5Pget_layout(dcpl) != H5D_CHUNKED || H5Pget_chunk(dcpl, a->rank, chunk) != a->rank)
+        return false;
+    const hsize_t most = CHUNK_MAX / p->size;
+    if (chunk[0] == 0 || chunk[1] == 0 || chunk[0] > most || chunk[1] > most / chunk[0])
+        return false;
+    p->rows = (int64_t)chunk[0];
+    p->cols = (int64_t)chunk[1];
+    p->width = a->rank == 2 ? a->dim[1] : 1;
+    p->bytes = (size_t)(p->rows * p->cols) * p->size;
+    return true;
+}
+
 static bool get_pipeline(const ql_h5r_array *a, pipeline *p)
 {
-    hsize_t chunk = 0;
-    bool ok = false;
-    hid_t dcpl = H5Dget_create_plist(a->id);
+    if (!a->as_stored || a->rank < 1) return false;
     *p = (pipeline){.size = ql_num_size(a->num)};
-    if (dcpl >= 0 && H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_chunk(dcpl, 1, &chunk) == 1 &&
-        chunk > 0 && chunk <= CHUNK_MAX / p->size && get_filters(dcpl, p) &&
-        H5Pget_fill_value(dcpl, a->mem_type, p->fill) >= 0) {
-        p->elements = (int64_t)chunk;
-        p->bytes = (size_t)chunk * p->size;
-        ok = true;
-    }
+    hid_t dcpl = H5Dget_create_plist(a->id);
+    bool ok = dcpl >= 0 && get_chunk(a, dcpl, p) && get_filters(dcpl, p) &&
+              H5Pget_fill_value(dcpl, a->mem_type, p->fill) >= 0;
     (void)H5Eclear2(H5E_DEFAULT);
     ql_h5r_close(dcpl);
     return ok;
 }
 
+static int64_t chunks_across(const pipeline *p)
+{
+    return (p->width + p->cols - 1) / p->cols;
+}
+
+static int64_t chunk_number(const pipeline *p, const slot *s)
+{
+    return s->row / p->rows * chunks_across(p) + s->col / p->cols;
+}
+
 static ql_status fail_chunk(const ql_h5r_array *a, const pipeline *p, const slot *s, ql_err *err)
 {
-    return ql_fail(err, QL_EDATA, "%s: chunk %" PRId64 " (values from %" PRId64 ") is damaged",
-                   a->path, s->first / p->elements, s->first);
+    return ql_fail(err, QL_EDATA, "%s: chunk %" PRId64 " (%s from %" PRId64 ") is damaged", a->path,
+                   chunk_number(p, s), a->rank == 1 ? "values" : "rows", s->row);
 }
 
 static ql_status grow_stored(slot *s, size_t bytes, ql_err *err)
@@ -208,38 +257,54 @@ static ql_status grow_stored(slot *s, size_t bytes, ql_err *err)
     return QL_OK;
 }
 
+/* Bytes that the chunk at offset occupies, 0 when it was never written. The quick call looks it up
+ * in the index; the sure one, which tells "not there" from a failure in all versions, walks through
+ * all chunks. */
+static bool stored_bytes(hid_t id, const hsize_t *offset, hsize_t *bytes)
+{
+    haddr_t addr = HADDR_UNDEF;
+    unsigned mask = 0;
+    *bytes = 0;
+    if (H5Dget_chunk_storage_size(id, offset, bytes) >= 0) return true;
+    if (H5Dget_chunk_info_by_coord(id, offset, &mask, &addr, bytes) < 0) return false;
+    if (addr == HADDR_UNDEF) *bytes = 0;
+    (void)H5Eclear2(H5E_DEFAULT);
+    return true;
+}
+
 /* Bytes of the chunk as stored. Its size is the file's word: it must fit the file and be able to
  * become a whole chunk. */
 static ql_status fetch(const ql_h5r_array *a, const pipeline *p, slot *s, ql_err *err)
 {
-    hsize_t offset = (hsize_t)s->first, bytes = 0;
-    haddr_t addr = HADDR_UNDEF;
-    unsigned mask = 0;
-    if (H5Dget_chunk_info_by_coord(a->id, &offset, &mask, &addr, &bytes) < 0)
+    hsize_t offset[2] = {(hsize_t)s->row, (hsize_t)s->col}, bytes;
+    if (!stored_bytes(a->id, offset, &bytes))
         return ql_h5_fail(err, QL_EDATA, "%s: chunk %" PRId64 " cannot be found", a->path,
-                          s->first / p->elements);
+                          chunk_number(p, s));
     s->n_stored = 0;
-    if (addr == HADDR_UNDEF || bytes == 0) return QL_OK;
+    if (bytes == 0) return QL_OK;
     if (bytes > (hsize_t)a->file_bytes || (double)bytes * 1100.0 < (double)p->bytes)
         return fail_chunk(a, p, s, err);
     QL_TRY(grow_stored(s, (size_t)bytes, err));
-    if (H5Dread_chunk(a->id, H5P_DEFAULT, &offset, &s->skipped, s->stored) < 0)
+    if (H5Dread_chunk(a->id, H5P_DEFAULT, offset, &s->skipped, s->stored) < 0)
         return ql_h5_fail(err, QL_EDATA, "%s: chunk %" PRId64 " cannot be read", a->path,
-                          s->first / p->elements);
+                          chunk_number(p, s));
     s->n_stored = (size_t)bytes;
     return QL_OK;
 }
 
+/* Chunks first .. first + n_chunks - 1 of those that cover the rows wanted. */
 static ql_status run_batch(const ql_h5r_array *a, const batch *b, int64_t first, int64_t n_chunks,
                            int threads, ql_err *err)
 {
+    const pipeline *p = b->pipe;
     for (int64_t i = 0; i < n_chunks; i++) {
-        b->slots[i].first = (first + i) * b->pipe->elements;
-        QL_TRY(fetch(a, b->pipe, &b->slots[i], err));
+        b->slots[i].row = b->begin + (first + i) / chunks_across(p) * p->rows;
+        b->slots[i].col = (first + i) % chunks_across(p) * p->cols;
+        QL_TRY(fetch(a, p, &b->slots[i], err));
     }
     ql_parallel_for(threads, n_chunks, decode_slot, (void *)b);
     for (int64_t i = 0; i < n_chunks; i++)
-        if (!b->slots[i].ok) return fail_chunk(a, b->pipe, &b->slots[i], err);
+        if (!b->slots[i].ok) return fail_chunk(a, p, &b->slots[i], err);
     return QL_OK;
 }
 
@@ -248,7 +313,7 @@ static int64_t count_slots(const pipeline *p, int64_t n_chunks, int threads)
     int64_t n = BATCH_BYTES / (int64_t)p->bytes;
     if (n < threads) n = threads;
     if (n > MAX_SLOTS) n = MAX_SLOTS;
-    return n < n_chunks ? n : n_chunks;
+    return smaller(n, n_chunks);
 }
 
 static ql_status new_slots(const pipeline *p, int64_t n, slot **out, ql_err *err)
@@ -268,20 +333,40 @@ static void free_slots(slot *slots, int64_t n)
     ql_free(slots);
 }
 
+/* Rows b->begin to b->end, which begin with a row of chunks. */
+static ql_status run_batches(const ql_h5r_array *a, batch *b, int threads, ql_err *err)
+{
+    const pipeline *p = b->pipe;
+    int64_t n_chunks = (b->end - b->begin + p->rows - 1) / p->rows * chunks_across(p);
+    int64_t n_slots = count_slots(p, n_chunks, threads);
+    ql_status st = new_slots(p, n_slots, &b->slots, err);
+    for (int64_t at = 0; st == QL_OK && at < n_chunks; at += n_slots)
+        st = run_batch(a, b, at, smaller(n_chunks - at, n_slots), threads, err);
+    free_slots(b->slots, n_slots);
+    return st;
+}
+
 ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads, ql_h5r_place *place,
                                void *ctx, bool *done, ql_err *err)
 {
     pipeline p;
-    slot *slots = NULL;
     *done = false;
-    if (!a->as_stored || a->rank != 1 || !get_pipeline(a, &p)) return QL_OK;
-    int64_t n_chunks = (n + p.elements - 1) / p.elements,
-            n_slots = count_slots(&p, n_chunks, threads);
-    ql_status st = new_slots(&p, n_slots, &slots, err);
-    batch b = {&p, slots, n, place, ctx};
-    for (int64_t at = 0; st == QL_OK && at < n_chunks; at += n_slots)
-        st = run_batch(a, &b, at, n_chunks - at < n_slots ? n_chunks - at : n_slots, threads, err);
-    free_slots(slots, n_slots);
-    *done = st == QL_OK;
-    return st;
+    if (a->rank != 1 || !get_pipeline(a, &p)) return QL_OK;
+    batch b = {.pipe = &p, .end = n, .take = take_list, .place = place, .ctx = ctx};
+    QL_TRY(run_batches(a, &b, threads, err));
+    *done = true;
+    return QL_OK;
+}
+
+ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, int threads,
+                             void *out, bool *done, ql_err *err)
+{
+    pipeline p;
+    *done = false;
+    if (a->rank != 2 || !get_pipeline(a, &p) || first % p.rows != 0) return QL_OK;
+    if (n % p.rows != 0 && first + n != a->dim[0]) return QL_OK;
+    batch b = {.pipe = &p, .begin = first, .end = first + n, .take = take_band, .out = out};
+    QL_TRY(run_batches(a, &b, threads, err));
+    *done = true;
+    return QL_OK;
 }

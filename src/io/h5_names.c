@@ -10,17 +10,16 @@
 
 enum { BLOCK_BYTES = 8 << 20, STRING_MAX = 1 << 16 };
 
-/* A block of elements [at, at + n) of a 0-D or 1-D dataset, in the file's own type. */
+/* A block of elements [at, at + n) of a list (0-D, 1-D, or n x 1) in a memory type. */
 static ql_status read_strings(const ql_h5r_array *a, hid_t type, int64_t at, int64_t n, void *out,
                               hid_t *mem_space, ql_err *err)
 {
-    hsize_t start = (hsize_t)at, count = (hsize_t)n;
+    hsize_t start[2] = {(hsize_t)at, 0}, count[2] = {(hsize_t)n, 1};
     herr_t rc = -1;
     hid_t space = H5Dget_space(a->id);
-    *mem_space = H5Screate_simple(1, &count, NULL);
+    *mem_space = H5Screate_simple(1, count, NULL);
     if (space >= 0 && *mem_space >= 0 &&
-        (a->rank == 0 ||
-         H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0))
+        (a->rank == 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0))
         rc = H5Dread(a->id, type, *mem_space, space, H5P_DEFAULT, out);
     ql_status st = QL_OK;
     if (rc < 0) st = ql_h5_fail(err, QL_EDATA, "%s: is damaged near value %" PRId64, a->path, at);
@@ -28,15 +27,16 @@ static ql_status read_strings(const ql_h5r_array *a, hid_t type, int64_t at, int
     return st;
 }
 
-static ql_status add_vlen(const ql_h5r_array *a, hid_t type, int64_t at, int64_t n, char **block,
+/* mem is the string type itself or a compound of that one member. */
+static ql_status add_vlen(const ql_h5r_array *a, hid_t mem, int64_t at, int64_t n, char **block,
                           ql_names *out, ql_err *err)
 {
     hid_t space = -1;
     memset(block, 0, (size_t)n * sizeof *block);
-    ql_status st = read_strings(a, type, at, n, block, &space, err);
+    ql_status st = read_strings(a, mem, at, n, block, &space, err);
     for (int64_t i = 0; st == QL_OK && i < n; i++)
         st = ql_names_add(out, block[i] ? block[i] : "", block[i] ? strlen(block[i]) : 0, err);
-    (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, block);
+    (void)H5Dvlen_reclaim(mem, space, H5P_DEFAULT, block);
     (void)H5Eclear2(H5E_DEFAULT);
     ql_h5r_close(space);
     return st;
@@ -49,13 +49,13 @@ static size_t fixed_length(const char *s, size_t size, H5T_str_t pad)
     return len;
 }
 
-static ql_status add_fixed(const ql_h5r_array *a, hid_t type, int64_t at, int64_t n, char *block,
-                           ql_names *out, ql_err *err)
+static ql_status add_fixed(const ql_h5r_array *a, hid_t type, hid_t mem, int64_t at, int64_t n,
+                           char *block, ql_names *out, ql_err *err)
 {
     hid_t space = -1;
     size_t size = H5Tget_size(type);
     H5T_str_t pad = H5Tget_strpad(type);
-    ql_status st = read_strings(a, type, at, n, block, &space, err);
+    ql_status st = read_strings(a, mem, at, n, block, &space, err);
     for (int64_t i = 0; st == QL_OK && i < n; i++) {
         const char *s = block + (size_t)i * size;
         st = ql_names_add(out, s, fixed_length(s, size, pad), err);
@@ -64,33 +64,38 @@ static ql_status add_fixed(const ql_h5r_array *a, hid_t type, int64_t at, int64_
     return st;
 }
 
-static ql_status names_of_strings(const ql_h5r_array *a, ql_names *out, ql_err *err)
+ql_status ql_h5r_strings(const ql_h5r_array *a, hid_t type, hid_t mem, ql_names *out, ql_err *err)
 {
     char *block = NULL;
     ql_status st = QL_OK;
-    hid_t type = H5Dget_type(a->id);
-    size_t size = type < 0 ? 0 : H5Tget_size(type);
-    bool vlen = type >= 0 && H5Tis_variable_str(type) > 0;
-    if (size == 0 || size > STRING_MAX) {
-        st = ql_fail(err, QL_EDATA, "%s: its strings have an absurd size (%zu bytes)", a->path,
-                     size);
-        goto out;
-    }
+    size_t size = H5Tget_size(type);
+    bool vlen = H5Tis_variable_str(type) > 0;
+    if (size == 0 || size > STRING_MAX)
+        return ql_fail(err, QL_EDATA, "%s: its strings have an absurd size (%zu bytes)", a->path,
+                       size);
     int64_t step = (int64_t)(BLOCK_BYTES / size);
     if (step > a->n) step = a->n;
     QL_GO(QL_NEW(block, step * (int64_t)size, "a block of names", err));
     for (int64_t at = 0; at < a->n; at += step) {
         int64_t n = a->n - at < step ? a->n - at : step;
-        QL_GO(vlen ? add_vlen(a, type, at, n, (char **)(void *)block, out, err)
-                   : add_fixed(a, type, at, n, block, out, err));
+        QL_GO(vlen ? add_vlen(a, mem, at, n, (char **)(void *)block, out, err)
+                   : add_fixed(a, type, mem, at, n, block, out, err));
     }
 out:
     ql_free(block);
+    return st;
+}
+
+static ql_status names_of_strings(const ql_h5r_array *a, ql_names *out, ql_err *err)
+{
+    hid_t type = H5Dget_type(a->id);
+    if (type < 0) return ql_h5_fail(err, QL_EDATA, "%s: cannot be read", a->path);
+    ql_status st = ql_h5r_strings(a, type, type, out, err);
     ql_h5r_close(type);
     return st;
 }
 
-/* int64 values of any integer dataset, 0-D or 1-D; owned by the caller. */
+/* int64 values of any list of integers; owned by the caller. */
 static ql_status read_ints(const ql_h5r_array *a, int64_t **out, ql_err *err)
 {
     QL_TRY(ql_h5r_need_integers(a, err));
@@ -118,7 +123,7 @@ static ql_status names_of_dataset(hid_t file, const char *path, ql_names *out, q
     ql_h5r_array a;
     QL_TRY(ql_h5r_array_open(file, path, -1, &a, err));
     ql_status st;
-    if (a.rank > 1)
+    if (a.rank == 2 && a.dim[1] != 1)
         st = ql_fail(err, QL_EDATA, "%s: has 2 dimensions, 1 expected", a.path);
     else if (a.class_ == H5T_STRING)
         st = names_of_strings(&a, out, err);
@@ -252,6 +257,16 @@ ql_status ql_h5r_names_of(hid_t file, const char *path, int64_t n, ql_names *out
     ql_names_free(out);
     *out = copy;
     return st;
+}
+
+ql_status ql_names_number(const char *what, int64_t n, ql_names *out, ql_err *err)
+{
+    char text[64];
+    for (int64_t i = 0; i < n; i++) {
+        int len = snprintf(text, sizeof text, "%s_%" PRId64, what, i + 1);
+        QL_TRY(ql_names_add(out, text, (size_t)len, err));
+    }
+    return QL_OK;
 }
 
 ql_status ql_names_fill_empty(ql_names *names, int64_t *n_empty, ql_err *err)

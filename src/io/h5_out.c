@@ -27,7 +27,7 @@ static hid_t file_access(H5F_libver_t high)
     return H5I_INVALID_HID;
 }
 
-ql_status ql_h5out_create_file(const char *path, hid_t *out, ql_err *err)
+ql_status ql_h5out_create_plain(const char *path, hid_t *out, ql_err *err)
 {
     hid_t fapl = file_access(H5F_LIBVER_V18), fcpl = H5Pcreate(H5P_FILE_CREATE), file = -1;
 
@@ -37,9 +37,19 @@ ql_status ql_h5out_create_file(const char *path, hid_t *out, ql_err *err)
     ql_status st = file < 0 ? ql_h5_fail(err, QL_EIO, "cannot start the file") : QL_OK;
     H5Pclose(fapl);
     H5Pclose(fcpl);
-    if (st == QL_OK) st = ql_h5out_encode(file, "anndata", "0.1.0", err);
-    if (st != QL_OK && file >= 0) H5Fclose(file);
     if (st == QL_OK) *out = file;
+    return st;
+}
+
+ql_status ql_h5out_create_file(const char *path, hid_t *out, ql_err *err)
+{
+    hid_t file = -1;
+    QL_TRY(ql_h5out_create_plain(path, &file, err));
+    ql_status st = ql_h5out_encode(file, "anndata", "0.1.0", err);
+    if (st != QL_OK)
+        H5Fclose(file);
+    else
+        *out = file;
     return st;
 }
 

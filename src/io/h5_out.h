@@ -16,6 +16,8 @@
 /* A new file over path (which exists and is empty), its root encoded as anndata; *out is closed
  * with ql_h5out_close_file. */
 QL_MUST_USE ql_status ql_h5out_create_file(const char *path, hid_t *out, ql_err *err);
+/* The same without any encoding, for formats that are no h5ad. */
+QL_MUST_USE ql_status ql_h5out_create_plain(const char *path, hid_t *out, ql_err *err);
 /* An existing file, to be added to. */
 QL_MUST_USE ql_status ql_h5out_open_file(const char *path, hid_t *out, ql_err *err);
 QL_MUST_USE ql_status ql_h5out_close_file(hid_t file, ql_err *err);

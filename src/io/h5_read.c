@@ -93,7 +93,7 @@ ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path)
 {
     static const ql_h5r_kind kinds[] = {[H5I_GROUP] = QL_H5R_GROUP, [H5I_DATASET] = QL_H5R_DATASET};
     ql_h5r_kind kind = QL_H5R_NONE;
-    if (strcmp(path, "/") == 0) return QL_H5R_GROUP;
+    if (strcmp(path, "/") == 0 || strcmp(path, ".") == 0) return QL_H5R_GROUP;
     if (path_is_inside(file, path)) {
         hid_t id = H5Oopen(file, path, H5P_DEFAULT);
         H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);
@@ -249,6 +249,32 @@ bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_name
     ql_h5r_close(attr);
     (void)H5Eclear2(H5E_DEFAULT);
     return ok;
+}
+
+bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out)
+{
+    char target[1024];
+    hobj_ref_t ref;
+    bool ok = false;
+    hid_t attr = attr_open(file, path, name);
+    if (attr < 0) return false;
+    hid_t type = H5Aget_type(attr), object = -1;
+    if (type >= 0 && H5Tequal(type, H5T_STD_REF_OBJ) > 0 && attr_points(attr) == 1 &&
+        H5Aread(attr, H5T_STD_REF_OBJ, &ref) >= 0)
+        object = H5Rdereference2(attr, H5P_DEFAULT, H5R_OBJECT, &ref);
+    if (object >= 0) {
+        ssize_t n = H5Iget_name(object, target, sizeof target);
+        ok = n > 0 && (size_t)n < sizeof target;
+    }
+    if (ok) {
+        ql_str_clear(out);
+        ql_str_puts(out, target);
+    }
+    ql_h5r_close(object);
+    ql_h5r_close(type);
+    ql_h5r_close(attr);
+    (void)H5Eclear2(H5E_DEFAULT);
+    return ok && !out->failed;
 }
 
 ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,

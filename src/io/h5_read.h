@@ -23,7 +23,8 @@ ql_status ql_h5r_open(const char *path, hid_t *file, ql_err *err);
 hid_t ql_h5r_try_open(const char *path); /* for detection: negative when it is no HDF5 file */
 void ql_h5r_close(hid_t id);             /* any kind of id; negative is allowed */
 
-/* What a path leads to. Dangling links and links to other files lead to nothing. */
+/* What a path leads to ("." is the group that was given for the file itself). Dangling links and
+ * links to other files lead to nothing. */
 ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path);
 
 /* A string attribute (one value, fixed or variable length) of the object at path; false when there
@@ -34,6 +35,10 @@ bool ql_h5r_attr_is(hid_t file, const char *path, const char *name, const char *
 /* A list of strings; false when there is none of that name and type. An empty list of any type is
  * an empty list. */
 bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out);
+
+/* Path of the object in this file that an attribute (one object reference) points to; false when
+ * there is no such attribute or it points nowhere. */
+bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out);
 
 /* Exactly n integers of an attribute. */
 ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,

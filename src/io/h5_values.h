@@ -1,4 +1,4 @@
-/* The numbers of a 1-D dataset, fast: chunks are inflated by several threads without HDF5's help
+/* The numbers of a dataset, fast: chunks are inflated by several threads without HDF5's help
  * where their layout allows, read in blocks otherwise. Private to src/io. */
 #ifndef QUELL_IO_H5_VALUES_H
 #define QUELL_IO_H5_VALUES_H
@@ -17,6 +17,11 @@ ql_status ql_h5r_stream(const ql_h5r_array *a, int64_t n, int threads, ql_h5r_pl
  * placed if not). */
 ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads, ql_h5r_place *place,
                                void *ctx, bool *done, ql_err *err);
+
+/* Rows first .. first + n - 1 of a 2-D dataset into out [n, dim[1]] of type a->num, when they are
+ * whole rows of chunks that can be decoded here; *done says so. */
+ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, int threads,
+                             void *out, bool *done, ql_err *err);
 
 /* The first n elements converted into out. */
 ql_status ql_h5r_read_f32(const ql_h5r_array *a, int64_t n, int threads, float *out, ql_err *err);

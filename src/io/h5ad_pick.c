@@ -10,11 +10,17 @@
 #include "h5ad_parts.h"
 #include "matrix_h5.h"
 
-static const char X[] = "X", RAW_X[] = "raw/X";
+/* Usual places of counts beside X; raw's X comes after them. */
+static const char *const usual_layers[] = {"layers/counts", "layers/raw_counts", "layers/raw",
+                                           "layers/umi", "layers/umis"};
+enum { N_LAYERS = sizeof usual_layers / sizeof *usual_layers };
 
-static const char *const candidates[] = {"layers/counts", "layers/raw_counts", "layers/raw",
-                                         "layers/umi",    "layers/umis",       RAW_X};
-enum { N_CANDIDATES = sizeof candidates / sizeof *candidates };
+/* What is looked at: the root of the AnnData and what its parts are called. */
+typedef struct {
+    hid_t file;
+    const ql_h5ad_names *names;
+    const ql_read_options *opt;
+} choice;
 
 /* Present, and not the None that anndata writes as a null dataset. */
 static bool present(hid_t file, const char *path)
@@ -31,28 +37,28 @@ static bool same_names(const ql_names *a, const ql_names *b)
     return true;
 }
 
-static ql_status differ_from_var(hid_t file, const ql_names *genes, bool *differ, ql_err *err)
+static ql_status differ_from_var(const choice *c, const ql_names *genes, bool *differ, ql_err *err)
 {
     ql_names var = {0};
-    ql_status st = ql_h5ad_index(file, "var", &var, err);
+    ql_status st = ql_h5ad_index(c->file, c->names->var, &var, err);
     if (st == QL_OK) *differ = !same_names(genes, &var);
     ql_names_free(&var);
     return st;
 }
 
 /* Read one matrix with the names of its genes. On failure ds holds no matrix. */
-static ql_status take(hid_t file, const char *path, int threads, ql_dataset *ds, ql_notes *notes,
+static ql_status take(const choice *c, const char *path, ql_dataset *ds, ql_notes *notes,
                       ql_err *err)
 {
     int64_t n_duplicates = 0;
-    bool raw = strcmp(path, RAW_X) == 0;
+    bool raw = strcmp(path, c->names->raw_x) == 0;
     ql_names_free(&ds->genes.index);
     ql_csr_free(&ds->counts);
-    QL_TRY(ql_h5ad_index(file, raw ? "raw/var" : "var", &ds->genes.index, err));
-    QL_TRY(ql_matrix_h5_read(file, path, ds->cells.index.n, ds->genes.index.n, threads, &ds->counts,
-                             &n_duplicates, err));
+    QL_TRY(ql_h5ad_index(c->file, raw ? c->names->raw_var : c->names->var, &ds->genes.index, err));
+    QL_TRY(ql_matrix_h5_read(c->file, path, ds->cells.index.n, ds->genes.index.n, c->opt->threads,
+                             &ds->counts, &n_duplicates, err));
     ds->genes_differ = false;
-    if (raw) QL_TRY(differ_from_var(file, &ds->genes.index, &ds->genes_differ, err));
+    if (raw) QL_TRY(differ_from_var(c, &ds->genes.index, &ds->genes_differ, err));
     QL_TRY(ql_set_text(&ds->matrix, path, err));
     ql_note_duplicates(n_duplicates, notes);
     return QL_OK;
@@ -86,19 +92,19 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
     return QL_EDATA;
 }
 
-static ql_status take_named(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                            ql_err *err)
+static ql_status take_named(const choice *c, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     char path[1024];
+    const char *layer = c->opt->layer;
     (void)snprintf(path, sizeof path, "%s%s",
-                   opt->layer     ? "layers/"
-                   : opt->use_raw ? RAW_X
-                                  : X,
-                   opt->layer ? opt->layer : "");
-    if (opt->layer && !present(file, path)) return fail_no_layer(file, opt->layer, err);
-    if (!present(file, path)) return ql_fail(err, QL_EDATA, "has no %s", path);
-    QL_TRY(take(file, path, opt->threads, ds, notes, err));
-    note_taken(file, ds, "", notes);
+                   layer             ? "layers/"
+                   : c->opt->use_raw ? c->names->raw_x
+                                     : c->names->x,
+                   layer ? layer : "");
+    if (layer && !present(c->file, path)) return fail_no_layer(c->file, layer, err);
+    if (!present(c->file, path)) return ql_fail(err, QL_EDATA, "has no %s", path);
+    QL_TRY(take(c, path, ds, notes, err));
+    note_taken(c->file, ds, "", notes);
     return QL_OK;
 }
 
@@ -106,32 +112,33 @@ static ql_status take_named(hid_t file, const ql_read_options *opt, ql_dataset *
 
 /* Take path if it holds counts; *ok says so, else `why` says why not. A damaged matrix that was
  * only a candidate is passed over. */
-static ql_status try_one(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
-                         ql_notes *notes, ql_str *why, ql_err *err)
+static ql_status try_one(const choice *c, const char *path, ql_dataset *ds, ql_notes *notes,
+                         ql_str *why, ql_err *err)
 {
-    QL_TRY(take(file, path, opt->threads, ds, notes, err));
-    ql_count_check check = ql_check_counts(&ds->counts, opt->threads);
+    QL_TRY(take(c, path, ds, notes, err));
+    ql_count_check check = ql_check_counts(&ds->counts, c->opt->threads);
     ql_str_clear(why);
     if (ql_are_counts(&check)) return QL_OK;
     ql_describe_noncount(&ds->counts, &check, check.first, &ds->cells.index, &ds->genes.index, why);
     return QL_OK;
 }
 
-static ql_status try_candidates(hid_t file, const ql_read_options *opt, ql_dataset *ds,
-                                ql_notes *notes, bool *found, ql_str *tried, ql_err *err)
+static ql_status try_candidates(const choice *c, ql_dataset *ds, ql_notes *notes, bool *found,
+                                ql_str *tried, ql_err *err)
 {
     ql_str why = {0};
     ql_status st = QL_OK;
-    for (int i = 0; i < N_CANDIDATES && !*found; i++) {
+    for (int i = 0; i <= N_LAYERS && !*found; i++) {
         ql_err own = {0};
-        if (!present(file, candidates[i])) continue;
-        st = try_one(file, candidates[i], opt, ds, notes, &why, &own);
+        const char *path = i < N_LAYERS ? usual_layers[i] : c->names->raw_x;
+        if (!present(c->file, path)) continue;
+        st = try_one(c, path, ds, notes, &why, &own);
         if (st == QL_EMEMORY) {
             if (err) *err = own;
             break;
         }
         *found = st == QL_OK && why.len == 0;
-        ql_str_printf(tried, "%s%s", tried->len ? ", " : "", candidates[i]);
+        ql_str_printf(tried, "%s%s", tried->len ? ", " : "", path);
         if (st != QL_OK) ql_note_add(notes, QL_NOTE_WARNING, "passed over: %s", own.msg);
         st = QL_OK;
     }
@@ -152,39 +159,38 @@ static ql_status fail_no_counts(const ql_str *why_not_x, const ql_str *tried, ql
 }
 
 /* Nothing passed. Fractions may be allowed, and X is then what was meant. */
-static ql_status settle(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                        const ql_str *why_not_x, const ql_str *tried, ql_err *err)
+static ql_status settle(const choice *c, ql_dataset *ds, ql_notes *notes, const ql_str *why_not_x,
+                        const ql_str *tried, ql_err *err)
 {
-    if (!opt->allow_noncounts || !why_not_x->len) return fail_no_counts(why_not_x, tried, err);
-    QL_TRY(take(file, X, opt->threads, ds, notes, err));
-    note_taken(file, ds, "", notes);
+    if (!c->opt->allow_noncounts || !why_not_x->len) return fail_no_counts(why_not_x, tried, err);
+    QL_TRY(take(c, c->names->x, ds, notes, err));
+    note_taken(c->file, ds, "", notes);
     return QL_OK;
 }
 
-static ql_status search(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                        ql_err *err)
+static ql_status search(const choice *c, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     ql_str why_not_x = {0}, tried = {0}, reason = {0};
     bool found = false;
     ql_status st = QL_OK;
-    if (present(file, X)) {
-        QL_GO(try_one(file, X, opt, ds, notes, &why_not_x, err));
+    if (present(c->file, c->names->x)) {
+        QL_GO(try_one(c, c->names->x, ds, notes, &why_not_x, err));
         found = why_not_x.len == 0;
     }
     if (found) {
-        note_taken(file, ds, "", notes);
+        note_taken(c->file, ds, "", notes);
         goto out;
     }
-    QL_GO(try_candidates(file, opt, ds, notes, &found, &tried, err));
+    QL_GO(try_candidates(c, ds, notes, &found, &tried, err));
     if (!found) {
-        st = settle(file, opt, ds, notes, &why_not_x, &tried, err);
+        st = settle(c, ds, notes, &why_not_x, &tried, err);
         goto out;
     }
     if (why_not_x.len)
         ql_str_printf(&reason, "X holds no counts: %s", ql_str_text(&why_not_x));
     else
         ql_str_puts(&reason, "there is no X");
-    note_taken(file, ds, ql_str_text(&reason), notes);
+    note_taken(c->file, ds, ql_str_text(&reason), notes);
 out:
     ql_str_free(&reason);
     ql_str_free(&tried);
@@ -192,9 +198,10 @@ out:
     return st;
 }
 
-ql_status ql_h5ad_pick(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                       ql_err *err)
+ql_status ql_h5ad_pick(hid_t file, const ql_h5ad_names *names, const ql_read_options *opt,
+                       ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    if (opt->layer || opt->use_raw || opt->use_x) return take_named(file, opt, ds, notes, err);
-    return search(file, opt, ds, notes, err);
+    const choice c = {file, names, opt};
+    if (opt->layer || opt->use_raw || opt->use_x) return take_named(&c, ds, notes, err);
+    return search(&c, ds, notes, err);
 }

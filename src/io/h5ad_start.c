@@ -11,12 +11,11 @@
 enum { LOSSES_NAMED = 12 };
 
 static const char *const mappings[] = {"layers", "obsm", "varm", "obsp", "varp", "uns"};
-/* Members of the input that fit a new file whose cells are the same and whose genes are not. */
-static const char *const carried[] = {"obs", "obsm", "obsp", "uns"};
-enum {
-    N_MAPPINGS = sizeof mappings / sizeof *mappings,
-    N_CARRIED = sizeof carried / sizeof *carried
-};
+/* Members of the input that fit a new file of the same cells; of the same cells and genes. */
+static const char *const of_cells[] = {"obs", "obsm", "obsp", "uns", NULL};
+static const char *const of_both[] = {"obs",  "obsm", "obsp",   "uns", "var",
+                                      "varm", "varp", "layers", "raw", NULL};
+enum { N_MAPPINGS = sizeof mappings / sizeof *mappings };
 
 static bool is_mapping(const char *name)
 {
@@ -88,23 +87,40 @@ static int64_t frame_length(hid_t file, const char *name)
     return n;
 }
 
+static bool is_h5ad(const char *format)
+{
+    return format && (strcmp(format, "h5ad") == 0 || strcmp(format, "h5ad-old") == 0);
+}
+
 /* ---- what is lost ---- */
 
 typedef struct {
     const char *matrix; /* the one that was read */
-    bool carrying, genes_differ;
+    const char *const *carried;
+    bool genes_differ;
     const char *group; /* the mapping being listed, or NULL */
     ql_str text;
     int n;
 } losses;
 
+/* What the frames have been called in the course of time. */
+static const char *const obs_names[] = {"obs", "_obs", "smp", NULL};
+static const char *const var_names[] = {"var", "_var", NULL};
+
+static bool is_one_of(const char *key, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(*names, key) == 0) return true;
+    return false;
+}
+
 static bool is_kept(const losses *l, const char *key)
 {
-    if (strcmp(key, l->matrix) == 0 || strcmp(key, "obs") == 0) return true;
-    if (strcmp(key, "var") == 0) return !l->genes_differ;
+    if (strcmp(key, l->matrix) == 0 || is_one_of(key, obs_names)) return true;
+    if (is_one_of(key, var_names)) return !l->genes_differ;
     if (strncmp(key, "raw", 3) == 0 && strncmp(l->matrix, "raw", 3) == 0) return true;
-    for (int i = 0; i < N_CARRIED; i++)
-        if (l->carrying && strcmp(carried[i], key) == 0) return true;
+    for (const char *const *c = l->carried; c && *c; c++)
+        if (strcmp(*c, key) == 0) return true;
     return false;
 }
 
@@ -144,20 +160,24 @@ static herr_t list_root(hid_t root, const char *name, const H5L_info_t *info, vo
     return rc;
 }
 
-static void note_losses(hid_t input, const ql_dataset *ds, bool carrying, ql_notes *notes)
+static const char *reason(const ql_dataset *ds, const char *const *kept)
 {
-    losses l = {.matrix = ds->matrix ? ds->matrix : "X",
-                .carrying = carrying,
-                .genes_differ = ds->genes_differ};
+    if (kept == of_both) return "another matrix takes its place";
+    return ds->genes_differ ? "the matrix used has other genes than the file's var"
+                            : "the file has the layout of an anndata before 0.7";
+}
+
+static void note_losses(hid_t input, const ql_dataset *ds, const char *const *kept, ql_notes *notes)
+{
+    losses l = {
+        .matrix = ds->matrix ? ds->matrix : "X", .carried = kept, .genes_differ = ds->genes_differ};
     if (H5Literate(input, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, list_root, &l) < 0) {
         H5Eclear2(H5E_DEFAULT);
     }
     if (l.n > LOSSES_NAMED) ql_str_printf(&l.text, " and %d more", l.n - LOSSES_NAMED);
     if (l.n > 0) {
         ql_note_add(notes, QL_NOTE_WARNING, "%s: not carried over to the output: %s (%s)", ds->path,
-                    ql_str_text(&l.text),
-                    ds->genes_differ ? "the matrix used has other genes than the file's var"
-                                     : "the file has the layout of an anndata before 0.7");
+                    ql_str_text(&l.text), reason(ds, kept));
     }
     ql_str_free(&l.text);
 }
@@ -266,24 +286,22 @@ static ql_status carry(hid_t input, const char *name, hid_t file, ql_err *err)
     return st;
 }
 
-static ql_status carry_all(hid_t input, hid_t file, ql_err *err)
+static ql_status carry_all(hid_t input, const char *const *kept, hid_t file, ql_err *err)
 {
-    for (int i = 0; i < N_CARRIED; i++) {
-        if (is_type(input, carried[i], H5O_TYPE_GROUP)) {
-            QL_TRY(carry(input, carried[i], file, err));
-        }
+    for (; kept && *kept; kept++) {
+        if (is_type(input, *kept, H5O_TYPE_GROUP)) QL_TRY(carry(input, *kept, file, err));
     }
     return QL_OK;
 }
 
-/* input: the h5ad whose cells, reductions and uns are kept, or negative. */
-static ql_status write_new(hid_t file, const ql_dataset *ds, hid_t input,
+/* kept: members of the input that are carried through; NULL: none. */
+static ql_status write_new(hid_t file, const ql_dataset *ds, hid_t input, const char *const *kept,
                            const ql_write_options *opt, ql_err *err)
 {
     QL_TRY(write_counts(file, &ds->counts, opt, err));
-    if (input >= 0) QL_TRY(carry_all(input, file, err));
-    if (input < 0) QL_TRY(write_frame(file, "obs", &ds->cells, err));
-    QL_TRY(write_frame(file, "var", &ds->genes, err));
+    QL_TRY(carry_all(input, kept, file, err));
+    if (!ql_h5out_exists(file, "obs")) QL_TRY(write_frame(file, "obs", &ds->cells, err));
+    if (!ql_h5out_exists(file, "var")) QL_TRY(write_frame(file, "var", &ds->genes, err));
     return make_mappings(file, err);
 }
 
@@ -297,10 +315,11 @@ static ql_status start_copy(ql_out_file *out, const char *source, hid_t *file, q
 }
 
 static ql_status start_new(ql_out_file *out, const ql_dataset *ds, hid_t input,
-                           const ql_write_options *opt, hid_t *file, ql_err *err)
+                           const char *const *kept, const ql_write_options *opt, hid_t *file,
+                           ql_err *err)
 {
     QL_TRY(ql_h5out_create_file(out->tmp, file, err));
-    return write_new(*file, ds, input, opt, err);
+    return write_new(*file, ds, input, kept, opt, err);
 }
 
 ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_options *opt,
@@ -309,16 +328,17 @@ ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_o
     hid_t input = -1, opened = -1;
     bool same_cells = false, same_genes = false;
 
-    if (ds->format && strcmp(ds->format, "h5ad") == 0) {
+    if (is_h5ad(ds->format)) {
         input = open_input(ds->path);
         if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", ds->path);
         same_cells = frame_length(input, "obs") == ds->counts.n_rows;
         same_genes = !ds->genes_differ && frame_length(input, "var") == ds->counts.n_cols;
     }
-    bool copy = same_cells && same_genes;
-    if (input >= 0 && !copy) note_losses(input, ds, same_cells, notes);
+    bool copy = same_cells && same_genes && !opt->new_matrix;
+    const char *const *kept = !same_cells ? NULL : same_genes ? of_both : of_cells;
+    if (input >= 0 && !copy) note_losses(input, ds, kept, notes);
     ql_status st = copy ? start_copy(out, ds->path, &opened, err)
-                        : start_new(out, ds, same_cells ? input : -1, opt, &opened, err);
+                        : start_new(out, ds, input, kept, opt, &opened, err);
     if (input >= 0) H5Fclose(input);
     if (st != QL_OK && opened >= 0) H5Fclose(opened);
     if (st == QL_OK) *file = opened;

@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "h5_error.h"
+#include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 #include "quell/parallel.h"
 
-enum { BAND_BYTES = 64 << 20 };
+/* A band, and one that a single row of wide chunks makes: loom files of a million cells have rows
+ * of chunks of some hundred megabytes. */
+enum { BAND_BYTES = 64 << 20, WIDE_BAND_BYTES = 1 << 30 };
 
 typedef struct {
     hid_t data; /* the dataset, opened with a cache for a row of chunks */
@@ -60,7 +63,7 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
     return QL_OK;
 }
 
-static ql_status read_band(band *b, ql_err *err)
+static ql_status read_rows(band *b, ql_err *err)
 {
     hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
     hid_t space = H5Dget_space(b->data), mem = H5Screate_simple(2, count, NULL);
@@ -77,10 +80,17 @@ static ql_status read_band(band *b, ql_err *err)
     return st;
 }
 
+static ql_status read_band(band *b, int threads, ql_err *err)
+{
+    bool done = false;
+    QL_TRY(ql_h5r_band_chunks(b->a, b->first, b->n, threads, b->raw, &done, err));
+    return done ? QL_OK : read_rows(b, err);
+}
+
 static ql_status take_band(band *b, int threads, ql_err *err)
 {
     int64_t *indptr = b->m->indptr;
-    QL_TRY(read_band(b, err));
+    QL_TRY(read_band(b, threads, err));
     ql_parallel_for(threads, b->n, count_row, b);
     for (int64_t i = b->first; i < b->first + b->n; i++) indptr[i + 1] += indptr[i];
     QL_TRY(grow(b, indptr[b->first + b->n], err));
@@ -94,8 +104,7 @@ static int64_t band_rows(const ql_h5r_array *a, int64_t chunk_rows)
     int64_t row = a->dim[1] * (int64_t)(ql_num_size(a->num) + sizeof(float));
     int64_t rows = row > 0 ? BAND_BYTES / row : a->dim[0];
     if (chunk_rows > 1) rows = rows / chunk_rows * chunk_rows;
-    if (rows < 1)
-        rows = chunk_rows > 1 && chunk_rows * row <= 4 * (int64_t)BAND_BYTES ? chunk_rows : 1;
+    if (rows < 1) rows = chunk_rows > 1 && chunk_rows * row <= WIDE_BAND_BYTES ? chunk_rows : 1;
     return rows < a->dim[0] ? rows : a->dim[0];
 }
 
@@ -133,6 +142,8 @@ static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
 static ql_status read_bands(band *b, int64_t rows, int threads, ql_err *err)
 {
     int64_t n_rows = b->m->n_rows;
+    double bytes = (double)(rows * b->n_cols) * (double)(ql_num_size(b->num) + sizeof(float));
+    QL_TRY(ql_h5r_need_memory(bytes, b->a->path, err));
     QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
                   err));
     QL_TRY(QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err));

@@ -116,12 +116,27 @@ static ql_status guess_layout(const char *path, const int64_t shape[2], int64_t 
     return QL_OK;
 }
 
+/* Sparse groups of other programs have their shape in a member. */
+static bool shape_member(hid_t file, const char *path, int64_t shape[2])
+{
+    char full[1200];
+    ql_h5r_array a;
+    child(full, sizeof full, path, "shape");
+    if (ql_h5r_kind_of(file, full) != QL_H5R_DATASET) return false;
+    if (ql_h5r_array_open(file, full, 1, &a, NULL) != QL_OK) return false;
+    bool ok = a.n == 2 && ql_h5r_need_integers(&a, NULL) == QL_OK &&
+              ql_h5r_read_i64(&a, 2, 1, shape, NULL) == QL_OK;
+    ql_h5r_array_close(&a);
+    return ok;
+}
+
 static ql_status sparse_info(hid_t file, const char *path, ql_matrix_info *info, ql_err *err)
 {
     int64_t shape[2] = {0, 0}, n_indptr = 0, n_indices = 0;
     int layout = stored_layout(file, path);
     ql_status st = ql_h5r_attr_ints(file, path, "shape", shape, 2, err);
-    if (st != QL_OK && ql_h5r_attr_ints(file, path, "h5sparse_shape", shape, 2, NULL) != QL_OK)
+    if (st != QL_OK && ql_h5r_attr_ints(file, path, "h5sparse_shape", shape, 2, NULL) != QL_OK &&
+        !shape_member(file, path, shape))
         return st;
     if (shape[0] < 0 || shape[1] < 0)
         return ql_fail(err, QL_EDATA, "/%s: attribute \"shape\" is %" PRId64 " x %" PRId64, path,
@@ -247,7 +262,7 @@ static ql_status read_csc(hid_t file, const char *path, int64_t n_rows, int64_t 
     ql_csr by_gene = {0};
     ql_status st = ql_matrix_h5_arrays(file, path, n_cols, n_rows, "cells", threads, &by_gene, err);
     if (st == QL_OK) st = ql_h5r_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err);
-    if (st == QL_OK) st = ql_csr_transpose(&by_gene, m, err);
+    if (st == QL_OK) st = ql_csr_transpose_threads(&by_gene, threads, m, err);
     ql_csr_free(&by_gene);
     return st;
 }
@@ -271,7 +286,7 @@ ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_
     st = info.layout == QL_LAYOUT_CSC
              ? read_csc(file, path, n_rows, n_cols, threads, m, err)
              : ql_matrix_h5_arrays(file, path, n_rows, n_cols, "genes", threads, m, err);
-    if (st == QL_OK) st = ql_csr_normalise(m, n_duplicates, err);
+    if (st == QL_OK) st = ql_csr_normalise_threads(m, threads, n_duplicates, err);
     if (st != QL_OK) ql_csr_free(m);
     return st;
 }

@@ -215,6 +215,15 @@ static bool check_value(const ql_mtx_header *h, ql_mtx_piece *p, float x)
     return fail_line(p, "has the value %g in a file of integers", (double)x);
 }
 
+/* Zeros are overwritten by what comes next. */
+static inline void put_entry(ql_mtx_piece *p, int32_t row, int32_t col, float x)
+{
+    p->row[p->n] = row;
+    p->col[p->n] = col;
+    p->value[p->n] = x;
+    p->n += x != 0.0f;
+}
+
 /* One line that is neither blank nor a comment. */
 static bool parse_entry(const ql_mtx_header *h, const char *s, const char *end, ql_mtx_piece *p)
 {
@@ -235,24 +244,81 @@ static bool parse_entry(const ql_mtx_header *h, const char *s, const char *end, 
         return fail_line(p, "has no value, or one that is no number");
     if (skip_blanks(s, end) < end) return fail_line(p, "has more fields than expected");
     if (!check_value(h, p, x)) return false;
-    if (p->n == p->cap) return fail_line(p, "is one entry too many for its block");
-    p->row[p->n] = (int32_t)(row - 1);
-    p->col[p->n] = (int32_t)(col - 1);
-    p->value[p->n++] = x;
+    if (p->n + 2 > p->cap) return fail_line(p, "is one entry too many for its block");
+    if (h->array) row = (uint64_t)p->n_entries + 1;
+    put_entry(p, (int32_t)(row - 1), (int32_t)(col - 1), x);
+    if (h->symmetric && row != col) put_entry(p, (int32_t)(col - 1), (int32_t)(row - 1), x);
+    p->n_entries++;
     return true;
+}
+
+/* One line as the general rules have it; returns where the next one begins, NULL if it is bad. */
+static const char *parse_line(const ql_mtx_header *h, const char *s, const char *end,
+                              ql_mtx_piece *p)
+{
+    const char *eol = memchr(s, '\n', (size_t)(end - s));
+    const char *stop = eol ? eol : end;
+    p->n_lines++;
+    s = skip_blanks(s, stop);
+    if (s < stop && *s != '%' && !parse_entry(h, s, stop, p)) return NULL;
+    return eol ? eol + 1 : end;
+}
+
+/* --- the usual line: "12 345 6", one blank between whole numbers of at most 9 digits --- */
+
+enum { FAST_DIGITS = 9 };
+
+/* Digits at s, which end at the latest at the newline that closes the text; 0 digits or too many:
+ * false. */
+static inline bool fast_uint(const char **at, uint32_t *out)
+{
+    const char *s = *at;
+    uint32_t x = 0, digit;
+    while ((digit = (uint32_t)(unsigned char)*s - '0') < 10) {
+        x = x * 10 + digit;
+        s++;
+    }
+    ptrdiff_t n = s - *at;
+    *at = s;
+    *out = x;
+    return n > 0 && n <= FAST_DIGITS;
+}
+
+/* Entries from s on as long as lines are usual; text[..last] ends with a newline at last. Returns
+ * the first line that is not, or the end. */
+static const char *parse_usual(const ql_mtx_header *h, const char *s, const char *last,
+                               ql_mtx_piece *p)
+{
+    const uint32_t n_rows = (uint32_t)h->n_rows, n_cols = (uint32_t)h->n_cols;
+    const int64_t room = p->cap - 1, before = p->n_entries;
+    int64_t seen = 0;
+    const char *line = s;
+    for (; s <= last && p->n < room; line = s, seen++) {
+        uint32_t row, col, x;
+        if (!fast_uint(&s, &row) || *s++ != ' ' || !fast_uint(&s, &col) || *s++ != ' ') break;
+        if (!fast_uint(&s, &x) || *s++ != '\n') break;
+        if (row - 1 >= n_rows || col - 1 >= n_cols) break;
+        put_entry(p, (int32_t)(row - 1), (int32_t)(col - 1), (float)x);
+    }
+    p->n_entries = before + seen;
+    p->n_lines += seen;
+    return line;
+}
+
+static const char *last_newline(const char *text, size_t n)
+{
+    while (n > 0 && text[n - 1] != '\n') n--;
+    return n > 0 ? text + n - 1 : NULL;
 }
 
 void ql_mtx_parse_piece(const ql_mtx_header *header, const char *text, size_t n,
                         ql_mtx_piece *piece)
 {
-    const char *s = text, *end = text + n;
-    piece->n = piece->n_lines = piece->bad_line = 0;
-    while (s < end) {
-        const char *eol = memchr(s, '\n', (size_t)(end - s));
-        const char *stop = eol ? eol : end;
-        piece->n_lines++;
-        s = skip_blanks(s, stop);
-        if (s < stop && *s != '%' && !parse_entry(header, s, stop, piece)) return;
-        s = eol ? eol + 1 : end;
+    const char *s = text, *end = text + n, *last = last_newline(text, n);
+    bool usual = last && !header->array && !header->pattern && !header->symmetric;
+    piece->n = piece->n_entries = piece->n_lines = piece->bad_line = 0;
+    while (s && s < end) {
+        if (usual && s <= last) s = parse_usual(header, s, last, piece);
+        if (s < end) s = parse_line(header, s, end, piece);
     }
 }

@@ -20,18 +20,26 @@ typedef struct {
 /* Only the header. */
 ql_status ql_mtx_read_header(const char *path, ql_mtx_header *header, ql_err *err);
 
-/* The whole file as csr [rows, columns], transposed on demand: the cells' side as rows. Duplicates
- * are summed (*n_duplicates), zeros dropped. */
-ql_status ql_mtx_read(const char *path, bool transpose, int threads, ql_csr *m,
-                      int64_t *n_duplicates, ql_notes *notes, ql_err *err);
+typedef struct {
+    bool transpose;   /* columns of the file become rows of the result */
+    bool allow_short; /* fewer entries than announced: a warning */
+    int threads;
+} ql_mtx_how;
+
+/* The whole file as csr [rows, columns], the cells' side as rows. Duplicates are summed, zeros
+ * dropped; notes say so of what is unusual. */
+ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m, ql_notes *notes,
+                      ql_err *err);
 
 /* --- pieces, for tests and the reader --- */
 
-/* Entries found in a piece of text that ends at a line's end. Indices are 0-based. */
+/* Entries found in a piece of text that ends at a line's end, without zeros; the mirror image of an
+ * entry of a symmetric matrix follows it. Indices are 0-based. */
 typedef struct {
-    int32_t *row, *col; /* owned; unused for array */
+    int32_t *row, *col; /* owned; of an array, row is the position among the piece's entries */
     float *value;       /* owned */
     int64_t n, cap;
+    int64_t n_entries; /* in the text, zeros too */
     int64_t n_lines;
     int64_t bad_line; /* 1-based within the piece, 0: none */
     char why[160];    /* what is wrong there */
@@ -40,8 +48,8 @@ typedef struct {
 ql_status ql_mtx_piece_reserve(ql_mtx_piece *piece, int64_t n, ql_err *err);
 void ql_mtx_piece_free(ql_mtx_piece *piece);
 
-/* Parse text[0..n); sets n, n_lines and, at the first bad line, bad_line and why. The piece must
- * have room for n / 2 + 1 entries. */
+/* Parse text[0..n); sets the numbers and, at the first bad line, bad_line and why. The piece must
+ * have room for n / 2 + 2 entries. */
 void ql_mtx_parse_piece(const ql_mtx_header *header, const char *text, size_t n,
                         ql_mtx_piece *piece);
 

@@ -1,4 +1,5 @@
-/* Files of names: one line per cell or gene, fields separated by tabs. Private to src/io. */
+/* Files of names: one line per cell or gene, fields separated by tabs, in .csv files by commas.
+ * Private to src/io. */
 #ifndef QUELL_IO_NAME_LINES_H
 #define QUELL_IO_NAME_LINES_H
 

@@ -8,6 +8,7 @@
 #include "count_check.h"
 #include "formats.h"
 #include "h5_names.h"
+#include "pipe_input.h"
 
 /* float32 holds every whole number up to here. */
 static const float EXACT_MAX = 16777216.0f;
@@ -46,7 +47,7 @@ static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_not
                     "kept exactly",
                     ds->matrix, (double)check.max, (double)EXACT_MAX);
     if (ds->is_counts) return QL_OK;
-    if (check.n_impossible > 0 || !opt->allow_noncounts)
+    if ((check.n_impossible > 0 && !opt->only_look) || !opt->allow_noncounts)
         return fail_noncount(ds, &check,
                              opt->allow_noncounts ? check.first_impossible : check.first, err);
     warn_noncount(ds, &check, notes);
@@ -100,12 +101,23 @@ static void warn_raw(const ql_csr *m, ql_notes *notes)
                     m->n_rows, RAW_COUNTS);
 }
 
-static ql_status read_checked(const char *path, const ql_format *format, const ql_read_options *opt,
-                              ql_dataset *ds, ql_notes *notes, ql_err *err)
+/* A copy of a pipe has no file name to call its matrix by. */
+static ql_status settle_texts(const ql_input *in, const ql_format *format, ql_dataset *ds,
+                              ql_err *err)
 {
-    QL_TRY(format->read(path, opt, ds, notes, err));
-    QL_TRY(ql_set_text(&ds->path, path, err));
-    QL_TRY(ql_set_text(&ds->format, format->name, err));
+    const char *base = strrchr(in->path, '/');
+    if (in->path != in->shown && base && strcmp(ds->matrix, base + 1) == 0)
+        QL_TRY(ql_set_text(&ds->matrix, in->shown, err));
+    QL_TRY(ql_set_text(&ds->path, in->shown, err));
+    return ql_set_text(&ds->format, format->name, err);
+}
+
+static ql_status read_checked(const ql_input *in, const ql_format *format,
+                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                              ql_err *err)
+{
+    QL_TRY(format->read(in->path, opt, ds, notes, err));
+    QL_TRY(settle_texts(in, format, ds, err));
     QL_TRY(check_not_empty(ds, err));
     QL_TRY(check_values(opt, ds, notes, err));
     QL_TRY(settle_names(&ds->cells.index, "cells", notes, err));
@@ -121,15 +133,34 @@ ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_datase
     ql_dataset read = {0};
     ql_read_options o = *opt;
     const ql_format *format = NULL;
+    ql_input in;
+    int first_note = notes ? notes->n : 0;
     if (!err) err = &own;
     if (o.threads < 1) o.threads = 1;
+    QL_TRY(ql_input_find(path, &in, err));
     QL_TRY(ql_format_detect(path, &o, &format, err));
-    ql_status st = read_checked(path, format, &o, &read, notes, err);
+    ql_status st = read_checked(&in, format, &o, &read, notes, err);
+    ql_input_rename_notes(&in, notes, first_note);
     if (st == QL_OK) {
         *ds = read;
         return QL_OK;
     }
     ql_dataset_free(&read);
-    if (strncmp(err->msg, path, strlen(path)) != 0) ql_context(err, "%s", path);
+    ql_input_rename_err(&in, err);
+    if (strncmp(err->msg, in.shown, strlen(in.shown)) != 0) ql_context(err, "%s", in.shown);
+    return st;
+}
+
+ql_status ql_describe_input(const ql_format *format, const char *path, ql_str *out, ql_err *err)
+{
+    ql_input in;
+    ql_str text = {0};
+    if (!format->describe) return QL_OK;
+    QL_TRY(ql_input_find(path, &in, err));
+    ql_status st = format->describe(in.path, &text, err);
+    if (st == QL_OK) st = ql_input_rename(&in, &text.text, err);
+    ql_input_rename_err(&in, err);
+    ql_str_puts(out, ql_str_text(&text));
+    ql_str_free(&text);
     return st;
 }

@@ -8,6 +8,7 @@
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/parallel.h"
+#include "text_field.h"
 
 enum {
     BLOCK_BYTES = 4 << 20,    /* numbers asked of the caller at a time: 2^20 */
@@ -73,37 +74,15 @@ int ql_tsv_number(char out[QL_TSV_NUMBER_MAX], float x)
 
 /* ---- names ---- */
 
-static bool needs_quotes(const char *name)
-{
-    return name[strcspn(name, "\t\"\r\n")] != '\0';
-}
-
-/* Bytes written; at most 2 * strlen + 2. */
-static size_t put_name(char *out, const char *name)
-{
-    size_t len = strlen(name), n = 0;
-    if (!needs_quotes(name)) {
-        memcpy(out, name, len);
-        return len;
-    }
-    out[n++] = '"';
-    for (; *name; name++) {
-        if (*name == '"') out[n++] = '"';
-        out[n++] = *name;
-    }
-    out[n++] = '"';
-    return n;
-}
-
-/* Bytes that the longest name may take, as put_name writes it. */
+/* Bytes that the longest name may take, as ql_field_put writes it. */
 static size_t longest_name(const ql_names *names)
 {
     size_t longest = 0;
     for (int64_t i = 0; i < names->n; i++) {
-        size_t len = strlen(ql_name(names, i));
-        if (len > longest) longest = len;
+        size_t room = ql_field_room(ql_name(names, i));
+        if (room > longest) longest = room;
     }
-    return 2 * longest + 2;
+    return longest;
 }
 
 /* ---- the table ---- */
@@ -138,7 +117,7 @@ static void format_item(void *ctx, int64_t item)
     int64_t row = from / t->n_cols, col = from % t->n_cols;
     for (int64_t i = from; i < to; i++) {
         bool named = col == 0 && t->row_names;
-        if (named) p += put_name(p, ql_name(t->row_names, job->row0 + row));
+        if (named) p += ql_field_put(p, ql_name(t->row_names, job->row0 + row), '\t');
         if (named || col > 0) *p++ = '\t';
         p += ql_tsv_number(p, job->values[i]);
         if (++col < t->n_cols) continue;
@@ -213,7 +192,7 @@ static ql_status write_header(tsv_job *job, ql_err *err)
     QL_TRY(QL_NEW(line, most, "a header line", err));
     for (int64_t i = 0; i < t->n_cols; i++) {
         if (i > 0 || t->row_names) line[n++] = '\t';
-        n += put_name(line + n, ql_name(t->header, i));
+        n += ql_field_put(line + n, ql_name(t->header, i), '\t');
     }
     line[n++] = '\n';
     ql_status st = ql_out_write(&job->file, line, n, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quell/strbuf.h"
+#include "quell/utf8.h"
 
 static size_t encode_utf8(unsigned long c, char *out)
 {
@@ -72,5 +73,35 @@ ql_status ql_xml_decode_names(ql_names *names, ql_err *err)
     } else {
         ql_names_free(&decoded);
     }
+    return st;
+}
+
+static void encode(const char *s, ql_str *out)
+{
+    for (size_t n = strlen(s); n > 0;) {
+        uint32_t code = 0;
+        size_t len = ql_utf8_char(s, n, &code);
+        bool plain = len == 1 && (s[0] != '&' || s[1] != '#');
+        if (len == 0) len = 1; /* names are valid UTF-8: does not happen */
+        if (plain)
+            ql_str_bytes(out, s, 1);
+        else
+            ql_str_printf(out, "&#%lu;", (unsigned long)code);
+        s += len;
+        n -= len;
+    }
+}
+
+ql_status ql_xml_encode_names(const ql_names *names, ql_names *out, ql_err *err)
+{
+    ql_str text = {0};
+    ql_status st = QL_OK;
+    for (int64_t i = 0; st == QL_OK && i < names->n; i++) {
+        ql_str_clear(&text);
+        encode(ql_name(names, i), &text);
+        st = text.failed ? ql_fail(err, QL_EMEMORY, "no memory for names")
+                         : ql_names_add(out, ql_str_text(&text), text.len, err);
+    }
+    ql_str_free(&text);
     return st;
 }

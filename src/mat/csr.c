@@ -1,4 +1,4 @@
-/* Compressed sparse rows: making, transposing, cutting, summing. */
+/* Compressed sparse rows: making, cutting, summing. */
 #include "quell/csr.h"
 
 #include <string.h>
@@ -36,36 +36,6 @@ void ql_csr_free(ql_csr *m)
     ql_free(m->indices);
     ql_free(m->data);
     *m = (ql_csr){0};
-}
-
-/* Entry counts of the columns, summed up: start[j] is where column j begins. */
-static void count_columns(const ql_csr *m, int64_t *start)
-{
-    int64_t nnz = ql_csr_nnz(m);
-    for (int64_t k = 0; k < nnz; k++) start[m->indices[k] + 1]++;
-    for (int64_t j = 0; j < m->n_cols; j++) start[j + 1] += start[j];
-}
-
-/* On entry t->indptr[j] is where row j of t begins; on exit where it ends. */
-static void scatter(const ql_csr *m, ql_csr *t)
-{
-    for (int64_t i = 0; i < m->n_rows; i++) {
-        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
-            int64_t at = t->indptr[m->indices[k]]++;
-            t->indices[at] = (int32_t)i;
-            t->data[at] = m->data[k];
-        }
-    }
-}
-
-ql_status ql_csr_transpose(const ql_csr *m, ql_csr *out, ql_err *err)
-{
-    QL_TRY(ql_csr_alloc(out, m->n_cols, m->n_rows, ql_csr_nnz(m), err));
-    count_columns(m, out->indptr);
-    scatter(m, out);
-    memmove(out->indptr + 1, out->indptr, (size_t)out->n_rows * sizeof *out->indptr);
-    out->indptr[0] = 0;
-    return QL_OK;
 }
 
 /* map[j] = number of column j among the kept ones, or -1; returns how many are kept. */

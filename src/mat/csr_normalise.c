@@ -1,9 +1,11 @@
 /* Sorted rows without duplicates or zeros, from rows in any state. */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/csr.h"
+#include "quell/parallel.h"
 
 enum { SHORT_ROW = 48, DIGIT_BITS = 8, N_DIGITS = 1 << DIGIT_BITS };
 
@@ -95,9 +97,9 @@ static bool is_sorted(const int32_t *indices, int64_t n)
 /* Whether nothing is to be done: strictly ascending, no zeros. */
 static bool is_normal(const int32_t *indices, const float *data, int64_t n)
 {
-    bool normal = n == 0 || data[0] != 0.0f;
-    for (int64_t k = 1; k < n; k++) normal &= (indices[k] > indices[k - 1]) & (data[k] != 0.0f);
-    return normal;
+    int odd = n > 0 && data[0] == 0.0f;
+    for (int64_t k = 1; k < n; k++) odd |= (indices[k] <= indices[k - 1]) | (data[k] == 0.0f);
+    return !odd;
 }
 
 /* Sum duplicates and drop zeros of the sorted entries [begin, end) and put what is left from `to`
@@ -124,6 +126,27 @@ static int64_t move_row(ql_csr *m, int64_t begin, int64_t n, int64_t to)
         memmove(m->data + to, m->data + begin, (size_t)n * sizeof *m->data);
     }
     return to + n;
+}
+
+/* Are rows of a block of rows all in order? */
+enum { BLOCK_ROWS = 1024 };
+
+typedef struct {
+    const ql_csr *m;
+    atomic_bool all_normal;
+} order_check;
+
+static void check_rows(void *ctx, int64_t block)
+{
+    order_check *check = ctx;
+    const ql_csr *m = check->m;
+    int64_t end = (block + 1) * BLOCK_ROWS;
+    if (end > m->n_rows) end = m->n_rows;
+    for (int64_t i = block * BLOCK_ROWS; i < end && atomic_load(&check->all_normal); i++) {
+        int64_t at = m->indptr[i];
+        if (!is_normal(m->indices + at, m->data + at, m->indptr[i + 1] - at))
+            atomic_store(&check->all_normal, false);
+    }
 }
 
 static int count_passes(int64_t n_cols)
@@ -157,4 +180,14 @@ out:
     ql_free(s.a);
     ql_free(s.b);
     return st;
+}
+
+ql_status ql_csr_normalise_threads(ql_csr *m, int threads, int64_t *n_duplicates, ql_err *err)
+{
+    order_check check = {.m = m};
+    atomic_init(&check.all_normal, true);
+    ql_parallel_for(threads, (m->n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS, check_rows, &check);
+    if (!atomic_load(&check.all_normal)) return ql_csr_normalise(m, n_duplicates, err);
+    if (n_duplicates) *n_duplicates = 0;
+    return QL_OK;
 }

@@ -9,6 +9,7 @@ void ql_dataset_free(ql_dataset *ds)
     ql_csr_free(&ds->counts);
     ql_frame_free(&ds->cells);
     ql_frame_free(&ds->genes);
+    ql_names_free(&ds->others);
     ql_free(ds->path);
     ql_free(ds->format);
     ql_free(ds->matrix);

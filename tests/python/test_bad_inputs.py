@@ -361,11 +361,6 @@ def a_link(name, target):
     return make
 
 
-def a_pipe(folder):
-    os.mkfifo(folder / "in.h5ad")
-    return folder / "in.h5ad"
-
-
 def hdf5_with(*members):
     def make(folder):
         with h5py.File(folder / "in.h5", "w") as f:
@@ -380,18 +375,21 @@ OTHER = {
     "missing folder": (lambda folder: folder / "no" / "no.h5ad", 66, "No such file or directory"),
     "dangling link": (a_link("in.h5ad", "gone.h5ad"), 66, "is a link to gone.h5ad: No such file"),
     "link to itself": (a_link("in.h5ad", "in.h5ad"), 66, "in.h5ad"),
-    "pipe": (a_pipe, 66, "pipe"),
     "empty folder": (a_folder("counts"), 65, "folder without a count matrix.*matrix.mtx"),
     "folder called h5ad": (a_folder("in.h5ad"), 65, "is a folder"),
     "empty file": (a_file("in.h5ad", b""), 65, "is empty"),
-    "text called h5": (a_file("in.h5", b"gene,cell1,cell2\nA,1,2\n"), 65, "is text"),
+    "text called h5": (a_file("in.h5", b"to\nbe\n"), 65, "is text, but no table"),
+    "table without values": (a_file("in.h5", b"gene,cell1,cell2\nA,1,\n"), 65, "line 2, column 3.*is empty"),
+    "web page": (a_file("in.csv", b"<!DOCTYPE html>\n<a b>\n"), 65, "web page"),
+    "fragments": (a_file("fragments.tsv.gz", gzip.compress(b"# id=x\nchr1\t9\t60\tACGT-1\t2\n")), 65, "fragments"),
+    "xlsx": (a_file("in.xlsx", b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml"), 65, "Excel"),
     "bytes of no format": (a_file("in.h5", bytes(range(256)) * 8), 65, "no known format"),
     "zip": (a_file("in.xlsx", b"PK\x03\x04" + b"\0" * 100), 65, "zip archive"),
     "rds": (a_file("in.rds", gzip.compress(b"X\n\0\0\0\3\0\4\2\0")), 65, "R object"),
     "gzip of HDF5": (a_file("in.h5.gz", gzip.compress(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)), 65, "gunzip"),
     "only a signature of HDF5": (a_file("in.h5", b"\x89HDF\r\n\x1a\n"), 65, "in.h5"),
-    "h5mu": (hdf5_with("mod", "obs", "var"), 65, "h5mu"),
-    "loom": (hdf5_with("matrix", "row_attrs", "col_attrs"), 65, "loom"),
+    "h5mu without modalities": (hdf5_with("mod", "obs", "var"), 65, "h5mu file without modalities"),
+    "CellBender's posterior": (hdf5_with("posterior_noise_log_prob"), 65, "posterior of CellBender.*_filtered.h5"),
     "molecule_info": (hdf5_with("barcode_idx", "count"), 65, "molecule_info"),
     "HDF5 of something else": (hdf5_with("weather"), 65, "no known layout; its root holds weather"),
     "HDF5 without anything": (hdf5_with(), 65, "holds nothing"),

@@ -80,7 +80,9 @@ static void the_cap_holds(void **state)
     char *a = NULL, *b = NULL;
     int64_t before = ql_alloc_bytes();
     ql_alloc_set_cap(before + 100000);
+    assert_int_equal(ql_alloc_room(), 100000);
     assert_int_equal(QL_NEW(a, 60000, "a", &err), QL_OK);
+    assert_in_range(ql_alloc_room(), 30000, 40000);
     assert_int_equal(QL_NEW(b, 60000, "b", &err), QL_EMEMORY);
     assert_null(b);
     assert_true(err.hint[0] != '\0');
@@ -91,6 +93,7 @@ static void the_cap_holds(void **state)
     assert_int_equal(QL_NEW(b, 60000, "b", &err), QL_OK);
     ql_free(b);
     ql_alloc_set_cap(0);
+    assert_true(ql_alloc_room() == INT64_MAX);
     assert_int_equal(ql_alloc_bytes(), before);
 }
 

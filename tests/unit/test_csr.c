@@ -1,6 +1,7 @@
 /* Sparse matrices, against a dense twin. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -142,6 +143,107 @@ static void transposing_turns_the_matrix(void **state)
     ql_csr_free(&back);
 }
 
+/* As large as several blocks of the threaded transpose; every third row unsorted if asked for. */
+static void make_wide(ql_csr *m, bool sorted)
+{
+    enum { N_ROWS = 700, N_COLS = 3001, PER_ROW = 1000 };
+    assert_int_equal(ql_csr_alloc(m, N_ROWS, N_COLS, (int64_t)N_ROWS * PER_ROW, NULL), QL_OK);
+    for (int64_t i = 0; i < N_ROWS; i++) {
+        for (int64_t k = 0; k < PER_ROW; k++) {
+            int64_t at = i * PER_ROW + (sorted || i % 3 ? k : PER_ROW - 1 - k);
+            m->indices[at] = (int32_t)((i + 3 * k) % 3000 / 3 * 3 + i % 2);
+            m->data[at] = (float)(i * 3 + k % 7 + 1);
+        }
+        m->indptr[i + 1] = (i + 1) * PER_ROW;
+    }
+    if (sorted) assert_int_equal(ql_csr_normalise(m, NULL, NULL), QL_OK);
+}
+
+static void assert_same(const ql_csr *a, const ql_csr *b)
+{
+    assert_int_equal(a->n_rows, b->n_rows);
+    assert_memory_equal(a->indptr, b->indptr, (size_t)(a->n_rows + 1) * sizeof *a->indptr);
+    assert_memory_equal(a->indices, b->indices, (size_t)ql_csr_nnz(a) * sizeof *a->indices);
+    assert_memory_equal(a->data, b->data, (size_t)ql_csr_nnz(a) * sizeof *a->data);
+}
+
+/* Entry by entry, in the order of the rows. */
+static void transpose_slowly(const ql_csr *m, ql_csr *t)
+{
+    assert_int_equal(ql_csr_alloc(t, m->n_cols, m->n_rows, ql_csr_nnz(m), NULL), QL_OK);
+    int64_t at = 0;
+    int64_t *next = ql_alloc(m->n_rows + 1, sizeof *next);
+    assert_non_null(next);
+    for (int64_t j = 0; j < m->n_cols; j++) {
+        for (int64_t i = 0; i < m->n_rows; i++) {
+            /* rows have one entry of a column at most */
+            int64_t k = m->indptr[i] + next[i];
+            if (k >= m->indptr[i + 1] || m->indices[k] != j) continue;
+            next[i]++;
+            t->indices[at] = (int32_t)i;
+            t->data[at++] = m->data[k];
+        }
+        t->indptr[j + 1] = at;
+    }
+    ql_free(next);
+}
+
+static void threads_do_not_change_the_transpose(void **state)
+{
+    (void)state;
+    ql_csr m, expected, t, back;
+    make_wide(&m, true);
+    transpose_slowly(&m, &expected);
+    for (int threads = 1; threads < 8; threads += 2) {
+        assert_int_equal(ql_csr_transpose_threads(&m, threads, &t, NULL), QL_OK);
+        assert_same(&t, &expected);
+        assert_int_equal(ql_csr_transpose_threads(&t, threads, &back, NULL), QL_OK);
+        assert_same(&back, &m);
+        ql_csr_free(&t);
+        ql_csr_free(&back);
+    }
+    ql_csr_free(&m);
+    ql_csr_free(&expected);
+}
+
+static void unsorted_rows_are_transposed_too(void **state)
+{
+    (void)state;
+    ql_csr m, one, t;
+    make_wide(&m, false);
+    assert_int_equal(ql_csr_transpose(&m, &one, NULL), QL_OK);
+    assert_int_equal(ql_csr_transpose_threads(&m, 3, &t, NULL), QL_OK);
+    assert_same(&one, &t);
+    ql_csr_free(&t);
+    assert_int_equal(ql_csr_normalise_threads(&m, 3, NULL, NULL), QL_OK);
+    ql_csr_free(&one);
+    assert_int_equal(ql_csr_transpose(&m, &one, NULL), QL_OK);
+    for (int64_t j = 0; j < one.n_rows; j++)
+        for (int64_t k = one.indptr[j] + 1; k < one.indptr[j + 1]; k++)
+            assert_true(one.indices[k] > one.indices[k - 1]);
+    ql_csr_free(&one);
+    ql_csr_free(&m);
+}
+
+static void threads_do_not_change_the_order(void **state)
+{
+    (void)state;
+    static double dense[ROWS * COLS];
+    int64_t n, n_one = -1, n_more = -1;
+    ql_csr one, more;
+    make_messy(5, &one, dense, &n);
+    make_messy(5, &more, dense, &n);
+    assert_int_equal(ql_csr_normalise(&one, &n_one, NULL), QL_OK);
+    assert_int_equal(ql_csr_normalise_threads(&more, 4, &n_more, NULL), QL_OK);
+    assert_int_equal(n_one, n_more);
+    assert_same(&one, &more);
+    assert_int_equal(ql_csr_normalise_threads(&more, 4, &n_more, NULL), QL_OK);
+    assert_int_equal(n_more, 0);
+    assert_same(&one, &more);
+    ql_csr_free(&one);
+    ql_csr_free(&more);
+}
+
 static void subsets_keep_what_is_flagged(void **state)
 {
     (void)state;
@@ -248,6 +350,9 @@ int main(void)
         cmocka_unit_test(wide_rows_are_sorted),
         cmocka_unit_test(nan_is_kept),
         cmocka_unit_test(transposing_turns_the_matrix),
+        cmocka_unit_test(threads_do_not_change_the_transpose),
+        cmocka_unit_test(unsorted_rows_are_transposed_too),
+        cmocka_unit_test(threads_do_not_change_the_order),
         cmocka_unit_test(subsets_keep_what_is_flagged),
         cmocka_unit_test(sums_are_those_of_the_dense_matrix),
         cmocka_unit_test(empty_and_impossible_shapes),

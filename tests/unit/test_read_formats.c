@@ -93,9 +93,12 @@ static void test_10x_v2(void **state)
     file = fx_h5_edit("v2.h5");
     add_v2_genome(file, "mm10");
     H5Fclose(file);
+    fx_assert_ok(fx_read_with(fx_path("v2.h5"), (ql_read_options){.genome = "mm10"}));
+    assert_string_equal(fx_ds.matrix, "mm10");
+    fx_assert_dense(&fx_ds.counts, fx_dense, FX_CELLS, FX_GENES);
     const char *path = fx_path("v2.h5");
-    fx_assert_error(fx_read(path), QL_EDATA, path, "has several genomes: hg19, mm10");
-    fx_assert_ok(fx_read_with(path, (ql_read_options){.genome = "mm10"}));
+    fx_assert_error(fx_read_with(path, (ql_read_options){.genome = "rn6"}), QL_EDATA, path,
+                    "has no genome \"rn6\" (it has: hg19, mm10)");
 }
 
 /* --- refusals --- */
@@ -118,7 +121,14 @@ static void test_refusals(void **state)
         {"zst", "\x28\xB5\x2F\xFD....", 8, "zstd"},
         {"rdata", "RDX3\nX\n..", 9, "R data file"},
         {"rds", "X\n\0\0\0\3..", 8, "R object"},
-        {"txt", "a,b\n1,2\n", 8, "is text"},
+        {"txt", "dna\nrna\n", 8, "is text, but no table"},
+        {"html", "<html>\n<a b>\n", 13, "web page"},
+        {"json", "{\"a\": 1,\n2}", 11, "JSON"},
+        {"sam", "@HD\tVN:1\n@SQ\t1\n", 15, "reads"},
+        {"frag", "# x\nchr1\t5\t9\tACGT-1\t2\n", 22, "ATAC fragments"},
+        {"utf16", "\xFF\xFEg\0,\0", 6, "UTF-16"},
+        {"xlsx", "PK\3\4..........................[Content_Types].xml", 49, "Excel"},
+        {"nul", "\0\0\0\0", 4, "no known format"},
         {"bin", "\0\1\2\3\4\5\6\7", 8, "no known format"},
     };
     (void)state;
@@ -136,7 +146,8 @@ static void test_refused_hdf5(void **state)
     static const struct {
         const char *group[2];
         const char *part;
-    } cases[] = {{{"mod/rna", "obs"}, "h5mu"},
+    } cases[] = {{{"mod", "obs"}, "is an h5mu file without modalities"},
+                 {{"posterior_noise_log_prob", "metadata"}, "posterior of CellBender"},
                  {{"barcode_idx", "count"}, "molecule_info"},
                  {{"assays", "meta.data"}, "h5Seurat"},
                  {{"something", "other"}, "its root holds other, something"}};
@@ -159,10 +170,6 @@ static void test_not_there(void **state)
     assert_int_equal(symlink("/nonexistent/x", fx_path("dangling")), 0);
     path = fx_path("dangling");
     fx_assert_error(fx_read(path), QL_ENOINPUT, path, "is a link to /nonexistent/x");
-    assert_int_equal(mkfifo(fx_path("fifo"), 0666), 0);
-    path = fx_path("fifo");
-    fx_assert_error(fx_read(path), QL_ENOINPUT, path, "pipe");
-    fx_assert_error(fx_read("-"), QL_ENOINPUT, "-", "pipe");
     fx_mkdir("folder.h5ad");
     path = fx_path("folder.h5ad");
     fx_assert_error(fx_read(path), QL_EDATA, path, "is a folder without a count matrix");
@@ -214,7 +221,7 @@ static void check_row(const char *folder, char *line)
         *line++ = '\0';
     }
     (void)snprintf(path, sizeof path, "%s/%s", folder, field[0]);
-    if (strcmp(field[0], "layout_of_0.6.h5ad") == 0 || strcmp(field[2], "0") == 0) {
+    if (strcmp(field[2], "0") == 0) {
         assert_int_equal(fx_read(path), QL_EDATA);
         return;
     }
@@ -281,7 +288,10 @@ static void test_shared_figures(void **state)
         {"formats/tenx_v3_h5/filtered_feature_bc_matrix.h5", "10x-h5", "matrix", 1107, 507, 23866,
          41549},
         {"formats/tenx_v3_mtx", "10x-mtx", "matrix.mtx.gz", 1107, 507, 23866, 41549},
+        {"formats/loom/L1_DRG_20_example.loom", "loom", "matrix", 20, 20, 258, 1039},
+        {"formats/loom/retina.loom", "loom", "matrix", 25, 1316, 1840, 2825},
         {"formats/starsolo_mtx/Gene/filtered", "10x-mtx", "matrix.mtx", 20, 20, 69, 83},
+        {"formats/kallisto_bustools_mtx", "kallisto", "genes.mtx", 29, 17, 2, 2},
     };
     char path[1024];
     double sum, max;

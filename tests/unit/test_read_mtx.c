@@ -232,6 +232,140 @@ static void test_missing_companions(void **state)
     fx_assert_error(fx_read(path), QL_EDATA, path, "one line more");
 }
 
+static void test_allow_short(void **state)
+{
+    (void)state;
+    const char *text = BANNER "3 4 7\n1 1 2\n3 1 1\n2 2 5\n1 4 7\n3 4 1\n";
+    const char *path = folder(text, FEATURES, BARCODES);
+    fx_assert_error(fx_read(path), QL_EDATA, path, "announces 7 entries, has 5");
+    fx_assert_text(fx_err.hint, "--allow-short");
+    fx_assert_ok(fx_read_with(path, (ql_read_options){.allow_short = true}));
+    fx_assert_dense(&fx_ds.counts, fx_dense, FX_CELLS, FX_GENES);
+    assert_true(fx_has_note("announces 7 entries, has 5"));
+}
+
+static void test_without_names(void **state)
+{
+    (void)state;
+    const char *path = folder(BANNER ENTRIES, NULL, NULL);
+    fx_assert_ok(fx_read(path));
+    fx_assert_dense(&fx_ds.counts, fx_dense, FX_CELLS, FX_GENES);
+    assert_string_equal(ql_name(&fx_ds.cells.index, 3), "cell_4");
+    assert_string_equal(ql_name(&fx_ds.genes.index, 0), "gene_1");
+    assert_true(fx_has_note("no file names the genes"));
+    fx_assert_ok(fx_read_with(path, (ql_read_options){.orient = QL_ORIENT_CELLS_X_GENES}));
+    assert_int_equal(fx_ds.counts.n_rows, 3);
+    assert_string_equal(ql_name(&fx_ds.genes.index, 3), "gene_4");
+}
+
+static void test_names_from_options(void **state)
+{
+    (void)state;
+    char genes[512], cells[512];
+    fx_text("my_genes.csv", "id,symbol\ng1,\"CD3E, e\"\ng2,MS\"4\ng3,\"L\"\n");
+    fx_text("my_cells", BARCODES);
+    (void)snprintf(genes, sizeof genes, "%s", fx_path("my_genes.csv"));
+    (void)snprintf(cells, sizeof cells, "%s", fx_path("my_cells"));
+    const char *path = folder(BANNER ENTRIES, "stale\n", NULL);
+    fx_assert_ok(
+        fx_read_with(path, (ql_read_options){.genes_file = genes, .barcodes_file = cells}));
+    fx_assert_dense(&fx_ds.counts, fx_dense, FX_CELLS, FX_GENES);
+    assert_string_equal(ql_name(&fx_ds.genes.index, 0), "CD3E, e");
+    assert_string_equal(ql_name(&fx_ds.genes.index, 1), "MS\"4");
+    assert_string_equal(ql_name(&fx_ds.genes.index, 2), "L");
+    assert_true(fx_has_note("header"));
+}
+
+/* Lines that the fast way must hand over, between lines that it takes. */
+static void test_unusual_lines(void **state)
+{
+    (void)state;
+    assert_known(folder("%%MatrixMarket matrix coordinate real general\n3 4 5\n1 1 2\n"
+                        "3\t1\t1\n% between\n\n  2  2  5  \n1 4 7.000\n0003 00000000004 1",
+                        FEATURES, BARCODES));
+    assert_known(folder(BANNER "3 4 6\n1 1 2\n3 1 1\n2 2 5\n1 4 7\n3 4 1\n2 1 000000000000\n",
+                        FEATURES, BARCODES));
+    const char *path = folder(BANNER "3 4 2\n1 1 2\n3 4294967298 1\n", FEATURES, BARCODES);
+    fx_assert_error(fx_read(path), QL_EDATA, path, "line 4: the column is 4294967298");
+    path = folder(BANNER "3 4 2\n1 1 2\n3 2 1 1\n", FEATURES, BARCODES);
+    fx_assert_error(fx_read(path), QL_EDATA, path, "line 4: has more fields");
+    fx_assert_ok(fx_read(folder(BANNER "3 4 1\n1 1 16777216\n", FEATURES, BARCODES)));
+    assert_true(fx_ds.counts.data[0] == 16777216.0f);
+    path = folder(BANNER "3 4 1\n1 1 12345678901\n", FEATURES, BARCODES);
+    fx_assert_error(fx_read(path), QL_EDATA, path, "no count");
+}
+
+/* A dense file of several pieces, most of it zeros. */
+static void test_long_array(void **state)
+{
+    enum { GENES = 1500, CELLS = 900 };
+    (void)state;
+    fx_mkdir("array");
+    FILE *f = fopen(fx_path("array/matrix.mtx"), "wb");
+    assert_non_null(f);
+    (void)fprintf(f, "%%%%MatrixMarket matrix array real general\n%d %d\n", GENES, CELLS);
+    for (int c = 0; c < CELLS; c++)
+        for (int g = 0; g < GENES; g++)
+            (void)fprintf(f, "%d\n", (g * 31 + c * 17) % 97 == 0 ? g % 5 + 1 : 0);
+    (void)fclose(f);
+    fx_assert_ok(fx_read_with(fx_path("array"), (ql_read_options){.threads = 4}));
+    fx_assert_sound(&fx_ds.counts);
+    int64_t n = 0;
+    for (int c = 0; c < CELLS; c++) {
+        for (int g = 0; g < GENES; g++) {
+            if ((g * 31 + c * 17) % 97) continue;
+            assert_int_equal(fx_ds.counts.indices[n], g);
+            assert_true(fx_ds.counts.data[n++] == (float)(g % 5 + 1));
+        }
+        assert_int_equal(fx_ds.counts.indptr[c + 1], n);
+    }
+}
+
+static void test_usa(void **state)
+{
+    (void)state;
+    fx_mkdir("usa");
+    fx_text("usa/quants_mat.mtx", "%%MatrixMarket\tmatrix\tcoordinate\treal\tgeneral\n2\t6\t5\n"
+                                  "1\t1\t1.0\n1\t3\t10.0\n1\t5\t100.0\n2\t2\t2.0\n2\t6\t3.0\n");
+    fx_text("usa/quants_mat_cols.txt", "a\nb\na-U\nb-U\na-A\nb-A\n");
+    fx_text("usa/quants_mat_rows.txt", "c1\nc2\n");
+    static const struct {
+        const char *layer;
+        float want[4];
+    } cases[] = {{NULL, {101, 0, 0, 5}},
+                 {"spliced", {1, 0, 0, 2}},
+                 {"unspliced", {10, 0, 0, 0}},
+                 {"ambiguous", {100, 0, 0, 3}},
+                 {"all", {111, 0, 0, 5}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fx_assert_ok(fx_read_with(fx_path("usa"), (ql_read_options){.layer = cases[i].layer}));
+        fx_assert_dense(&fx_ds.counts, cases[i].want, 2, 2);
+        assert_string_equal(fx_ds.format, "alevin");
+    }
+    const char *path = fx_path("usa");
+    fx_assert_error(fx_read_with(path, (ql_read_options){.layer = "x"}), QL_EUSAGE, path,
+                    "has no layer");
+}
+
+/* Two genes in the first byte's highest bits, nine genes in all. */
+static void test_eds(void **state)
+{
+    static const unsigned char bytes[] = {0xC0, 0x00, 0,    0,    0x80, 0x3F, 0,    0,
+                                          0,    0x40, 0x00, 0x80, 0,    0,    0x40, 0x40};
+    static const float want[18] = {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3};
+    (void)state;
+    fx_mkdir("eds");
+    fx_mkdir("eds/alevin");
+    fx_text("eds/alevin/quants_mat_cols.txt", "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    fx_text("eds/alevin/quants_mat_rows.txt", "c1\nc2\n");
+    gzFile f = gzopen(fx_path("eds/alevin/quants_mat.gz"), "wb");
+    assert_int_equal(gzwrite(f, bytes, sizeof bytes), (int)sizeof bytes);
+    assert_int_equal(gzclose(f), Z_OK);
+    fx_assert_ok(fx_read(fx_path("eds")));
+    fx_assert_dense(&fx_ds.counts, want, 2, 9);
+    assert_string_equal(fx_ds.format, "alevin-eds");
+}
+
 /* Bytes of a gzip file cut or changed. */
 static const char *broken_gzip(const char *name, long keep, long flip)
 {
@@ -315,6 +449,13 @@ int main(void)
         cmocka_unit_test(test_cut_line),
         cmocka_unit_test(test_fractions_allowed),
         cmocka_unit_test(test_missing_companions),
+        cmocka_unit_test(test_allow_short),
+        cmocka_unit_test(test_without_names),
+        cmocka_unit_test(test_names_from_options),
+        cmocka_unit_test(test_unusual_lines),
+        cmocka_unit_test(test_long_array),
+        cmocka_unit_test(test_usa),
+        cmocka_unit_test(test_eds),
         cmocka_unit_test(test_broken_gzip),
         cmocka_unit_test(test_many_blocks),
     };

@@ -1,0 +1,29 @@
+/* kallisto and bustools, kb: cells x genes; names of the genes perhaps in a file of their own. */
+#include "formats.h"
+#include "mtx_dataset.h"
+
+static const char NAME[] = "kallisto";
+
+static bool sniff(const char *path)
+{
+    return ql_mtx_sniff(path, NAME);
+}
+
+static ql_status read_mtx(const char *path, const ql_read_options *opt, ql_dataset *ds,
+                          ql_notes *notes, ql_err *err)
+{
+    return ql_mtx_read_dataset(path, NAME, NULL, opt, ds, notes, err);
+}
+
+static ql_status describe(const char *path, ql_str *out, ql_err *err)
+{
+    return ql_mtx_describe(path, NAME, out, err);
+}
+
+const ql_format ql_format_kallisto = {
+    .name = NAME,
+    .summary = "kallisto and bustools: NAME.mtx, NAME.genes.txt, NAME.barcodes.txt",
+    .sniff = sniff,
+    .read = read_mtx,
+    .describe = describe,
+};

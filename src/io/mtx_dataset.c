@@ -1,0 +1,150 @@
+#include "mtx_dataset.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "folder.h"
+#include "formats.h"
+#include "mtx_folder.h"
+#include "text_input.h"
+
+static bool is_matrix_market(const char *path)
+{
+    char head[32] = "";
+    size_t n = ql_text_peek(path, head, sizeof head - 1);
+    const char *s = n >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? head + 3 : head;
+    return strncmp(s, "%%MatrixMarket", 14) == 0;
+}
+
+bool ql_mtx_sniff(const char *path, const char *format)
+{
+    ql_mtx_folder f;
+    ql_err err = {0};
+    if (!ql_is_folder(path) && !(ql_is_file(path) && is_matrix_market(path))) return false;
+    /* a folder with a matrix that cannot be used is ours too: reading it says why */
+    (void)ql_mtx_folder_find(path, NULL, NULL, &f, &err);
+    return f.maker && strcmp(f.maker->format, format) == 0;
+}
+
+static void move_names(ql_names *from, ql_names *to)
+{
+    ql_names_free(to);
+    *to = *from;
+    *from = (ql_names){0};
+}
+
+/* Columns id, name, and what the maker has third; any but the first may lack. */
+static void take_features(ql_name_lines *lines, ql_third_column third, ql_features *f)
+{
+    move_names(&lines->field[0], &f->id);
+    if (lines->n_fields > 1) move_names(&lines->field[1], &f->name);
+    if (lines->n_fields > 2 && third == QL_THIRD_TYPE) move_names(&lines->field[2], &f->type);
+    if (lines->n_fields > 2 && third == QL_THIRD_GENOME) move_names(&lines->field[2], &f->genome);
+}
+
+ql_status ql_check_layer_used(const ql_read_options *opt, bool used, ql_err *err)
+{
+    if (!opt->layer || used) return QL_OK;
+    return ql_fail(err, QL_EUSAGE, "holds one matrix, so --layer %s cannot be picked", opt->layer);
+}
+
+static ql_status read_named(const ql_mtx_folder *f, ql_mtx_change change,
+                            const ql_read_options *opt, ql_mtx_named *named, ql_dataset *ds,
+                            ql_notes *notes, ql_err *err)
+{
+    ql_csr m = {0};
+    ql_features features = {0};
+    bool layer_used = f->by_layer;
+    ql_mtx_how how = {named->cells_are_columns, opt->allow_short, opt->threads};
+    ql_status st = ql_mtx_read(f->matrix.path, &how, &m, notes, err);
+    if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
+    take_features(&named->genes, f->maker->third, &features);
+    move_names(&named->cells.field[0], &ds->cells.index);
+    if (m.n_rows != ds->cells.index.n || m.n_cols != features.id.n)
+        QL_GO(ql_fail(err, QL_EDATA, "%s: changed while it was read", f->matrix.path));
+    if (change) QL_GO(change(&m, &features, opt, &layer_used, notes, err));
+    QL_GO(ql_check_layer_used(opt, layer_used, err));
+    QL_GO(ql_features_apply(&features, opt, &m, ds, notes, err));
+out:
+    ql_csr_free(&m);
+    ql_features_free(&features);
+    return st;
+}
+
+static void note_choice(const ql_mtx_folder *f, ql_notes *notes)
+{
+    if (f->n_others > 0)
+        ql_note_add(notes, QL_NOTE_INFO, "using %s (the folder has %d more)", f->matrix.path,
+                    f->n_others);
+    else if (f->descended)
+        ql_note_add(notes, QL_NOTE_INFO, "using %s", f->matrix.path);
+}
+
+ql_status ql_mtx_read_dataset(const char *path, const char *format, ql_mtx_change change,
+                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                              ql_err *err)
+{
+    ql_mtx_folder f;
+    ql_mtx_named named = {.unnamed_genes = false};
+    const char *slash;
+    ql_status st;
+    QL_GO(ql_mtx_folder_find(path, format, opt->layer, &f, err));
+    note_choice(&f, notes);
+    QL_GO(ql_mtx_folder_names(&f, opt, &named, notes, err));
+    QL_GO(read_named(&f, change, opt, &named, ds, notes, err));
+    slash = strrchr(f.matrix.path, '/');
+    QL_GO(ql_set_text(&ds->matrix, slash ? slash + 1 : f.matrix.path, err));
+out:
+    ql_mtx_named_free(&named);
+    return st;
+}
+
+/* --- quell info --- */
+
+static void describe_files(const char *label, const ql_path *files, int n, ql_str *out)
+{
+    if (n == 0) return;
+    ql_str_printf(out, "%s", label);
+    for (int i = 0; i < n; i++) ql_str_printf(out, "%s%s", i ? " or " : "  ", files[i].path);
+    ql_str_puts(out, "\n");
+}
+
+static void describe_header(const ql_mtx_folder *f, const ql_mtx_header *h, const char *way,
+                            ql_str *out)
+{
+    ql_grouped rows, cols, entries;
+    ql_str_printf(out, "%s  %s x %s, %s entries%s%s\n", f->matrix.path,
+                  ql_group_digits(h->n_rows, rows), ql_group_digits(h->n_cols, cols),
+                  ql_group_digits(h->n_entries, entries), *way ? ", " : "", way);
+    if (f->maker->orient != QL_ORIENT_AUTO)
+        ql_str_printf(out, "made by  %s, by the names of the files\n", f->maker->tool);
+    describe_files("genes", f->genes, f->n_genes, out);
+    describe_files("cells", f->cells, f->n_cells, out);
+    describe_files("gene names", &f->gene_names, f->gene_names.path[0] != '\0', out);
+    describe_files("cell prefixes", &f->cell_prefix, f->cell_prefix.path[0] != '\0', out);
+}
+
+/* Without the options that the matrix was read with, so names that do not fit are no error here. */
+ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_err *err)
+{
+    static const ql_read_options plain = {.threads = 1};
+    ql_mtx_folder f;
+    ql_mtx_named named = {.unnamed_genes = false};
+    ql_err ignored = {0};
+    (void)ql_mtx_folder_find(path, format, NULL, &f, &ignored);
+    if (!f.maker) return QL_OK;
+    QL_TRY(ql_mtx_read_header(f.matrix.path, &named.header, err));
+    bool fits = ql_mtx_folder_names(&f, &plain, &named, NULL, &ignored) == QL_OK &&
+                !(named.unnamed_genes && named.unnamed_cells);
+    const char *way = named.cells_are_columns ? "genes x cells" : "cells x genes";
+    describe_header(&f, &named.header, fits ? way : "", out);
+    if (fits && named.genes.n_fields > 2 && f.maker->third == QL_THIRD_TYPE) {
+        ql_str_puts(out, "feature types  ");
+        ql_tally_text(&named.genes.field[2], out);
+        ql_str_puts(out, "\n");
+    }
+    if (fits && ql_is_usa(&named.genes.field[0]))
+        ql_str_puts(out, "columns  spliced, unspliced, ambiguous counts of each gene\n");
+    ql_mtx_named_free(&named);
+    return QL_OK;
+}

@@ -1,0 +1,29 @@
+/* What the formats of MatrixMarket files have in common: each is a name, and perhaps a way to
+ * change what was read. Private to src/io. */
+#ifndef QUELL_IO_MTX_DATASET_H
+#define QUELL_IO_MTX_DATASET_H
+
+#include "features_10x.h"
+#include "quell/reader.h"
+
+/* The matrix [cells, features] and its features before they are chosen from. *layer_used is set if
+ * opt->layer meant something. */
+typedef ql_status (*ql_mtx_change)(ql_csr *m, ql_features *f, const ql_read_options *opt,
+                                   bool *layer_used, ql_notes *notes, ql_err *err);
+
+bool ql_mtx_sniff(const char *path, const char *format);
+ql_status ql_mtx_read_dataset(const char *path, const char *format, ql_mtx_change change,
+                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                              ql_err *err);
+ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_err *err);
+
+/* QL_EUSAGE if the user asked for a layer that the file cannot have. */
+ql_status ql_check_layer_used(const ql_read_options *opt, bool used, ql_err *err);
+
+/* alevin-fry's three counts for each gene g: columns g, g-U, g-A (spliced, unspliced, ambiguous) to
+ * one, the sum of those that opt->layer names. Does nothing to other features. */
+ql_status ql_fold_usa(ql_csr *m, ql_features *f, const ql_read_options *opt, bool *layer_used,
+                      ql_notes *notes, ql_err *err);
+bool ql_is_usa(const ql_names *genes);
+
+#endif

@@ -1,0 +1,1 @@
+"$QUELL" convert --help

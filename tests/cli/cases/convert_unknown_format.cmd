@@ -1,0 +1,1 @@
+"$QUELL" convert "$ROOT/example_data/pbmc_small.h5" -o counts.xlsx

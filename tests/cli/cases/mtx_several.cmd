@@ -1,0 +1,2 @@
+for name in spliced unspliced; do : > $name.mtx; done
+"$QUELL" info .
