@@ -65,3 +65,21 @@ size_t ql_utf8_cut(const char *bytes, size_t n)
     const form *f = start < n ? form_of((uint8_t)bytes[start]) : NULL;
     return f && start + f->tail >= n ? start : n;
 }
+
+typedef struct {
+    uint32_t first, last;
+} code_range;
+
+/* What could break a line or steer a terminal: control characters, line separators, and the marks
+ * that reverse the direction of writing. */
+static const code_range UNSAFE[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},     {0x200e, 0x200f},
+    {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
+};
+
+bool ql_utf8_unsafe(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof UNSAFE / sizeof UNSAFE[0]; i++)
+        if (code >= UNSAFE[i].first && code <= UNSAFE[i].last) return true;
+    return false;
+}

@@ -26,9 +26,10 @@ bool fz_target_find(const char *name, fz_target *out);
 
 void fz_options(const char *argument, const uint8_t *data, size_t size);
 void fz_config(const char *argument, const uint8_t *data, size_t size);
-void fz_file(const char *argument, const uint8_t *data, size_t size);   /* argument: a format */
-void fz_folder(const char *argument, const uint8_t *data, size_t size); /* argument: NULL */
-void fz_hdf5(const char *argument, const uint8_t *data, size_t size);   /* argument: a format */
+/* argument: a format, tried besides what is detected; of fz_folder it may be NULL */
+void fz_file(const char *argument, const uint8_t *data, size_t size);
+void fz_folder(const char *argument, const uint8_t *data, size_t size);
+void fz_hdf5(const char *argument, const uint8_t *data, size_t size);
 bool fz_hdf5_has(const char *format); /* fz_hdf5 knows how a file of this format is laid out */
 
 /* ---- rules ---- */

@@ -22,11 +22,30 @@ typedef struct {
 /* ---- vocabulary ---- */
 
 static const char *const known_paths[] = {
-    "X",          "X/data",       "X/indices",      "X/indptr",         "obs",
-    "obs/_index", "var",          "var/_index",     "layers/counts",    "raw/X",
-    "raw/var",    "raw.X",        "raw.var",        "mod",              "mod/rna",
-    "matrix",     "matrix/shape", "row_attrs/Gene", "col_attrs/CellID", "obs/__categories/batch",
-    "obs/batch",  "layers/big",   "uns/x",          "obs/mask",
+    "X",
+    "X/data",
+    "X/indices",
+    "X/indptr",
+    "obs",
+    "obs/_index",
+    "var",
+    "var/_index",
+    "layers/counts",
+    "raw/X",
+    "raw/var",
+    "raw.X",
+    "raw.var",
+    "mod",
+    "mod/rna",
+    "matrix",
+    "matrix/shape",
+    "row_attrs/Gene",
+    "col_attrs/CellID",
+    "obs/__categories/batch",
+    "obs/batch",
+    "layers/big",
+    "uns/x",
+    "obs/mask",
 };
 
 static const char *const known_attributes[] = {
@@ -35,10 +54,30 @@ static const char *const known_attributes[] = {
 };
 
 static const char *const known_texts[] = {
-    "csr_matrix",  "csc_matrix",       "array",           "dataframe", "anndata", "MuData",
-    "categorical", "nullable-integer", "nullable-string", "csr",       "csc",     "_index",
-    "index",       "string-array",     "",                "/X",        "../obs",  "batch",
-    "a\x1b[31m\n", "caf\xe9",          "rec-array",       "obs/obs",   "0.2.0",   "CD3E",
+    "csr_matrix",
+    "csc_matrix",
+    "array",
+    "dataframe",
+    "anndata",
+    "MuData",
+    "categorical",
+    "nullable-integer",
+    "nullable-string",
+    "csr",
+    "csc",
+    "_index",
+    "index",
+    "string-array",
+    "",
+    "/X",
+    "../obs",
+    "batch",
+    "a\x1b[31m\n",
+    "caf\xe9",
+    "rec-array",
+    "obs/obs",
+    "0.2.0",
+    "CD3E",
 };
 
 static const hsize_t lengths[] = {
@@ -46,12 +85,12 @@ static const hsize_t lengths[] = {
 };
 
 static const int64_t numbers[] = {
-    0,       1,         -1,        2,         3,         4,          5,           6,
-    7,       100,       INT8_MAX,  UINT8_MAX, INT16_MIN, UINT16_MAX, INT32_MAX,   INT32_MIN,
-    1 << 24, (1 << 24), INT64_MAX, INT64_MIN, 1LL << 31, 1LL << 32,  1LL << 33,   -(1LL << 31) - 1,
+    0,       1,         -1,        2,         3,         4,          5,         6,
+    7,       100,       INT8_MAX,  UINT8_MAX, INT16_MIN, UINT16_MAX, INT32_MAX, INT32_MIN,
+    1 << 24, (1 << 24), INT64_MAX, INT64_MIN, 1LL << 31, 1LL << 32,  1LL << 33, -(1LL << 31) - 1,
 };
 
-#define COUNT(list) (sizeof(list) / sizeof *(list))
+#define COUNT(list)   (sizeof(list) / sizeof *(list))
 #define PICK(e, list) ((list)[fz_u8(&(e)->in) % COUNT(list)])
 
 static const char *pick_object(edit *e)
@@ -95,10 +134,10 @@ static hid_t list_of_two(void)
 
 static hid_t pick_type(edit *e)
 {
-    const hid_t simple[] = {H5T_STD_I8LE,      H5T_STD_U8LE,   H5T_STD_I16LE,  H5T_STD_U16LE,
-                            H5T_STD_I32LE,     H5T_STD_U32LE,  H5T_STD_I64LE,  H5T_STD_U64LE,
-                            H5T_IEEE_F32LE,    H5T_IEEE_F64LE, H5T_STD_I32BE,  H5T_IEEE_F64BE,
-                            H5T_NATIVE_LDOUBLE, H5T_STD_B8LE,  H5T_STD_REF_OBJ};
+    const hid_t simple[] = {H5T_STD_I8LE,       H5T_STD_U8LE,   H5T_STD_I16LE,  H5T_STD_U16LE,
+                            H5T_STD_I32LE,      H5T_STD_U32LE,  H5T_STD_I64LE,  H5T_STD_U64LE,
+                            H5T_IEEE_F32LE,     H5T_IEEE_F64LE, H5T_STD_I32BE,  H5T_IEEE_F64BE,
+                            H5T_NATIVE_LDOUBLE, H5T_STD_B8LE,   H5T_STD_REF_OBJ};
     unsigned which = fz_u8(&e->in) % (COUNT(simple) + 9);
     if (which < COUNT(simple)) return H5Tcopy(simple[which]);
     switch (which - COUNT(simple)) {
@@ -147,9 +186,12 @@ static size_t bytes_of(hid_t type, int rank, const hsize_t *dim)
 static bool is_flat(hid_t type)
 {
     H5T_class_t class = H5Tget_class(type);
-    return H5Tis_variable_str(type) <= 0 && class != H5T_VLEN && class != H5T_REFERENCE &&
-           !(class == H5T_COMPOUND && H5Tdetect_class(type, H5T_STRING) > 0 &&
-             H5Tis_variable_str(H5Tget_member_type(type, 0)) > 0);
+    if (H5Tis_variable_str(type) > 0 || class == H5T_VLEN || class == H5T_REFERENCE) return false;
+    if (class != H5T_COMPOUND) return true;
+    hid_t first = H5Tget_member_type(type, 0);
+    bool flat = H5Tis_variable_str(first) <= 0;
+    H5Tclose(first);
+    return flat;
 }
 
 static unsigned char *fill(edit *e, hid_t type, size_t bytes)
@@ -197,8 +239,8 @@ static void create_dataset(edit *e, const char *path)
         if (chunk[i] > dim[i]) chunk[i] = dim[i] ? dim[i] : 1;
         if (dim[i] > MAX_BYTES) storage |= 1;
     }
-    hid_t space = rank ? H5Screate_simple(rank, dim, NULL)
-                       : H5Screate(storage & 64 ? H5S_NULL : H5S_SCALAR);
+    hid_t space =
+        rank ? H5Screate_simple(rank, dim, NULL) : H5Screate(storage & 64 ? H5S_NULL : H5S_SCALAR);
     hid_t links = fz_h5_link_plist(), plist = fz_h5_storage(rank, chunk, storage);
     hid_t id = H5Dcreate2(e->file, path, type, space, links, plist, H5P_DEFAULT);
     if (id >= 0) {
@@ -317,8 +359,7 @@ static void op_link(edit *e)
     unlink_object(e, from);
     if (kind == 1) H5Lcreate_soft(to, e->file, from, H5P_DEFAULT, H5P_DEFAULT);
     if (kind == 2) H5Lcreate_soft("/nowhere", e->file, from, H5P_DEFAULT, H5P_DEFAULT);
-    if (kind == 3)
-        H5Lcreate_external("/dev/null", "/X", e->file, from, H5P_DEFAULT, H5P_DEFAULT);
+    if (kind == 3) H5Lcreate_external("/dev/null", "/X", e->file, from, H5P_DEFAULT, H5P_DEFAULT);
 }
 
 static void op_group(edit *e)
@@ -357,9 +398,9 @@ static void op_chunk(edit *e)
 }
 
 static void (*const operations[])(edit *) = {
-    op_delete,      op_replace,       op_value,           op_create, op_text_attribute,
-    op_attribute,   op_lose_attribute, op_shape_attribute, op_link,   op_group,
-    op_copy,        op_chunk,          op_value,           op_chunk,
+    op_delete,    op_replace,        op_value,           op_create, op_text_attribute,
+    op_attribute, op_lose_attribute, op_shape_attribute, op_link,   op_group,
+    op_copy,      op_chunk,          op_value,           op_chunk,
 };
 
 /* ---- the file ---- */
@@ -410,6 +451,7 @@ void fz_hdf5(const char *argument, const uint8_t *data, size_t size)
         operations[fz_u8(&e.in) % COUNT(operations)](&e);
     const char *path = store(e.file);
     H5Fclose(e.file);
+    fz_require(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) == 0);
     if (!path) return;
     fz_read(path, NULL, &s);
     fz_read(path, argument, &s);

@@ -7,8 +7,6 @@
 #include <zlib.h>
 
 #include "fuzz.h"
-#include "quell/reader.h"
-
 /* ---- one file: settings, then its bytes ---- */
 
 void fz_file(const char *argument, const uint8_t *data, size_t size)
@@ -85,13 +83,12 @@ void fz_folder(const char *argument, const uint8_t *data, size_t size)
     fz_bytes b = {data, data + size};
     fz_settings s = fz_take_settings(&b);
     char folder[MAX_PATH - MAX_NAME - 8], path[MAX_PATH], first[MAX_PATH] = "";
-    (void)argument;
     (void)snprintf(folder, sizeof folder, "%s/folder", fz_scratch());
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return;
     for (int i = 0; i < MAX_FILES && fz_left(&b); i++)
         if (unpack_one(&b, folder, path) && !*first) memcpy(first, path, sizeof first);
     fz_read(folder, NULL, &s);
-    for (const ql_format *const *f = ql_formats; *f; f++) fz_read(folder, (*f)->name, &s);
-    if (*first) fz_read(first, NULL, &s); /* with the others beside it */
+    if (argument) fz_read(folder, argument, &s);
+    if (*first) fz_read(first, argument, &s); /* with the others beside it */
     (void)nftw(folder, remove_below, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -1,5 +1,6 @@
 /* The list of targets. Formats come from the registry, so that a new one is fuzzed from its first
- * day: as HDF5 built by a program where its layout is known here, else as a file of any bytes. */
+ * day: as HDF5 built by a program or as a folder where that is known here, else as a file of any
+ * bytes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,9 +13,21 @@ static const fz_target fixed[] = {
     {"folder", NULL, fz_folder},
 };
 
+/* Formats of several files. */
+static const char *const of_folders[] = {"10x-mtx", "alevin", "alevin-eds", "kallisto", "parse"};
+
+static bool is_of_folders(const char *format)
+{
+    for (size_t i = 0; i < sizeof of_folders / sizeof *of_folders; i++)
+        if (strcmp(of_folders[i], format) == 0) return true;
+    return false;
+}
+
 static fz_target of_format(const char *format)
 {
-    fz_target t = {.argument = format, .run = fz_hdf5_has(format) ? fz_hdf5 : fz_file};
+    fz_target t = {.argument = format, .run = fz_file};
+    if (is_of_folders(format)) t.run = fz_folder;
+    if (fz_hdf5_has(format)) t.run = fz_hdf5;
     (void)snprintf(t.name, sizeof t.name, "read-%s", format);
     return t;
 }

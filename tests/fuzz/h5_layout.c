@@ -19,12 +19,17 @@ typedef struct {
 
 #define FRAME(path, names)                                                                         \
     {path, NULL, 'g', NULL, NULL}, {path, "encoding-type", 's', NULL, "dataframe"},                \
-        {path, "_index", 's', NULL, "_index"}, {path "/_index", NULL, 's', NULL, names}
+        {path, "_index", 's', NULL, "_index"},                                                     \
+    {                                                                                              \
+        path "/_index", NULL, 's', NULL, names                                                     \
+    }
 #define CSR(path)                                                                                  \
     {path, NULL, 'g', NULL, NULL}, {path, "encoding-type", 's', NULL, "csr_matrix"},               \
         {path, "shape", 'l', "2", "4 3"}, {path "/data", NULL, 'f', NULL, "2 1 5 7 1"},            \
         {path "/indices", NULL, 'i', NULL, "0 2 1 0 2"},                                           \
-        {path "/indptr", NULL, 'i', NULL, "0 2 3 3 5"}
+    {                                                                                              \
+        path "/indptr", NULL, 'i', NULL, "0 2 3 3 5"                                               \
+    }
 
 static const row h5ad_csr[] = {
     {"/", "encoding-type", 's', NULL, "anndata"},
@@ -66,8 +71,10 @@ static const row h5ad_dense[] = {
 };
 
 static const row h5ad_raw[] = {
-    FRAME("obs", CELLS),   FRAME("var", GENES),
-    CSR("raw/X"),          FRAME("raw/var", GENES),
+    FRAME("obs", CELLS),
+    FRAME("var", GENES),
+    CSR("raw/X"),
+    FRAME("raw/var", GENES),
     {"X", NULL, 'd', "4 3", "0.5 -1 1 0 5 0 0 0 0 7 0 1"},
     {"layers/dense", NULL, 'i', "4 3", DENSE},
     {"obs/__categories/batch", NULL, 's', NULL, "x y"},
@@ -285,7 +292,9 @@ static hid_t types_of(char kind, const values *v, hid_t *mem, const void **from)
         *from = real ? (const void *)v->real : (const void *)v->whole;
         return H5Tcopy(file[numbers[i].which]);
     }
-    hid_t type = kind == 's' ? fz_h5_text_type() : kind == 'S' ? eight_bytes() : compound_of_names();
+    hid_t type = kind == 's'   ? fz_h5_text_type()
+                 : kind == 'S' ? eight_bytes()
+                               : compound_of_names();
     *mem = H5Tcopy(type);
     *from = kind == 's' ? (const void *)v->text : (const void *)v->fixed;
     return type;
