@@ -1,6 +1,8 @@
 /* UTF-8 decoding of untrusted bytes. */
 #include "quell/utf8.h"
 
+#include <string.h>
+
 /* Number of continuation bytes that a lead byte announces, its payload bits, and the least code
  * point that needs that length (anything below is an overlong form). */
 typedef struct {
@@ -82,4 +84,19 @@ bool ql_utf8_unsafe(uint32_t code)
     for (size_t i = 0; i < sizeof UNSAFE / sizeof UNSAFE[0]; i++)
         if (code >= UNSAFE[i].first && code <= UNSAFE[i].last) return true;
     return false;
+}
+
+void ql_utf8_make_safe(char *text)
+{
+    char *to = text;
+    for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+        uint32_t code = 0;
+        size_t used = ql_utf8_char(text, left, &code);
+        bool good = used > 0 && !ql_utf8_unsafe(code);
+        n = used ? used : 1;
+        if (good) memmove(to, text, n);
+        if (!good) *to = '?';
+        to += good ? n : 1;
+    }
+    *to = '\0';
 }
