@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 void fz_broken(const char *what, const char *file, int line)
@@ -68,25 +67,15 @@ const char *fz_scratch(void)
 
 /* ---- the file ---- */
 
-/* In memory where the system has that, else in the scratch folder. */
-static int open_file(char *path, size_t cap)
-{
-#ifdef __linux__
-    int memory = memfd_create("fuzz", 0);
-    if (memory >= 0) {
-        (void)snprintf(path, cap, "/proc/self/fd/%d", memory);
-        return memory;
-    }
-#endif
-    (void)snprintf(path, cap, "%s/input", fz_scratch());
-    return open(path, O_RDWR | O_CREAT, 0600);
-}
-
+/* It has a name, since libhdf5 asks for the real path of what it opens. */
 const char *fz_file_with(const void *bytes, size_t n)
 {
     static char path[600];
     static int fd = -1;
-    if (fd < 0) fd = open_file(path, sizeof path);
+    if (fd < 0) {
+        (void)snprintf(path, sizeof path, "%s/input", fz_scratch());
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    }
     if (fd < 0 || ftruncate(fd, 0) != 0) return NULL;
     return pwrite(fd, bytes, n, 0) == (ssize_t)n ? path : NULL;
 }

@@ -107,7 +107,7 @@ static const row tenx_v3[] = {
     {"matrix/features/_all_tag_keys", NULL, 'S', NULL, "genome"},
     {"matrix/features/id", NULL, 'S', NULL, "ENSG1 ENSG2 ENSG3"},
     {"matrix/features/name", NULL, 'S', NULL, GENES},
-    {"matrix/features/feature_type", NULL, 's', NULL, "all all all"},
+    {"matrix/features/feature_type", NULL, 's', NULL, "Gene~Expression Gene~Expression Antibody~Capture"},
     {"matrix/features/genome", NULL, 'S', NULL, "GRCh38 GRCh38 mm10"},
     {NULL, NULL, 0, NULL, NULL},
 };
@@ -235,7 +235,7 @@ void fz_h5_put_attribute(hid_t object, const char *name, hid_t type, int rank, c
 
 enum { MAX_VALUES = 32, MAX_TEXT = 16 };
 
-/* The words of a text, as strings and as numbers. */
+/* The words of a text, as strings and as numbers; '~' is a space within a word. */
 typedef struct {
     int n;
     char bytes[512];
@@ -253,6 +253,8 @@ static void split(const char *text, values *v)
     for (char *w = strtok_r(v->bytes, " ", &rest); w && v->n < MAX_VALUES;
          w = strtok_r(NULL, " ", &rest)) {
         size_t len = strlen(w);
+        for (char *c = w; *c; c++)
+            if (*c == '~') *c = ' ';
         v->text[v->n] = w;
         memcpy(v->fixed[v->n], w, len < 8 ? len : 8);
         v->whole[v->n] = strtoll(w, NULL, 10);

@@ -11,6 +11,12 @@ shift
 mkdir -p "$build/found"
 bad=
 
+# in memory where that is a folder
+TMPDIR=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/quell-fuzz-XXXXXX") || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 130' INT TERM
+
 for target in "$@"; do
     mkdir -p "$build/corpus/$target"
     log=$build/found/$target.log
