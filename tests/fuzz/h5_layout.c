@@ -107,7 +107,8 @@ static const row tenx_v3[] = {
     {"matrix/features/_all_tag_keys", NULL, 'S', NULL, "genome"},
     {"matrix/features/id", NULL, 'S', NULL, "ENSG1 ENSG2 ENSG3"},
     {"matrix/features/name", NULL, 'S', NULL, GENES},
-    {"matrix/features/feature_type", NULL, 's', NULL, "Gene~Expression Gene~Expression Antibody~Capture"},
+    {"matrix/features/feature_type", NULL, 's', NULL,
+     "Gene~Expression Gene~Expression Antibody~Capture"},
     {"matrix/features/genome", NULL, 'S', NULL, "GRCh38 GRCh38 mm10"},
     {NULL, NULL, 0, NULL, NULL},
 };
