@@ -119,6 +119,25 @@ $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/.flags
 	$(call say,CC)
 	$(Q)$(COMPILE) $(TEST_DEFINES) -Itests/unit
 
+# The targets of the fuzzer; test_fuzz replays the kept corpus with any compiler.
+FUZZ_OBJ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%.o,$(filter-out tests/fuzz/fuzz_main.c tests/fuzz/libfuzzer.c,\
+            $(sort $(wildcard tests/fuzz/*.c)))) $(BUILD)/src/app/commands.o
+TESTS    += $(BUILD)/tests/test_fuzz
+
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE)
+
+$(BUILD)/tests/test_fuzz: $(BUILD)/fuzz/fuzz_main.o $(FUZZ_OBJ) $(BUILD)/libquell.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) $(CMOCKA_LIBS) -o $@
+
+$(BUILD)/fuzz/libfuzzer: $(BUILD)/fuzz/libfuzzer.o $(FUZZ_OBJ) $(BUILD)/libquell.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libquell.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) $(CMOCKA_LIBS) -o $@
@@ -200,6 +219,18 @@ asan: ## run the tests in C, of the command line and of broken inputs under ASan
 	    $(MAKE) --no-print-directory BUILD=build-asan CFLAGS='$(ASAN_CFLAGS)' $$suite || failed="$$failed $$suite"; \
 	done; sh tests/tools/report.sh build-asan/results; test -z "$$failed"
 
+# Clang without OpenMP's library will do: inputs are small, one thread reads them.
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
+FUZZ_CFLAGS  := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_MAKE     = $(AGAIN) BUILD=build-fuzz CC='$(FUZZ_CC)' CFLAGS='$(FUZZ_CFLAGS)' \
+                OPENMP_CFLAGS='-Itests/fuzz/serial -Wno-unknown-pragmas' OPENMP_LIBS=
+
+fuzz: ## feed readers and option tables made-up inputs (needs clang; FUZZ_SECONDS=60 each, FUZZ_TARGETS='options read-mtx')
+	@$(FUZZ_MAKE) build-fuzz/fuzz/libfuzzer build-fuzz/tests/test_fuzz
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' sh tests/fuzz/run.sh build-fuzz $(FUZZ_TARGETS)
+
 BENCH_ARGS ?=
 BENCH_PYTHON ?= $(VENV)/bin/python
 
@@ -266,7 +297,7 @@ dist: ## make the source archive of the last commit (in $(BUILD))
 	@ls -l $(BUILD)/quell-$(VERSION).tar.gz
 
 clean: ## remove what was built (keeps the Python packages)
-	rm -rf build-asan
+	rm -rf build-asan build-fuzz
 	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'venv*' -exec rm -rf {} +
 
 distclean: clean ## remove the Python packages too
@@ -278,8 +309,8 @@ help: ## print this list
 	@echo 'variables (NAME=value): CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD PYTHON WERROR=1 V=1 JOBS'
 
 FORCE:
--include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d)
-.PHONY: bench check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
+-include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
+.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
         man docs figure install uninstall dist clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

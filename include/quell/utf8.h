@@ -15,6 +15,12 @@ extern "C" {
  * there. *code (may be NULL) is its code point. */
 size_t ql_utf8_char(const char *bytes, size_t n, uint32_t *code);
 
+/* A character that could break a line or steer a terminal: not to be shown as it is. */
+bool ql_utf8_unsafe(uint32_t code);
+
+/* Such characters, and bytes that are no UTF-8, become '?', in place. */
+void ql_utf8_make_safe(char *text);
+
 bool ql_utf8_valid(const char *bytes, size_t n);
 
 /* Length <= n at which text can be cut without cutting a character in two. n bytes are there. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "quell/alloc.h"
+#include "quell/utf8.h"
 
 typedef struct {
     ql_log_text set;
@@ -26,8 +27,15 @@ typedef struct {
 /* Names from files end up in messages; a terminal must not obey them. */
 static void put_safe(FILE *f, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, f);
+    for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+        uint32_t code = 0;
+        size_t used = ql_utf8_char(text, left, &code);
+        n = used ? used : 1;
+        if (used && !ql_utf8_unsafe(code))
+            fwrite(text, 1, n, f);
+        else
+            fputc('?', f);
+    }
 }
 
 static void erase(text_sink *s)

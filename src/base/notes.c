@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "quell/alloc.h"
+#include "quell/utf8.h"
 
 static ql_note *next_slot(ql_notes *notes)
 {
@@ -41,6 +42,7 @@ void ql_note_add(ql_notes *notes, ql_note_level level, const char *fmt, ...)
     char *text = print_text(fmt, ap);
     va_end(ap);
     if (!text) return;
+    ql_utf8_make_safe(text); /* names of files may be in it; notes are printed and stored */
     *slot = (ql_note){level, text};
     notes->n++;
 }

@@ -80,30 +80,12 @@ void ql_str_free(ql_str *s)
     *s = (ql_str){0};
 }
 
-typedef struct {
-    uint32_t first, last;
-} code_range;
-
-/* What could break a line or steer a terminal: control characters, line separators, and the marks
- * that reverse the direction of writing. */
-static const code_range UNSAFE[] = {
-    {0x00, 0x1f},     {0x7f, 0x9f},     {0x200e, 0x200f},
-    {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
-};
-
-static bool is_unsafe(uint32_t code)
-{
-    for (size_t i = 0; i < sizeof UNSAFE / sizeof UNSAFE[0]; i++)
-        if (code >= UNSAFE[i].first && code <= UNSAFE[i].last) return true;
-    return false;
-}
-
 /* One character at bytes as it is shown, in piece (NUL-terminated); returns the bytes consumed. */
 static size_t show_char(const char *bytes, size_t n, char piece[8])
 {
     uint32_t code = 0;
     size_t used = ql_utf8_char(bytes, n, &code);
-    if (used > 0 && !is_unsafe(code)) {
+    if (used > 0 && !ql_utf8_unsafe(code)) {
         memcpy(piece, bytes, used);
         piece[used] = '\0';
         return used;

@@ -1,6 +1,8 @@
 /* UTF-8 decoding of untrusted bytes. */
 #include "quell/utf8.h"
 
+#include <string.h>
+
 /* Number of continuation bytes that a lead byte announces, its payload bits, and the least code
  * point that needs that length (anything below is an overlong form). */
 typedef struct {
@@ -64,4 +66,37 @@ size_t ql_utf8_cut(const char *bytes, size_t n)
     /* Bytes that are no UTF-8 at all are left as they are. */
     const form *f = start < n ? form_of((uint8_t)bytes[start]) : NULL;
     return f && start + f->tail >= n ? start : n;
+}
+
+typedef struct {
+    uint32_t first, last;
+} code_range;
+
+/* What could break a line or steer a terminal: control characters, line separators, and the marks
+ * that reverse the direction of writing. */
+static const code_range UNSAFE[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},     {0x200e, 0x200f},
+    {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
+};
+
+bool ql_utf8_unsafe(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof UNSAFE / sizeof UNSAFE[0]; i++)
+        if (code >= UNSAFE[i].first && code <= UNSAFE[i].last) return true;
+    return false;
+}
+
+void ql_utf8_make_safe(char *text)
+{
+    char *to = text;
+    for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+        uint32_t code = 0;
+        size_t used = ql_utf8_char(text, left, &code);
+        bool good = used > 0 && !ql_utf8_unsafe(code);
+        n = used ? used : 1;
+        if (good) memmove(to, text, n);
+        if (!good) *to = '?';
+        to += good ? n : 1;
+    }
+    *to = '\0';
 }

@@ -74,18 +74,33 @@ void ql_options_json(const ql_opts *o, bool with_volatile, ql_str *out)
     ql_json_end_object(&j);
 }
 
+/* What the reader of config files takes off the ends of a value. */
+#define SPACES " \t\n\v\f\r"
+
+/* As a config file reads it back, whatever its bytes are: JSON proper would replace those that are
+ * no UTF-8, and a path may hold them. */
+static void put_quoted(const char *text, ql_str *out)
+{
+    static const char from[] = "\"\\\n\r", to[] = "\"\\nr";
+    ql_str_puts(out, "\"");
+    for (; *text; text++) {
+        const char *special = strchr(from, *text);
+        if (special) ql_str_puts(out, "\\");
+        ql_str_bytes(out, special ? &to[special - from] : text, 1);
+    }
+    ql_str_puts(out, "\"");
+}
+
 /* Quotes keep text that would otherwise lose spaces or be read as a quoted string. */
 static void put_value(const ql_opt_item *item, ql_str *out)
 {
     const char *text = item->row->type == QL_OPT_STRING ? *(const char *const *)item->value : "";
     size_t n = strlen(text);
-    bool edge = n && (strchr(" \t\"", text[0]) || strchr(" \t", text[n - 1]));
-    if (edge || strpbrk(text, "\n\r")) {
-        ql_json j = {.out = out};
-        ql_json_string(&j, NULL, text);
-    } else {
+    bool edge = n && (strchr(SPACES "\"", text[0]) || strchr(SPACES, text[n - 1]));
+    if (edge || strpbrk(text, "\n\r"))
+        put_quoted(text, out);
+    else
         ql_opt_format(item->row, item->value, out);
-    }
 }
 
 void ql_options_config(const ql_opts *o, ql_str *out)

@@ -64,27 +64,50 @@ ql_status ql_h5r_open(const char *path, hid_t *file, ql_err *err)
 
 /* --- links and kinds --- */
 
-static bool link_is_inside(hid_t file, const char *path)
+enum { PATH_BYTES = 1024, MAX_SOFT_LINKS = 32 };
+
+static bool path_is_inside(hid_t file, const char *path, int *n_soft);
+
+/* A soft link leads on: to a path from the root, or from the group it is in. */
+static bool soft_is_inside(hid_t file, const char *link, size_t size, int *n_soft)
+{
+    char target[PATH_BYTES] = "", path[PATH_BYTES];
+    if (++*n_soft > MAX_SOFT_LINKS || size >= sizeof target) return false;
+    if (H5Lget_val(file, link, target, sizeof target - 1, H5P_DEFAULT) < 0) return false;
+    const char *slash = strrchr(link, '/');
+    int group = target[0] == '/' || !slash ? 0 : (int)(slash - link) + 1;
+    int n = snprintf(path, sizeof path, "%.*s%s", group, link, target);
+    return n > 0 && n < PATH_BYTES && path_is_inside(file, path, n_soft);
+}
+
+static bool link_is_inside(hid_t file, const char *path, int *n_soft)
 {
     H5L_info_t info;
     if (H5Lexists(file, path, H5P_DEFAULT) <= 0) return false;
     if (H5Lget_info(file, path, &info, H5P_DEFAULT) < 0) return false;
-    return info.type == H5L_TYPE_HARD || info.type == H5L_TYPE_SOFT;
+    if (info.type == H5L_TYPE_HARD) return true;
+    return info.type == H5L_TYPE_SOFT && soft_is_inside(file, path, info.u.val_size, n_soft);
 }
 
-/* Each step of the path must be a link within the file: H5Lexists looks at the last step only, and
- * a link to another file would open that file. */
-static bool path_is_inside(hid_t file, const char *path)
+/* The step of a path that ends before path[end] is empty or ".". */
+static bool stays(const char *path, size_t end)
 {
-    char step[1024];
+    return path[end - 1] == '/' || (path[end - 1] == '.' && (end == 1 || path[end - 2] == '/'));
+}
+
+/* Each step of the path must be a link within the file, also behind soft links: H5Lexists looks at
+ * the last step only, and a link to another file would open that file. *n_soft: soft links so far.
+ */
+static bool path_is_inside(hid_t file, const char *path, int *n_soft)
+{
+    char step[PATH_BYTES];
     size_t len = strlen(path);
     if (len >= sizeof step) return false;
     for (size_t i = 1; i <= len; i++) {
-        if (i < len && path[i] != '/') continue;
-        if (path[i - 1] == '/') continue;
+        if ((i < len && path[i] != '/') || stays(path, i)) continue;
         memcpy(step, path, i);
         step[i] = '\0';
-        if (!link_is_inside(file, step)) return false;
+        if (!link_is_inside(file, step, n_soft)) return false;
     }
     return true;
 }
@@ -93,8 +116,9 @@ ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path)
 {
     static const ql_h5r_kind kinds[] = {[H5I_GROUP] = QL_H5R_GROUP, [H5I_DATASET] = QL_H5R_DATASET};
     ql_h5r_kind kind = QL_H5R_NONE;
+    int n_soft = 0;
     if (strcmp(path, "/") == 0 || strcmp(path, ".") == 0) return QL_H5R_GROUP;
-    if (path_is_inside(file, path)) {
+    if (path_is_inside(file, path, &n_soft)) {
         hid_t id = H5Oopen(file, path, H5P_DEFAULT);
         H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);
         if (type == H5I_GROUP || type == H5I_DATASET) kind = kinds[type];

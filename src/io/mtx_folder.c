@@ -95,6 +95,14 @@ static void consider(choice *c, const char *folder, const char *name, const char
     c->best_merit = m;
 }
 
+/* A folder cannot be read, and a pipe of that name might never give a byte. */
+static bool is_matrix_file(const char *folder, const char *name)
+{
+    ql_path full;
+    return ql_is_mtx_name(name) && ql_join(folder, name, full.path, sizeof full.path) &&
+           ql_is_file(full.path);
+}
+
 /* *found: folder holds a matrix. Which one is an error if there are several that are alike. */
 static ql_status look_in(const char *path, const char *format, const char *layer, ql_mtx_folder *f,
                          bool *found, ql_err *err)
@@ -104,7 +112,7 @@ static ql_status look_in(const char *path, const char *format, const char *layer
     *found = false;
     ql_status st = ql_folder_list(path, &files, err);
     for (int64_t i = 0; st == QL_OK && i < files.n; i++)
-        if (ql_is_mtx_name(ql_name(&files, i)))
+        if (is_matrix_file(path, ql_name(&files, i)))
             consider(&c, path, ql_name(&files, i), format, layer);
     *found = c.best && ql_join(path, c.best, f->matrix.path, sizeof f->matrix.path);
     f->n_others = c.n - 1;

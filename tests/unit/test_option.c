@@ -549,6 +549,21 @@ static void print_config_reads_back(void **state)
     ql_str_free(&second);
 }
 
+/* Spaces of every kind at the ends, quotes, and bytes that are no UTF-8. */
+static void print_config_keeps_every_byte(void **state)
+{
+    static const char *const outputs[] = {"\v x", "x\f", " \xE9 ", "\"a\\b\"", "a\r\n\xFF\"", "#"};
+    (void)state;
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        ql_str text = {0};
+        assert_int_equal(PARSE("--output", outputs[i]), QL_OK);
+        ql_options_config(opts, &text);
+        assert_int_equal(parse_config(text.text), QL_OK);
+        assert_string_equal(args.output, outputs[i]);
+        ql_str_free(&text);
+    }
+}
+
 static void json_text(void **state)
 {
     ql_str out = {0};
@@ -699,6 +714,7 @@ int main(void)
         cmocka_unit_test_teardown(config_json, tear_down),
         cmocka_unit_test_teardown(bad_config, tear_down),
         cmocka_unit_test_teardown(print_config_reads_back, tear_down),
+        cmocka_unit_test_teardown(print_config_keeps_every_byte, tear_down),
         cmocka_unit_test_teardown(json_text, tear_down),
         cmocka_unit_test_teardown(json_reads_back, tear_down),
         cmocka_unit_test_teardown(rows_come_by_group, tear_down),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -156,6 +157,34 @@ static void notes_are_kept_in_order(void **state)
     assert_int_equal(ql_alloc_bytes(), before);
 }
 
+static void check_safe(const char *text, const char *expected)
+{
+    char copy[64];
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    ql_utf8_make_safe(copy);
+    assert_string_equal(copy, expected);
+}
+
+/* U+009B begins a command of a terminal, U+202E turns the line around. */
+static void texts_are_made_safe(void **state)
+{
+    (void)state;
+    check_safe("", "");
+    check_safe("caf\xC3\xA9 \xF0\x9F\x98\x80", "caf\xC3\xA9 \xF0\x9F\x98\x80");
+    check_safe("a\x1B[2J\nb", "a?[2J?b");
+    check_safe("a\xC2\x9Bm\xE2\x80\xAEz", "a?m?z");
+    check_safe("caf\xE9\xC3", "caf??");
+}
+
+static void notes_hold_printable_text(void **state)
+{
+    (void)state;
+    ql_notes notes = {0};
+    ql_note_add(&notes, QL_NOTE_INFO, "using %s", "mat\xFFrix\n.mtx");
+    assert_string_equal(notes.items[0].text, "using mat?rix?.mtx");
+    ql_notes_free(&notes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +196,8 @@ int main(void)
         cmocka_unit_test(cuts_spare_characters),
         cmocka_unit_test(texts_are_copied),
         cmocka_unit_test(notes_are_kept_in_order),
+        cmocka_unit_test(texts_are_made_safe),
+        cmocka_unit_test(notes_hold_printable_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
