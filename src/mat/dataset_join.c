@@ -328,7 +328,7 @@ static void note_lost(const ql_join *j, ql_notes *notes)
     ql_join_note_list(&j->lost_genes, "columns of genes left out, which not every input has alike",
                       notes);
     ql_join_note_list(&j->all.others, "left out, since inputs are joined", notes);
-    if (j->renamed_sample)
+    if (j->renamed_sample && ql_frame_column(&j->all.cells, QL_SAMPLE_COLUMN "_before"))
         ql_note_add(notes, QL_NOTE_INFO,
                     "the column " QL_SAMPLE_COLUMN " of an input is called " QL_SAMPLE_COLUMN
                     "_before now");

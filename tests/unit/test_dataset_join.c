@@ -312,12 +312,15 @@ static void other_members_are_listed_once(void **state)
     ql_dataset all = {0}, parts[2] = {make("a", "c", "A", x), make("b", "d", "A", x)};
     (void)state;
     for (int i = 0; i < 2; i++) add_words(&parts[i].others, i ? "obsm/X_pca uns/b" : "obsm/X_pca");
+    add_text(&parts[0].cells, "sample", "s"); /* lost, so no word of its new name */
     parts[1].is_counts = false;
     ql_free(parts[1].matrix);
     parts[1].matrix = NULL;
     assert_ok(ql_text_copy("layers/counts", &parts[1].matrix, &err));
     assert_ok(join(QL_JOIN_INNER, parts, 2, &all));
     assert_true(noted("left out, since inputs are joined: obsm/X_pca, uns/b"));
+    assert_true(noted("not every input has alike: sample_before"));
+    assert_false(noted("is called"));
     assert_int_equal(all.others.n, 0);
     assert_false(all.is_counts);
     assert_string_equal(all.matrix, "X, layers/counts");
