@@ -89,6 +89,25 @@ static void cover(ql_read_sizes *all, const ql_read_sizes *z)
     all->streams = z->streams && (first || all->streams);
 }
 
+static int64_t index_length(hid_t file, const char *frame)
+{
+    ql_str path = {0};
+    int64_t n = -1;
+    if (ql_h5ad_index_path(file, frame, &path, NULL) != QL_OK ||
+        ql_h5r_names_count(file, ql_str_text(&path), &n, NULL) != QL_OK)
+        n = -1;
+    ql_str_free(&path);
+    return n;
+}
+
+/* A shape that its names contradict is no size to plan for: reading tells what is wrong. */
+static bool fits_names(hid_t file, const ql_h5ad_names *names, const char *matrix,
+                       const ql_read_sizes *z)
+{
+    const char *var = strcmp(matrix, names->raw_x) ? names->var : names->raw_var;
+    return index_length(file, names->obs) == z->n_rows && index_length(file, var) == z->n_cols;
+}
+
 static ql_status sizes_of_h5ad(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                                ql_err *err)
 {
@@ -100,7 +119,9 @@ static ql_status sizes_of_h5ad(const char *path, const ql_read_options *opt, ql_
     for (int64_t i = 0; i < names.n; i++) {
         ql_read_sizes z;
         /* what cannot be read is passed over, or told when it is */
-        if (sizes_of_matrix(file, ql_name(&names, i), &z, NULL) == QL_OK) cover(out, &z);
+        if (sizes_of_matrix(file, ql_name(&names, i), &z, NULL) == QL_OK &&
+            fits_names(file, &ql_h5ad_modern_names, ql_name(&names, i), &z))
+            cover(out, &z);
     }
 out:
     ql_names_free(&names);
