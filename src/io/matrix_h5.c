@@ -105,7 +105,7 @@ static int stored_layout(hid_t file, const char *path)
 static ql_status guess_layout(const char *path, const int64_t shape[2], int64_t n_indptr,
                               int *layout, ql_err *err)
 {
-    bool csr = n_indptr == shape[0] + 1, csc = n_indptr == shape[1] + 1;
+    bool csr = n_indptr - 1 == shape[0], csc = n_indptr - 1 == shape[1];
     if (csr == csc)
         return ql_fail(err, QL_EDATA,
                        "/%s: has no encoding-type, and indptr of %" PRId64
@@ -216,9 +216,9 @@ ql_status ql_sparse_h5_open(hid_t file, const char *group, int64_t n_rows, ql_sp
                        s->data.path, s->data.n, s->indices.path, s->indices.n);
     if (s->indptr.n - 1 != n_rows)
         return ql_fail(err, QL_EDATA,
-                       "%s has %" PRId64 " values, %" PRId64 " expected (one more than the "
+                       "%s has %" PRId64 " values, %" PRIu64 " expected (one more than the "
                        "%" PRId64 " it points for)",
-                       s->indptr.path, s->indptr.n, n_rows + 1, n_rows);
+                       s->indptr.path, s->indptr.n, (uint64_t)n_rows + 1, n_rows);
     return QL_OK;
 }
 
