@@ -1,4 +1,4 @@
-#include "denoise_plan.h"
+#include "memory_plan.h"
 
 #include <string.h>
 
@@ -39,15 +39,15 @@ static int64_t latent_width(const ql_fit_options *fit)
 }
 
 /* The most that writing holds: the latent space, or the columns, or a band of a layer. */
-static int64_t writing(const denoise_args *a, const ql_fit_options *fit, const ql_read_sizes *z,
+static int64_t writing(const planned_output *out, const ql_fit_options *fit, const ql_read_sizes *z,
                        int64_t names)
 {
     int64_t latent = z->n_rows * latent_width(fit) * (int64_t)sizeof(float);
     int64_t columns = names + z->n_rows * WRITE_CELL;
     int64_t rows = most_of(z->n_rows, BAND_ROWS);
-    int64_t band = a->denoised ? 2 * rows * z->n_cols * (int64_t)sizeof(float) : 0;
-    if (a->tsv) band += names + most_of(z->n_rows * z->n_cols * 4, TSV_BLOCK) * 3 / 2;
-    int64_t chunks = 2 * most(latent, a->denoised ? z->n_rows * z->n_cols * 4 : 0);
+    int64_t band = out->layer ? 2 * rows * z->n_cols * (int64_t)sizeof(float) : 0;
+    if (out->text) band += names + most_of(z->n_rows * z->n_cols * 4, TSV_BLOCK) * 3 / 2;
+    int64_t chunks = 2 * most(latent, out->layer ? z->n_rows * z->n_cols * 4 : 0);
     return most(most(latent, columns), band) + most_of(chunks, WRITE_CHUNKS);
 }
 
@@ -59,22 +59,22 @@ static int64_t near_rows(const ql_read_sizes *z)
     return bytes < NEAR_MOST ? (int64_t)bytes + (1 << 20) : NEAR_MOST;
 }
 
-denoise_plan denoise_plan_of(const denoise_args *a, const ql_fit_options *fit,
-                             const ql_read_sizes *z, int64_t names)
+memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
+                           const ql_read_sizes *z, int64_t names)
 {
     const ql_rows shape = {
         .n_rows = z->n_rows, .n_cols = z->n_cols, .nnz = z->nnz, .max_row = z->max_row};
     if (names == 0) names = z->n_rows * CELL_NAME + z->n_cols * GENE_NAME;
     int64_t fixed = PROGRAM + fit->threads * (int64_t)THREAD + names;
     int64_t read = z->n_rows * (READ_CELL + INDEX);
-    int64_t work = ql_fit_bytes(&shape, fit) + writing(a, fit, z, names);
-    int64_t copies = a->mcv ? z->nnz * 16 : 0;
-    denoise_plan p = {.cells = z->n_rows,
-                      .genes = z->n_cols,
-                      .nonzeros = z->nnz,
-                      .cache = z->nnz * PACKED + z->n_rows * 3,
-                      .near = near_rows(z),
-                      .streams = z->streams};
+    int64_t work = ql_fit_bytes(&shape, fit) + writing(out, fit, z, names);
+    int64_t copies = out->mcv ? z->nnz * 16 : 0;
+    memory_plan p = {.cells = z->n_rows,
+                     .genes = z->n_cols,
+                     .nonzeros = z->nnz,
+                     .cache = z->nnz * PACKED + z->n_rows * 3,
+                     .near = near_rows(z),
+                     .streams = z->streams};
     int64_t whole = z->nnz * 8 + z->n_rows * 8, packed = z->n_rows * 8 + p.near;
     p.memory = fixed + whole + most(z->whole_bytes + read, work + copies);
     p.bands = fixed + packed + most(z->band_bytes + read, work + copies);
@@ -83,7 +83,7 @@ denoise_plan denoise_plan_of(const denoise_args *a, const ql_fit_options *fit,
     return p;
 }
 
-static void print_json(const denoise_plan *p, const ql_run *run, ql_str *out)
+static void print_json(const memory_plan *p, const ql_run *run, ql_str *out)
 {
     ql_json j = {.out = out};
     ql_json_begin_object(&j, NULL);
@@ -100,7 +100,7 @@ static void print_json(const denoise_plan *p, const ql_run *run, ql_str *out)
     ql_str_puts(out, "\n");
 }
 
-static void print_text(const denoise_plan *p, const ql_run *run, ql_str *out)
+static void print_text(const memory_plan *p, const ql_run *run, ql_str *out)
 {
     ql_str_printf(out, "%lld cells x %lld genes, at most %lld nonzero entries, %d threads\n",
                   (long long)p->cells, (long long)p->genes, (long long)p->nonzeros, run->threads);
@@ -111,7 +111,7 @@ static void print_text(const denoise_plan *p, const ql_run *run, ql_str *out)
     ql_str_printf(out, "budget     %.0f MiB (%s)\n", (double)run->memory / MIB, run->memory_from);
 }
 
-ql_status denoise_plan_print(const denoise_plan *p, const char *form, ql_run *run)
+ql_status memory_plan_print(const memory_plan *p, const char *form, ql_run *run)
 {
     ql_str text = {0};
     if (!strcmp(form, "json"))
@@ -124,7 +124,7 @@ ql_status denoise_plan_print(const denoise_plan *p, const char *form, ql_run *ru
     return st;
 }
 
-ql_status denoise_plan_choose(const denoise_plan *p, bool forced, ql_run *run, bool *stream)
+ql_status memory_plan_choose(const memory_plan *p, bool forced, ql_run *run, bool *stream)
 {
     *stream = forced || (run->memory > 0 && p->memory > run->memory);
     if (!forced && p->stream >= p->memory) *stream = false;
@@ -143,7 +143,7 @@ ql_status denoise_plan_choose(const denoise_plan *p, bool forced, ql_run *run, b
     return QL_EMEMORY;
 }
 
-void denoise_plan_tell(const denoise_plan *p, bool stream, const char *folder, ql_run *run)
+void memory_plan_tell(const memory_plan *p, bool stream, const char *folder, ql_run *run)
 {
     /* reading is over; if it took more than the rest will, that is the figure */
     int64_t bytes = most(stream ? p->stream : p->memory, ql_peak_rss());

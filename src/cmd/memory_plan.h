@@ -1,9 +1,11 @@
-/* How much memory a run of `quell denoise` takes, and whether its counts stay in memory. Private to
+/* How much memory a run takes that fits a model, and whether its counts stay in memory. Private to
  * src/cmd. */
-#ifndef QL_DENOISE_PLAN_H
-#define QL_DENOISE_PLAN_H
+#ifndef QL_MEMORY_PLAN_H
+#define QL_MEMORY_PLAN_H
 
-#include "denoise_args.h"
+#include "quell/command.h"
+#include "quell/fit.h"
+#include "quell/reader.h"
 
 /* Bytes, all upper bounds of the most that is held at once, program and libraries included. */
 typedef struct {
@@ -14,21 +16,28 @@ typedef struct {
     int64_t cache;                  /* of that file */
     int64_t near;                   /* of the part of it that training holds */
     bool streams;                   /* the format can be read in bands */
-} denoise_plan;
+} memory_plan;
+
+/* What is planned beside the fit. */
+typedef struct {
+    bool layer; /* values of all cells and genes are written */
+    bool text;  /* as text too */
+    bool mcv;   /* a fit of its own on 90 % of the molecules goes before */
+} planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */
-denoise_plan denoise_plan_of(const denoise_args *a, const ql_fit_options *fit,
-                             const ql_read_sizes *sizes, int64_t names);
+memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
+                           const ql_read_sizes *sizes, int64_t names);
 
 /* The run's plan in the form that was asked for, on its output. */
-QL_MUST_USE ql_status denoise_plan_print(const denoise_plan *p, const char *form, ql_run *run);
+QL_MUST_USE ql_status memory_plan_print(const memory_plan *p, const char *form, ql_run *run);
 
 /* QL_EMEMORY with the figure needed when neither way fits the budget; else *stream says which: in
  * memory if that fits. A budget of 0 is none. */
-QL_MUST_USE ql_status denoise_plan_choose(const denoise_plan *p, bool forced, ql_run *run,
-                                          bool *stream);
+QL_MUST_USE ql_status memory_plan_choose(const memory_plan *p, bool forced, ql_run *run,
+                                         bool *stream);
 
 /* Tell what was chosen. folder: of the cache. */
-void denoise_plan_tell(const denoise_plan *p, bool stream, const char *folder, ql_run *run);
+void memory_plan_tell(const memory_plan *p, bool stream, const char *folder, ql_run *run);
 
 #endif

@@ -1,0 +1,232 @@
+#include "fit_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory_plan.h"
+#include "quell/alloc.h"
+
+static const char *const plans[] = {"text", "json", NULL};
+
+#define S fit_args
+/* clang-format off */
+const ql_option fit_rows[] = {
+    {.name = "allow-noncounts", QL_FLAG_AT(S, allow_noncounts), .group = "Input",
+     .aliases = "nocheckcounts", .help = "accept entries that are not whole numbers"},
+
+    {.name = "plan", QL_CHOICE_AT(S, plan), .choices = plans, .bare = "text", .group = "Run",
+     .bits = QL_OPT_VOLATILE, .unset = "not asked for",
+     .help = "say how much memory the run needs, and stop",
+     .more = "json: one object with the bytes needed in memory and streamed, the cells, genes and "
+             "nonzeros, the bytes of the cache file and the threads."},
+    {.name = "tmpdir", QL_STRING_AT(S, tmpdir), .unit = "DIR", .group = "Run", .bits = QL_OPT_VOLATILE,
+     .unset = "TMPDIR, else the output's folder", .help = "where a matrix goes that memory does not hold",
+     .more = "The file has no name there and goes with the program, however it ends."},
+    {.name = "stream", QL_FLAG_AT(S, stream), .group = "Run", .level = QL_OPT_EXPERT,
+     .bits = QL_OPT_VOLATILE, .help = "keep the counts in a file even if memory holds them",
+     .more = "Results do not depend on it."},
+    {.name = NULL},
+};
+/* clang-format on */
+#undef S
+
+/* Folder of the cache: what was asked for, else the system's choice, else that of the output. */
+static const char *cache_folder(fit_run *f)
+{
+    const char *system = getenv("TMPDIR"), *output = f->output.path;
+    const char *slash = output ? strrchr(output, '/') : NULL;
+    if (f->args->tmpdir) return f->args->tmpdir;
+    if (system && *system) return system;
+    if (!slash) return ".";
+    ql_str_clear(&f->folder);
+    ql_str_printf(&f->folder, "%.*s", slash == output ? 1 : (int)(slash - output), output);
+    return ql_str_text(&f->folder);
+}
+
+static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t names)
+{
+    const planned_output out = {f->output.layer, f->output.text, f->args->model.mcv};
+    return memory_plan_of(&out, &f->options, sizes, names);
+}
+
+/* What is known now that the counts are read. */
+static memory_plan final_plan(const fit_run *f)
+{
+    const ql_names *cells = &f->ds.cells.index, *genes = &f->ds.genes.index;
+    const ql_read_sizes sizes = {.n_rows = f->rows.n_rows,
+                                 .n_cols = f->rows.n_cols,
+                                 .nnz = f->rows.nnz,
+                                 .max_row = f->rows.max_row,
+                                 .streams = f->ds.store != NULL};
+    int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
+    memory_plan p = plan_of(f, &sizes, names);
+    if (f->ds.store) p.cache = ql_store_bytes(f->ds.store);
+    return p;
+}
+
+static void tell_matrix(const fit_run *f)
+{
+    ql_log_info(f->run->log, "%s: %s, matrix %s, %lld cells x %lld genes, %lld nonzero entries",
+                f->ds.path, f->ds.format, f->ds.matrix, (long long)f->rows.n_rows,
+                (long long)f->rows.n_cols, (long long)f->rows.nnz);
+}
+
+/* Several inputs are joined in memory. */
+static ql_status read_as(fit_run *f, const ql_read_options *opt, const memory_plan *p, bool stream)
+{
+    ql_err *err = &f->run->err;
+    if (!stream || f->run->n_args > 1) {
+        QL_TRY(ql_inputs_read(&f->args->join, opt, f->run, &f->ds, &f->notes));
+        f->rows = ql_dataset_rows(&f->ds);
+        return QL_OK;
+    }
+    QL_TRY(
+        ql_read_streamed(f->run->args[0], opt, cache_folder(f), p->near, &f->ds, &f->notes, err));
+    f->rows = ql_dataset_rows(&f->ds);
+    ql_log_notes(f->run->log, &f->notes);
+    tell_matrix(f);
+    return QL_OK;
+}
+
+/* Sizes, where one input tells them. */
+static ql_status measure(const fit_run *f, const ql_read_options *opt, ql_read_sizes *sizes)
+{
+    *sizes = (ql_read_sizes){0};
+    return f->run->n_args > 1 ? QL_OK : ql_read_measure(f->run->args[0], opt, sizes, &f->run->err);
+}
+
+ql_status fit_run_read(fit_run *f, bool *done)
+{
+    ql_read_options opt;
+    ql_read_sizes sizes;
+    bool stream = f->args->stream;
+    ql_err *err = &f->run->err;
+    QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, &opt, err));
+    opt.allow_noncounts = f->args->allow_noncounts;
+    opt.columns = f->output.columns;
+    QL_TRY(measure(f, &opt, &sizes));
+    memory_plan p = plan_of(f, &sizes, 0);
+    *done = f->args->plan && sizes.n_rows > 0;
+    if (*done) return memory_plan_print(&p, f->args->plan, f->run);
+    ql_status st = QL_OK;
+    if (sizes.n_rows > 0) st = memory_plan_choose(&p, stream, f->run, &stream);
+    if (st == QL_EMEMORY && sizes.rough && sizes.streams) {
+        stream = true; /* reading in bands will tell how large it is */
+        *err = (ql_err){0};
+        st = QL_OK;
+    }
+    if (st != QL_OK) return st;
+    st = read_as(f, &opt, &p, stream);
+    if (st == QL_EMEMORY && sizes.n_rows == 0)
+        return ql_hint(err,
+                       "the input is read whole; as an h5ad with csr counts (quell convert) it "
+                       "can be read in pieces");
+    if (st != QL_OK) return st;
+    p = final_plan(f);
+    *done = f->args->plan != NULL;
+    if (*done) return memory_plan_print(&p, f->args->plan, f->run);
+    QL_TRY(memory_plan_choose(&p, f->ds.store != NULL, f->run, &stream));
+    if (stream && !f->ds.store) {
+        QL_TRY(ql_dataset_stream(&f->ds, cache_folder(f), p.near, err));
+        f->rows = ql_dataset_rows(&f->ds);
+        p.cache = ql_store_bytes(f->ds.store);
+    }
+    f->options.train.molecules = f->ds.is_counts;
+    memory_plan_tell(&p, stream, stream ? ql_store_folder(f->ds.store) : NULL, f->run);
+    return QL_OK;
+}
+
+static void on_epoch(void *ctx, int64_t number, const ql_epoch *e, bool best)
+{
+    const fit_run *f = ctx;
+    ql_progress p = QL_PROGRESS("train", "epoch", (double)number, (double)f->options.train.epochs);
+    p.may_stop = true;
+    p.loss = e->loss;
+    p.validation = e->validation;
+    p.cells = number * f->ds.counts.n_rows;
+    ql_log_progress(f->run->log, &p);
+    ql_log_metric(f->run->log, number, "loss", e->loss);
+    ql_log_metric(f->run->log, number, "validation", e->validation);
+    (void)best;
+}
+
+static void on_warning(void *ctx, const char *text)
+{
+    const fit_run *f = ctx;
+    ql_log_warn(f->run->log, "%s", text);
+}
+
+static void tell_model(const fit_run *f)
+{
+    const ql_ae_config *c = &f->options.ae;
+    ql_str hidden = {0};
+    for (int i = 0; i < c->n_hidden; i++)
+        ql_str_printf(&hidden, i ? "-%lld" : "%lld", (long long)c->hidden[i]);
+    ql_log_info(f->run->log,
+                "model: %s, hidden layers %s, %s, seed %lld, %d threads (%s), %s kernels%s%s",
+                c->likelihood->name, ql_str_text(&hidden), c->optimizer->name, (long long)c->seed,
+                f->run->threads, f->run->threads_from, f->kern->isa,
+                f->bf16_how ? ", products in bfloat16 by " : "", f->bf16_how ? f->bf16_how : "");
+    ql_str_free(&hidden);
+}
+
+static void tell_training(const fit_run *f)
+{
+    const ql_fitted *m = &f->fitted;
+    const ql_prep *p = &m->prep;
+    if (p->n_kept_genes < p->n_genes || p->n_kept_cells < p->n_cells)
+        ql_log_info(f->run->log, "set aside: %lld genes and %lld cells without counts",
+                    (long long)(p->n_genes - p->n_kept_genes),
+                    (long long)(p->n_cells - p->n_kept_cells));
+    ql_log_info(f->run->log,
+                "trained %lld epochs of %lld cells in minibatches of %lld (%s; best epoch %lld, "
+                "validation %.6f)",
+                (long long)m->result.n_epochs, (long long)m->split.n_train,
+                (long long)m->train.batch_size, m->result.stopped, (long long)m->result.best + 1,
+                m->result.n_epochs ? m->result.history[m->result.best].validation : 0);
+    ql_summary_int(f->run->summary, "cells", p->n_cells);
+    ql_summary_int(f->run->summary, "genes", p->n_genes);
+    ql_summary_int(f->run->summary, "epochs", m->result.n_epochs);
+    ql_summary_int(f->run->summary, "best_epoch", m->result.best + 1);
+}
+
+ql_status fit_run_train(fit_run *f)
+{
+    ql_train_listener listener = {on_epoch, on_warning, f};
+    tell_model(f);
+    if (f->args->model.mcv && f->ds.is_counts) {
+        QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
+        ql_log_progress_end(f->run->log);
+    }
+    QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
+    ql_log_progress_end(f->run->log);
+    tell_training(f);
+    return QL_OK;
+}
+
+static ql_status choose_kernels(fit_run *f)
+{
+    ql_kern bf16;
+    QL_TRY(ql_kern_select(&f->kern, &f->run->err));
+    if (!f->options.ae.bf16 || ql_kern_bf16(f->kern, &bf16, &f->bf16_how)) return QL_OK;
+    return ql_fail(&f->run->err, QL_EUSAGE,
+                   "--precision bf16 needs a processor with AMX or AVX512-BF16");
+}
+
+ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_run *run)
+{
+    *f = (fit_run){.args = args, .output = output, .run = run};
+    if (args->model.input_thin > 0 && args->allow_noncounts)
+        return ql_fail(&run->err, QL_EUSAGE,
+                       "--input-thinning splits molecules and needs whole counts");
+    model_fit_options(&args->model, run->threads, &f->options);
+    return choose_kernels(f);
+}
+
+void fit_run_free(fit_run *f)
+{
+    ql_fitted_free(&f->fitted);
+    ql_dataset_free(&f->ds);
+    ql_str_free(&f->folder);
+    ql_notes_free(&f->notes);
+}

@@ -1,0 +1,67 @@
+/* Reading counts and fitting a model to them: what the commands that train share. Private to
+ * src/cmd. */
+#ifndef QL_FIT_RUN_H
+#define QL_FIT_RUN_H
+
+#include "inputs.h"
+#include "model_args.h"
+#include "quell/notes.h"
+#include "quell/read_args.h"
+
+/* The options of all of it. In .tables: QL_FIT_TABLES(S, fit). */
+typedef struct {
+    ql_read_args read;
+    ql_join_args join;
+    model_args model;
+    bool allow_noncounts, stream;
+    const char *tmpdir, *plan;
+} fit_args;
+
+extern const ql_option fit_rows[]; /* counts, plan and cache */
+
+#define FIT_TABLES(S, member)                                                                      \
+    {ql_model_rows, offsetof(S, member.model)}, {fit_rows, offsetof(S, member)},                   \
+        {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
+    {                                                                                              \
+        ql_read_rows, offsetof(S, member.read)                                                     \
+    }
+
+/* What the command will write, as far as reading and the plan have to know. */
+typedef struct {
+    const char *path; /* beside which the cache may go; NULL: none */
+    bool layer;       /* values of all cells and genes are written */
+    bool text;        /* as text too */
+    bool columns;     /* the cells' columns are wanted */
+} fit_output;
+
+/* Everything of one run. */
+typedef struct {
+    const fit_args *args;
+    fit_output output;
+    ql_run *run;
+    const ql_kern *kern;
+    const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
+    ql_fit_options options;
+    ql_dataset ds;
+    ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
+    ql_str folder; /* of the output, if the cache goes there */
+    ql_notes notes;
+    ql_score mcv; /* with --mcv */
+    ql_fitted fitted;
+} fit_run;
+
+/* The fit that the options describe, and the kernels for it. Release *f with fit_run_free whatever
+ * this returns. */
+QL_MUST_USE ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output,
+                                    ql_run *run);
+void fit_run_free(fit_run *f);
+
+/* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
+ * they are read first and moved if they have to. *done: only the plan was wanted, and is printed.
+ */
+QL_MUST_USE ql_status fit_run_read(fit_run *f, bool *done);
+
+/* Cross-validate if asked for, then fit, telling how it goes. */
+QL_MUST_USE ql_status fit_run_train(fit_run *f);
+
+#endif

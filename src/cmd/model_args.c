@@ -1,0 +1,218 @@
+#include "model_args.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *type_at(int i)
+{
+    return ql_likelihoods[i] ? ql_likelihoods[i]->name : NULL;
+}
+
+static const char *activation_at(int i)
+{
+    return ql_activations[i] ? ql_activations[i]->name : NULL;
+}
+
+static const char *optimizer_at(int i)
+{
+    return ql_opt_rules[i] ? ql_opt_rules[i]->name : NULL;
+}
+
+static const char *const cell_choices[] = {"random", "last", NULL};
+static const char *const validate_choices[] = {"molecules", "loss", NULL};
+static const char *const precisions[] = {"float32", "bf16", NULL};
+static const char *const loss_scales[] = {"cell", "entry", NULL};
+
+#define S model_args
+/* clang-format off */
+const ql_option ql_model_rows[] = {
+    {.name = "type", QL_CHOICE_AT(S, type), .def = "nb", .choice_at = type_at, .group = "Model",
+     .help = "likelihood of the counts"},
+    {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,32", .aliases = "hiddensize",
+     .min = 1, .max = 4096, .group = "Model", .help = "widths of the hidden layers",
+     .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
+    {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
+    {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .group = "Model",
+     .help = "batch norm in the hidden layers"},
+    {.name = "dropout", .letter = 'd', QL_DOUBLE_AT(S, dropout), .def = "0.5", .aliases = "dropoutrate",
+     .min = 0, .max = 1, .bits = QL_OPT_MAX_EXCLUDED, .group = "Model",
+     .help = "dropout of the hidden layers except the bottleneck"},
+    {.name = "activation", QL_CHOICE_AT(S, activation), .def = "relu", .choice_at = activation_at,
+     .group = "Model", .help = "activation of the hidden layers"},
+    {.name = "sizefactors", QL_FLAG_AT(S, size_factors), .def = "yes", .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "scale inputs and means by each cell's depth"},
+    {.name = "loginput", QL_FLAG_AT(S, log_input), .def = "yes", .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "log1p of the inputs"},
+    {.name = "norminput", QL_FLAG_AT(S, norm_input), .def = "yes", .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "z-score the inputs of each gene"},
+    {.name = "match-depth", QL_FLAG_AT(S, match_depth), .def = "yes", .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "a cell's means add up to its molecules"},
+    {.name = "start-at-means", QL_FLAG_AT(S, start_at_means), .def = "yes", .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "biases of the mean start at the log gene means"},
+    {.name = "start-theta", QL_DOUBLE_AT(S, start_theta), .def = "5", .min = 1e-3, .max = 1e4,
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "initial dispersion of each gene"},
+    {.name = "ridge", QL_DOUBLE_AT(S, ridge), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "penalty on squared dropout probabilities (ZINB)"},
+    {.name = "l1", QL_DOUBLE_AT(S, l1), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "L1 penalty of the weights"},
+    {.name = "l2", QL_DOUBLE_AT(S, l2), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "L2 penalty of the weights"},
+    {.name = "l1enc", QL_DOUBLE_AT(S, l1_enc), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "L1 penalty up to the bottleneck (0: that of --l1)"},
+    {.name = "l2enc", QL_DOUBLE_AT(S, l2_enc), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "L2 penalty up to the bottleneck (0: that of --l2)"},
+
+    {.name = "epochs", .letter = 'e', QL_INT_AT(S, epochs), .def = "300", .min = 1, .max = 1e6,
+     .group = "Training", .help = "train for at most this many epochs"},
+    {.name = "batch-size", .letter = 'b', QL_INT_AT(S, batch_size), .aliases = "batchsize", .min = 1,
+     .max = 65536, .unset = "32 to 128 by the number of cells", .group = "Training",
+     .help = "cells in a minibatch"},
+    {.name = "optimizer", QL_CHOICE_AT(S, optimizer), .def = "adam", .choice_at = optimizer_at,
+     .group = "Training", .help = "update rule"},
+    {.name = "precision", QL_CHOICE_AT(S, precision), .def = "float32", .choices = precisions,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "of the products while training",
+     .more = "bf16 needs a processor with AMX or AVX512-BF16; weights, sums and all that is written stay "
+             "float32. A result is then the same on processors of one kind only."},
+    {.name = "learning-rate", .letter = 'r', QL_DOUBLE_AT(S, learning_rate), .def = "0.001",
+     .aliases = "learningrate", .min = 0, .max = 10, .bits = QL_OPT_MIN_EXCLUDED, .group = "Training",
+     .help = "learning rate"},
+    {.name = "weight-decay", QL_DOUBLE_AT(S, weight_decay), .min = 0, .max = 1, .group = "Training",
+     .level = QL_OPT_EXPERT, .unset = "0.01 with adamw, else 0",
+     .help = "share of a weight lost in each step, times the rate"},
+    {.name = "theta-rate", QL_DOUBLE_AT(S, theta_rate), .def = "10", .min = 0, .max = 1000,
+     .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "learning rate of the gene dispersions, times the other"},
+    {.name = "gradclip", QL_DOUBLE_AT(S, clip), .def = "0", .min = 0, .max = INFINITY,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "bound on each gradient (0: none)"},
+    {.name = "loss-scale", QL_CHOICE_AT(S, loss_scale), .def = "cell", .choices = loss_scales,
+     .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "gradients of the mean loss of a cell, or of an entry"},
+    {.name = "input-thinning", QL_DOUBLE_AT(S, input_thin), .def = "0", .min = 0, .max = 1,
+     .bits = QL_OPT_MAX_EXCLUDED, .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "share of molecules to be predicted from the others"},
+    {.name = "validation", QL_DOUBLE_AT(S, validation), .def = "0.1", .min = 0, .max = 0.9,
+     .group = "Training", .help = "share of the cells kept for validation"},
+    {.name = "validation-cells", QL_CHOICE_AT(S, validation_cells), .def = "random",
+     .choices = cell_choices, .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "which cells validate: a random draw or the last"},
+    {.name = "validate", QL_CHOICE_AT(S, validate), .def = "molecules", .choices = validate_choices,
+     .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "validate by held-out molecules or by the loss"},
+    {.name = "early-stop", QL_INT_AT(S, early_stop), .aliases = "earlystop", .min = 1, .max = 1e6,
+     .unset = "8 epochs, at least 200 steps", .group = "Training",
+     .help = "stop after this many epochs without a gain"},
+    {.name = "min-gain", QL_DOUBLE_AT(S, min_gain), .def = "0.001", .min = 0, .max = 1,
+     .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "what counts as a gain: nats per held-out molecule"},
+    {.name = "reduce-lr", QL_INT_AT(S, reduce_rate), .aliases = "reducelr", .def = "0", .min = 0,
+     .max = 1e6, .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "rate / 10 after this many epochs without gain (0: never)"},
+    {.name = "restore-best", QL_FLAG_AT(S, restore_best), .def = "yes", .group = "Training",
+     .level = QL_OPT_EXPERT, .help = "end with the weights of the best epoch"},
+    {.name = "merge-last", QL_FLAG_AT(S, merge_last), .def = "yes", .group = "Training",
+     .level = QL_OPT_EXPERT, .help = "merge a short last minibatch with its neighbour"},
+    {.name = "mcv", QL_FLAG_AT(S, mcv), .group = "Training",
+     .help = "first score by a run of its own on 90 % of the molecules"},
+    {.name = NULL},
+};
+/* clang-format on */
+#undef S
+
+/* The reference's settings (Eraslan et al. 2019; docs/model.md lists the differences). */
+static const char *const like_dca[] = {
+    "type=nb-conddisp",
+    "hidden=64,32,64",
+    "linear-latent=no",
+    "batchnorm=yes",
+    "dropout=0",
+    "match-depth=no",
+    "start-at-means=no",
+    "optimizer=rmsprop",
+    "batch-size=32",
+    "learning-rate=0.001",
+    "theta-rate=1",
+    "start-theta=1",
+    "gradclip=5",
+    "loss-scale=entry",
+    "validation=0.1",
+    "validation-cells=last",
+    "validate=loss",
+    "early-stop=15",
+    "min-gain=0",
+    "reduce-lr=10",
+    "restore-best=no",
+    "merge-last=no",
+    "estimate=mean",
+    "seed=42",
+    NULL,
+};
+
+const ql_preset ql_model_presets[] = {
+    {"dca", "the settings of DCA 0.3.3, for reproducing its results", like_dca},
+    {NULL, NULL, NULL},
+};
+
+static ql_ae_config model_of(const model_args *a)
+{
+    ql_ae_config c = {
+        .n_hidden = a->hidden.n,
+        .likelihood = ql_likelihood_find(a->type),
+        .act = ql_activation_find(a->activation),
+        .linear_latent = a->linear_latent,
+        .batch_norm = a->batch_norm,
+        .dropout = a->dropout,
+        .ridge = a->ridge,
+        .l1 = a->l1,
+        .l2 = a->l2,
+        .l1_enc = a->l1_enc,
+        .l2_enc = a->l2_enc,
+        .bf16 = !strcmp(a->precision, "bf16"),
+        .optimizer = ql_opt_rule_find(a->optimizer),
+        .rate = a->learning_rate,
+        .clip = a->clip,
+        .weight_decay = a->weight_decay,
+        .disp_rate = a->theta_rate,
+        .start_theta = a->start_theta,
+        .mean_loss = !strcmp(a->loss_scale, "entry"),
+        .keep_short_batch = !a->merge_last,
+        .start_at_means = a->start_at_means,
+        .match_depth = a->match_depth,
+        .seed = (uint64_t)a->seed.seed,
+    };
+    for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
+    return c;
+}
+
+static ql_train_options training_of(const model_args *a)
+{
+    return (ql_train_options){
+        .epochs = a->epochs,
+        .batch_size = a->batch_size,
+        .validation = a->validation,
+        .validation_last = !strcmp(a->validation_cells, "last"),
+        .thinned = !strcmp(a->validate, "molecules"),
+        .restore_best = a->restore_best,
+        .patience = a->early_stop > 0 ? a->early_stop : -1,
+        .min_gain = a->min_gain,
+        .rate_patience = a->reduce_rate,
+        .rate_factor = 0.1,
+        .min_delta = 1e-4, /* ReduceLROnPlateau's */
+        .input_thin = a->input_thin,
+        .seed = (uint64_t)a->seed.seed,
+    };
+}
+
+void model_fit_options(const model_args *a, int threads, ql_fit_options *out)
+{
+    *out = (ql_fit_options){
+        .prep = {.log = a->log_input,
+                 .size_factors = a->size_factors,
+                 .center = a->norm_input,
+                 .scale = a->norm_input},
+        .ae = model_of(a),
+        .train = training_of(a),
+        .threads = threads,
+    };
+    out->fit_theta = out->ae.likelihood->disp != QL_DISP_CELL;
+}

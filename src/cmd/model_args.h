@@ -1,0 +1,32 @@
+/* The options of a model and its training, and the fit they describe: what the commands that train
+ * share. Private to src/cmd. */
+#ifndef QL_MODEL_ARGS_H
+#define QL_MODEL_ARGS_H
+
+#include "quell/command.h"
+#include "quell/fit.h"
+
+/* List {ql_model_rows, offsetof(S, model)} and {ql_seed_rows, offsetof(S, model.seed)} in .tables.
+ */
+typedef struct {
+    ql_seed_args seed;
+    /* model */
+    const char *type, *activation;
+    ql_int_list hidden;
+    bool linear_latent, batch_norm, match_depth, start_at_means;
+    bool size_factors, log_input, norm_input;
+    double dropout, ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
+    /* training */
+    const char *optimizer, *validation_cells, *validate, *loss_scale, *precision;
+    double learning_rate, weight_decay, clip, validation, input_thin, min_gain;
+    int epochs, batch_size, early_stop, reduce_rate;
+    bool restore_best, merge_last, mcv;
+} model_args;
+
+extern const ql_option ql_model_rows[];
+extern const ql_preset ql_model_presets[];
+
+/* The fit that the options describe. */
+void model_fit_options(const model_args *a, int threads, ql_fit_options *out);
+
+#endif
