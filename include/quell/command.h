@@ -120,8 +120,8 @@ struct ql_run {
     const char *threads_from; /* which of them decided */
     int64_t memory;           /* budget in bytes, also the cap of ql_alloc; 0: not known */
     const char *memory_from;
-    const char *simd;    /* instruction set of the kernels: "avx2" */
-    const ql_opts *opts; /* ql_opts_was_set(run->opts, "epochs"), ql_options_json(...) */
+    const char *simd; /* instruction set of the kernels: "avx2" */
+    ql_opts *opts;    /* ql_opts_was_set(run->opts, "epochs"), ql_options_json(...) */
     ql_log *log;
     ql_summary *summary;
     FILE *out;  /* standard output: data only; flushed and checked by the dispatcher */

@@ -47,6 +47,10 @@ ql_status ql_csr_normalise_threads(ql_csr *m, int threads, int64_t *n_duplicates
 ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row, const uint8_t *keep_col,
                         ql_csr *out, ql_err *err);
 
+/* Renumber columns in place: column c becomes map[c], entries of columns with map[c] < 0 go. The
+ * order of the rest must be kept by the map. Returns the sum of what went. */
+double ql_csr_keep_columns(ql_csr *m, const int32_t *map, int64_t n_cols);
+
 /* Sums in float64. row_sum [n_rows], col_sum [n_cols]; either may be NULL. */
 void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum);
 

@@ -151,6 +151,11 @@ QL_MUST_USE ql_status ql_opts_parse(ql_opts *opts, int argc, char *const *argv,
 
 bool ql_opts_help_wanted(const ql_opts *opts); /* --help was given: nothing else was looked at */
 
+/* Set an option by its long name after parsing, as if it had been typed; text is copied. For what a
+ * run decides by itself and what is stored must say. */
+QL_MUST_USE ql_status ql_opts_assign(ql_opts *opts, const char *name, const char *text,
+                                     ql_err *err);
+
 /* Fails with QL_EUSAGE when a required option is unset. */
 QL_MUST_USE ql_status ql_opts_check_required(const ql_opts *opts, ql_err *err);
 

@@ -32,7 +32,8 @@ typedef struct {
     ql_real *log_rate;       /* [n_kept_genes] ln of the mean of count / size factor; owned */
 } ql_prep;
 
-/* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns (ql_rows_renumber).
+/* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns (ql_rows_renumber);
+ * without empty genes nothing is written and counts may be shared by threads.
  * Rows stay; empty cells are only left out of kept_cell. Fails with QL_EDATA when nothing is left.
  */
 ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *kern, int threads,

@@ -19,7 +19,9 @@ typedef enum {
     QL_RNG_DROPOUT = 4, /* hidden dropout masks */
     QL_RNG_INPUT = 5,   /* input dropout masks */
     QL_RNG_THIN = 6,    /* binomial thinning of molecules */
-    QL_RNG_MCV = 7      /* thinning of a whole run's counts (--mcv) */
+    QL_RNG_MCV = 7,     /* thinning of a whole run's counts (--mcv) */
+    QL_RNG_TRIALS = 8,  /* thinning for, and choice of, trials */
+    QL_RNG_SEARCH = 9   /* settings drawn by a search */
 } ql_rng_stream;
 
 typedef struct {

@@ -43,6 +43,12 @@ ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
                          const double *gene_total, double lost, const float *theta, ql_score *out,
                          ql_err *err);
 
+/* The same, and the cells' log-likelihoods above the base model's into cell_gain [cells,
+ * QL_N_PREDS]. */
+ql_status ql_score_cells(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
+                         const double *gene_total, double lost, const float *theta, ql_score *out,
+                         double *cell_gain, ql_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,13 +12,24 @@ static void put_cell(const char *text, ql_str *out)
     }
 }
 
+/* A code span inside a table cell: a bar would end the cell there too. */
+static void put_code(const char *text, ql_str *out)
+{
+    ql_str_puts(out, "`");
+    for (; *text; text++) {
+        if (*text == '|') ql_str_puts(out, "\\");
+        ql_str_bytes(out, text, 1);
+    }
+    ql_str_puts(out, "`");
+}
+
 static void put_default(const ql_option *row, ql_str *out)
 {
     const char *def = ql_opt_default_text(row);
     if (row->bits & QL_OPT_REQUIRED)
         ql_str_puts(out, "required");
     else if (row->def)
-        ql_str_printf(out, "`%s`", row->def);
+        put_code(row->def, out);
     else if (def)
         put_cell(def, out);
 }
@@ -47,10 +58,13 @@ static void put_details(const ql_option *row, ql_str *out)
 
 static void option(const ql_option *row, ql_str *out)
 {
-    ql_str_puts(out, "| `");
-    if (row->letter) ql_str_printf(out, "-%c`, `", row->letter);
-    ql_help_spelling(row, out);
-    ql_str_puts(out, "` | ");
+    ql_str spelling = {0};
+    ql_help_spelling(row, &spelling);
+    ql_str_puts(out, "| ");
+    if (row->letter) ql_str_printf(out, "`-%c`, ", row->letter);
+    put_code(ql_str_text(&spelling), out);
+    ql_str_puts(out, " | ");
+    ql_str_free(&spelling);
     put_default(row, out);
     ql_str_puts(out, " | ");
     put_cell(row->help, out);

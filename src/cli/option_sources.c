@@ -149,6 +149,15 @@ ql_status ql_opts_parse(ql_opts *o, int argc, char *const *argv, char *(*env)(co
     return QL_OK;
 }
 
+ql_status ql_opts_assign(ql_opts *o, const char *name, const char *text, ql_err *err)
+{
+    ql_opt_setting s = {.source = QL_SRC_CLI, .label = name};
+    s.item = ql_opts_find(o, name, strlen(name), &s.clear);
+    if (s.item < 0) return ql_fail(err, QL_EINTERNAL, "no option '%s'", name);
+    QL_TRY(ql_opts_keep(o, text, &s.text, err));
+    return apply(o, &s, err);
+}
+
 ql_status ql_opts_check_required(const ql_opts *o, ql_err *err)
 {
     for (int i = 0; i < o->n; i++) {

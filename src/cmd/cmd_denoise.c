@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "denoise_output.h"
+#include "denoise_steps.h"
 #include "quell/alloc.h"
 
 /* Everything of one run. */
@@ -148,7 +149,7 @@ static void report(const job *j, const denoise_result *r)
         denoise_report(r, &j->fit.mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
 
-static ql_status write_results(job *j)
+static ql_status write_results(job *j, const denoise_steps *steps)
 {
     denoise_result r = {.args = j->a,
                         .run = j->run,
@@ -158,12 +159,14 @@ static ql_status write_results(job *j)
                         .genes = j->genes,
                         .n_genes = j->n_genes,
                         .posterior = j->posterior,
-                        .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL};
+                        .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
+                        .type = &j->fit.type};
     report(j, &r);
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
     QL_TRY(denoise_write_side(&r, &j->run->err));
     if (!j->writer) return QL_OK;
     QL_TRY(denoise_write_h5ad(&r, j->writer, &j->run->err));
+    if (steps->write) QL_TRY(steps->write(steps->ctx, j->writer, &j->run->err));
     ql_h5ad_writer *writer = j->writer;
     j->writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(writer, &j->run->err));
@@ -175,28 +178,35 @@ static ql_status write_results(job *j)
     return QL_OK;
 }
 
-static ql_status work(job *j)
+static ql_status work(job *j, const denoise_steps *steps)
 {
     bool done;
     if (!j->a->fit.plan) QL_TRY(check_outputs(j));
     const fit_output output = {j->a->output, j->a->denoised, j->a->tsv != NULL,
-                               j->a->obs_out != NULL};
+                               j->a->obs_out != NULL, steps->before_fit != NULL};
     QL_TRY(fit_run_begin(&j->fit, &j->a->fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
     QL_TRY(read_genes(j));
+    QL_TRY(type_choose(&j->fit));
     QL_TRY(choose_estimate(j));
     QL_TRY(begin_output(j));
+    if (steps->before_fit) QL_TRY(steps->before_fit(steps->ctx, &j->fit, j->posterior));
     QL_TRY(fit_run_train(&j->fit));
-    return write_results(j);
+    return write_results(j, steps);
+}
+
+ql_status denoise_with(const denoise_args *a, ql_run *run, const denoise_steps *steps)
+{
+    job j = {.a = a, .run = run};
+    ql_status st = work(&j, steps);
+    release(&j);
+    return st;
 }
 
 static ql_status denoise_run(const void *args, ql_run *run)
 {
-    job j = {.a = args, .run = run};
-    ql_status st = work(&j);
-    release(&j);
-    return st;
+    return denoise_with(args, run, &(denoise_steps){0});
 }
 
 static const ql_opt_table denoise_tables[] = {

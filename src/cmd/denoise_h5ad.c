@@ -294,6 +294,20 @@ static ql_status fingerprint(const ql_rows *m, uint64_t *hash, ql_err *err)
     return ql_rows_check(m, err);
 }
 
+static ql_status write_type(const type_choice *c, ql_h5ad_writer *w, ql_err *err)
+{
+    ql_names names = {0};
+    ql_status st;
+    if (c->n == 0) return QL_OK;
+    for (int i = 0; i < c->n; i++) QL_GO(ql_names_add(&names, c->name[i], strlen(c->name[i]), err));
+    QL_GO(ql_h5ad_strings(w, RUN_KEY "/type_choice/type", &names, err));
+    QL_GO(ql_h5ad_doubles(w, RUN_KEY "/type_choice/difference", c->difference, c->n, err));
+    QL_GO(ql_h5ad_doubles(w, RUN_KEY "/type_choice/difference_stderr", c->error, c->n, err));
+out:
+    ql_names_free(&names);
+    return st;
+}
+
 static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     const ql_fitted *f = r->fitted;
@@ -311,6 +325,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_options(r, w, err));
     QL_TRY(write_scales(r, w, err));
     QL_TRY(write_history(f, w, err));
+    QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
 }

@@ -18,6 +18,7 @@ typedef struct {
     int64_t n_genes;
     bool posterior;      /* layers/denoised holds the posterior, not the mean */
     const ql_score *mcv; /* NULL: not asked for */
+    const type_choice *type;
 } denoise_result;
 
 /* Sentence that says what a layer's numbers are. */

@@ -45,7 +45,12 @@ static const char *cache_folder(fit_run *f)
 
 static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t names)
 {
-    const planned_output out = {f->output.layer, f->output.text, f->args->model.mcv};
+    const planned_output out = {
+        .layer = f->output.layer,
+        .text = f->output.text,
+        .mcv = f->args->model.mcv,
+        .trials = f->output.trials || !strcmp(f->args->model.type, "auto"),
+    };
     return memory_plan_of(&out, &f->options, sizes, names);
 }
 
@@ -221,6 +226,13 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
                        "--input-thinning splits molecules and needs whole counts");
     model_fit_options(&args->model, run->threads, &f->options);
     return choose_kernels(f);
+}
+
+void fit_run_reconfigure(fit_run *f)
+{
+    bool molecules = f->options.train.molecules;
+    model_fit_options(&f->args->model, f->run->threads, &f->options);
+    f->options.train.molecules = molecules;
 }
 
 void fit_run_free(fit_run *f)

@@ -7,6 +7,7 @@
 #include "model_args.h"
 #include "quell/notes.h"
 #include "quell/read_args.h"
+#include "type_choice.h"
 
 /* The options of all of it. In .tables: QL_FIT_TABLES(S, fit). */
 typedef struct {
@@ -32,10 +33,11 @@ typedef struct {
     bool layer;       /* values of all cells and genes are written */
     bool text;        /* as text too */
     bool columns;     /* the cells' columns are wanted */
+    bool trials;      /* fits are compared first (quell/trials.h) */
 } fit_output;
 
 /* Everything of one run. */
-typedef struct {
+typedef struct fit_run {
     const fit_args *args;
     fit_output output;
     ql_run *run;
@@ -46,7 +48,8 @@ typedef struct {
     ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
     ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
-    ql_score mcv; /* with --mcv */
+    type_choice type; /* with --type auto */
+    ql_score mcv;     /* with --mcv */
     ql_fitted fitted;
 } fit_run;
 
@@ -55,6 +58,9 @@ typedef struct {
 QL_MUST_USE ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output,
                                     ql_run *run);
 void fit_run_free(fit_run *f);
+
+/* Take over options that have changed since (ql_opts_assign). */
+void fit_run_reconfigure(fit_run *f);
 
 /* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
  * they are read first and moved if they have to. *done: only the plan was wanted, and is printed.

@@ -4,6 +4,7 @@
 
 #include "quell/clock.h"
 #include "quell/json.h"
+#include "quell/trials.h"
 
 enum {
     PROGRAM = 24 << 20,      /* program, libraries, HDF5's own tables */
@@ -68,7 +69,7 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
     int64_t fixed = PROGRAM + fit->threads * (int64_t)THREAD + names;
     int64_t read = z->n_rows * (READ_CELL + INDEX);
     int64_t work = ql_fit_bytes(&shape, fit) + writing(out, fit, z, names);
-    int64_t copies = out->mcv ? z->nnz * 16 : 0;
+    int64_t copies = out->trials ? ql_trials_bytes(z->nnz) : out->mcv ? z->nnz * 16 : 0;
     memory_plan p = {.cells = z->n_rows,
                      .genes = z->n_cols,
                      .nonzeros = z->nnz,

@@ -3,9 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+/* The registry, then "auto". */
 static const char *type_at(int i)
 {
-    return ql_likelihoods[i] ? ql_likelihoods[i]->name : NULL;
+    int n = 0;
+    while (ql_likelihoods[n]) n++;
+    return i < n ? ql_likelihoods[i]->name : i == n ? "auto" : NULL;
 }
 
 static const char *activation_at(int i)
@@ -27,7 +30,9 @@ static const char *const loss_scales[] = {"cell", "entry", NULL};
 /* clang-format off */
 const ql_option ql_model_rows[] = {
     {.name = "type", QL_CHOICE_AT(S, type), .def = "nb", .choice_at = type_at, .group = "Model",
-     .help = "likelihood of the counts"},
+     .help = "likelihood of the counts",
+     .more = "auto: of poisson, nb and zinb the simplest that no other beats by more than two standard "
+             "errors and 0.002 nats a held-out molecule; what they differ by is printed and stored."},
     {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,32", .aliases = "hiddensize",
      .min = 1, .max = 4096, .group = "Model", .help = "widths of the hidden layers",
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
@@ -153,11 +158,17 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL},
 };
 
+/* Until --type auto has been decided it is planned as the default. */
+static const ql_likelihood *likelihood_of(const char *type)
+{
+    return ql_likelihood_find(strcmp(type, "auto") ? type : "nb");
+}
+
 static ql_ae_config model_of(const model_args *a)
 {
     ql_ae_config c = {
         .n_hidden = a->hidden.n,
-        .likelihood = ql_likelihood_find(a->type),
+        .likelihood = likelihood_of(a->type),
         .act = ql_activation_find(a->activation),
         .linear_latent = a->linear_latent,
         .batch_norm = a->batch_norm,

@@ -89,6 +89,28 @@ out:
     return st;
 }
 
+double ql_csr_keep_columns(ql_csr *m, const int32_t *map, int64_t n_cols)
+{
+    double lost = 0;
+    int64_t kept = 0, first = 0;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        int64_t end = m->indptr[i + 1];
+        for (int64_t k = first; k < end; k++) {
+            int32_t column = map[m->indices[k]];
+            if (column < 0) {
+                lost += (double)m->data[k];
+                continue;
+            }
+            m->indices[kept] = column;
+            m->data[kept++] = m->data[k];
+        }
+        first = end;
+        m->indptr[i + 1] = kept;
+    }
+    m->n_cols = n_cols;
+    return lost;
+}
+
 void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum)
 {
     if (col_sum) memset(col_sum, 0, (size_t)m->n_cols * sizeof *col_sum);

@@ -189,7 +189,8 @@ ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *ke
     ql_status st;
     *out = (ql_prep){.opt = opt, .n_cells = counts->n_rows, .n_genes = counts->n_cols};
     QL_GO(find_kept(counts, out, &renumber, err));
-    QL_GO(ql_rows_renumber(counts, renumber, out->n_kept_genes, err));
+    if (out->n_kept_genes < out->n_genes)
+        QL_GO(ql_rows_renumber(counts, renumber, out->n_kept_genes, err));
     QL_GO(median_total(out, err));
     QL_GO(gene_moments(counts, kern, threads, out, err));
 out:

@@ -113,26 +113,11 @@ void ql_fitted_free(ql_fitted *f)
 ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out, ql_err *err)
 {
     int32_t *renumber;
-    double lost = 0;
-    int64_t kept = 0, first = 0;
     QL_TRY(QL_NEW(renumber, held->n_cols, "gene list", err));
+    for (int64_t g = 0; g < held->n_cols; g++) renumber[g] = -1;
     for (int64_t g = 0; g < f->prep.n_kept_genes; g++)
-        renumber[f->prep.kept_gene[g]] = (int32_t)g + 1;
-    for (int64_t i = 0; i < held->n_rows; i++) {
-        int64_t end = held->indptr[i + 1];
-        for (int64_t k = first; k < end; k++) {
-            int32_t g = renumber[held->indices[k]];
-            if (g == 0) {
-                lost += (double)held->data[k];
-                continue;
-            }
-            held->indices[kept] = g - 1;
-            held->data[kept++] = held->data[k];
-        }
-        first = end;
-        held->indptr[i + 1] = kept;
-    }
-    held->n_cols = f->prep.n_kept_genes;
+        renumber[f->prep.kept_gene[g]] = (int32_t)g;
+    double lost = ql_csr_keep_columns(held, renumber, f->prep.n_kept_genes);
     ql_free(renumber);
     return ql_score_model(&f->ae, seen, held, f->prep.gene_total, lost, f->theta, out, err);
 }

@@ -23,7 +23,7 @@ typedef struct {
     double *n_seen, *n_held; /* [cells] molecules */
     ql_score *out;
     double held_total;
-    double *cell_gain; /* [cells, QL_N_PREDS]: log-likelihood above the base */
+    double *cell_gain; /* [cells, QL_N_PREDS]: log-likelihood above the base; the caller's */
 } scoring;
 
 static double *shard_cell(const scoring *s, int64_t shard, int64_t i)
@@ -164,7 +164,6 @@ static ql_status score_rows(scoring *s, ql_ae *ae, double lost, ql_err *err)
                  "scores", err));
     QL_GO(QL_NEW(s->n_seen, n, "scores", err));
     QL_GO(QL_NEW(s->n_held, n, "scores", err));
-    QL_GO(QL_NEW(s->cell_gain, n * QL_N_PREDS, "scores", err));
     QL_GO(QL_NEW(rows, n, "cell list", err));
     ql_csr_sums(s->seen, s->n_seen, NULL);
     ql_csr_sums(s->held, s->n_held, NULL);
@@ -187,18 +186,29 @@ out:
     ql_free(s->cell);
     ql_free(s->n_seen);
     ql_free(s->n_held);
-    ql_free(s->cell_gain);
     ql_free(rows);
     return st;
+}
+
+ql_status ql_score_cells(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
+                         const double *gene_total, double lost, const float *theta, ql_score *out,
+                         double *cell_gain, ql_err *err)
+{
+    scoring s = {
+        .ae = ae, .seen = seen, .held = held, .gene_total = gene_total, .theta = theta, .out = out};
+    *out = (ql_score){.n_cells = seen->n_rows};
+    s.cell_gain = cell_gain;
+    for (int64_t g = 0; g < ae->n_genes; g++) s.total += gene_total[g];
+    return score_rows(&s, ae, lost, err);
 }
 
 ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
                          const double *gene_total, double lost, const float *theta, ql_score *out,
                          ql_err *err)
 {
-    scoring s = {
-        .ae = ae, .seen = seen, .held = held, .gene_total = gene_total, .theta = theta, .out = out};
-    *out = (ql_score){.n_cells = seen->n_rows};
-    for (int64_t g = 0; g < ae->n_genes; g++) s.total += gene_total[g];
-    return score_rows(&s, ae, lost, err);
+    double *cell_gain;
+    QL_TRY(QL_NEW(cell_gain, seen->n_rows * QL_N_PREDS, "scores", err));
+    ql_status st = ql_score_cells(ae, seen, held, gene_total, lost, theta, out, cell_gain, err);
+    ql_free(cell_gain);
+    return st;
 }
