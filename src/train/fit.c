@@ -115,8 +115,7 @@ ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score
     int32_t *renumber;
     QL_TRY(QL_NEW(renumber, held->n_cols, "gene list", err));
     for (int64_t g = 0; g < held->n_cols; g++) renumber[g] = -1;
-    for (int64_t g = 0; g < f->prep.n_kept_genes; g++)
-        renumber[f->prep.kept_gene[g]] = (int32_t)g;
+    for (int64_t g = 0; g < f->prep.n_kept_genes; g++) renumber[f->prep.kept_gene[g]] = (int32_t)g;
     double lost = ql_csr_keep_columns(held, renumber, f->prep.n_kept_genes);
     ql_free(renumber);
     return ql_score_model(&f->ae, seen, held, f->prep.gene_total, lost, f->theta, out, err);
