@@ -8,6 +8,7 @@
 
 #include "quell/heads.h"
 #include "quell/hidden.h"
+#include "quell/init.h"
 #include "quell/input_layer.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
@@ -37,6 +38,8 @@ typedef struct {
                               else of the mean over cells of the sum over genes */
     bool keep_short_batch; /* a short last minibatch stays on its own, as the reference has it */
     bool start_at_means;   /* initial mean biases: log of the gene means */
+    bool shared_pi;        /* zinb-elempi: one k and one c for all genes */
+    const ql_init *init;   /* of the weights; NULL: glorot_uniform */
     bool match_depth; /* predictions are scaled so that a cell's means add up to its molecules */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     uint64_t seed;
@@ -53,6 +56,10 @@ typedef struct {
     ql_input_layer input;
     ql_hidden hidden[QL_MAX_HIDDEN];
     int n_hidden, center;
+    /* of heads with decoder layers of their own: those of branch b > 0 are fork[b - 1][i], i >
+       center, and fork_grad [bottleneck, capacity] takes their gradient by the bottleneck */
+    ql_hidden fork[QL_MAX_HEADS - 1][QL_MAX_HIDDEN];
+    ql_real *fork_grad; /* NULL without */
     ql_heads heads;
     ql_optimizer opt;
     ql_batch batch[2]; /* while one is trained on, the next is filled; inference uses the first */

@@ -1,6 +1,7 @@
 /* The output heads, as wide as the genes: for one tile and minibatch, pre-activations, likelihood,
  * gradient by the hidden layer, gradient and update of the tile's weights, without leaving the
- * cache. Nothing of size cells x genes reaches memory. */
+ * cache. Nothing of size cells x genes reaches memory. What all genes share (heads with one unit,
+ * scalars) is summed by shard and updated once the shards are done. */
 #ifndef QUELL_HEADS_H
 #define QUELL_HEADS_H
 
@@ -14,20 +15,43 @@ extern "C" {
 
 enum { QL_HEAD_MEAN, QL_HEAD_DISP, QL_HEAD_PI, QL_MAX_HEADS };
 
+/* Where the pre-activations of a head come from. */
+typedef enum {
+    QL_KIND_NONE,   /* there is no such head */
+    QL_KIND_GENE,   /* a free parameter per gene (dispersion only) */
+    QL_KIND_DENSE,  /* dense, as wide as the genes */
+    QL_KIND_UNIT,   /* dense with one unit: one value per cell, for all genes */
+    QL_KIND_ELEMENT /* k u + c, u the mean's pre-activation (dropout only) */
+} ql_head_kind;
+
+/* What heads a likelihood has. fork: dense heads other than the mean's have decoder layers of their
+ * own, instead of reading the mean's. */
 typedef struct {
-    int64_t n_in; /* units of the last hidden layer */
+    ql_head_kind kind[QL_MAX_HEADS];
+    bool fork;
+} ql_head_layout;
+
+typedef struct {
+    int64_t n_in; /* units of the last hidden layer (of each branch) */
     ql_tiling tiling;
-    ql_disp_kind disp;
-    bool dense[QL_MAX_HEADS]; /* heads that are dense layers */
-    int weight[QL_MAX_HEADS]; /* tensors [genes, n_in] */
-    int bias[QL_MAX_HEADS];   /* tensors [genes] */
-    int disp_gene;            /* tensor [genes] of QL_DISP_GENE */
+    ql_head_kind kind[QL_MAX_HEADS];
+    int n_branches;           /* last hidden layers that the heads read */
+    int branch[QL_MAX_HEADS]; /* which of them a dense head reads; the mean's is 0 */
+    int weight[QL_MAX_HEADS]; /* tensors [genes, n_in]; UNIT: [1, n_in]; ELEMENT: k [1, genes or 1]
+                               */
+    int bias[QL_MAX_HEADS];   /* tensors [1, genes]; UNIT: [1, 1]; ELEMENT: c [1, genes or 1] */
+    int disp_gene;            /* tensor [genes] of QL_KIND_GENE; -1: none */
+    bool shared_pi;           /* k and c of ELEMENT are one number each */
     const ql_lik_kern *lik;   /* from the kernel table in use */
     ql_real ridge;
     double disp_rate; /* the learning rate of disp_gene is this times the others' */
     int64_t capacity;
-    ql_real *parts; /* [shards, n_in, capacity] partial gradients by the hidden layer; owned */
+    ql_real *parts; /* [shards, branches, n_in, capacity] partial gradients by the last hidden
+                       layers; owned */
     double *loss;   /* [shards, capacity] partial losses of the cells; owned */
+    ql_real *unit;  /* [QL_MAX_HEADS, shards, capacity] partial gradients by the pre-activations of
+                       UNIT heads, [n_in] scratch; owned, NULL without such heads */
+    double *scalar; /* [shards, 2] partial gradients by a shared k and c; owned, NULL without */
 } ql_heads;
 
 /* Work space of one thread. */
@@ -43,9 +67,11 @@ typedef struct {
     void *memory;                /* owner of all of these */
 } ql_head_space;
 
-/* Declare the tensors of a likelihood with these kinds of heads. */
-void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in, ql_disp_kind disp,
-                      bool has_pi);
+/* Declare the tensors of a likelihood with these heads. shared_pi: see ql_heads. */
+void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
+                      const ql_head_layout *layout, bool shared_pi);
+/* Bytes ql_heads_alloc takes. */
+int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity);
 ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err);
 void ql_heads_free(ql_heads *h);
 ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err);
@@ -55,9 +81,9 @@ int64_t ql_head_space_bytes(int64_t width);
 /* What the tile pass reads and how it updates. */
 typedef struct {
     const ql_batch *batch;
-    const ql_real *hidden;   /* [n_in, n_pad] */
-    const ql_real *hidden_t; /* [n_pad, pad(n_in)] */
-    const ql_optimizer *opt; /* NULL: loss only, no gradients */
+    const ql_real *hidden[QL_MAX_HEADS];   /* of each branch: [n_in, n_pad] */
+    const ql_real *hidden_t[QL_MAX_HEADS]; /* the same transposed: [n_pad, pad(n_in)] */
+    const ql_optimizer *opt;               /* NULL: loss only, no gradients */
     const ql_opt_step *step;
 } ql_head_pass;
 
@@ -66,9 +92,14 @@ typedef struct {
 void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
                     int64_t shard, ql_head_space *space);
 
-/* out [n_in, n_pad]: sum of the partial gradients, for elements [first, first + n). */
-void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int64_t first, int64_t n,
-                     ql_real *out);
+/* out [n_in, n_pad]: sum of the partial gradients by a branch, for elements [first, first + n). */
+void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int branch, int64_t first,
+                     int64_t n, ql_real *out);
+
+/* After all shards and reductions, on one thread: gradients and updates of what the genes share;
+ * what UNIT heads add goes to the gradient by the first branch, grad [n_in, n_pad]. */
+void ql_heads_finish(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                     ql_real *grad);
 
 /* Loss of each cell of the batch, summed over the shards in their order. loss [b->n]. */
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss);

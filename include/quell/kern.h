@@ -78,6 +78,7 @@ typedef struct {
 
 /* X(name, dispersion kinds): the likelihoods that kernels exist for; src/kern/lik_<name>.h */
 #define QL_LIK_MAP(X)                                                                              \
+    X(normal, NONE)                                                                                \
     X(poisson, NONE)                                                                               \
     X(nb, GENE)                                                                                    \
     X(nb, CELL)                                                                                    \

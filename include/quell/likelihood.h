@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "quell/kern.h"
+#include "quell/heads.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,10 +15,14 @@ extern "C" {
 typedef struct {
     const char *name;    /* identity: --type, stored in files */
     const char *summary; /* one line for help and docs */
-    ql_disp_kind disp;
+    ql_disp_kind disp;   /* how the kernel makes theta */
     bool has_pi;
+    bool gaussian; /* squared error around a linear mean: no likelihood of counts, hence no ln y! in
+                      the loss and no posterior */
+    ql_head_layout heads;
     const ql_lik_kern *(*kernel)(const ql_kern *kern);
-    /* -ln P(y | mu, theta, pi) in float64, with the reference's epsilons, ln y! included */
+    /* -ln P(y | mu, theta, pi) in float64, with the reference's epsilons, ln y! included (gaussian:
+       the squared error) */
     double (*nll)(double y, double mu, double theta, double pi);
 } ql_likelihood;
 

@@ -13,8 +13,9 @@
 extern "C" {
 #endif
 
-/* Enough for the deepest autoencoder: QL_MAX_HIDDEN layers of five tensors, input layer, heads. */
-enum { QL_MAX_TENSORS = 96 };
+/* Enough for the deepest autoencoder: QL_MAX_HIDDEN layers of five tensors, the half of them behind
+ * the bottleneck three times over, input layer, heads. */
+enum { QL_MAX_TENSORS = 192 };
 
 /* [rows, cols] row-major with row stride ld (cols padded to QL_PAD; vectors are one row). Pads are
  * zero and stay zero. */
@@ -49,10 +50,6 @@ static inline ql_real *ql_param(const ql_params *p, int tensor)
 {
     return p->w + p->tensor[tensor].offset;
 }
-
-/* Fill a tensor with U(-l, l), l = sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010); element
- * (i, j) depends only on the seed, the tensor's number and (i, j). */
-void ql_params_glorot(ql_params *p, int tensor, int64_t fan_in, int64_t fan_out, uint64_t seed);
 
 #ifdef __cplusplus
 }

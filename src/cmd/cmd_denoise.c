@@ -117,6 +117,9 @@ static ql_status choose_estimate(job *j)
     const char *asked = j->a->estimate;
     bool can = j->fit.options.ae.likelihood->disp != QL_DISP_NONE || j->fit.options.fit_theta, umis;
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
+    if (!can && asked && strcmp(asked, "mean") != 0)
+        return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: --type %s has no posterior", asked,
+                       j->fit.options.ae.likelihood->name);
     if (asked || !can) return QL_OK;
     QL_TRY(looks_like_umis(&j->fit.rows, &umis, &j->run->err));
     if (umis) return QL_OK;

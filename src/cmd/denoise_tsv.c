@@ -108,16 +108,43 @@ out:
     return st;
 }
 
-static ql_status write_dispersion(const tsv_job *j, ql_err *err)
+/* cells x 1: a value that all genes share. */
+static ql_status write_shared(const tsv_job *j, const char *name, ql_value value, ql_err *err)
 {
-    const ql_fitted *f = j->r->fitted;
-    if (f->ae.heads.disp == QL_DISP_CELL)
-        return write_matrix(j, "dispersion.tsv", QL_VALUE_THETA, false, err);
-    if (!f->theta) return QL_OK;
-    array_rows a = {.data = f->theta, .width = 1};
+    const denoise_result *r = j->r;
+    array_rows a = {.width = 1};
+    ql_predictor p = {0};
+    float *of_cells = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(of_cells, j->cells.n, "values of the cells", err));
+    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, NULL, 0, err));
+    QL_GO(ql_predict_genes(&p, 0, 1, of_cells, err));
+    a.data = of_cells;
+    ql_tsv_table table = {
+        .n_rows = j->cells.n, .n_cols = 1, .row_names = &j->cells, .fill = fill_array, .ctx = &a};
+    QL_GO(write_file(j, name, &table, err));
+out:
+    ql_predictor_free(&p);
+    ql_free(of_cells);
+    return st;
+}
+
+/* genes x 1: one dispersion per gene. */
+static ql_status write_theta(const tsv_job *j, ql_err *err)
+{
+    array_rows a = {.data = j->r->fitted->theta, .width = 1};
     ql_tsv_table table = {
         .n_rows = j->genes.n, .n_cols = 1, .row_names = &j->genes, .fill = fill_array, .ctx = &a};
     return write_file(j, "dispersion.tsv", &table, err);
+}
+
+/* What a head says of cells and genes, in its own shape. */
+static ql_status write_head(const tsv_job *j, const char *name, ql_value value, ql_head_kind kind,
+                            ql_err *err)
+{
+    if (kind == QL_KIND_NONE) return QL_OK;
+    if (kind == QL_KIND_UNIT) return write_shared(j, name, value, err);
+    return write_matrix(j, name, value, false, err);
 }
 
 static ql_status write_files(const tsv_job *j, ql_err *err)
@@ -125,9 +152,11 @@ static ql_status write_files(const tsv_job *j, ql_err *err)
     ql_value value = j->r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
     if (j->r->args->denoised) QL_TRY(write_matrix(j, "mean.tsv", value, true, err));
     QL_TRY(write_latent(j, err));
-    QL_TRY(write_dispersion(j, err));
-    if (!j->r->fitted->ae.heads.dense[QL_HEAD_PI]) return QL_OK;
-    return write_matrix(j, "dropout.tsv", QL_VALUE_PI, false, err);
+    const ql_head_kind *kind = j->r->fitted->ae.heads.kind;
+    QL_TRY(j->r->fitted->theta
+               ? write_theta(j, err)
+               : write_head(j, "dispersion.tsv", QL_VALUE_THETA, kind[QL_HEAD_DISP], err));
+    return write_head(j, "dropout.tsv", QL_VALUE_PI, kind[QL_HEAD_PI], err);
 }
 
 ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err)

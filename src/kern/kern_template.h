@@ -142,6 +142,7 @@ static void put(int64_t n, const int32_t *index, const ql_real *from, ql_real *t
 
 #include "vec_math.h"
 #include "lik_common.h"
+#include "lik_normal.h"
 #include "lik_poisson.h"
 #include "lik_nb.h"
 #include "lik_zinb.h"

@@ -4,7 +4,8 @@
  * A likelihood is a pair of functions in lik_<name>.h:
  *   vf <name>_zero(const lik_heads *h, lik_grad *g)           loss and gradients at count 0
  *   vf <name>_nonzero(const lik_heads *h, vf y, lik_grad *g)  the same at count y >= 1
- * Gradients are with respect to ln mu, theta and the pre-activation of pi. */
+ * Gradients are with respect to ln mu, theta and the pre-activation of pi. <name>_has_pi and
+ * <name>_mean_link say which heads there are and how mu is made. */
 
 /* Clips of the reference (MeanAct, DispAct and the constant dispersion); those of the mean, 1e-5
  * and 1e6, as logarithms. The gradient passes between them. */
@@ -17,6 +18,7 @@
 
 typedef struct {
     vf mu, theta;
+    vf dmu;        /* d mu / d its pre-activation, of a linear mean only */
     vf dtheta;     /* d theta / d its pre-activation, 0 where clipped */
     vf pi, not_pi; /* pi and 1 - pi, each to full precision */
     vmask mean_inside;
@@ -38,6 +40,14 @@ QL_INLINE void link_mean(vf a, vf size, lik_heads *h)
     vf inside = clip(a, LN_MEAN_LO, LN_MEAN_HI);
     h->mean_inside = v_eq(inside, a);
     h->mu = v_mul(v_exp_inside(inside), size);
+}
+
+/* No clip: every a is inside but NaN. */
+QL_INLINE void link_linear(vf a, vf size, lik_heads *h)
+{
+    h->mean_inside = v_eq(a, a);
+    h->mu = v_mul(a, size);
+    h->dmu = size;
 }
 
 QL_INLINE void clip_theta(vf theta, vf slope, ql_real lo, lik_heads *h)
@@ -216,7 +226,7 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *ge
     {                                                                                              \
         (void)genes;                                                                               \
         for (int c = 0; c < n; c++)                                                                \
-            link_mean(v_load(args->mean + at[c].i), v_load(args->size + at[c].j), &h[c]);          \
+            name##_mean_link(v_load(args->mean + at[c].i), v_load(args->size + at[c].j), &h[c]);   \
         for (int c = 0; c < n; c++) LIK_DISP_AT_##kind(args, genes, at[c], &h[c]);                 \
         for (int c = 0; name##_has_pi && c < n; c++) link_pi(v_load(args->pi + at[c].i), &h[c]);   \
     }                                                                                              \
@@ -272,7 +282,7 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *ge
         for (int64_t i0 = 0; i0 < args->n; i0 += LIK_CHUNK * VL) {                                 \
             const int64_t left = (args->n - i0) / VL, n = left < LIK_CHUNK ? left : LIK_CHUNK;     \
             for (int64_t c = 0, i = i0; c < n; c++, i += VL)                                       \
-                link_mean(v_load(args->mean + i), v_load(args->size + i), &h[c]);                  \
+                name##_mean_link(v_load(args->mean + i), v_load(args->size + i), &h[c]);           \
             for (int64_t c = 0, i = i0; c < n; c++, i += VL)                                       \
                 link_disp_##kind(LIK_HAS_##kind ? v_load(args->disp + i) : v_set(0), &h[c]);       \
             for (int64_t c = 0, i = i0; name##_has_pi && c < n; c++, i += VL)                      \

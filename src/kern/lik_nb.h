@@ -2,7 +2,8 @@
  *   loss = -[lgamma(y + T) - lgamma(T)] + (theta + y) ln(1 + mu / T) + y (ln T - ln(mu + eps))
  * (plus ln y!, left out everywhere). The sums in the gradients are arranged so that the parts of
  * size y and of size mu do not cancel. */
-#define nb_has_pi 0
+#define nb_has_pi    0
+#define nb_mean_link link_mean
 
 typedef struct {
     vf t, inv_t, sum, inv_sum; /* T, 1 / T, T + mu, 1 / (T + mu) from a single division */

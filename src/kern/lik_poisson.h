@@ -1,5 +1,6 @@
 /* Poisson: loss = mu - y ln(mu + eps). */
-#define poisson_has_pi 0
+#define poisson_has_pi    0
+#define poisson_mean_link link_mean
 
 QL_INLINE vf poisson_zero(const lik_heads *h, lik_grad *g)
 {

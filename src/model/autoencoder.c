@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/fmath.h"
 #include "autoencoder_internal.h"
 
 static int64_t capacity_of(int64_t batch_size)
@@ -68,8 +69,12 @@ static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
     ae->center = cfg->n_hidden / 2;
     ql_input_declare(&ae->input, &ae->params, n_genes, cfg->hidden[0]);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
-    ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[cfg->n_hidden - 1],
-                     cfg->likelihood->disp, cfg->likelihood->has_pi);
+    ql_head_layout layout = cfg->likelihood->heads;
+    /* without layers behind the bottleneck there is nothing to have one's own of */
+    layout.fork = layout.fork && ae->center + 1 < ae->n_hidden;
+    ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[cfg->n_hidden - 1], &layout,
+                     cfg->shared_pi);
+    ql_ae_fork_declare(ae);
     ae->heads.ridge = (ql_real)cfg->ridge;
     ae->heads.disp_rate = cfg->disp_rate;
     declare_penalties(ae);
@@ -82,6 +87,11 @@ static int64_t tile_width(const ql_ae_config *cfg)
     return ql_pad(last > cfg->hidden[0] ? last : cfg->hidden[0]);
 }
 
+static int64_t hidden_bytes(const ql_hidden *h, int64_t cells)
+{
+    return (7 * ql_pad(h->n_out) * cells + h->n_out * ql_pad(h->n_in)) * (int64_t)sizeof(ql_real);
+}
+
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
 {
     ql_ae ae;
@@ -91,33 +101,50 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     bytes +=
         2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.input.tiling, sizes->separate_targets);
     bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
-    bytes += ae.heads.tiling.n_shards * cells * (ae.heads.n_in * real + 8);
-    for (int i = 0; i < ae.n_hidden; i++)
-        bytes += (7 * ql_pad(ae.hidden[i].n_out) * cells +
-                  ae.hidden[i].n_out * ql_pad(ae.hidden[i].n_in)) *
-                 real;
+    bytes += ql_heads_bytes(&ae.heads, cells) + ql_ae_fork_bytes(&ae, cells);
+    for (int b = 0; b < ae.heads.n_branches; b++)
+        for (int i = b ? ae.center + 1 : 0; i < ae.n_hidden; i++)
+            bytes += hidden_bytes(ql_ae_layer(&ae, b, i), cells);
     int64_t width = tile_width(cfg);
     return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
 }
 
-static void start_hidden(ql_ae *ae, int i)
+static void start_tensor(ql_ae *ae, int tensor, int64_t fan_in, int64_t fan_out)
 {
-    const ql_hidden *h = &ae->hidden[i];
-    if (h->weight >= 0) ql_params_glorot(&ae->params, h->weight, h->n_in, h->n_out, ae->cfg.seed);
+    ql_params_init(&ae->params, tensor, ae->cfg.init, fan_in, fan_out, ae->cfg.seed);
+}
+
+static void start_hidden(ql_ae *ae, const ql_hidden *h)
+{
+    if (h->weight >= 0) start_tensor(ae, h->weight, h->n_in, h->n_out);
     if (!h->batch_norm) return;
     ql_real *var = ql_param(&ae->params, h->var);
     for (int64_t u = 0; u < h->n_out; u++) var[u] = 1;
+}
+
+/* Weights of one head, with the fans that Keras takes for the reference's layers. */
+static void start_head(ql_ae *ae, int head)
+{
+    const ql_heads *h = &ae->heads;
+    const int64_t values = ae->params.tensor[h->bias[head]].cols;
+    start_tensor(ae, h->weight[head], h->kind[head] == QL_KIND_ELEMENT ? values : h->n_in, values);
+}
+
+/* The mean's biases at the rates of the genes: their logarithms, or themselves where the mean is
+ * linear. */
+static void start_means(ql_ae *ae, const ql_real *log_rate)
+{
+    ql_real *bias = ql_param(&ae->params, ae->heads.bias[QL_HEAD_MEAN]);
+    for (int64_t g = 0; g < ae->n_genes; g++)
+        bias[g] = ae->cfg.likelihood->gaussian ? (ql_real)ql_exp((double)log_rate[g]) : log_rate[g];
 }
 
 static void start_heads(ql_ae *ae, const ql_real *log_rate)
 {
     const ql_heads *h = &ae->heads;
     for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->dense[k])
-            ql_params_glorot(&ae->params, h->weight[k], h->n_in, ae->n_genes, ae->cfg.seed);
-    if (ae->cfg.start_at_means)
-        memcpy(ql_param(&ae->params, h->bias[QL_HEAD_MEAN]), log_rate,
-               (size_t)ae->n_genes * sizeof *log_rate);
+        if (h->weight[k] >= 0) start_head(ae, k);
+    if (ae->cfg.start_at_means) start_means(ae, log_rate);
     if (h->disp_gene < 0) return;
     ql_real log_theta[QL_PAD], *t = ql_param(&ae->params, h->disp_gene);
     for (int i = 0; i < QL_PAD; i++) log_theta[i] = (ql_real)ae->cfg.start_theta;
@@ -127,8 +154,10 @@ static void start_heads(ql_ae *ae, const ql_real *log_rate)
 
 static void start_weights(ql_ae *ae, const ql_real *log_rate)
 {
-    ql_params_glorot(&ae->params, ae->input.weight, ae->n_genes, ae->input.n_out, ae->cfg.seed);
-    for (int i = 0; i < ae->n_hidden; i++) start_hidden(ae, i);
+    start_tensor(ae, ae->input.weight, ae->n_genes, ae->input.n_out);
+    for (int b = 0; b < ae->heads.n_branches; b++)
+        for (int i = b ? ae->center + 1 : 0; i < ae->n_hidden; i++)
+            start_hidden(ae, ql_ae_layer(ae, b, i));
     start_heads(ae, log_rate);
     ql_ae_start_optimizer(ae, ae->cfg.rate);
 }
@@ -148,6 +177,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
     for (int i = 0; i < ae->n_hidden; i++)
         QL_TRY(ql_hidden_alloc(&ae->hidden[i], ae->capacity, err));
+    QL_TRY(ql_ae_fork_alloc(ae, err));
     QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
     QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
     QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));
@@ -196,6 +226,7 @@ void ql_ae_free(ql_ae *ae)
     ql_params_free(&ae->params);
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);
+    ql_ae_fork_free(ae); /* asks the heads how many there are */
     ql_heads_free(&ae->heads);
     for (int i = 0; i < ae->n_hidden; i++) ql_hidden_free(&ae->hidden[i]);
     *ae = (ql_ae){0};

@@ -27,9 +27,25 @@ typedef struct {
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
                    int64_t n);
 
-static inline const ql_hidden *ql_ae_last(const ql_ae *ae)
+/* Hidden layer i on the way to the heads of a branch; up to the bottleneck there is one for all. */
+static inline ql_hidden *ql_ae_layer(ql_ae *ae, int branch, int i)
 {
-    return &ae->hidden[ae->n_hidden - 1];
+    return branch > 0 && i > ae->center ? &ae->fork[branch - 1][i] : &ae->hidden[i];
 }
+
+/* The heads' view of a batch whose hidden layers are done; opt and step NULL: nothing is learnt. */
+ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *opt,
+                             const ql_opt_step *step);
+
+/* The decoder layers of branches other than the first (autoencoder_fork.c): declared after the
+ * first's, which they are like; forward after the first's, backward before the bottleneck's, to
+ * whose gradient they add. */
+void ql_ae_fork_declare(ql_ae *ae);
+int64_t ql_ae_fork_bytes(const ql_ae *ae, int64_t cells);
+ql_status ql_ae_fork_alloc(ql_ae *ae, ql_err *err);
+void ql_ae_fork_free(ql_ae *ae);
+void ql_ae_fork_forward(ql_ae *ae, const ql_kern *kern, const ql_batch *b, ql_pass pass);
+void ql_ae_fork_backward(ql_ae *ae, const ql_kern *kern, const ql_batch *b,
+                         const ql_opt_step *step);
 
 #endif

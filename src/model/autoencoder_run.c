@@ -46,6 +46,7 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, ql_pass pass)
     for (int i = 0; i < ae->n_hidden; i++)
         ql_hidden_forward(&ae->hidden[i], &ae->params, kern, i ? ae->hidden[i - 1].out : NULL, b->n,
                           b->n_pad, pass);
+    ql_ae_fork_forward(ae, kern, b, pass);
 }
 
 static void input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
@@ -58,6 +59,18 @@ static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
 {
     QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
                ql_input_forward_shard(&ae->input, &ae->params, ae->kern, b, shard));
+}
+
+ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *opt,
+                             const ql_opt_step *step)
+{
+    ql_head_pass pass = {.batch = b, .opt = opt, .step = step};
+    for (int k = 0; k < ae->heads.n_branches; k++) {
+        const ql_hidden *last = ql_ae_layer(ae, k, ae->n_hidden - 1);
+        pass.hidden[k] = last->out;
+        pass.hidden_t[k] = last->out_t;
+    }
+    return pass;
 }
 
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
@@ -93,6 +106,7 @@ static void hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *ste
 {
     for (int i = ae->n_hidden - 1; i >= 0; i--) {
         ql_hidden *h = &ae->hidden[i], *below = i ? &ae->hidden[i - 1] : NULL;
+        if (i == ae->center) ql_ae_fork_backward(ae, train_kern(ae), b, step);
         ql_hidden_backward(h, &ae->params, train_kern(ae), below ? below->out_t : NULL,
                            below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
     }
@@ -117,17 +131,26 @@ static void collect_loss(epoch_job *job, const ql_batch *b)
     if (job->status == QL_OK) job->status = ql_interrupt_check(job->err);
 }
 
+/* Some rows of the gradient by a branch's last hidden layer. */
+static void reduce_slice(ql_ae *ae, const ql_batch *b, int branch, int64_t slice)
+{
+    const int64_t size = REDUCE_ROWS * b->n_pad;
+    ql_heads_reduce(&ae->heads, ae->kern, b, branch, slice * size, size,
+                    ql_ae_layer(ae, branch, ae->n_hidden - 1)->grad);
+}
+
 static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
 {
     ql_ae *ae = job->ae;
-    ql_hidden *last = &ae->hidden[ae->n_hidden - 1];
-    ql_head_pass pass = {b, last->out, last->out_t, &ae->opt, &job->step};
+    ql_head_pass pass = ql_ae_head_pass(ae, b, &ae->opt, &job->step);
     const ql_kern *kern = train_kern(ae);
     QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
                ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
-    int64_t slice = REDUCE_ROWS * b->n_pad;
-    QL_AE_EACH(w, items(last->n_out, REDUCE_ROWS), item,
-               ql_heads_reduce(&ae->heads, ae->kern, b, item * slice, slice, last->grad));
+    const int64_t n_slices = items(ae->heads.n_in, REDUCE_ROWS);
+    QL_AE_EACH(w, n_slices * ae->heads.n_branches, item,
+               reduce_slice(ae, b, (int)(item / n_slices), item % n_slices));
+    if (w->rank == 0)
+        ql_heads_finish(&ae->heads, &ae->params, kern, &pass, ae->hidden[ae->n_hidden - 1].grad);
 }
 
 /* Update the input layer; a tile that has just been updated is in the cache, so the next minibatch
@@ -268,11 +291,10 @@ typedef struct {
     ql_err *err;
 } visit_job;
 
-/* The heads look at the last hidden layer and learn nothing. */
-static ql_head_pass inference_pass(const ql_ae *ae)
+/* The heads look at the last hidden layers and learn nothing. */
+static ql_head_pass inference_pass(ql_ae *ae)
 {
-    const ql_hidden *last = ql_ae_last(ae);
-    return (ql_head_pass){&ae->batch[0], last->out, last->out_t, NULL, NULL};
+    return ql_ae_head_pass(ae, &ae->batch[0], NULL, NULL);
 }
 
 /* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
@@ -316,8 +338,8 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
                     .first_row = first_row,
                     .mean = space->act[QL_HEAD_MEAN],
                     .scratch = space->list[QL_HEAD_MEAN]};
-    t.theta = h->disp != QL_DISP_NONE ? space->act[QL_HEAD_DISP] : NULL;
-    t.pi = h->dense[QL_HEAD_PI] ? space->act[QL_HEAD_PI] : NULL;
+    t.theta = h->kind[QL_HEAD_DISP] != QL_KIND_NONE ? space->act[QL_HEAD_DISP] : NULL;
+    t.pi = h->kind[QL_HEAD_PI] != QL_KIND_NONE ? space->act[QL_HEAD_PI] : NULL;
     for (t.tile = tiles.first; t.tile < tiles.first + tiles.count; t.tile++) {
         t.genes = ql_tile_genes(&h->tiling, t.tile);
         for (t.first = 0; t.first < ae->batch[0].n; t.first += QL_BLOCK) {

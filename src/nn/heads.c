@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "heads_internal.h"
 #include "quell/alloc.h"
 #include "quell/hidden.h"
 
@@ -11,36 +12,63 @@ static const char *const head_names[QL_MAX_HEADS][2] = {
     [QL_HEAD_PI] = {"dropout/weight", "dropout/bias"},
 };
 
-void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in, ql_disp_kind disp,
-                      bool has_pi)
+/* Shapes of a head's weights: [rows, cols], and of its biases: [1, rows] or [1, cols]. */
+static void declare_head(ql_heads *h, ql_params *p, int64_t n_genes, int head)
+{
+    const char *const *name = head_names[head];
+    const bool unit = h->kind[head] == QL_KIND_UNIT, element = h->kind[head] == QL_KIND_ELEMENT;
+    const int64_t values = unit || (element && h->shared_pi) ? 1 : n_genes;
+    h->weight[head] =
+        ql_params_add(p, name[0], element ? 1 : values, element ? values : h->n_in, true);
+    h->bias[head] = ql_params_add(p, name[1], 1, values, true);
+}
+
+void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
+                      const ql_head_layout *layout, bool shared_pi)
 {
     h->n_in = n_in;
     h->tiling = ql_tiling_of(n_genes);
-    h->disp = disp;
-    h->dense[QL_HEAD_MEAN] = true;
-    h->dense[QL_HEAD_DISP] = disp == QL_DISP_CELL;
-    h->dense[QL_HEAD_PI] = has_pi;
+    h->shared_pi = shared_pi && layout->kind[QL_HEAD_PI] == QL_KIND_ELEMENT;
+    h->disp_gene = -1;
+    h->n_branches = 1;
     for (int k = 0; k < QL_MAX_HEADS; k++) {
+        h->kind[k] = layout->kind[k];
         h->weight[k] = h->bias[k] = -1;
-        if (!h->dense[k]) continue;
-        h->weight[k] = ql_params_add(p, head_names[k][0], n_genes, n_in, true);
-        h->bias[k] = ql_params_add(p, head_names[k][1], 1, n_genes, true);
+        h->branch[k] = layout->fork && h->kind[k] == QL_KIND_DENSE && k > 0 ? h->n_branches++ : 0;
+        if (h->kind[k] > QL_KIND_GENE) declare_head(h, p, n_genes, k);
     }
-    h->disp_gene = disp == QL_DISP_GENE ? ql_params_add(p, "log_theta", 1, n_genes, true) : -1;
+    if (h->kind[QL_HEAD_DISP] == QL_KIND_GENE)
+        h->disp_gene = ql_params_add(p, "log_theta", 1, n_genes, true);
     h->disp_rate = 1;
+}
+
+/* Numbers of all shards' partial gradients by the last hidden layers. */
+static int64_t part_reals(const ql_heads *h, int64_t capacity)
+{
+    return (int64_t)h->tiling.n_shards * h->n_branches * h->n_in * capacity;
+}
+
+int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity)
+{
+    return part_reals(h, capacity) * (int64_t)sizeof(ql_real) +
+           h->tiling.n_shards * capacity * (int64_t)sizeof(double) +
+           ql_head_shared_bytes(h, capacity);
 }
 
 ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err)
 {
     h->capacity = capacity;
-    QL_TRY(QL_NEW(h->parts, h->tiling.n_shards * h->n_in * capacity, "output heads", err));
-    return QL_NEW(h->loss, h->tiling.n_shards * capacity, "output heads", err);
+    QL_TRY(QL_NEW(h->parts, part_reals(h, capacity), "output heads", err));
+    QL_TRY(QL_NEW(h->loss, h->tiling.n_shards * capacity, "output heads", err));
+    return ql_head_shared_alloc(h, err);
 }
 
 void ql_heads_free(ql_heads *h)
 {
     ql_free(h->parts);
     ql_free(h->loss);
+    ql_free(h->unit);
+    ql_free(h->scalar);
     *h = (ql_heads){0};
 }
 
@@ -88,36 +116,38 @@ void ql_head_space_free(ql_head_space *s)
     *s = (ql_head_space){0};
 }
 
-/* One block of cells of one tile. */
-typedef struct {
-    int64_t tile, first, n, ld; /* cells first .. first + n - 1, rows of ld = pad(n) */
-    ql_span genes;
-} tile_block;
-
 static tile_block block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first)
 {
     int64_t left = b->n - first, n = left < QL_BLOCK ? left : QL_BLOCK;
     return (tile_block){tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
 }
 
+void ql_head_dense(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                   const ql_head_pass *pass, const tile_block *t, int head, ql_real *out)
+{
+    const ql_tensor *w = &p->tensor[h->weight[head]];
+    kern->gemm(&(ql_gemm){.m = t->genes.count,
+                          .n = t->ld,
+                          .p = h->n_in,
+                          .a = ql_param(p, h->weight[head]) + t->genes.first * w->ld,
+                          .a_row = w->ld,
+                          .a_col = 1,
+                          .b = pass->hidden[h->branch[head]] + t->first,
+                          .ldb = pass->batch->n_pad,
+                          .c = out,
+                          .ldc = t->ld,
+                          .start = QL_FROM_BIAS,
+                          .bias = ql_param(p, h->bias[head]) + t->genes.first});
+}
+
+/* The mean's come first: others may be made of them. */
 static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                             const ql_head_pass *pass, const tile_block *t, ql_head_space *s)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        if (!h->dense[k]) continue;
-        const ql_tensor *w = &p->tensor[h->weight[k]];
-        kern->gemm(&(ql_gemm){.m = t->genes.count,
-                              .n = t->ld,
-                              .p = h->n_in,
-                              .a = ql_param(p, h->weight[k]) + t->genes.first * w->ld,
-                              .a_row = w->ld,
-                              .a_col = 1,
-                              .b = pass->hidden + t->first,
-                              .ldb = pass->batch->n_pad,
-                              .c = s->act[k],
-                              .ldc = t->ld,
-                              .start = QL_FROM_BIAS,
-                              .bias = ql_param(p, h->bias[k]) + t->genes.first});
+        if (h->kind[k] == QL_KIND_DENSE) ql_head_dense(h, p, kern, pass, t, k, s->act[k]);
+        if (h->kind[k] == QL_KIND_UNIT) ql_head_unit(h, p, kern, pass, t, k, s);
+        if (h->kind[k] == QL_KIND_ELEMENT) ql_head_element(h, p, t, s);
     }
 }
 
@@ -151,15 +181,14 @@ static void take_heads(const ql_heads *h, const ql_kern *kern, int64_t n, const 
                        ql_head_space *s)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->dense[k]) kern->take(n, s->entries.place, s->act[k], s->list[k]);
+        if (h->kind[k] > QL_KIND_GENE) kern->take(n, s->entries.place, s->act[k], s->list[k]);
     if (log_theta) kern->take(n, s->entries.row, log_theta, s->list[QL_HEAD_DISP]);
 }
 
 static void put_heads(const ql_heads *h, const ql_kern *kern, int64_t n, ql_head_space *s)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->dense[k] || (k == QL_HEAD_DISP && h->disp_gene >= 0))
-            kern->put(n, s->entries.place, s->list[k], s->act[k]);
+        if (h->kind[k] != QL_KIND_NONE) kern->put(n, s->entries.place, s->list[k], s->act[k]);
 }
 
 /* Sum of x[0..n) in four chains. */
@@ -219,30 +248,26 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
 }
 
 /* Vectors of biases: their rows are the whole tensor, so a tile's part is addressed by hand. */
-static void update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
-                          const ql_head_pass *pass, double rate)
+void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
+                           const ql_head_pass *pass, double rate)
 {
     const ql_tensor *t = &p->tensor[tensor];
     int64_t at = t->offset + genes.first, n = ql_pad(genes.count);
     for (int64_t g = genes.count; g < n; g++) grad[g] = 0;
     ql_opt_step s = *pass->step;
     s.rate = (ql_real)((double)s.rate * rate);
-    s.weight_decay = 0;
+    s.l1 = t->l1;
+    s.l2 = t->l2;
+    if (!t->decays) s.weight_decay = 0;
     pass->opt->update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
 }
 
-/* Sums of the gradients over the block's cells, begun anew at the first block. */
-static void add_row_sums(const ql_kern *kern, const tile_block *t, int head, ql_head_space *s)
+void ql_head_row_sums(const ql_kern *kern, const tile_block *t, const ql_real *x, ql_real *scratch,
+                      ql_real *sums)
 {
-    ql_real *db = s->db[head];
-    kern->row_sums(t->genes.count, t->ld, s->act[head], t->ld, t->first == 0 ? db : s->sums);
+    kern->row_sums(t->genes.count, t->ld, x, t->ld, t->first == 0 ? sums : scratch);
     if (t->first == 0) return;
-    for (int64_t g = 0; g < t->genes.count; g++) db[g] = db[g] + s->sums[g];
-}
-
-static bool is_last(const ql_batch *b, const tile_block *t)
-{
-    return t->first + t->n == b->n;
+    for (int64_t g = 0; g < t->genes.count; g++) sums[g] = sums[g] + scratch[g];
 }
 
 /* What a block adds to the gradient by the hidden layer. */
@@ -275,7 +300,7 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                             ql_head_space *s)
 {
     const int64_t ld = p->tensor[h->weight[head]].ld;
-    const bool alone = t->first == 0 && is_last(pass->batch, t);
+    const bool alone = t->first == 0 && ql_is_last_block(pass->batch, t);
     for (int64_t g = 0; g < t->genes.count; g += UPDATE_GENES) {
         int64_t left = t->genes.count - g, n = left < UPDATE_GENES ? left : UPDATE_GENES;
         ql_real *dw = s->dw[head] + (alone ? 0 : g * ld);
@@ -285,32 +310,41 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                               .a = s->act[head] + g * t->ld,
                               .a_row = t->ld,
                               .a_col = 1,
-                              .b = pass->hidden_t + t->first * ld,
+                              .b = pass->hidden_t[h->branch[head]] + t->first * ld,
                               .ldb = ld,
                               .c = dw,
                               .ldc = ld,
                               .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
-        if (is_last(pass->batch, t))
+        if (ql_is_last_block(pass->batch, t))
             ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, pass->step);
     }
 }
 
-/* Gradients of one block, and with the tile's last block the update of its parameters. */
-static void backward(const ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                     const tile_block *t, ql_real *part, ql_head_space *s)
+/* A shard's partial gradient by the last hidden layer of a branch. */
+static ql_real *part_of(const ql_heads *h, int64_t shard, int branch)
 {
-    const bool last = is_last(pass->batch, t);
+    return h->parts + (shard * h->n_branches + branch) * h->n_in * h->capacity;
+}
+
+/* Gradients of one block, and with the tile's last block the update of its parameters. */
+static void backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                     const tile_block *t, int64_t shard, ql_head_space *s)
+{
+    const bool last = ql_is_last_block(pass->batch, t);
+    if (h->kind[QL_HEAD_PI] == QL_KIND_ELEMENT)
+        ql_head_element_backward(h, p, kern, pass, t, shard, s);
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        if (!h->dense[k]) continue;
-        add_row_sums(kern, t, k, s);
-        hidden_gradient(h, p, kern, pass, t, k, part, s);
+        if (h->kind[k] == QL_KIND_UNIT) ql_head_unit_backward(h, kern, t, k, shard, s);
+        if (h->kind[k] != QL_KIND_DENSE) continue;
+        ql_head_row_sums(kern, t, s->act[k], s->sums, s->db[k]);
+        hidden_gradient(h, p, kern, pass, t, k, part_of(h, shard, h->branch[k]), s);
         weight_gradient(h, p, kern, pass, t, k, s);
-        if (last) update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
+        if (last) ql_head_update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
     }
     if (h->disp_gene < 0) return;
-    add_row_sums(kern, t, QL_HEAD_DISP, s);
+    ql_head_row_sums(kern, t, s->act[QL_HEAD_DISP], s->sums, s->db[QL_HEAD_DISP]);
     if (last && h->disp_rate > 0)
-        update_vector(p, h->disp_gene, t->genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
+        ql_head_update_vector(p, h->disp_gene, t->genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
 }
 
 void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
@@ -318,27 +352,28 @@ void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
 {
     const ql_batch *b = pass->batch;
     const ql_span tiles = ql_shard_tiles(&h->tiling, shard);
-    ql_real *part = h->parts + shard * h->n_in * h->capacity;
     double *loss = h->loss + shard * h->capacity;
     memset(loss, 0, (size_t)b->n * sizeof *loss);
-    if (pass->opt) memset(part, 0, (size_t)(h->n_in * b->n_pad) * sizeof *part);
+    for (int k = 0; pass->opt && k < h->n_branches; k++)
+        memset(part_of(h, shard, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
+    if (pass->opt) ql_head_shared_begin(h, b, shard);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
             tile_block t = block_at(h, b, tile, first);
             pre_activations(h, p, kern, pass, &t, space);
             likelihood(h, p, kern, b, &t, space, loss + first);
-            if (pass->opt) backward(h, p, kern, pass, &t, part, space);
+            if (pass->opt) backward(h, p, kern, pass, &t, shard, space);
         }
     }
 }
 
-void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int64_t first, int64_t n,
-                     ql_real *out)
+void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int branch, int64_t first,
+                     int64_t n, ql_real *out)
 {
-    int64_t size = h->n_in * b->n_pad;
+    int64_t size = h->n_in * b->n_pad, stride = h->n_branches * h->n_in * h->capacity;
     if (first + n > size) n = size - first;
     if (n <= 0) return;
-    ql_shard_sum(kern, h->tiling.n_shards, h->parts, h->n_in * h->capacity, first, n, out + first);
+    ql_shard_sum(kern, h->tiling.n_shards, part_of(h, 0, branch), stride, first, n, out + first);
 }
 
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss)

@@ -1,11 +1,9 @@
 #include "quell/params.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "quell/alloc.h"
 #include "quell/kern.h"
-#include "quell/rng.h"
 
 int ql_params_add(ql_params *p, const char *name, int64_t rows, int64_t cols, bool trained)
 {
@@ -39,16 +37,4 @@ void ql_params_free(ql_params *p)
     ql_free(p->m);
     ql_free(p->v);
     *p = (ql_params){0};
-}
-
-void ql_params_glorot(ql_params *p, int tensor, int64_t fan_in, int64_t fan_out, uint64_t seed)
-{
-    const ql_tensor *t = &p->tensor[tensor];
-    ql_real limit = (ql_real)sqrt(6.0 / (double)(fan_in + fan_out));
-    for (int64_t i = 0; i < t->rows; i++) {
-        ql_real *row = ql_param(p, tensor) + i * t->ld;
-        ql_rng rng = ql_rng_start(seed, QL_RNG_INIT, (uint64_t)tensor, (uint64_t)i);
-        for (int64_t j = 0; j < t->cols; j++)
-            row[j] = limit * ((ql_real)2 * (ql_real)ql_rng_unit(ql_rng_word(&rng)) - 1);
-    }
 }

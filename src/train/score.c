@@ -36,6 +36,7 @@ static double prediction(const scoring *s, const ql_ae_tile *t, ql_prediction wh
 {
     int64_t at = g * t->ld + i, gene = t->genes.first + g;
     double mu = (double)t->mean[at], p;
+    if (mu < 0) mu = 0; /* a linear mean may be */
     switch (which) {
     case QL_PRED_MEAN:
         p = mu;

@@ -58,7 +58,7 @@ static double log_factorial(double y)
     return sum;
 }
 
-/* Mean over all entries of ln y!, which the kernels leave out. */
+/* Mean over all entries of ln y!, which the kernels of count likelihoods leave out. */
 static ql_status mean_log_factorial(const ql_rows *m, const int64_t *rows, int64_t n, double *mean,
                                     ql_err *err)
 {
@@ -90,6 +90,17 @@ static double stop_delta(const run *r)
     return r->opt->min_gain * molecules / ((double)held->n_rows * (double)held->n_cols);
 }
 
+/* What the kernels leave out of the losses. */
+static ql_status constants(run *r)
+{
+    const ql_split *s = r->split;
+    /* with thinned inputs the targets change every epoch, and with them their constant */
+    if (r->opt->input_thin == 0)
+        QL_TRY(mean_log_factorial(r->counts, s->train, s->n_train, &r->train_constant, r->err));
+    const ql_rows *targets = r->opt->thinned ? &r->stop_held : r->counts;
+    return mean_log_factorial(targets, r->valid_row, s->n_valid, &r->valid_constant, r->err);
+}
+
 static ql_status prepare(run *r)
 {
     const ql_split *s = r->split;
@@ -103,13 +114,8 @@ static ql_status prepare(run *r)
     for (int64_t i = 0; i < s->n_valid; i++) r->valid_row[i] = r->opt->thinned ? i : s->valid[i];
     memcpy(r->best, r->ae->params.w, (size_t)r->ae->params.size * sizeof *r->best);
     r->stop = (ql_patience){.patience = r->opt->patience, .min_delta = stop_delta(r)};
-    /* with thinned inputs the targets change every epoch, and with them their constant */
-    if (r->opt->input_thin == 0)
-        QL_TRY(mean_log_factorial(r->counts, s->train, s->n_train, &r->train_constant, r->err));
-    const ql_rows *targets = r->opt->thinned ? &r->stop_held : r->counts;
-    QL_TRY(mean_log_factorial(targets, r->valid_row, s->n_valid, &r->valid_constant, r->err));
     r->plateau = (ql_patience){.patience = r->opt->rate_patience, .min_delta = r->opt->min_delta};
-    return QL_OK;
+    return r->ae->cfg.likelihood->gaussian ? QL_OK : constants(r);
 }
 
 static void release(run *r)

@@ -157,8 +157,8 @@ static void every_tensor_has_a_gradient(const probe *p)
 {
     for (int i = 0; i < p->model.ae.params.n_tensors; i++) {
         const ql_tensor *t = &p->model.ae.params.tensor[i];
-        bool outputs = strstr(t->name, "mean/") || strstr(t->name, "dispersion/") ||
-                       strstr(t->name, "dropout/") || !strcmp(t->name, "log_theta");
+        bool outputs = !strncmp(t->name, "mean/", 5) || !strncmp(t->name, "dispersion/", 11) ||
+                       !strncmp(t->name, "dropout/", 8) || !strcmp(t->name, "log_theta");
         if (!t->trained || !(outputs || strstr(t->name, "/weight"))) continue;
         if (!(largest(p, t) > 1e-7)) fail_msg("%s has no gradient", t->name);
     }
@@ -188,6 +188,45 @@ static void every_likelihood(void **state)
         c.ridge = ql_likelihoods[i]->has_pi ? 0.05 : 0;
         check(ql_likelihoods[i]->name, &c, small, 0);
     }
+}
+
+/* Heads that share something over the genes, and those with layers of their own: over several
+ * tiles, shards and blocks of cells, with penalties. */
+static void shared_and_forked_heads(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"nb-shared", "zinb-shared", "nb-fork", "zinb-fork",
+                                        "zinb-elempi"};
+    const int64_t widths[] = {10, 4, 9, 7, 8};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        ql_ae_config c = model_config(types[i], 5, widths);
+        c.ridge = 0.05;
+        c.l1 = 1e-4;
+        c.l2 = 2e-4;
+        check(types[i], &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+    }
+}
+
+static void shared_dropout_of_the_mean(void **state)
+{
+    (void)state;
+    ql_ae_config c = model_config("zinb-elempi", 3, bottle);
+    c.shared_pi = true;
+    c.l2 = 1e-3;
+    check("zinb-elempi, shared", &c, small, 0);
+    check("shared, 3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22},
+          0);
+}
+
+static void forks_without_layers_and_with_dropout(void **state)
+{
+    (void)state;
+    const int64_t two[] = {9, 5};
+    ql_ae_config c = model_config("zinb-fork", 2, two);
+    check("fork, nothing behind", &c, small, 0);
+    c = model_config("nb-fork", 3, bottle);
+    c.dropout = 0.3;
+    check("fork, dropout", &c, small, 0);
 }
 
 static void every_activation(void **state)
@@ -321,6 +360,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_likelihood),
+        cmocka_unit_test(shared_and_forked_heads),
+        cmocka_unit_test(shared_dropout_of_the_mean),
+        cmocka_unit_test(forks_without_layers_and_with_dropout),
         cmocka_unit_test(every_activation),
         cmocka_unit_test(shapes_of_the_network),
         cmocka_unit_test(batch_norm_and_latent),

@@ -148,27 +148,47 @@ static void same_run(const run *a, const run *b)
     same_predictions(&a->model, &a->out, &b->out);
 }
 
+/* Runs with every kernel table and the given numbers of threads are the scalar one's with one. */
+static void same_everywhere(const ql_ae_config *c, double thin, const int *threads, size_t n)
+{
+    run first, other;
+    run_start(&first, c, "scalar", 1, thin);
+    for (int i = 0; ql_kern_names[i]; i++) {
+        if (!ql_kern_find(ql_kern_names[i])) continue;
+        for (size_t t = 0; t < n; t++) {
+            if (ql_kern_find(ql_kern_names[i])->isa[0] == 's' && threads[t] == 3 && n > 1) continue;
+            run_start(&other, c, ql_kern_names[i], threads[t], thin);
+            same_run(&first, &other);
+            run_end(&other);
+        }
+    }
+    run_end(&first);
+}
+
 static void threads_and_processors_change_no_bit(void **state)
 {
     (void)state;
     static const int threads[] = {1, 2, 3, 7};
     const char *const likelihoods[] = {"zinb-conddisp", "nb"};
     for (int l = 0; l < 2; l++) {
-        run first, other;
         ql_ae_config c = adam_config(likelihoods[l]);
         c.dropout = 0.1;
         c.match_depth = l == 1;
-        run_start(&first, &c, "scalar", 1, l * 0.2);
-        for (int i = 0; ql_kern_names[i]; i++) {
-            if (!ql_kern_find(ql_kern_names[i])) continue;
-            for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
-                if (ql_kern_find(ql_kern_names[i])->isa[0] == 's' && threads[t] == 3) continue;
-                run_start(&other, &c, ql_kern_names[i], threads[t], l * 0.2);
-                same_run(&first, &other);
-                run_end(&other);
-            }
-        }
-        run_end(&first);
+        same_everywhere(&c, l * 0.2, threads, sizeof threads / sizeof *threads);
+    }
+}
+
+/* What the genes share is summed over shards that run on any thread. */
+static void shared_heads_change_no_bit(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"zinb-shared", "zinb-fork", "zinb-elempi", "zinb-elempi",
+                                        "normal"};
+    static const int threads[] = {3};
+    for (int l = 0; l < 5; l++) {
+        ql_ae_config c = adam_config(types[l]);
+        c.shared_pi = l == 3;
+        same_everywhere(&c, 0, threads, 1);
     }
 }
 
@@ -398,7 +418,7 @@ static void failed_allocations_release_everything(void **state)
 {
     (void)state;
     ql_ae ae;
-    ql_ae_config c = adam_config("zinb-conddisp");
+    ql_ae_config c = adam_config("zinb-fork");
     const ql_ae_sizes sizes = {.n_genes = 50,
                                .max_row_nnz = 20,
                                .batch_size = 16,
@@ -428,7 +448,7 @@ static void the_deepest_network(void **state)
     int64_t widths[QL_MAX_HIDDEN];
     double loss[2];
     for (int i = 0; i < QL_MAX_HIDDEN; i++) widths[i] = 6;
-    ql_ae_config c = model_config("zinb-conddisp", QL_MAX_HIDDEN, widths);
+    ql_ae_config c = model_config("zinb-fork", QL_MAX_HIDDEN, widths);
     c.optimizer = ql_opt_rule_find("rmsprop");
     c.rate = 1e-3;
     model_new(&f, &c, (model_shape){.cells = 50, .genes = 40, .batch_size = 50, .seed = 36});
@@ -514,16 +534,22 @@ static void first_layer(const model_fixture *f, int64_t row, double *pre)
 }
 
 typedef struct {
-    double latent[16], last[16]; /* dense output of the bottleneck; output of the last layer */
+    double latent[16], last[QL_MAX_HEADS][16]; /* dense output of the bottleneck; output of the last
+                                                  layer of each branch */
 } by_hand;
 
-static void network_by_hand(const model_fixture *f, int64_t row, by_hand *out)
+static const ql_hidden *layer_of(const ql_ae *ae, int branch, int i)
+{
+    return branch > 0 && i > ae->center ? &ae->fork[branch - 1][i] : &ae->hidden[i];
+}
+
+static void branch_by_hand(const model_fixture *f, int64_t row, int branch, by_hand *out)
 {
     const ql_ae *ae = &f->ae;
     double x[16], pre[16];
     first_layer(f, row, pre);
     for (int i = 0; i < ae->n_hidden; i++) {
-        const ql_hidden *h = &ae->hidden[i];
+        const ql_hidden *h = layer_of(ae, branch, i);
         for (int64_t u = 0; i > 0 && u < h->n_out; u++) {
             pre[u] = tensor_at(ae, h->bias, 0, u);
             for (int64_t v = 0; v < h->n_in; v++) pre[u] += tensor_at(ae, h->weight, u, v) * x[v];
@@ -531,14 +557,22 @@ static void network_by_hand(const model_fixture *f, int64_t row, by_hand *out)
         if (i == ae->center) memcpy(out->latent, pre, sizeof pre);
         for (int64_t u = 0; u < h->n_out; u++) x[u] = pass_unit(h, ae, u, pre[u]);
     }
-    memcpy(out->last, x, sizeof x);
+    memcpy(out->last[branch], x, sizeof x);
 }
 
-static double head_by_hand(const ql_ae *ae, int head, int64_t gene, const double *x)
+/* Pre-activation of a head, from what kind of head it is. */
+static double head_by_hand(const ql_ae *ae, int head, int64_t gene, const by_hand *h)
 {
-    double a = tensor_at(ae, ae->heads.bias[head], 0, gene);
-    for (int64_t v = 0; v < ae->heads.n_in; v++)
-        a += tensor_at(ae, ae->heads.weight[head], gene, v) * x[v];
+    const ql_heads *heads = &ae->heads;
+    const double *x = h->last[heads->branch[head]];
+    int64_t row = heads->kind[head] == QL_KIND_UNIT ? 0 : gene;
+    if (heads->kind[head] == QL_KIND_ELEMENT)
+        return tensor_at(ae, heads->weight[head], 0, gene) *
+                   head_by_hand(ae, QL_HEAD_MEAN, gene, h) +
+               tensor_at(ae, heads->bias[head], 0, gene);
+    double a = tensor_at(ae, heads->bias[head], 0, row);
+    for (int64_t v = 0; v < heads->n_in; v++)
+        a += tensor_at(ae, heads->weight[head], row, v) * x[v];
     return a;
 }
 
@@ -553,21 +587,22 @@ static void like_hand(const model_fixture *f, const predictions *p, int64_t i)
     by_hand h;
     const ql_ae *ae = &f->ae;
     double size = f->prep.total[f->rows[i]] / f->prep.median_total;
-    network_by_hand(f, f->rows[i], &h);
+    for (int b = 0; b < ae->heads.n_branches; b++) branch_by_hand(f, f->rows[i], b, &h);
     for (int64_t u = 0; u < ql_ae_latent_width(ae); u++)
         near("latent", (double)p->latent[i * ql_ae_latent_width(ae) + u], h.latent[u], 2e-5);
     for (int64_t g = 0; g < ae->n_genes; g++) {
         int64_t at = i * ae->n_genes + g;
+        double mean = head_by_hand(ae, QL_HEAD_MEAN, g, &h);
         near("mean / size", (double)p->mean[at] / size,
-             exp(head_by_hand(ae, QL_HEAD_MEAN, g, h.last)), 5e-5);
-        if (ae->heads.disp == QL_DISP_CELL)
-            near("theta", (double)p->theta[at],
-                 log1p(exp(head_by_hand(ae, QL_HEAD_DISP, g, h.last))), 5e-5);
-        if (ae->heads.disp == QL_DISP_GENE)
+             ae->cfg.likelihood->gaussian ? mean : exp(mean), 5e-5);
+        if (ae->cfg.likelihood->disp == QL_DISP_CELL)
+            near("theta", (double)p->theta[at], log1p(exp(head_by_hand(ae, QL_HEAD_DISP, g, &h))),
+                 5e-5);
+        if (ae->cfg.likelihood->disp == QL_DISP_GENE)
             near("theta", (double)p->theta[at], exp(tensor_at(ae, ae->heads.disp_gene, 0, g)),
                  1e-6);
         if (ae->cfg.likelihood->has_pi)
-            near("pi", (double)p->pi[at], 1 / (1 + exp(-head_by_hand(ae, QL_HEAD_PI, g, h.last))),
+            near("pi", (double)p->pi[at], 1 / (1 + exp(-head_by_hand(ae, QL_HEAD_PI, g, &h))),
                  5e-5);
     }
 }
@@ -610,9 +645,9 @@ static void losses_follow_from_the_values(void **state)
                     y = (double)r.model.counts.data[k++];
                 double term =
                     ql_likelihoods[l]->nll(y, (double)r.out.mean[at], (double)r.out.theta[at], pi) -
-                    lgamma(y + 1) + 0.1 * pi * pi;
+                    (ql_likelihoods[l]->gaussian ? 0 : lgamma(y + 1)) + 0.1 * pi * pi;
                 want += term;
-                size += fabs(term) + (double)r.out.mean[at];
+                size += fabs(term) + fabs((double)r.out.mean[at]) * (1 + y);
             }
             if (!(fabs(r.cell_loss[i] - want) <= 1e-6 * size))
                 fail_msg("%s: %.8g instead of %.8g", ql_likelihoods[l]->name, r.cell_loss[i], want);
@@ -693,6 +728,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_and_processors_change_no_bit),
+        cmocka_unit_test(shared_heads_change_no_bit),
         cmocka_unit_test(dense_counts_change_no_bit),
         cmocka_unit_test(another_seed_is_another_run),
         cmocka_unit_test(blocks_change_no_bit),

@@ -12,6 +12,7 @@
 
 #include "quell/alloc.h"
 #include "quell/hidden.h"
+#include "quell/init.h"
 
 #include "fixture_random.h"
 
@@ -43,7 +44,7 @@ static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
     ql_hidden_declare(&l->layer, &l->params, "enc1", true);
     assert_int_equal(ql_params_alloc(&l->params, 0, NULL), QL_OK);
     assert_int_equal(ql_hidden_alloc(&l->layer, PAD, NULL), QL_OK);
-    ql_params_glorot(&l->params, l->layer.weight, IN, OUT, 3);
+    ql_params_init(&l->params, l->layer.weight, NULL, IN, OUT, 3);
     if (norm) {
         random_fill(&r, OUT, -1, 1, ql_param(&l->params, l->layer.beta));
         for (int u = 0; u < OUT; u++) ql_param(&l->params, l->layer.var)[u] = 1;

@@ -45,12 +45,13 @@ typedef struct {
 
 typedef struct {
     double mu, theta, slope, pi; /* slope: d theta / d its pre-activation */
-    double ridge;
+    double ridge, size;
 } values;
 
 static values values_of(const ql_likelihood *lik, const ql_lik_args *a, int64_t i)
 {
-    values v = {.mu = exp((double)a->mean[i]) * (double)a->size[i], .ridge = (double)a->ridge};
+    values v = {.size = (double)a->size[i], .ridge = (double)a->ridge};
+    v.mu = v.size * (lik->gaussian ? (double)a->mean[i] : exp((double)a->mean[i]));
     double d = (double)a->disp[i];
     if (lik->disp == QL_DISP_GENE) v.theta = v.slope = exp(d);
     if (lik->disp == QL_DISP_CELL) {
@@ -62,6 +63,17 @@ static values values_of(const ql_likelihood *lik, const ql_lik_args *a, int64_t 
 }
 
 /* ---- the formulas: loss at y less the loss at 0, gradients at y (y > 0) ---- */
+
+static exact normal_at(const values *v, double y)
+{
+    exact e = {0};
+    plus(&e.loss, y * y);
+    plus(&e.loss, -2 * v->mu * y);
+    e.loss.size += 2 * v->mu * v->mu; /* the difference of two losses */
+    plus(&e.grad[0], 2 * v->mu * v->size);
+    plus(&e.grad[0], -2 * y * v->size);
+    return e;
+}
 
 static exact poisson_at(const values *v, double y)
 {
@@ -108,6 +120,7 @@ static exact zinb_at(const values *v, double y)
 
 static exact exact_at(const ql_likelihood *lik, const values *v, double y)
 {
+    if (lik->gaussian) return normal_at(v, y);
     if (lik->disp == QL_DISP_NONE) return poisson_at(v, y);
     return lik->has_pi ? zinb_at(v, y) : nb_at(v, y);
 }

@@ -274,7 +274,7 @@ typedef struct {
 
 static double exact_loss(const ql_likelihood *lik, const entry *e)
 {
-    double mu = held(exp(e->a[0]), 1e-5, 1e6) * e->size;
+    double mu = (lik->gaussian ? e->a[0] : held(exp(e->a[0]), 1e-5, 1e6)) * e->size;
     double theta = lik->disp == QL_DISP_GENE ? held(exp(e->a[1]), 1e-3, 1e4)
                                              : held(log1p(exp(e->a[1])), 1e-4, 1e4);
     double pi = lik->has_pi ? 1 / (1 + exp(-e->a[2])) : 0;
@@ -336,7 +336,8 @@ static errors list_errors(const ql_likelihood *lik, bool wrong)
     for (int64_t i = 0; i < CELLS; i++) {
         double y = (double)before.args.count[i];
         entry e = entry_at(&before, i, y), zero = entry_at(&before, i, 0);
-        double want = exact_loss(lik, &e) - lgamma(y + 1) - exact_loss(lik, &zero);
+        double constant = lik->gaussian ? 0 : lgamma(y + 1);
+        double want = exact_loss(lik, &e) - constant - exact_loss(lik, &zero);
         double size =
             1 + y + fabs(want) + exact_loss(lik, &zero); /* the difference of two losses */
         raise(&most.loss, fabs((double)now.args.loss[i] - want) / size);

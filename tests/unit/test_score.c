@@ -101,7 +101,7 @@ static double sum_of(const ql_csr *m)
 static double predicted(const task *s, int which, int64_t i, int64_t g, const float *theta,
                         double n_seen, double total)
 {
-    double mu = s->mean[i * s->genes + g], x = at(&s->seen, i, g);
+    double mu = fmax(s->mean[i * s->genes + g], 0), x = at(&s->seen, i, g);
     double t = theta ? (double)theta[g] : s->theta[i * s->genes + g];
     switch (which) {
     case QL_PRED_MEAN:

@@ -1,0 +1,52 @@
+/* What the parts of the output heads share. Private to src/nn. */
+#ifndef QUELL_HEADS_INTERNAL_H
+#define QUELL_HEADS_INTERNAL_H
+
+#include "quell/heads.h"
+
+/* One block of cells of one tile. */
+typedef struct {
+    int64_t tile, first, n, ld; /* cells first .. first + n - 1, rows of ld = pad(n) */
+    ql_span genes;
+} tile_block;
+
+static inline bool ql_is_last_block(const ql_batch *b, const tile_block *t)
+{
+    return t->first + t->n == b->n;
+}
+
+/* Pre-activations of a dense head in the block: out [genes, ld]. */
+void ql_head_dense(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                   const ql_head_pass *pass, const tile_block *t, int head, ql_real *out);
+
+/* sums [genes]: of the rows of x [genes, ld], begun anew at the batch's first block. */
+void ql_head_row_sums(const ql_kern *kern, const tile_block *t, const ql_real *x, ql_real *scratch,
+                      ql_real *sums);
+
+/* Update the block's genes in a vector over genes; rate: times the optimizer's. */
+void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
+                           const ql_head_pass *pass, double rate);
+
+/* UNIT: the one row of pre-activations, for every gene of the block, into s->act[head]. */
+void ql_head_unit(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                  const ql_head_pass *pass, const tile_block *t, int head, ql_head_space *s);
+
+/* UNIT: add the block's gradients, summed over its genes, to the shard's. */
+void ql_head_unit_backward(ql_heads *h, const ql_kern *kern, const tile_block *t, int head,
+                           int64_t shard, const ql_head_space *s);
+
+/* ELEMENT: pre-activations of the dropout from those of the mean. */
+void ql_head_element(const ql_heads *h, const ql_params *p, const tile_block *t, ql_head_space *s);
+
+/* ELEMENT: gradients by k and c, and what the dropout adds to the gradient by the mean's
+ * pre-activation. Comes before the mean's own backward. */
+void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
+                              const ql_head_pass *pass, const tile_block *t, int64_t shard,
+                              ql_head_space *s);
+
+/* Memory of what the genes share; begin a shard's sums. */
+ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);
+int64_t ql_head_shared_bytes(const ql_heads *h, int64_t capacity);
+void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t shard);
+
+#endif
