@@ -19,7 +19,8 @@ typedef enum {
     QL_RNG_DROPOUT = 4, /* hidden dropout masks */
     QL_RNG_INPUT = 5,   /* input dropout masks */
     QL_RNG_THIN = 6,    /* binomial thinning of molecules */
-    QL_RNG_MCV = 7      /* thinning of a whole run's counts (--mcv) */
+    QL_RNG_MCV = 7,     /* thinning of a whole run's counts (--mcv) */
+    QL_RNG_PROBE = 30   /* directions in which the contractive penalty looks */
 } ql_rng_stream;
 
 typedef struct {

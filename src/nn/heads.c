@@ -21,9 +21,11 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in, 
     h->dense[QL_HEAD_DISP] = disp == QL_DISP_CELL;
     h->dense[QL_HEAD_PI] = has_pi;
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        h->weight[k] = h->bias[k] = -1;
+        const bool tied = h->tied && k == QL_HEAD_MEAN;
+        h->bias[k] = -1;
+        if (!tied) h->weight[k] = -1;
         if (!h->dense[k]) continue;
-        h->weight[k] = ql_params_add(p, head_names[k][0], n_genes, n_in, true);
+        if (!tied) h->weight[k] = ql_params_add(p, head_names[k][0], n_genes, n_in, true);
         h->bias[k] = ql_params_add(p, head_names[k][1], 1, n_genes, true);
     }
     h->disp_gene = disp == QL_DISP_GENE ? ql_params_add(p, "log_theta", 1, n_genes, true) : -1;
@@ -276,9 +278,11 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
 {
     const int64_t ld = p->tensor[h->weight[head]].ld;
     const bool alone = t->first == 0 && is_last(pass->batch, t);
+    const bool kept = h->tied && head == QL_HEAD_MEAN;
     for (int64_t g = 0; g < t->genes.count; g += UPDATE_GENES) {
         int64_t left = t->genes.count - g, n = left < UPDATE_GENES ? left : UPDATE_GENES;
         ql_real *dw = s->dw[head] + (alone ? 0 : g * ld);
+        if (kept) dw = h->kept + (t->genes.first + g) * ld;
         kern->gemm(&(ql_gemm){.m = n,
                               .n = ld,
                               .p = t->n,
@@ -290,7 +294,7 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                               .c = dw,
                               .ldc = ld,
                               .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
-        if (is_last(pass->batch, t))
+        if (is_last(pass->batch, t) && !kept)
             ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, pass->step);
     }
 }
