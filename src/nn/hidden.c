@@ -283,6 +283,16 @@ static void slope_gradient(ql_hidden *h, int64_t n, int64_t n_pad)
 
 /* ---- masks ---- */
 
+/* The first of the largest values that are not taken yet; one that is no number comes before all,
+ * so that it goes on and is noticed. */
+static int64_t largest_left(const ql_real *x, int64_t n, const ql_real *taken, int64_t stride)
+{
+    int64_t best = -1;
+    for (int64_t u = 0; u < n; u++)
+        if (taken[u * stride] == 0 && (best < 0 || x[u] > x[best] || isnan(x[u]))) best = u;
+    return best;
+}
+
 /* Let the keep_largest largest units of each cell pass. */
 static void select_largest(ql_hidden *h, int64_t n, int64_t n_pad)
 {
@@ -291,12 +301,8 @@ static void select_largest(ql_hidden *h, int64_t n, int64_t n_pad)
             h->db[u] = h->out[u * n_pad + j];
             h->mask[u * n_pad + j] = 0;
         }
-        for (int64_t k = 0; k < h->keep_largest && k < h->n_out; k++) {
-            int64_t best = -1;
-            for (int64_t u = 0; u < h->n_out; u++)
-                if (h->mask[u * n_pad + j] == 0 && (best < 0 || h->db[u] > h->db[best])) best = u;
-            h->mask[best * n_pad + j] = 1;
-        }
+        for (int64_t k = 0; k < h->keep_largest && k < h->n_out; k++)
+            h->mask[largest_left(h->db, h->n_out, h->mask + j, n_pad) * n_pad + j] = 1;
         for (int64_t u = 0; u < h->n_out; u++)
             if (h->mask[u * n_pad + j] == 0) h->out[u * n_pad + j] = 0;
     }
