@@ -6,10 +6,12 @@
 #ifndef QUELL_AUTOENCODER_H
 #define QUELL_AUTOENCODER_H
 
+#include "quell/code.h"
 #include "quell/heads.h"
 #include "quell/hidden.h"
 #include "quell/init.h"
 #include "quell/input_layer.h"
+#include "quell/input_terms.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
 
@@ -25,11 +27,22 @@ typedef struct {
         hidden[QL_MAX_HIDDEN]; /* widths; the middle one (index n_hidden / 2) is the bottleneck */
     const ql_likelihood *likelihood;
     const ql_activation *act;
-    bool linear_latent; /* the bottleneck has neither batch norm nor activation */
-    bool batch_norm;
-    double dropout;                /* of the hidden layers other than the bottleneck */
+    const ql_activation *code_act; /* of the bottleneck; NULL: act, or linear if linear_latent */
+    double slope;                  /* of leakyrelu below zero */
+    bool linear_latent; /* the bottleneck has no norm, nor an activation unless code_act is one */
+    bool batch_norm, layer_norm; /* at most one */
+    double dropout;              /* of the hidden layers other than the bottleneck */
+    int n_dropouts;              /* above 0: each layer has its own: */
+    double dropouts[QL_MAX_HIDDEN];
     double ridge;                  /* penalty of pi^2 */
     double l1, l2, l1_enc, l2_enc; /* penalties; the _enc ones rule up to the bottleneck if not 0 */
+    double code_l1, code_kl, code_rho; /* penalties of the code (code.h) */
+    int64_t code_k;                    /* so many units of a code pass; 0: all */
+    bool code_unit; /* with code_l1: weights out of the code have length 1 unless they are tied */
+    double orthogonal;  /* penalty of |W W' - 1|^2 of each encoder layer, a unit a row */
+    double contractive; /* penalty of the squared Jacobian of the code by the input (contract.h) */
+    bool nonnegative_encoder, nonnegative_decoder; /* weights, the decoder's with the mean's */
+    bool tied; /* the decoder's weights are the encoder's, transposed, and the mean's the input's */
     const ql_opt_rule *optimizer;
     double rate, clip, weight_decay; /* rate 0, weight_decay NaN: the optimizer's own */
     double disp_rate;                /* learning rate of the dispersions per gene, times rate */
@@ -54,6 +67,7 @@ typedef struct {
     ql_input_map map;     /* borrowed arrays */
     ql_params params;
     ql_input_layer input;
+    ql_input_terms input_terms;
     ql_hidden hidden[QL_MAX_HIDDEN];
     int n_hidden, center;
     /* of heads with decoder layers of their own: those of branch b > 0 are fork[b - 1][i], i >
@@ -67,6 +81,7 @@ typedef struct {
     int n_threads;
     ql_head_space *space; /* [n_threads] */
     ql_real **tile_dw;    /* [n_threads] scratch of the input layer's gradient */
+    double *code_scale;   /* [code] scratch of code_unit */
     uint64_t step;        /* minibatches trained on so far */
 } ql_ae;
 
@@ -77,8 +92,12 @@ typedef struct {
     bool separate_targets; /* inputs and targets may differ (thinning) */
 } ql_ae_sizes;
 
+/* QL_EUSAGE, with the option's name, where settings contradict each other. */
+ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err);
+
 /* Build and initialise. log_rate [n_genes] starts the biases (may be NULL if !start_at_means). On
- * failure everything is released. QL_EUSAGE: bfloat16 is asked for and the processor has none. */
+ * failure everything is released. QL_EUSAGE: as ql_ae_check, or bfloat16 is asked for and the
+ * processor has none. */
 ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
                     const ql_real *log_rate, const ql_kern *kern, ql_err *err);
 void ql_ae_free(ql_ae *ae);
@@ -100,7 +119,11 @@ ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int6
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                           double *cell_loss, ql_err *err);
 
-/* Penalties of the weights (l1, l2), as they enter the loss. */
+/* Is anything but the likelihood part of the loss? */
+bool ql_ae_has_penalty(const ql_ae_config *cfg);
+
+/* Penalties of the weights (l1, l2, orthogonal), as they enter the loss. Those of the code and of
+ * its Jacobian are in the loss of an epoch. */
 double ql_ae_penalty(const ql_ae *ae);
 
 /* What the model says of one tile of genes and up to QL_BLOCK cells. */
@@ -137,8 +160,11 @@ typedef struct {
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err);
 
-/* Width of the bottleneck, and its values for the cell at position i of the batch just visited: the
- * output of its dense part, before batch norm and activation. */
+/* Is the latent space the bottleneck's output? So where the code has an activation or a rule of its
+ * own; else it is that of its dense part, before norm and activation. */
+bool ql_ae_code_is_output(const ql_ae_config *cfg);
+
+/* Width of the bottleneck, and its values for the cell at position i of the batch just visited. */
 int64_t ql_ae_latent_width(const ql_ae *ae);
 void ql_ae_latent(const ql_ae *ae, int64_t i, float *out);
 

@@ -1,5 +1,6 @@
-/* exp and log in float64 for the numbers that reach an output file: made of +, -, * and / alone, so
- * the same bits on every machine and C library. For rates and tables, not for inner loops. */
+/* exp, log and the normal distribution in float64 for the numbers that reach an output file: made
+ * of +, -, * and / alone, so the same bits on every machine and C library. For rates and tables,
+ * not for inner loops. */
 #ifndef QUELL_FMATH_H
 #define QUELL_FMATH_H
 
@@ -9,6 +10,10 @@ extern "C" {
 
 double ql_log(double x); /* x > 0 and finite; within 2 ulp */
 double ql_exp(double x); /* 0 below -708, held at 709 above; within 2 ulp */
+
+/* Probability that a standard normal number is below x: (1 + erf(x / sqrt 2)) / 2. NaN stays NaN;
+ * within 1e-15, and for x > -10 within 1e-14 of itself. */
+double ql_normal_cdf(double x);
 
 #ifdef __cplusplus
 }

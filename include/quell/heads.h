@@ -43,6 +43,9 @@ typedef struct {
     int disp_gene;            /* tensor [genes] of QL_KIND_GENE; -1: none */
     bool shared_pi;           /* k and c of ELEMENT are one number each */
     const ql_lik_kern *lik;   /* from the kernel table in use */
+    bool tied; /* the mean's weights are the tensor weight[QL_HEAD_MEAN] of another layer, set */
+    ql_real *kept; /* before the heads are declared; their gradient [genes, pad(n_in)] goes here,
+                      and they are not updated; borrowed */
     ql_real ridge;
     double disp_rate; /* the learning rate of disp_gene is this times the others' */
     int64_t capacity;

@@ -13,9 +13,9 @@
 extern "C" {
 #endif
 
-/* Enough for the deepest autoencoder: QL_MAX_HIDDEN layers of five tensors, the half of them behind
+/* Enough for the deepest autoencoder: QL_MAX_HIDDEN layers of six tensors, the half of them behind
  * the bottleneck three times over, input layer, heads. */
-enum { QL_MAX_TENSORS = 192 };
+enum { QL_MAX_TENSORS = 224 };
 
 /* [rows, cols] row-major with row stride ld (cols padded to QL_PAD; vectors are one row). Pads are
  * zero and stay zero. */
@@ -25,7 +25,8 @@ typedef struct {
     int64_t offset; /* of the first element in the block */
     bool trained;   /* false: state that is saved but not updated by an optimizer (moving means) */
     bool decays;    /* the optimizer's weight decay applies */
-    ql_real l1, l2; /* penalties */
+    bool nonnegative; /* held at 0 or above after each step */
+    ql_real l1, l2;   /* penalties */
 } ql_tensor;
 
 typedef struct {

@@ -21,7 +21,8 @@ typedef enum {
     QL_RNG_THIN = 6,    /* binomial thinning of molecules */
     QL_RNG_MCV = 7,     /* thinning of a whole run's counts (--mcv) */
     QL_RNG_TRIALS = 8,  /* thinning for, and choice of, trials */
-    QL_RNG_SEARCH = 9   /* settings drawn by a search */
+    QL_RNG_SEARCH = 9,  /* settings drawn by a search */
+    QL_RNG_PROBE = 30   /* directions in which the contractive penalty looks */
 } ql_rng_stream;
 
 typedef struct {

@@ -46,6 +46,7 @@ double ql_log(double x)
 
 double ql_exp(double x)
 {
+    if (x != x) return x;
     if (x < -708) return 0;
     if (x > 709) x = 709;
     double n = x * 1.44269504088896338700;
@@ -54,4 +55,32 @@ double ql_exp(double x)
     /* Taylor series from the small end: |r| < 0.347, 17 terms are below 1 ulp */
     for (int i = 17; i >= 1; i--) sum = 1 + sum * r / i;
     return sum * from_bits((uint64_t)(k + 1023) << 52);
+}
+
+/* Chebyshev series of the scaled lower tail of the normal distribution
+ * (tests/tools/fit_normal.py) */
+static const double normal_tail[] = {
+    0.24261280114151914,     0.18792720420989263,     0.055548388918812759,
+    0.012129438315111522,    0.0017314801240606201,   8.0149618599537488e-5,
+    -2.5136847908026696e-5,  -4.7258422549267409e-6,  2.5258922136865776e-7,
+    1.536333687349456e-7,    -8.4525503001729391e-10, -5.1716270154357085e-9,
+    -2.8206509081173766e-11, 1.9435038070971736e-10,  -2.4853560478511769e-12,
+    -7.936207374645757e-12,  4.6062017111762351e-13,  3.2821541166777414e-13,
+    -4.3538406631637034e-14, -1.226818507926106e-14,  3.2328460815413941e-15,
+    3.0451658804315853e-16,  -2.0130368431552333e-16, 7.1512353606540528e-18,
+    1.0142661060838385e-17,
+};
+enum { NORMAL_TERMS = sizeof normal_tail / sizeof *normal_tail };
+
+/* exp(-a^2 / 2) t C(2 t - 1), t = 4 / (4 + a): Clenshaw's recurrence from the small end */
+double ql_normal_cdf(double x)
+{
+    double a = x < 0 ? -x : x, t = 4 / (4 + a), y = 4 * t - 2, b = 0, b1 = 0, b2;
+    for (int k = NORMAL_TERMS - 1; k >= 1; k--) {
+        b2 = b1;
+        b1 = b;
+        b = y * b1 - b2 + normal_tail[k];
+    }
+    double tail = ql_exp(-0.5 * a * a) * t * (0.5 * y * b - b1 + normal_tail[0]);
+    return x > 0 ? 1 - tail : tail;
 }

@@ -10,6 +10,10 @@
 
 #define TUNE_KEY "uns/quell/tune"
 
+#define DEFAULT_SPACE                                                                              \
+    "hidden=64,16|64,32|128,16|128,32|128,64|256,32|256,64|128,32,128 dropout=0.1..0.7 "           \
+    "learning-rate=0.0003..0.003 l2=0|0.0001|0.001"
+
 typedef struct {
     denoise_args denoise; /* first: it begins with the common options */
     int n_trials, first_epochs, cells;
@@ -35,12 +39,11 @@ static const ql_option tune_rows[] = {
     {.name = "trials", QL_INT_AT(S, n_trials), .def = "20", .min = 2, .max = 10000, .group = "Search",
      .help = "settings to try, the given ones included"},
     {.name = "search", QL_STRING_AT(S, search), .unit = "SPACE", .group = "Search",
-     .def = "hidden=64,16|64,32|128,16|128,32|128,64|256,32|256,64|128,32,128 dropout=0.1..0.7 "
-            "learning-rate=0.0003..0.003 l2=0|0.0001|0.001",
+     .unset = "widths, dropout, learning rate, l2",
      .help = "options to search and the values they may take",
      .more = "NAME=VALUE|VALUE or NAME=LOW..HIGH, separated by blanks, for any option of the groups "
              "Model and Training. A range is drawn evenly, or on a logarithmic scale where HIGH is at "
-             "least eight times LOW."},
+             "least eight times LOW. Unless given: " DEFAULT_SPACE "."},
     {.name = "first-epochs", QL_INT_AT(S, first_epochs), .def = "12", .min = 0, .max = 1e6,
      .group = "Search", .level = QL_OPT_EXPERT,
      .help = "epochs of the first rung (0: all trials train to the end)",
@@ -52,6 +55,11 @@ static const ql_option tune_rows[] = {
 };
 /* clang-format on */
 #undef S
+
+static const char *space_of(const tune_args *a)
+{
+    return a->search ? a->search : DEFAULT_SPACE;
+}
 
 /* ---- trials ---- */
 
@@ -237,7 +245,7 @@ static ql_status write_table(void *ctx, ql_h5ad_writer *w, ql_err *err)
     QL_TRY(ql_h5ad_claim(w, TUNE_KEY, err));
     QL_TRY(ql_h5ad_strings(w, TUNE_KEY "/trials/settings", &t->settings, err));
     QL_TRY(write_columns(t, w, err));
-    QL_TRY(ql_h5ad_string(w, TUNE_KEY "/search", t->a->search, err));
+    QL_TRY(ql_h5ad_string(w, TUNE_KEY "/search", space_of(t->a), err));
     QL_TRY(ql_h5ad_int(w, TUNE_KEY "/best", t->best, err));
     QL_TRY(ql_h5ad_double(w, TUNE_KEY "/difference", t->difference, err));
     return ql_h5ad_double(w, TUNE_KEY "/difference_stderr", t->error, err);
@@ -247,7 +255,7 @@ static ql_status tune_run(const void *args, ql_run *run)
 {
     tuning t = {.a = args, .run = run};
     denoise_steps steps = {search, write_table, &t};
-    QL_TRY(search_parse(t.a->search, ql_model_rows, &t.space, &run->err));
+    QL_TRY(search_parse(space_of(t.a), ql_model_rows, &t.space, &run->err));
     ql_status st = denoise_with(&t.a->denoise, run, &steps);
     ql_trials_free(t.trials, t.n);
     ql_free(t.trials);

@@ -225,6 +225,7 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
         return ql_fail(&run->err, QL_EUSAGE,
                        "--input-thinning splits molecules and needs whole counts");
     model_fit_options(&args->model, run->threads, &f->options);
+    QL_TRY(ql_ae_check(&f->options.ae, &run->err));
     return choose_kernels(f);
 }
 

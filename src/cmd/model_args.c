@@ -25,6 +25,8 @@ static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const loss_scales[] = {"cell", "entry", NULL};
+static const char *const norms[] = {"none", "batch", "layer", NULL};
+static const char *const parts[] = {"none", "encoder", "decoder", "all", NULL};
 
 #define S model_args
 /* clang-format off */
@@ -40,11 +42,29 @@ const ql_option ql_model_rows[] = {
      .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
     {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .group = "Model",
      .help = "batch norm in the hidden layers"},
-    {.name = "dropout", .letter = 'd', QL_DOUBLE_AT(S, dropout), .def = "0.5", .aliases = "dropoutrate",
+    {.name = "norm", QL_CHOICE_AT(S, norm), .choices = norms, .group = "Model",
+     .level = QL_OPT_EXPERT, .unset = "batch, or none with --no-batchnorm",
+     .help = "norm of the hidden layers",
+     .more = "batch: each unit over the cells of a minibatch. layer: each cell over its units, with a gain and a "
+             "shift per unit, the same in training and inference."},
+    {.name = "dropout", .letter = 'd', QL_DOUBLES_AT(S, dropout), .def = "0.5", .aliases = "dropoutrate",
      .min = 0, .max = 1, .bits = QL_OPT_MAX_EXCLUDED, .group = "Model",
-     .help = "dropout of the hidden layers except the bottleneck"},
+     .help = "dropout of the hidden layers except the bottleneck",
+     .more = "Several values, one for each of --hidden, name the bottleneck's too: 0,0,0.2."},
     {.name = "activation", QL_CHOICE_AT(S, activation), .def = "relu", .choice_at = activation_at,
-     .group = "Model", .help = "activation of the hidden layers"},
+     .group = "Model", .help = "activation of the hidden layers",
+     .more = "prelu trains the slope below zero of each unit, from 0.25 on; gelu is x times the normal "
+             "distribution at x."},
+    {.name = "leaky-slope", QL_DOUBLE_AT(S, slope), .def = "0.3", .min = 0, .max = 1, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "slope of leakyrelu below zero"},
+    {.name = "code-activation", QL_CHOICE_AT(S, code_activation), .choice_at = activation_at,
+     .group = "Model", .level = QL_OPT_EXPERT, .unset = "linear; relu with --code-l1, sigmoid with --code-kl",
+     .help = "activation of the bottleneck",
+     .more = "Given, or made by a sparsity option, the latent space is what comes out of it. Unset with "
+             "--no-linear-latent: that of --activation."},
+    {.name = "tied", QL_FLAG_AT(S, tied), .group = "Model", .level = QL_OPT_EXPERT,
+     .help = "decoder weights are the encoder's, transposed",
+     .more = "The mean's weights are those of the input layer. --hidden must mirror: 128,32,128."},
     {.name = "sizefactors", QL_FLAG_AT(S, size_factors), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "scale inputs and means by each cell's depth"},
     {.name = "loginput", QL_FLAG_AT(S, log_input), .def = "yes", .group = "Model",
@@ -67,6 +87,33 @@ const ql_option ql_model_rows[] = {
      .level = QL_OPT_EXPERT, .help = "L1 penalty up to the bottleneck (0: that of --l1)"},
     {.name = "l2enc", QL_DOUBLE_AT(S, l2_enc), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "L2 penalty up to the bottleneck (0: that of --l2)"},
+
+    {.name = "code-l1", QL_DOUBLE_AT(S, code_l1), .def = "0", .min = 0, .max = INFINITY,
+     .group = "Regularisation", .help = "sparse code: penalty on a cell's summed |code|",
+     .more = "All penalties are weighed against the mean loss of a cell (of an entry with --loss-scale entry)."},
+    {.name = "code-kl", QL_DOUBLE_AT(S, code_kl), .def = "0", .min = 0, .max = INFINITY,
+     .group = "Regularisation", .level = QL_OPT_EXPERT,
+     .help = "sparse code: pull each unit's mean to --code-rho",
+     .more = "Penalty on the divergence between the two as chances of a unit being on; codes are then sigmoid."},
+    {.name = "code-rho", QL_DOUBLE_AT(S, code_rho), .def = "0.05", .min = 0, .max = 1,
+     .bits = QL_OPT_MIN_EXCLUDED | QL_OPT_MAX_EXCLUDED, .group = "Regularisation", .level = QL_OPT_EXPERT,
+     .help = "share of cells a unit should be on in (--code-kl)"},
+    {.name = "code-k", QL_INT_AT(S, code_k), .def = "0", .min = 0, .max = 4096, .group = "Regularisation",
+     .level = QL_OPT_EXPERT, .help = "sparse code: only a cell's K largest units pass (0: all)"},
+    {.name = "code-unit", QL_FLAG_AT(S, code_unit), .def = "yes", .group = "Regularisation",
+     .level = QL_OPT_EXPERT, .help = "with --code-l1: weights out of a code unit have length 1",
+     .more = "Else a code could shrink, and its penalty with it, while the weights that read it grow."},
+    {.name = "contractive", QL_DOUBLE_AT(S, contractive), .def = "0", .min = 0, .max = INFINITY,
+     .group = "Regularisation", .level = QL_OPT_EXPERT,
+     .help = "penalty on how fast the code moves with the input",
+     .more = "The squared Jacobian of the code by the scaled input: exact where the bottleneck is the first "
+             "layer, else estimated with a random direction per minibatch."},
+    {.name = "orthogonal", QL_DOUBLE_AT(S, orthogonal), .def = "0", .min = 0, .max = INFINITY,
+     .group = "Regularisation", .level = QL_OPT_EXPERT,
+     .help = "penalty on encoder weights that are not orthonormal"},
+    {.name = "nonnegative", QL_CHOICE_AT(S, nonnegative), .def = "none", .choices = parts, .bare = "all",
+     .group = "Regularisation", .level = QL_OPT_EXPERT, .help = "weights held at 0 or above",
+     .more = "The decoder's are those of its hidden layers and of the mean. Tied weights: any but none means all."},
 
     {.name = "epochs", .letter = 'e', QL_INT_AT(S, epochs), .def = "300", .min = 1, .max = 1e6,
      .group = "Training", .help = "train for at most this many epochs"},
@@ -164,15 +211,52 @@ static const ql_likelihood *likelihood_of(const char *type)
     return ql_likelihood_find(strcmp(type, "auto") ? type : "nb");
 }
 
+/* The bottleneck's activation where the options say or imply one. */
+static const ql_activation *code_activation(const model_args *a)
+{
+    if (a->code_activation) return ql_activation_find(a->code_activation);
+    if (a->code_kl > 0) return ql_activation_find("sigmoid");
+    return a->code_l1 > 0 && a->linear_latent ? ql_activation_find("relu") : NULL;
+}
+
+static bool is_part(const char *chosen, const char *part)
+{
+    return !strcmp(chosen, part) || !strcmp(chosen, "all");
+}
+
+static void add_regularisation(const model_args *a, ql_ae_config *c)
+{
+    c->code_l1 = a->code_l1;
+    c->code_kl = a->code_kl;
+    c->code_rho = a->code_rho;
+    c->code_k = a->code_k;
+    c->code_unit = a->code_unit;
+    c->contractive = a->contractive;
+    c->orthogonal = a->orthogonal;
+    c->nonnegative_encoder = is_part(a->nonnegative, "encoder");
+    c->nonnegative_decoder = is_part(a->nonnegative, "decoder");
+}
+
+static void add_dropout(const model_args *a, ql_ae_config *c)
+{
+    c->dropout = a->dropout.n == 1 ? a->dropout.v[0] : 0;
+    c->n_dropouts = a->dropout.n > 1 ? a->dropout.n : 0;
+    for (int i = 0; i < c->n_dropouts; i++) c->dropouts[i] = a->dropout.v[i];
+}
+
 static ql_ae_config model_of(const model_args *a)
 {
+    const char *norm = a->norm ? a->norm : a->batch_norm ? "batch" : "none";
     ql_ae_config c = {
         .n_hidden = a->hidden.n,
         .likelihood = likelihood_of(a->type),
         .act = ql_activation_find(a->activation),
+        .code_act = code_activation(a),
+        .slope = a->slope,
         .linear_latent = a->linear_latent,
-        .batch_norm = a->batch_norm,
-        .dropout = a->dropout,
+        .batch_norm = !strcmp(norm, "batch"),
+        .layer_norm = !strcmp(norm, "layer"),
+        .tied = a->tied,
         .ridge = a->ridge,
         .l1 = a->l1,
         .l2 = a->l2,
@@ -192,6 +276,8 @@ static ql_ae_config model_of(const model_args *a)
         .seed = (uint64_t)a->seed.seed,
     };
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
+    add_dropout(a, &c);
+    add_regularisation(a, &c);
     return c;
 }
 

@@ -15,7 +15,12 @@ typedef struct {
     ql_int_list hidden;
     bool linear_latent, batch_norm, match_depth, start_at_means;
     bool size_factors, log_input, norm_input;
-    double dropout, ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
+    const char *norm, *code_activation, *nonnegative;
+    ql_double_list dropout;
+    bool tied, code_unit;
+    int code_k;
+    double slope, code_l1, code_kl, code_rho, contractive, orthogonal;
+    double ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
     /* training */
     const char *optimizer, *validation_cells, *validate, *loss_scale, *precision;
     double learning_rate, weight_decay, clip, validation, input_thin, min_gain;

@@ -15,8 +15,23 @@ static int64_t capacity_of(int64_t batch_size)
 
 static const ql_activation *activation_of(const ql_ae_config *cfg, int layer)
 {
-    bool bare = cfg->linear_latent && layer == cfg->n_hidden / 2;
-    return bare ? ql_activation_find("linear") : cfg->act;
+    const bool is_center = layer == cfg->n_hidden / 2;
+    if (is_center && cfg->code_act) return cfg->code_act;
+    return is_center && cfg->linear_latent ? ql_activation_find("linear") : cfg->act;
+}
+
+static double dropout_of(const ql_ae_config *cfg, int layer)
+{
+    if (cfg->n_dropouts > 0) return cfg->dropouts[layer];
+    return layer == cfg->n_hidden / 2 ? 0 : cfg->dropout;
+}
+
+/* A norm behind an L1 penalty would give the code back what scale it loses. */
+static bool is_normed(const ql_ae_config *cfg, int layer)
+{
+    const int center = cfg->n_hidden / 2;
+    if (layer == center) return !cfg->linear_latent;
+    return !(cfg->code_l1 > 0 && layer == center + 1);
 }
 
 static void layer_name(const ql_ae *ae, int i, char *name, size_t size)
@@ -34,15 +49,27 @@ static void declare_hidden(ql_ae *ae, int i)
     const ql_ae_config *cfg = &ae->cfg;
     char name[24];
     ql_hidden *h = &ae->hidden[i];
-    bool is_center = i == ae->center;
     *h = (ql_hidden){
         .n_in = i == 0 ? 1 : cfg->hidden[i - 1],
         .n_out = cfg->hidden[i],
         .act = activation_of(cfg, i),
-        .batch_norm = cfg->batch_norm && !(is_center && cfg->linear_latent),
-        .dropout = is_center ? 0 : cfg->dropout,
+        .slope = (ql_real)cfg->slope,
+        .batch_norm = cfg->batch_norm && is_normed(cfg, i),
+        .layer_norm = cfg->layer_norm && is_normed(cfg, i),
+        .dropout = dropout_of(cfg, i),
+        .keep_largest = i == ae->center ? cfg->code_k : 0,
+        .orthogonal = i > 0 && i <= ae->center ? cfg->orthogonal : 0,
+        .contracted = cfg->contractive > 0 && i <= ae->center,
+        .tied = cfg->tied && i > ae->center,
         .id = (uint64_t)i,
     };
+    /* tied layers come first on the way back, and the tangents before all */
+    h->dw_begun = h->contracted || (cfg->tied && i <= ae->center);
+    if (h->tied) {
+        const ql_hidden *mirror = &ae->hidden[ae->n_hidden - i];
+        h->weight = mirror->weight;
+        h->dw_begun = mirror->contracted;
+    }
     layer_name(ae, i, name, sizeof name);
     ql_hidden_declare(h, &ae->params, name, i > 0);
 }
@@ -50,16 +77,33 @@ static void declare_hidden(ql_ae *ae, int i)
 static void declare_penalties(ql_ae *ae)
 {
     const ql_ae_config *c = &ae->cfg;
+    const bool both = c->tied && (c->nonnegative_encoder || c->nonnegative_decoder);
     for (int i = 0; i < ae->params.n_tensors; i++) {
         ql_tensor *t = &ae->params.tensor[i];
         bool is_kernel = strstr(t->name, "/weight") != NULL;
         bool encoder = !strncmp(t->name, "input", 5) || !strncmp(t->name, "enc", 3) ||
                        !strncmp(t->name, "center", 6);
+        bool decoder = !strncmp(t->name, "dec", 3) || !strncmp(t->name, "mean", 4);
         if (!is_kernel) continue;
         t->decays = true;
+        t->nonnegative =
+            (encoder && (c->nonnegative_encoder || both)) || (decoder && c->nonnegative_decoder);
         t->l1 = (ql_real)(encoder && c->l1_enc > 0 ? c->l1_enc : c->l1);
         t->l2 = (ql_real)(encoder && c->l2_enc > 0 ? c->l2_enc : c->l2);
     }
+}
+
+static void declare_input_terms(ql_ae *ae)
+{
+    const ql_ae_config *c = &ae->cfg;
+    ae->input_terms = (ql_input_terms){.n_out = ae->input.n_out,
+                                       .tiling = ae->input.tiling,
+                                       .weight = ae->input.weight,
+                                       .orthogonal = c->orthogonal,
+                                       .tied = c->tied,
+                                       .seed = c->seed};
+    if (c->contractive > 0)
+        ae->input_terms.jacobian = ae->center == 0 ? QL_JACOBIAN_EXACT : QL_JACOBIAN_PROBE;
 }
 
 /* Everything of the model that needs no memory yet: layers and tensors. */
@@ -69,6 +113,9 @@ static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
     ae->center = cfg->n_hidden / 2;
     ql_input_declare(&ae->input, &ae->params, n_genes, cfg->hidden[0]);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
+    declare_input_terms(ae);
+    ae->heads.tied = cfg->tied;
+    ae->heads.weight[QL_HEAD_MEAN] = ae->input.weight;
     ql_head_layout layout = cfg->likelihood->heads;
     /* without layers behind the bottleneck there is nothing to have one's own of */
     layout.fork = layout.fork && ae->center + 1 < ae->n_hidden;
@@ -87,11 +134,6 @@ static int64_t tile_width(const ql_ae_config *cfg)
     return ql_pad(last > cfg->hidden[0] ? last : cfg->hidden[0]);
 }
 
-static int64_t hidden_bytes(const ql_hidden *h, int64_t cells)
-{
-    return (7 * ql_pad(h->n_out) * cells + h->n_out * ql_pad(h->n_in)) * (int64_t)sizeof(ql_real);
-}
-
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
 {
     ql_ae ae;
@@ -104,7 +146,8 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     bytes += ql_heads_bytes(&ae.heads, cells) + ql_ae_fork_bytes(&ae, cells);
     for (int b = 0; b < ae.heads.n_branches; b++)
         for (int i = b ? ae.center + 1 : 0; i < ae.n_hidden; i++)
-            bytes += hidden_bytes(ql_ae_layer(&ae, b, i), cells);
+            bytes += ql_hidden_bytes(ql_ae_layer(&ae, b, i), cells);
+    bytes += ql_input_terms_bytes(&ae.input_terms);
     int64_t width = tile_width(cfg);
     return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
 }
@@ -116,10 +159,25 @@ static void start_tensor(ql_ae *ae, int tensor, int64_t fan_in, int64_t fan_out)
 
 static void start_hidden(ql_ae *ae, const ql_hidden *h)
 {
+    const struct {
+        int tensor;
+        ql_real value;
+    } starts[] = {{h->var, 1}, {h->gamma, 1}, {h->slopes, (ql_real)0.25}};
     if (h->weight >= 0) start_tensor(ae, h->weight, h->n_in, h->n_out);
-    if (!h->batch_norm) return;
-    ql_real *var = ql_param(&ae->params, h->var);
-    for (int64_t u = 0; u < h->n_out; u++) var[u] = 1;
+    for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
+        for (int64_t u = 0; u < h->n_out && starts[k].tensor >= 0; u++)
+            ql_param(&ae->params, starts[k].tensor)[u] = starts[k].value;
+}
+
+/* Weights that may not be negative start at the absolute values. */
+static void start_nonnegative(ql_ae *ae)
+{
+    for (int i = 0; i < ae->params.n_tensors; i++) {
+        const ql_tensor *t = &ae->params.tensor[i];
+        ql_real *w = ae->params.w + t->offset;
+        for (int64_t k = 0; k < t->rows * t->ld && t->nonnegative; k++)
+            w[k] = w[k] < 0 ? -w[k] : w[k];
+    }
 }
 
 /* Weights of one head, with the fans that Keras takes for the reference's layers. */
@@ -159,6 +217,7 @@ static void start_weights(ql_ae *ae, const ql_real *log_rate)
         for (int i = b ? ae->center + 1 : 0; i < ae->n_hidden; i++)
             start_hidden(ae, ql_ae_layer(ae, b, i));
     start_heads(ae, log_rate);
+    start_nonnegative(ae);
     ql_ae_start_optimizer(ae, ae->cfg.rate);
 }
 
@@ -177,7 +236,12 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
     for (int i = 0; i < ae->n_hidden; i++)
         QL_TRY(ql_hidden_alloc(&ae->hidden[i], ae->capacity, err));
+    for (int i = 0; i < ae->n_hidden; i++)
+        if (ae->hidden[i].tied) ae->hidden[i].dw = ae->hidden[ae->n_hidden - i].dw;
     QL_TRY(ql_ae_fork_alloc(ae, err));
+    QL_TRY(ql_input_terms_alloc(&ae->input_terms, err));
+    ae->heads.kept = ae->input_terms.kept;
+    QL_TRY(QL_NEW(ae->code_scale, ae->hidden[ae->center].n_out, "hidden layer", err));
     QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
     QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
     QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));
@@ -198,6 +262,8 @@ static ql_status choose_products(ql_ae *ae, ql_err *err)
 ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
                     const ql_real *log_rate, const ql_kern *kern, ql_err *err)
 {
+    *ae = (ql_ae){0};
+    QL_TRY(ql_ae_check(cfg, err));
     declare(ae, cfg, sizes->n_genes);
     ae->kern = kern;
     ae->map = map;
@@ -227,24 +293,11 @@ void ql_ae_free(ql_ae *ae)
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);
     ql_ae_fork_free(ae); /* asks the heads how many there are */
+    ql_input_terms_free(&ae->input_terms);
+    ql_free(ae->code_scale);
     ql_heads_free(&ae->heads);
     for (int i = 0; i < ae->n_hidden; i++) ql_hidden_free(&ae->hidden[i]);
     *ae = (ql_ae){0};
-}
-
-double ql_ae_penalty(const ql_ae *ae)
-{
-    double sum = 0;
-    for (int i = 0; i < ae->params.n_tensors; i++) {
-        const ql_tensor *t = &ae->params.tensor[i];
-        const ql_real *w = ae->params.w + t->offset;
-        if (t->l1 == 0 && t->l2 == 0) continue;
-        for (int64_t k = 0; k < t->rows * t->ld; k++) {
-            double x = (double)w[k];
-            sum += (double)t->l1 * (x < 0 ? -x : x) + (double)t->l2 * x * x;
-        }
-    }
-    return sum;
 }
 
 int64_t ql_ae_latent_width(const ql_ae *ae)
@@ -255,5 +308,6 @@ int64_t ql_ae_latent_width(const ql_ae *ae)
 void ql_ae_latent(const ql_ae *ae, int64_t i, float *out)
 {
     const ql_hidden *h = &ae->hidden[ae->center];
-    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)h->pre[u * ae->batch[0].n_pad + i];
+    const ql_real *value = ql_ae_code_is_output(&ae->cfg) ? h->out : h->pre;
+    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)value[u * ae->batch[0].n_pad + i];
 }

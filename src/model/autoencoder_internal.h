@@ -27,6 +27,16 @@ typedef struct {
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
                    int64_t n);
 
+/* The penalties of a step of training (autoencoder_penalty.c). Before the weights change, sums over
+ * a shard of the genes. On one thread: after the heads, the penalty of the code's Jacobian, whose
+ * gradients wait in the layers; when the gradient by the bottleneck's output is there, that of the
+ * code, which is added to it; after the update of the hidden layers, the scale of the weights out
+ * of the code. */
+void ql_ae_penalty_shard(ql_ae *ae, uint64_t step, int64_t shard);
+double ql_ae_jacobian_penalty(ql_ae *ae, const ql_batch *b);
+double ql_ae_code_penalty(ql_ae *ae, const ql_batch *b);
+void ql_ae_unit_code(ql_ae *ae);
+
 /* Hidden layer i on the way to the heads of a branch; up to the bottleneck there is one for all. */
 static inline ql_hidden *ql_ae_layer(ql_ae *ae, int branch, int i)
 {

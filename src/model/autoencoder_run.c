@@ -94,6 +94,7 @@ typedef struct {
     const int64_t *order;
     int64_t n, batch_size;
     ql_opt_step step;  /* of the minibatch at hand; set by the first thread */
+    uint64_t number;   /* of that step */
     double *cell_loss; /* [capacity] */
     double loss;       /* sum so far */
     int64_t window;    /* of the source, the next to be loaded */
@@ -102,17 +103,31 @@ typedef struct {
     ql_err *err;
 } epoch_job;
 
-static void hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step)
+/* Returns the penalties of the code and of its Jacobian. */
+static double hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step)
 {
+    double penalty = ql_ae_jacobian_penalty(ae, b);
     for (int i = ae->n_hidden - 1; i >= 0; i--) {
         ql_hidden *h = &ae->hidden[i], *below = i ? &ae->hidden[i - 1] : NULL;
-        if (i == ae->center) ql_ae_fork_backward(ae, train_kern(ae), b, step);
+        if (i == ae->center) {
+            ql_ae_fork_backward(ae, train_kern(ae), b, step);
+            penalty += ql_ae_code_penalty(ae, b);
+        }
         ql_hidden_backward(h, &ae->params, train_kern(ae), below ? below->out_t : NULL,
                            below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
     }
     /* the input layer wants the gradient by cell */
     ql_hidden *first = &ae->hidden[0];
     ql_transpose(first->n_out, b->n, first->grad, b->n_pad, first->out_t, ql_pad(first->n_out));
+    ql_ae_unit_code(ae);
+    return penalty;
+}
+
+/* The loss so far is a sum over cells and genes; a penalty is weighed against the mean loss of a
+ * cell, or of an entry, as the gradients are. */
+static double scaled_penalty(const ql_ae *ae, const ql_batch *b, double penalty)
+{
+    return penalty * (double)b->n * (ae->cfg.mean_loss ? (double)ae->n_genes : 1);
 }
 
 /* Add the minibatch's loss; a loss that is not finite ends the epoch before it reaches more
@@ -164,7 +179,8 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
     if (next) ql_input_begin_shard(&ae->input, next, shard);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t, first->db,
-                               ae->tile_dw[rank], &ae->opt, &job->step);
+                               ae->tile_dw[rank], &ae->input_terms, job->number, &ae->opt,
+                               &job->step);
         if (next) ql_input_forward_tile(&ae->input, &ae->params, ae->kern, next, shard, tile);
     }
 }
@@ -227,13 +243,16 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
     input_reduce(ae, w, b);
     const int64_t n_fill = next ? items(next->batch->n, FILL_CELLS) : 0;
     const int64_t n_load = job->n_load; /* the same for all, as it was set before they last met */
+    if (ql_input_terms_sums(&ae->input_terms))
+        QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
+                   ql_ae_penalty_shard(ae, job->number, shard));
     if (w->rank == 0) hidden_forward(ae, b, pass);
     if (next && n_load > 0) load_rows(w, next->source, n_load);
     fill_some(ae, w, next, 0, n_fill / 2);
     heads_backward(job, w, b);
     if (w->rank == 0) {
         collect_loss(job, b);
-        hidden_backward(ae, b, &job->step);
+        job->loss += scaled_penalty(ae, b, hidden_backward(ae, b, &job->step));
     }
     fill_some(ae, w, next, n_fill / 2, n_fill);
     QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
@@ -258,6 +277,7 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
         /* the others look at what this sets after the barrier that ends the step's first phase */
         if (rank == 0) {
             job->step = ql_opt_next(&ae->opt);
+            job->number = ae->step;
             if (at < job->n) begin_batch(job, (int)((k + 1) % 2), at);
         }
         train_step(job, &w, b, at < job->n ? &fill : NULL);

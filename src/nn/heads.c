@@ -18,8 +18,9 @@ static void declare_head(ql_heads *h, ql_params *p, int64_t n_genes, int head)
     const char *const *name = head_names[head];
     const bool unit = h->kind[head] == QL_KIND_UNIT, element = h->kind[head] == QL_KIND_ELEMENT;
     const int64_t values = unit || (element && h->shared_pi) ? 1 : n_genes;
-    h->weight[head] =
-        ql_params_add(p, name[0], element ? 1 : values, element ? values : h->n_in, true);
+    if (!h->tied || head != QL_HEAD_MEAN)
+        h->weight[head] =
+            ql_params_add(p, name[0], element ? 1 : values, element ? values : h->n_in, true);
     h->bias[head] = ql_params_add(p, name[1], 1, values, true);
 }
 
@@ -32,8 +33,10 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
     h->disp_gene = -1;
     h->n_branches = 1;
     for (int k = 0; k < QL_MAX_HEADS; k++) {
+        const bool tied = h->tied && k == QL_HEAD_MEAN;
         h->kind[k] = layout->kind[k];
-        h->weight[k] = h->bias[k] = -1;
+        h->bias[k] = -1;
+        if (!tied) h->weight[k] = -1;
         h->branch[k] = layout->fork && h->kind[k] == QL_KIND_DENSE && k > 0 ? h->n_branches++ : 0;
         if (h->kind[k] > QL_KIND_GENE) declare_head(h, p, n_genes, k);
     }
@@ -301,9 +304,11 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
 {
     const int64_t ld = p->tensor[h->weight[head]].ld;
     const bool alone = t->first == 0 && ql_is_last_block(pass->batch, t);
+    const bool kept = h->tied && head == QL_HEAD_MEAN;
     for (int64_t g = 0; g < t->genes.count; g += UPDATE_GENES) {
         int64_t left = t->genes.count - g, n = left < UPDATE_GENES ? left : UPDATE_GENES;
         ql_real *dw = s->dw[head] + (alone ? 0 : g * ld);
+        if (kept) dw = h->kept + (t->genes.first + g) * ld;
         kern->gemm(&(ql_gemm){.m = n,
                               .n = ld,
                               .p = t->n,
@@ -315,7 +320,7 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                               .c = dw,
                               .ldc = ld,
                               .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
-        if (ql_is_last_block(pass->batch, t))
+        if (ql_is_last_block(pass->batch, t) && !kept)
             ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, pass->step);
     }
 }

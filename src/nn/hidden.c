@@ -10,6 +10,7 @@
 /* The reference's batch norm (docs/model.md) */
 #define BN_EPS  (ql_real)1e-3
 #define BN_KEEP (ql_real)0.99
+#define LN_EPS  1e-5
 
 static int declare(ql_params *p, const char *prefix, const char *what, int64_t rows, int64_t cols,
                    bool trained)
@@ -21,36 +22,82 @@ static int declare(ql_params *p, const char *prefix, const char *what, int64_t r
 
 void ql_hidden_declare(ql_hidden *h, ql_params *p, const char *prefix, bool dense)
 {
-    h->weight = dense ? declare(p, prefix, "weight", h->n_out, h->n_in, true) : -1;
+    if (!h->tied) h->weight = dense ? declare(p, prefix, "weight", h->n_out, h->n_in, true) : -1;
     h->bias = declare(p, prefix, "bias", 1, h->n_out, true);
-    h->beta = h->mean = h->var = -1;
+    h->beta = h->gamma = h->mean = h->var = h->slopes = -1;
+    if (h->batch_norm || h->layer_norm) h->beta = declare(p, prefix, "beta", 1, h->n_out, true);
+    if (h->layer_norm) h->gamma = declare(p, prefix, "gamma", 1, h->n_out, true);
+    if (h->act->trained_slope) h->slopes = declare(p, prefix, "slope", 1, h->n_out, true);
     if (!h->batch_norm) return;
-    h->beta = declare(p, prefix, "beta", 1, h->n_out, true);
     h->mean = declare(p, prefix, "moving_mean", 1, h->n_out, false);
     h->var = declare(p, prefix, "moving_var", 1, h->n_out, false);
 }
 
+/* A buffer of a layer: how many numbers, and where it hangs; none of size 0 is made. */
+typedef struct {
+    ql_real **at;
+    int64_t size;
+} buffer;
+
+enum { MAX_BUFFERS = 24 };
+
+static int list_buffers(ql_hidden *h, int64_t cells, buffer *list)
+{
+    const int64_t n = h->n_out * cells, turned = cells * ql_pad(h->n_out);
+    const int64_t tangent = h->contracted ? n : 0;
+    const bool orthogonal = h->orthogonal > 0;
+    const buffer all[] = {
+        {&h->pre, n},
+        {&h->norm, n},
+        {&h->sum, n},
+        {&h->out, n},
+        {&h->grad, n},
+        {&h->mask, n},
+        {&h->out_t, turned},
+        {&h->inv_sd, h->layer_norm ? cells : h->n_out},
+        {&h->dw, h->tied ? 0 : h->n_out * ql_pad(h->n_in)},
+        {&h->db, ql_pad(h->n_out)},
+        {&h->turned, orthogonal ? h->n_in * ql_pad(h->n_out) : 0},
+        {&h->gram, orthogonal ? h->n_out * ql_pad(h->n_out) : 0},
+        {&h->tangent.r, tangent},
+        {&h->tangent.t, tangent},
+        {&h->tangent.t_t, h->contracted ? turned : 0},
+        {&h->tangent.slope, tangent},
+        {&h->tangent.curve, tangent},
+        {&h->tangent.back, tangent},
+        {&h->tangent.dgamma, h->contracted ? ql_pad(h->n_out) : 0},
+        {&h->tangent.dslope, h->contracted ? ql_pad(h->n_out) : 0},
+    };
+    memcpy(list, all, sizeof all);
+    return (int)(sizeof all / sizeof *all);
+}
+
 ql_status ql_hidden_alloc(ql_hidden *h, int64_t capacity, ql_err *err)
 {
-    const int64_t n = h->n_out * capacity;
+    buffer list[MAX_BUFFERS];
+    int n = list_buffers(h, capacity, list);
     h->capacity = capacity;
-    QL_TRY(QL_NEW(h->pre, n, "hidden layer", err));
-    QL_TRY(QL_NEW(h->norm, n, "hidden layer", err));
-    QL_TRY(QL_NEW(h->sum, n, "hidden layer", err));
-    QL_TRY(QL_NEW(h->out, n, "hidden layer", err));
-    QL_TRY(QL_NEW(h->grad, n, "hidden layer", err));
-    QL_TRY(QL_NEW(h->mask, n, "hidden layer", err));
-    QL_TRY(QL_NEW(h->out_t, ql_pad(h->n_out) * capacity, "hidden layer", err));
-    QL_TRY(QL_NEW(h->inv_sd, h->n_out, "hidden layer", err));
-    QL_TRY(QL_NEW(h->dw, h->n_out * ql_pad(h->n_in), "hidden layer", err));
-    return QL_NEW(h->db, ql_pad(h->n_out), "hidden layer", err);
+    for (int i = 0; i < n; i++)
+        if (list[i].size > 0) QL_TRY(QL_NEW(*list[i].at, list[i].size, "hidden layer", err));
+    return QL_OK;
+}
+
+int64_t ql_hidden_bytes(const ql_hidden *h, int64_t capacity)
+{
+    ql_hidden copy = *h;
+    buffer list[MAX_BUFFERS];
+    int64_t sum = 0;
+    int n = list_buffers(&copy, capacity, list);
+    for (int i = 0; i < n; i++) sum += list[i].size;
+    return sum * (int64_t)sizeof(ql_real);
 }
 
 void ql_hidden_free(ql_hidden *h)
 {
-    ql_real *const owned[] = {h->pre,  h->norm,  h->sum,    h->out, h->grad,
-                              h->mask, h->out_t, h->inv_sd, h->dw,  h->db};
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ql_free(owned[i]);
+    buffer list[MAX_BUFFERS];
+    int n = list_buffers(h, h->capacity, list);
+    if (h->tied) h->dw = NULL;
+    for (int i = 0; i < n; i++) ql_free(*list[i].at);
     *h = (ql_hidden){0};
 }
 
@@ -81,6 +128,8 @@ void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, con
     if (!t->decays) s.weight_decay = 0;
     opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL,
                 &s);
+    if (!t->nonnegative) return;
+    for (int64_t i = at; i < at + rows * t->ld; i++) p->w[i] = p->w[i] < 0 ? 0 : p->w[i];
 }
 
 /* Mean and biased variance of the first n values of each row; sums in the kernels' virtual lanes
@@ -133,6 +182,132 @@ static void batch_norm_backward(ql_hidden *h, int64_t n, int64_t n_pad, ql_real 
     }
 }
 
+/* Over the units of each cell, QL_PAD cells at a time. */
+static void layer_norm_forward(ql_hidden *h, const ql_params *p, int64_t n_pad)
+{
+    const ql_real *gamma = ql_param(p, h->gamma), *beta = ql_param(p, h->beta);
+    for (int64_t first = 0; first < n_pad; first += QL_PAD) {
+        double s[QL_PAD] = {0}, q[QL_PAD] = {0};
+        for (int64_t u = 0; u < h->n_out; u++)
+            for (int64_t j = 0; j < QL_PAD; j++) s[j] += (double)h->pre[u * n_pad + first + j];
+        for (int64_t j = 0; j < QL_PAD; j++) s[j] /= (double)h->n_out;
+        for (int64_t u = 0; u < h->n_out; u++)
+            for (int64_t j = 0; j < QL_PAD; j++) {
+                double d = (double)h->pre[u * n_pad + first + j] - s[j];
+                q[j] += d * d;
+            }
+        for (int64_t j = 0; j < QL_PAD; j++)
+            h->inv_sd[first + j] = (ql_real)(1 / sqrt(q[j] / (double)h->n_out + LN_EPS));
+        for (int64_t u = 0; u < h->n_out; u++)
+            for (int64_t j = first; j < first + QL_PAD; j++) {
+                int64_t at = u * n_pad + j;
+                h->norm[at] = (h->pre[at] - (ql_real)s[j - first]) * h->inv_sd[j];
+                h->sum[at] = h->norm[at] * gamma[u] + beta[u];
+            }
+    }
+}
+
+/* The same formula as batch norm's, with the sums over a cell's units; dgamma and dbeta receive
+ * the gradients by gain and shift. */
+static void layer_norm_backward(ql_hidden *h, const ql_real *gamma, int64_t n, int64_t n_pad,
+                                ql_real *dgamma, ql_real *dbeta)
+{
+    for (int64_t u = 0; u < h->n_out; u++) {
+        ql_real *dy = h->grad + u * n_pad;
+        const ql_real *x = h->norm + u * n_pad;
+        double sum = 0, with_x = 0;
+        for (int64_t j = 0; j < n; j++) {
+            sum += (double)dy[j];
+            with_x += (double)dy[j] * (double)x[j];
+            dy[j] *= gamma[u];
+        }
+        dbeta[u] = (ql_real)sum;
+        dgamma[u] = (ql_real)with_x;
+    }
+    for (int64_t first = 0; first < n_pad; first += QL_PAD) {
+        double a[QL_PAD] = {0}, b[QL_PAD] = {0};
+        for (int64_t u = 0; u < h->n_out; u++)
+            for (int64_t j = 0; j < QL_PAD; j++) {
+                int64_t at = u * n_pad + first + j;
+                a[j] += (double)h->grad[at] / (double)h->n_out;
+                b[j] += (double)h->grad[at] * (double)h->norm[at] / (double)h->n_out;
+            }
+        for (int64_t u = 0; u < h->n_out; u++)
+            for (int64_t j = 0; j < QL_PAD; j++) {
+                int64_t at = u * n_pad + first + j;
+                h->grad[at] = (h->grad[at] - (ql_real)a[j] - h->norm[at] * (ql_real)b[j]) *
+                              h->inv_sd[first + j];
+            }
+    }
+}
+
+/* ---- activation ---- */
+
+static void activate(ql_hidden *h, const ql_params *p, const ql_kern *kern, int64_t n_pad)
+{
+    if (h->slopes < 0) {
+        h->act->forward(kern, h->slope, h->n_out * n_pad, h->sum, h->out);
+        return;
+    }
+    for (int64_t u = 0; u < h->n_out; u++)
+        h->act->forward(kern, ql_param(p, h->slopes)[u], n_pad, h->sum + u * n_pad,
+                        h->out + u * n_pad);
+}
+
+void ql_hidden_unmask(ql_hidden *h, const ql_params *p, const ql_kern *kern, int64_t n_pad)
+{
+    if (ql_hidden_has_mask(h)) activate(h, p, kern, n_pad);
+}
+
+void ql_hidden_derive(const ql_hidden *h, const ql_params *p, const ql_kern *kern, int64_t n_pad,
+                      bool second, ql_real *d)
+{
+    const int64_t rows = h->slopes < 0 ? 1 : h->n_out, n = h->n_out * n_pad / rows;
+    for (int64_t u = 0; u < rows; u++) {
+        ql_real slope = h->slopes < 0 ? h->slope : ql_param(p, h->slopes)[u];
+        (second ? h->act->second : h->act->backward)(kern, slope, n, h->sum + u * n, h->out + u * n,
+                                                     d + u * n);
+    }
+}
+
+/* Gradient by trained slopes, from that by out: what lies below zero is multiplied by them. */
+static void slope_gradient(ql_hidden *h, int64_t n, int64_t n_pad)
+{
+    for (int64_t u = 0; u < h->n_out; u++) {
+        double sum = h->contracted ? (double)h->tangent.dslope[u] : 0;
+        for (int64_t j = u * n_pad; j < u * n_pad + n; j++)
+            if (!(h->sum[j] > 0)) sum += (double)h->grad[j] * (double)h->sum[j];
+        h->db[u] = (ql_real)sum;
+    }
+}
+
+/* ---- masks ---- */
+
+/* The first of the largest values that are not taken yet; one that is no number comes before all,
+ * so that it goes on and is noticed. */
+static int64_t largest_left(const ql_real *x, int64_t n, const ql_real *taken, int64_t stride)
+{
+    int64_t best = -1;
+    for (int64_t u = 0; u < n; u++)
+        if (taken[u * stride] == 0 && (best < 0 || x[u] > x[best] || isnan(x[u]))) best = u;
+    return best;
+}
+
+/* Let the keep_largest largest units of each cell pass. */
+static void select_largest(ql_hidden *h, int64_t n, int64_t n_pad)
+{
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t u = 0; u < h->n_out; u++) {
+            h->db[u] = h->out[u * n_pad + j];
+            h->mask[u * n_pad + j] = 0;
+        }
+        for (int64_t k = 0; k < h->keep_largest && k < h->n_out; k++)
+            h->mask[largest_left(h->db, h->n_out, h->mask + j, n_pad) * n_pad + j] = 1;
+        for (int64_t u = 0; u < h->n_out; u++)
+            if (h->mask[u * n_pad + j] == 0) h->out[u * n_pad + j] = 0;
+    }
+}
+
 /* Inverted dropout: kept units are scaled up, so that inference needs no change. */
 static void dropout_forward(ql_hidden *h, int64_t n, int64_t n_pad, ql_pass pass)
 {
@@ -143,7 +318,7 @@ static void dropout_forward(ql_hidden *h, int64_t n, int64_t n_pad, ql_pass pass
             ql_rng_start(pass.seed, QL_RNG_DROPOUT, pass.step, h->id * 65536 + (uint64_t)u);
         for (int64_t j = 0; j < n; j++) {
             ql_real f = ql_rng_word(&rng) < bound ? 0 : keep;
-            h->mask[u * n_pad + j] = f;
+            h->mask[u * n_pad + j] = h->keep_largest > 0 ? f * h->mask[u * n_pad + j] : f;
             h->out[u * n_pad + j] *= f;
         }
     }
@@ -161,12 +336,13 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
 {
     const int64_t size = h->n_out * n_pad;
     if (h->weight >= 0) {
+        const int64_t ld = p->tensor[h->weight].ld;
         kern->gemm(&(ql_gemm){.m = h->n_out,
                               .n = n_pad,
                               .p = h->n_in,
                               .a = ql_param(p, h->weight),
-                              .a_row = p->tensor[h->weight].ld,
-                              .a_col = 1,
+                              .a_row = h->tied ? 1 : ld,
+                              .a_col = h->tied ? ld : 1,
                               .b = in,
                               .ldb = n_pad,
                               .c = h->pre,
@@ -176,55 +352,103 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
     }
     if (h->batch_norm)
         batch_norm_forward(h, p, n, n_pad, pass.training);
+    else if (h->layer_norm)
+        layer_norm_forward(h, p, n_pad);
     else
         memcpy(h->sum, h->pre, (size_t)size * sizeof(ql_real));
-    h->act->forward(kern, size, h->sum, h->out);
+    activate(h, p, kern, n_pad);
+    if (h->keep_largest > 0) select_largest(h, n, n_pad);
     if (pass.training && h->dropout > 0) dropout_forward(h, n, n_pad, pass);
     clear_pads(h, h->out, n, n_pad);
     ql_transpose(h->n_out, n_pad, h->out, n_pad, h->out_t, ql_pad(h->n_out));
+}
+
+/* grad by out becomes grad by pre; norm and slopes are updated. */
+static void backward_to_pre(ql_hidden *h, ql_params *p, const ql_kern *kern, int64_t n,
+                            int64_t n_pad, const ql_optimizer *opt, const ql_opt_step *step)
+{
+    const int64_t size = h->n_out * n_pad;
+    const ql_tangent *t = &h->tangent;
+    if (ql_hidden_has_mask(h))
+        for (int64_t i = 0; i < size; i++) h->grad[i] *= h->mask[i];
+    /* the activation's derivative is taken at its own output, before the mask */
+    ql_hidden_unmask(h, p, kern, n_pad);
+    if (h->slopes >= 0) slope_gradient(h, n, n_pad);
+    ql_hidden_derive(h, p, kern, n_pad, false, h->grad);
+    if (h->slopes >= 0) ql_params_update(p, h->slopes, 0, 1, h->db, opt, step);
+    if (h->contracted) kern->add(size, t->curve, h->grad);
+    if (h->batch_norm) {
+        batch_norm_backward(h, n, n_pad, h->db);
+        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
+    } else if (h->layer_norm) {
+        ql_real *dgamma = h->mask; /* whose work is done */
+        memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
+        layer_norm_backward(h, ql_param(p, h->gamma), n, n_pad, dgamma, h->db);
+        if (h->contracted) kern->add(ql_pad(h->n_out), t->dgamma, dgamma);
+        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
+        ql_params_update(p, h->gamma, 0, 1, dgamma, opt, step);
+    }
+    if (h->contracted && (h->batch_norm || h->layer_norm)) kern->add(size, t->slope, h->grad);
+    clear_pads(h, h->grad, n, n_pad);
+}
+
+/* Into dw: of a tied layer, what the weights as they are stored get from it. */
+static void weight_gradient(ql_hidden *h, const ql_params *p, const ql_kern *kern,
+                            const ql_real *in_t, int64_t n, int64_t n_pad)
+{
+    const int64_t ld = p->tensor[h->weight].ld;
+    const ql_gemm_start start = h->dw_begun ? QL_FROM_C : QL_FROM_ZERO;
+    ql_gemm own = {.m = h->n_out,
+                   .n = ld,
+                   .p = n,
+                   .a = h->grad,
+                   .a_row = n_pad,
+                   .a_col = 1,
+                   .b = in_t,
+                   .ldb = ld,
+                   .c = h->dw,
+                   .ldc = ld,
+                   .start = start};
+    if (!h->tied) {
+        kern->gemm(&own);
+        return;
+    }
+    ql_transpose(h->n_out, n, h->grad, n_pad, h->out_t, ld);
+    kern->gemm(&(ql_gemm){.m = h->n_in,
+                          .n = ld,
+                          .p = n,
+                          .a = in_t,
+                          .a_row = 1,
+                          .a_col = ql_pad(h->n_in),
+                          .b = h->out_t,
+                          .ldb = ld,
+                          .c = h->dw,
+                          .ldc = ld,
+                          .start = start});
 }
 
 void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const ql_real *in_t,
                         ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
                         const ql_opt_step *step)
 {
-    const int64_t size = h->n_out * n_pad;
-    if (h->dropout > 0)
-        for (int64_t i = 0; i < size; i++) h->grad[i] *= h->mask[i];
-    if (h->dropout >
-        0) /* the activation's derivative is taken at its own output, before the mask */
-        h->act->forward(kern, size, h->sum, h->out);
-    h->act->backward(size, h->sum, h->out, h->grad);
-    if (h->batch_norm) {
-        batch_norm_backward(h, n, n_pad, h->db);
-        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
-    }
-    clear_pads(h, h->grad, n, n_pad);
+    backward_to_pre(h, p, kern, n, n_pad, opt, step);
     kern->row_sums(h->n_out, n_pad, h->grad, n_pad, h->db);
     if (h->weight >= 0) {
-        const ql_tensor *w = &p->tensor[h->weight];
-        kern->gemm(&(ql_gemm){.m = h->n_out,
-                              .n = w->ld,
-                              .p = n,
-                              .a = h->grad,
-                              .a_row = n_pad,
-                              .a_col = 1,
-                              .b = in_t,
-                              .ldb = w->ld,
-                              .c = h->dw,
-                              .ldc = w->ld});
+        const int64_t ld = p->tensor[h->weight].ld;
+        weight_gradient(h, p, kern, in_t, n, n_pad);
         if (din)
             kern->gemm(&(ql_gemm){.m = h->n_in,
                                   .n = n_pad,
                                   .p = h->n_out,
                                   .a = ql_param(p, h->weight),
-                                  .a_row = 1,
-                                  .a_col = w->ld,
+                                  .a_row = h->tied ? ld : 1,
+                                  .a_col = h->tied ? 1 : ld,
                                   .b = h->grad,
                                   .ldb = n_pad,
                                   .c = din,
                                   .ldc = n_pad});
-        ql_params_update(p, h->weight, 0, h->n_out, h->dw, opt, step);
+        if (h->orthogonal > 0) ql_orthogonal_add(h, p, kern);
+        if (!h->tied) ql_params_update(p, h->weight, 0, h->n_out, h->dw, opt, step);
     }
     ql_params_update(p, h->bias, 0, 1, h->db, opt, step);
 }

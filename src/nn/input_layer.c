@@ -89,8 +89,8 @@ void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real 
 
 void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t tile, const ql_real *d_t,
-                            const ql_real *d_sum, ql_real *dw, const ql_optimizer *opt,
-                            const ql_opt_step *step)
+                            const ql_real *d_sum, ql_real *dw, const ql_input_terms *terms,
+                            uint64_t number, const ql_optimizer *opt, const ql_opt_step *step)
 {
     const int64_t h = ql_pad(in->n_out);
     ql_span genes = ql_tile_genes(&in->tiling, tile);
@@ -103,5 +103,6 @@ void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_ker
         kern->scatter(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first,
                       dw, h, d_t + i * h);
     }
+    ql_input_terms_add(terms, p, kern, number, tile, dw);
     ql_params_update(p, in->weight, genes.first, genes.count, dw, opt, step);
 }

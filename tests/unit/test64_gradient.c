@@ -297,6 +297,122 @@ static void thinned_inputs(void **state)
     check("thinned inputs", &c, small, 0.3);
 }
 
+/* ---- hidden layers and penalties (docs/family.md) ---- */
+
+typedef struct {
+    const char *name, *act, *code_act;
+    const int64_t *hidden;
+    int n_hidden, norm; /* norm: 0 batch, 1 layer, -1 none */
+    bool curved_code;   /* linear_latent off */
+    double code_l1, code_kl, orthogonal, contractive, dropout;
+    double dropouts[3]; /* the first above 0: each layer has its own */
+    int64_t code_k;
+    bool tied;
+} setting;
+
+static const int64_t one_layer[] = {5}, encoder[] = {9, 4}, deep[] = {9, 6, 3, 6, 9};
+
+static const setting settings[] = {
+    {.name = "layer norm", .norm = 1},
+    {.name = "layer norm, curved code", .norm = 1, .curved_code = true},
+    {.name = "prelu, no norm", .act = "prelu", .norm = -1},
+    {.name = "prelu, layer norm", .act = "prelu", .norm = 1, .curved_code = true},
+    {.name = "softplus code", .code_act = "softplus"},
+    {.name = "dropout of each layer", .dropouts = {0.1, 0.3, 0.2}},
+    {.name = "code l1, linear", .code_l1 = 0.1},
+    {.name = "code l1, relu", .code_l1 = 0.1, .code_act = "relu", .dropout = 0.2},
+    {.name = "code l1, code is last", .code_l1 = 0.1, .hidden = encoder, .n_hidden = 2},
+    {.name = "code l1, code is first", .code_l1 = 0.1, .hidden = one_layer, .n_hidden = 1},
+    {.name = "code kl", .code_kl = 0.1, .code_act = "sigmoid"},
+    {.name = "code kl, norm", .code_kl = 0.1, .code_act = "sigmoid", .curved_code = true},
+    {.name = "largest of the code", .code_k = 2},
+    {.name = "largest, l1, dropout", .code_k = 2, .code_l1 = 0.1, .dropouts = {0.1, 0.2, 0.1}},
+    {.name = "orthogonal", .orthogonal = 0.05},
+    {.name = "orthogonal, one layer", .orthogonal = 0.05, .hidden = one_layer, .n_hidden = 1},
+    {.name = "orthogonal, deep", .orthogonal = 0.05, .hidden = deep, .n_hidden = 5},
+    {.name = "tied, one layer", .tied = true, .hidden = one_layer, .n_hidden = 1},
+    {.name = "tied", .tied = true},
+    {.name = "tied, deep, no norm", .tied = true, .hidden = deep, .n_hidden = 5, .norm = -1},
+    {.name = "tied, orthogonal", .tied = true, .orthogonal = 0.05, .hidden = deep, .n_hidden = 5},
+    {.name = "contractive, one layer",
+     .contractive = 0.1,
+     .hidden = one_layer,
+     .n_hidden = 1,
+     .code_act = "tanh",
+     .norm = -1},
+    {.name = "the same, batch norm",
+     .contractive = 0.1,
+     .hidden = one_layer,
+     .n_hidden = 1,
+     .act = "gelu",
+     .curved_code = true},
+    {.name = "the same, layer norm",
+     .contractive = 0.1,
+     .hidden = one_layer,
+     .n_hidden = 1,
+     .act = "sigmoid",
+     .curved_code = true,
+     .norm = 1},
+    {.name = "contractive", .contractive = 0.1, .norm = -1},
+    {.name = "contractive, deep", .contractive = 0.1, .norm = -1, .hidden = deep, .n_hidden = 5},
+    {.name = "contractive, relu", .contractive = 0.1, .norm = -1, .act = "relu"},
+    {.name = "contractive, batch norm", .contractive = 0.1, .act = "tanh", .curved_code = true},
+    {.name = "contractive, layer norm",
+     .contractive = 0.1,
+     .act = "softplus",
+     .curved_code = true,
+     .norm = 1},
+    {.name = "contractive, dropout", .contractive = 0.1, .dropout = 0.3},
+    {.name = "contractive, prelu", .contractive = 0.1, .act = "prelu", .curved_code = true},
+    {.name = "contractive, code last", .contractive = 0.1, .hidden = encoder, .n_hidden = 2},
+    {.name = "contractive, tied", .contractive = 0.1, .tied = true, .hidden = deep, .n_hidden = 5},
+    {.name = "all of it",
+     .act = "gelu",
+     .contractive = 0.1,
+     .code_l1 = 0.05,
+     .code_k = 2,
+     .orthogonal = 0.02,
+     .tied = true,
+     .dropout = 0.1,
+     .hidden = deep,
+     .n_hidden = 5},
+};
+
+static ql_ae_config config_of(const setting *s)
+{
+    ql_ae_config c =
+        model_config("nb-conddisp", s->hidden ? s->n_hidden : 3, s->hidden ? s->hidden : bottle);
+    if (s->act) c.act = ql_activation_find(s->act);
+    if (s->code_act) c.code_act = ql_activation_find(s->code_act);
+    c.linear_latent = !s->curved_code;
+    c.batch_norm = s->norm == 0;
+    c.layer_norm = s->norm == 1;
+    c.code_l1 = s->code_l1;
+    c.code_kl = s->code_kl;
+    c.code_k = s->code_k;
+    c.orthogonal = s->orthogonal;
+    c.contractive = s->contractive;
+    c.tied = s->tied;
+    c.dropout = s->dropout;
+    c.n_dropouts = s->dropouts[0] > 0 ? 3 : 0;
+    for (int i = 0; i < c.n_dropouts; i++) c.dropouts[i] = s->dropouts[i];
+    return c;
+}
+
+static void hidden_layers_and_penalties(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        ql_ae_config c = config_of(&settings[i]);
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            model_shape shape = small;
+            shape.seed += 10 * seed;
+            c.seed = 7 + seed;
+            check(settings[i].name, &c, shape, 0);
+        }
+    }
+}
+
 /* More than a tile of genes, more than a block of cells; more tiles than shards. */
 static void several_tiles_shards_and_blocks(void **state)
 {
@@ -304,6 +420,13 @@ static void several_tiles_shards_and_blocks(void **state)
     const int64_t widths[] = {10, 4, 9};
     ql_ae_config c = model_config("zinb-conddisp", 3, widths);
     check("3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+    const int64_t mirrored[] = {10, 4, 10};
+    ql_ae_config d = model_config("zinb-conddisp", 3, mirrored);
+    d.tied = true;
+    d.orthogonal = 0.05;
+    d.contractive = 0.1;
+    check("the same, tied and penalised", &d, (model_shape){.cells = 140, .genes = 270, .seed = 22},
+          0);
     c = model_config("nb", 3, widths);
     check("35 tiles, 32 shards", &c, (model_shape){.cells = 14, .genes = 4400, .seed = 23}, 0);
 }
@@ -369,6 +492,7 @@ int main(void)
         cmocka_unit_test(dropout),
         cmocka_unit_test(penalties),
         cmocka_unit_test(thinned_inputs),
+        cmocka_unit_test(hidden_layers_and_penalties),
         cmocka_unit_test(several_tiles_shards_and_blocks),
         cmocka_unit_test(sum_over_genes),
         cmocka_unit_test(moving_statistics_do_not_matter),

@@ -108,12 +108,27 @@ static void one_undoes_the_other(void **state)
         assert_true(fabs(ql_log(ql_exp(x)) - x) <= 1e-15 * (1 + 2 * fabs(x)));
 }
 
+/* Against the error function of the C library, which decides no number that quell writes. */
+static void normal_is_accurate(void **state)
+{
+    (void)state;
+    for (double x = -12; x < 12; x += 1.3e-4) {
+        double want = (double)(0.5L * erfcl(-(long double)x / sqrtl(2)));
+        double error = fabs(ql_normal_cdf(x) - want);
+        assert_true(error <= 1e-15);
+        if (x > -10) assert_true(error <= 1e-14 * want);
+    }
+    assert_true(ql_normal_cdf(0) == 0.5 && ql_normal_cdf(40) == 1 && ql_normal_cdf(-40) == 0);
+    assert_true(ql_normal_cdf(INFINITY) == 1 && ql_normal_cdf(-INFINITY) == 0);
+    assert_true(isnan(ql_normal_cdf(NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(log_is_accurate),      cmocka_unit_test(log_at_the_edges),
         cmocka_unit_test(exp_is_accurate),      cmocka_unit_test(exp_at_the_edges),
-        cmocka_unit_test(one_undoes_the_other),
+        cmocka_unit_test(one_undoes_the_other), cmocka_unit_test(normal_is_accurate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

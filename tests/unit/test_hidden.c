@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/code.h"
 #include "quell/hidden.h"
 #include "quell/init.h"
 
@@ -31,16 +32,15 @@ typedef struct {
     ql_real in[IN * PAD], in_t[PAD * PAD], din[IN * PAD];
 } one_layer;
 
-static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
+static void layer_of(one_layer *l, ql_hidden layer)
 {
     ql_rng r = random_start(1);
+    const bool norm = layer.batch_norm;
     memset(l, 0, sizeof *l);
-    l->layer = (ql_hidden){.n_in = IN,
-                           .n_out = OUT,
-                           .act = ql_activation_find(act),
-                           .batch_norm = norm,
-                           .dropout = dropout,
-                           .id = 2};
+    l->layer = layer;
+    l->layer.n_in = IN;
+    l->layer.n_out = OUT;
+    l->layer.id = 2;
     ql_hidden_declare(&l->layer, &l->params, "enc1", true);
     assert_int_equal(ql_params_alloc(&l->params, 0, NULL), QL_OK);
     assert_int_equal(ql_hidden_alloc(&l->layer, PAD, NULL), QL_OK);
@@ -51,6 +51,12 @@ static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
     }
     random_fill(&r, IN * PAD, -3, 3, l->in);
     ql_transpose(IN, PAD, l->in, PAD, l->in_t, PAD);
+}
+
+static void layer_new(one_layer *l, const char *act, bool norm, double dropout)
+{
+    layer_of(l,
+             (ql_hidden){.act = ql_activation_find(act), .batch_norm = norm, .dropout = dropout});
 }
 
 static void layer_free(one_layer *l)
@@ -234,41 +240,143 @@ static double reference(const char *name, double x)
     const double scale = 1.0507009873554805, alpha = 1.6732632423543772;
     if (!strcmp(name, "relu")) return x > 0 ? x : 0;
     if (!strcmp(name, "linear")) return x;
-    if (!strcmp(name, "leakyrelu")) return x > 0 ? x : 0.3 * x;
+    if (!strcmp(name, "leakyrelu") || !strcmp(name, "prelu")) return x > 0 ? x : 0.3 * x;
     if (!strcmp(name, "elu")) return x > 0 ? x : expm1(x);
     if (!strcmp(name, "selu")) return scale * (x > 0 ? x : alpha * expm1(x));
     if (!strcmp(name, "sigmoid")) return 1 / (1 + exp(-x));
+    if (!strcmp(name, "softplus")) return fmax(x, 0) + log1p(exp(-fabs(x)));
+    if (!strcmp(name, "gelu")) return x * 0.5 * erfc(-x / sqrt(2));
     assert_string_equal(name, "tanh");
     return tanh(x);
 }
 
+/* f, f' and f'' against the C library's f and its central differences. */
 static void activations_follow_their_formulas(void **state)
 {
     (void)state;
     enum { N = 1024 };
-    ql_real x[N], y[N], dy[N], dx[N]; /* dx: dy before, the gradient by x after */
+    const ql_real slope = (ql_real)0.3;
+    ql_real x[N], y[N], dy[N], dx[N], d2[N]; /* dx, d2: dy before, times the derivative after */
     ql_rng r = random_start(6);
     for (int a = 0; ql_activations[a]; a++) {
         const ql_activation *act = ql_activations[a];
         assert_ptr_equal(ql_activation_find(act->name), act);
         random_fill(&r, N, -12, 12, x);
         random_fill(&r, N, -2, 2, dy);
-        x[0] = 100;
-        x[1] = -100;
-        act->forward(table(), N, x, y);
+        x[0] = 50;
+        x[1] = -50;
+        act->forward(table(), slope, N, x, y);
         memcpy(dx, dy, sizeof dx);
-        act->backward(N, x, y, dx);
+        memcpy(d2, dy, sizeof d2);
+        act->backward(table(), slope, N, x, y, dx);
+        act->second(table(), slope, N, x, y, d2);
         for (int i = 0; i < N; i++) {
-            double at = (double)x[i], h = 1e-6 * (1 + fabs(at));
-            double slope = (reference(act->name, at + h) - reference(act->name, at - h)) / (2 * h);
+            double at = (double)x[i], h = 1e-6 * (1 + fabs(at)), H = 2e-4;
+            double up = reference(act->name, at + H), down = reference(act->name, at - H);
+            double first = (reference(act->name, at + h) - reference(act->name, at - h)) / (2 * h);
+            double second = (up + down - 2 * reference(act->name, at)) / (H * H);
             near((double)y[i], reference(act->name, at));
-            near((double)dx[i], (double)dy[i] * slope);
+            near((double)dx[i], (double)dy[i] * first);
+            if (fabs(at) > H && !(fabs((double)d2[i] - (double)dy[i] * second) <= 1e-5))
+                fail_msg("%s'' at %g: %g, not %g", act->name, at, (double)d2[i],
+                         (double)dy[i] * second);
         }
         for (int i = 0; i < N; i++) x[i] = (ql_real)NAN;
-        act->forward(table(), N, x, y);
+        act->forward(table(), slope, N, x, y);
         assert_true(isnan((double)y[0])); /* how a run notices */
     }
     assert_null(ql_activation_find("swish"));
+}
+
+/* ---- layer norm, masks, weights ---- */
+
+static void layer_norm_is_over_the_units(void **state)
+{
+    (void)state;
+    static one_layer l;
+    layer_of(&l, (ql_hidden){.act = ql_activation_find("linear"), .layer_norm = true});
+    for (int u = 0; u < OUT; u++) {
+        ql_param(&l.params, l.layer.gamma)[u] = (ql_real)(1 + 0.1 * u);
+        ql_param(&l.params, l.layer.beta)[u] = (ql_real)(0.2 * u);
+    }
+    for (int training = 0; training < 2; training++) {
+        forward(&l, training, 0);
+        for (int j = 0; j < CELLS; j++) {
+            double mean = 0, var = 0;
+            for (int u = 0; u < OUT; u++) mean += dense(&l, u, j) / OUT;
+            for (int u = 0; u < OUT; u++) var += pow(dense(&l, u, j) - mean, 2) / OUT;
+            for (int u = 0; u < OUT; u++)
+                near((double)l.layer.out[u * PAD + j],
+                     (dense(&l, u, j) - mean) / sqrt(var + 1e-5) * (1 + 0.1 * u) + 0.2 * u);
+        }
+    }
+    layer_free(&l);
+}
+
+static void the_largest_units_pass(void **state)
+{
+    (void)state;
+    enum { K = 3 };
+    static one_layer l;
+    layer_of(&l, (ql_hidden){.act = ql_activation_find("linear"), .keep_largest = K});
+    for (int i = 0; i < IN; i++) /* equal units: 1, 3 and 4 */
+        for (int u = 3; u < 5; u++)
+            ql_param(&l.params, l.layer.weight)[u * PAD + i] =
+                ql_param(&l.params, l.layer.weight)[PAD + i];
+    for (int training = 0; training < 2; training++) {
+        forward(&l, training, 0);
+        for (int j = 0; j < CELLS; j++)
+            for (int u = 0; u < OUT; u++) {
+                int before = 0;
+                for (int v = 0; v < OUT; v++)
+                    before += l.layer.pre[v * PAD + j] > l.layer.pre[u * PAD + j] ||
+                              (v < u && l.layer.pre[v * PAD + j] == l.layer.pre[u * PAD + j]);
+                ql_real want = before < K ? l.layer.pre[u * PAD + j] : 0;
+                assert_true(l.layer.out[u * PAD + j] == want);
+            }
+    }
+    layer_free(&l);
+}
+
+static void weights_stay_at_zero_or_above(void **state)
+{
+    (void)state;
+    ql_params p = {0};
+    int t = ql_params_add(&p, "w", 1, QL_PAD, true);
+    assert_int_equal(ql_params_alloc(&p, 2, NULL), QL_OK);
+    p.tensor[t].nonnegative = true;
+    ql_real grad[QL_PAD];
+    for (int i = 0; i < QL_PAD; i++) {
+        p.w[i] = 1;
+        grad[i] = (ql_real)i / 8;
+    }
+    ql_optimizer opt;
+    ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0);
+    ql_opt_step step = ql_opt_next(&opt);
+    ql_params_update(&p, t, 0, 1, grad, &opt, &step);
+    for (int i = 0; i < QL_PAD; i++) near((double)p.w[i], i < 16 ? 1 - i / 16.0 : 0);
+    ql_params_free(&p);
+}
+
+static void columns_get_length_one(void **state)
+{
+    (void)state;
+    ql_params p = {0};
+    int t[2] = {ql_params_add(&p, "a", 5, 7, true), ql_params_add(&p, "b", 3, 7, true)};
+    double scratch[7], length[7] = {0}, before[7];
+    ql_rng r = random_start(4);
+    assert_int_equal(ql_params_alloc(&p, 0, NULL), QL_OK);
+    for (int64_t row = 0; row < 8; row++) random_fill(&r, 6, -2, 2, p.w + row * QL_PAD);
+    for (int u = 0; u < 6; u++) before[u] = (double)p.w[u] / (double)p.w[7 * QL_PAD + u];
+    ql_unit_columns(&p, t, 2, 7, scratch);
+    for (int64_t i = 0; i < p.size; i++)
+        if (i % QL_PAD < 7) length[i % QL_PAD] += (double)p.w[i] * (double)p.w[i];
+    for (int u = 0; u < 6; u++) {
+        near(length[u], 1);
+        near((double)p.w[u] / (double)p.w[7 * QL_PAD + u], before[u]);
+    }
+    assert_true(length[6] == 0);
+    ql_params_free(&p);
 }
 
 /* ---- helpers ---- */
@@ -338,6 +446,10 @@ int main(void)
         cmocka_unit_test(dropout_drops_and_scales),
         cmocka_unit_test(masks_are_keyed_by_step_and_layer),
         cmocka_unit_test(activations_follow_their_formulas),
+        cmocka_unit_test(layer_norm_is_over_the_units),
+        cmocka_unit_test(the_largest_units_pass),
+        cmocka_unit_test(weights_stay_at_zero_or_above),
+        cmocka_unit_test(columns_get_length_one),
         cmocka_unit_test(transposition),
         cmocka_unit_test(rows_of_a_tensor_are_updated),
         cmocka_unit_test(only_some_tensors_decay),
