@@ -12,7 +12,7 @@ extern "C" {
 typedef struct {
     const char *format, *layer, *feature_type, *genome;
     const char *modality, *dataset, *genes_file, *barcodes_file, *orient;
-    bool use_raw, use_x, header, row_names, allow_short;
+    bool use_raw, use_x, header, row_names, allow_short, transpose;
 } ql_read_args;
 
 extern const ql_option ql_read_rows[];

@@ -13,6 +13,7 @@ extern "C" {
 typedef struct {
     int64_t epochs, batch_size;
     double validation;    /* share of the cells kept for validation */
+    double test;          /* share of the cells that neither train nor validate */
     bool validation_last; /* the last cells of the file, as the reference; else a random draw */
     bool molecules; /* counts are whole, so that they can be split; else nothing is held out */
     bool thinned;   /* validate by held-out molecules; else by the loss of the cells' own counts */
@@ -31,12 +32,13 @@ typedef struct {
     double loss, validation, rate, seconds;
 } ql_epoch;
 
-/* Which cells train and which validate, and the validation cells' molecules in three parts: what
- * the model sees to decide when to stop, what it must predict for that, and `report`, which nothing
- * but the final table looks at. */
+/* Which cells train, which validate and which do neither, and the validation cells' molecules in
+ * three parts: what the model sees to decide when to stop, what it must predict for that, and
+ * `report`, which nothing but the final table looks at. */
 typedef struct {
     int64_t *train, n_train;     /* rows of the counts, ascending if there are many; owned */
     int64_t *valid, n_valid;     /* owned */
+    int64_t *test, n_test;       /* owned */
     ql_csr stop_seen, stop_held; /* [n_valid, genes]; a division of report_seen */
     ql_csr report_seen, report_held;
 } ql_split;

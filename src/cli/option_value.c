@@ -270,7 +270,7 @@ static ql_status choice_set(const ql_option *row, const char *text, void *dst, q
 {
     const char *name;
     for (int i = 0; (name = ql_opt_choice(row, i)); i++) {
-        if (strcmp(name, text) != 0) continue;
+        if (strcasecmp(name, text) != 0) continue;
         *(const char **)dst = name;
         return QL_OK;
     }

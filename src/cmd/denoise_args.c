@@ -18,7 +18,7 @@ const ql_option ql_denoise_rows[] = {
              "mean: mu, what cells like this one express (DCA's output). both: posterior in "
              "layers/denoised and the mean in layers/denoised_mean."},
     {.name = "genes", QL_STRING_AT(S, genes), .unit = "FILE", .group = "Output", .bits = QL_OPT_VOLATILE,
-     .help = "denoise only the genes named in FILE, one a line",
+     .aliases = "denoisesubset", .help = "denoise only the genes named in FILE, one a line",
      .more = "The layer is then sparse: it stores the values of these genes only, and "
              "var/quell_denoised says which they are."},
     {.name = "denoised", QL_FLAG_AT(S, denoised), .def = "yes", .group = "Output",

@@ -103,12 +103,13 @@ static ql_status frame_like(const ql_frame *source, ql_frame *out, ql_err *err)
 
 static ql_status split_column(const ql_fitted *f, int64_t n, ql_names *out, ql_err *err)
 {
-    static const char *const words[] = {"unused", "train", "validation"};
+    static const char *const words[] = {"unused", "train", "validation", "test"};
     uint8_t *which;
     ql_status st;
     QL_TRY(QL_NEW(which, n, "cell roles", err));
     for (int64_t i = 0; i < f->split.n_train; i++) which[f->split.train[i]] = 1;
     for (int64_t i = 0; i < f->split.n_valid; i++) which[f->split.valid[i]] = 2;
+    for (int64_t i = 0; i < f->split.n_test; i++) which[f->split.test[i]] = 3;
     st = QL_OK;
     for (int64_t i = 0; i < n && st == QL_OK; i++)
         st = ql_names_add(out, words[which[i]], strlen(words[which[i]]), err);

@@ -12,7 +12,7 @@ static const char *const plans[] = {"text", "json", NULL};
 /* clang-format off */
 const ql_option fit_rows[] = {
     {.name = "allow-noncounts", QL_FLAG_AT(S, allow_noncounts), .group = "Input",
-     .aliases = "nocheckcounts", .help = "accept entries that are not whole numbers"},
+     .aliases = "nocheckcounts,!checkcounts", .help = "accept entries that are not whole numbers"},
 
     {.name = "plan", QL_CHOICE_AT(S, plan), .choices = plans, .bare = "text", .group = "Run",
      .bits = QL_OPT_VOLATILE, .unset = "not asked for",
@@ -224,6 +224,7 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     if (args->model.input_thin > 0 && args->allow_noncounts)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--input-thinning splits molecules and needs whole counts");
+    QL_TRY(dca_args_check(&args->dca, &args->model, run));
     model_fit_options(&args->model, run->threads, &f->options);
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
     return choose_kernels(f);

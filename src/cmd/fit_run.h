@@ -3,6 +3,7 @@
 #ifndef QL_FIT_RUN_H
 #define QL_FIT_RUN_H
 
+#include "dca_args.h"
 #include "inputs.h"
 #include "model_args.h"
 #include "quell/notes.h"
@@ -14,6 +15,7 @@ typedef struct {
     ql_read_args read;
     ql_join_args join;
     model_args model;
+    dca_args dca;
     bool allow_noncounts, stream;
     const char *tmpdir, *plan;
 } fit_args;
@@ -22,7 +24,8 @@ extern const ql_option fit_rows[]; /* counts, plan and cache */
 
 #define FIT_TABLES(S, member)                                                                      \
     {ql_model_rows, offsetof(S, member.model)}, {fit_rows, offsetof(S, member)},                   \
-        {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
+        {dca_rows, offsetof(S, member.dca)}, {ql_seed_rows, offsetof(S, member.model.seed)},       \
+        {ql_join_rows, offsetof(S, member.join)},                                                  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
     }

@@ -16,10 +16,17 @@ static const char *activation_at(int i)
     return ql_activations[i] ? ql_activations[i]->name : NULL;
 }
 
+static const char *init_at(int i)
+{
+    return ql_inits[i] ? ql_inits[i]->name : NULL;
+}
+
 static const char *optimizer_at(int i)
 {
     return ql_opt_rules[i] ? ql_opt_rules[i]->name : NULL;
 }
+
+#define TEST_SHARE 0.1 /* of --testsplit, as in the reference */
 
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
@@ -40,7 +47,8 @@ const ql_option ql_model_rows[] = {
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
     {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
-    {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .group = "Model",
+    {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .aliases = "!nobatchnorm",
+     .group = "Model",
      .help = "batch norm in the hidden layers"},
     {.name = "norm", QL_CHOICE_AT(S, norm), .choices = norms, .group = "Model",
      .level = QL_OPT_EXPERT, .unset = "batch, or none with --no-batchnorm",
@@ -65,11 +73,14 @@ const ql_option ql_model_rows[] = {
     {.name = "tied", QL_FLAG_AT(S, tied), .group = "Model", .level = QL_OPT_EXPERT,
      .help = "decoder weights are the encoder's, transposed",
      .more = "The mean's weights are those of the input layer. --hidden must mirror: 128,32,128."},
-    {.name = "sizefactors", QL_FLAG_AT(S, size_factors), .def = "yes", .group = "Model",
+    {.name = "sizefactors", QL_FLAG_AT(S, size_factors), .def = "yes", .aliases = "!nosizefactors",
+     .group = "Model",
      .level = QL_OPT_EXPERT, .help = "scale inputs and means by each cell's depth"},
-    {.name = "loginput", QL_FLAG_AT(S, log_input), .def = "yes", .group = "Model",
+    {.name = "loginput", QL_FLAG_AT(S, log_input), .def = "yes", .aliases = "!nologinput",
+     .group = "Model",
      .level = QL_OPT_EXPERT, .help = "log1p of the inputs"},
-    {.name = "norminput", QL_FLAG_AT(S, norm_input), .def = "yes", .group = "Model",
+    {.name = "norminput", QL_FLAG_AT(S, norm_input), .def = "yes", .aliases = "!nonorminput",
+     .group = "Model",
      .level = QL_OPT_EXPERT, .help = "z-score the inputs of each gene"},
     {.name = "match-depth", QL_FLAG_AT(S, match_depth), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "a cell's means add up to its molecules"},
@@ -77,6 +88,10 @@ const ql_option ql_model_rows[] = {
      .level = QL_OPT_EXPERT, .help = "biases of the mean start at the log gene means"},
     {.name = "start-theta", QL_DOUBLE_AT(S, start_theta), .def = "5", .min = 1e-3, .max = 1e4,
      .group = "Model", .level = QL_OPT_EXPERT, .help = "initial dispersion of each gene"},
+    {.name = "sharedpi", QL_FLAG_AT(S, shared_pi), .group = "Model", .level = QL_OPT_EXPERT,
+     .help = "zinb-elempi: one k and one c for all genes"},
+    {.name = "init", QL_CHOICE_AT(S, init), .def = "glorot_uniform", .choice_at = init_at,
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "how the weights start, by Keras' names"},
     {.name = "ridge", QL_DOUBLE_AT(S, ridge), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "penalty on squared dropout probabilities (ZINB)"},
     {.name = "l1", QL_DOUBLE_AT(S, l1), .def = "0", .min = 0, .max = INFINITY, .group = "Model",
@@ -145,6 +160,9 @@ const ql_option ql_model_rows[] = {
      .help = "share of molecules to be predicted from the others"},
     {.name = "validation", QL_DOUBLE_AT(S, validation), .def = "0.1", .min = 0, .max = 0.9,
      .group = "Training", .help = "share of the cells kept for validation"},
+    {.name = "testsplit", QL_FLAG_AT(S, test_split), .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "a tenth of the cells neither trains nor validates",
+     .more = "They are drawn by the seed, denoised like the others, and called test in quell_split."},
     {.name = "validation-cells", QL_CHOICE_AT(S, validation_cells), .def = "random",
      .choices = cell_choices, .group = "Training", .level = QL_OPT_EXPERT,
      .help = "which cells validate: a random draw or the last"},
@@ -272,7 +290,9 @@ static ql_ae_config model_of(const model_args *a)
         .mean_loss = !strcmp(a->loss_scale, "entry"),
         .keep_short_batch = !a->merge_last,
         .start_at_means = a->start_at_means,
-        .match_depth = a->match_depth,
+        .shared_pi = a->shared_pi,
+        .init = ql_init_find(a->init),
+        .match_depth = a->match_depth && !ql_likelihood_find(a->type)->gaussian,
         .seed = (uint64_t)a->seed.seed,
     };
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
@@ -287,6 +307,7 @@ static ql_train_options training_of(const model_args *a)
         .epochs = a->epochs,
         .batch_size = a->batch_size,
         .validation = a->validation,
+        .test = a->test_split ? TEST_SHARE : 0,
         .validation_last = !strcmp(a->validation_cells, "last"),
         .thinned = !strcmp(a->validate, "molecules"),
         .restore_best = a->restore_best,
@@ -311,5 +332,6 @@ void model_fit_options(const model_args *a, int threads, ql_fit_options *out)
         .train = training_of(a),
         .threads = threads,
     };
-    out->fit_theta = out->ae.likelihood->disp != QL_DISP_CELL;
+    const ql_likelihood *lik = out->ae.likelihood;
+    out->fit_theta = lik->disp != QL_DISP_CELL && !lik->gaussian;
 }

@@ -11,9 +11,9 @@
 typedef struct {
     ql_seed_args seed;
     /* model */
-    const char *type, *activation;
+    const char *type, *activation, *init;
     ql_int_list hidden;
-    bool linear_latent, batch_norm, match_depth, start_at_means;
+    bool linear_latent, batch_norm, match_depth, start_at_means, shared_pi;
     bool size_factors, log_input, norm_input;
     const char *norm, *code_activation, *nonnegative;
     ql_double_list dropout;
@@ -25,7 +25,7 @@ typedef struct {
     const char *optimizer, *validation_cells, *validate, *loss_scale, *precision;
     double learning_rate, weight_decay, clip, validation, input_thin, min_gain;
     int epochs, batch_size, early_stop, reduce_rate;
-    bool restore_best, merge_last, mcv;
+    bool restore_best, merge_last, mcv, test_split;
 } model_args;
 
 extern const ql_option ql_model_rows[];

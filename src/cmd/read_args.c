@@ -71,6 +71,12 @@ const ql_option ql_read_rows[] = {
      .unset = "by names and lengths; tables: genes-x-cells",
      .group = "Input",
      .help = "text, mtx and plain HDF5: what the rows and columns are"},
+    {.name = "transpose",
+     .letter = 't',
+     QL_FLAG_AT(ql_read_args, transpose),
+     .group = "Input",
+     .level = QL_OPT_EXPERT,
+     .help = "DCA's -t: --orient cells-x-genes"},
     {.name = "header",
      QL_FLAG_AT(ql_read_args, header),
      .def = "yes",
@@ -91,8 +97,9 @@ const ql_option ql_read_rows[] = {
     {.name = NULL},
 };
 
-static ql_orient orient_of(const char *name)
+static ql_orient orient_of(const ql_read_args *a)
 {
+    const char *name = a->transpose ? orients[0] : a->orient;
     if (!name) return QL_ORIENT_AUTO;
     return !strcmp(name, orients[0]) ? QL_ORIENT_CELLS_X_GENES : QL_ORIENT_GENES_X_CELLS;
 }
@@ -102,6 +109,10 @@ ql_status ql_read_args_options(const ql_read_args *a, int threads, ql_read_optio
 {
     if ((a->layer != NULL) + a->use_raw + a->use_x > 1)
         return ql_fail(err, QL_EUSAGE, "--layer, --use-raw and --use-x exclude each other");
+    if (a->transpose && a->orient && strcmp(a->orient, orients[0]) != 0)
+        return ql_fail(err, QL_EUSAGE,
+                       "--transpose says that rows are cells, --orient that they are "
+                       "genes");
     *out = (ql_read_options){.format = a->format,
                              .layer = a->layer,
                              .use_raw = a->use_raw,
@@ -112,7 +123,7 @@ ql_status ql_read_args_options(const ql_read_args *a, int threads, ql_read_optio
                              .dataset = a->dataset,
                              .genes_file = a->genes_file,
                              .barcodes_file = a->barcodes_file,
-                             .orient = orient_of(a->orient),
+                             .orient = orient_of(a),
                              .no_header = !a->header,
                              .no_row_names = !a->row_names,
                              .allow_short = a->allow_short,

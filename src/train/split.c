@@ -26,16 +26,40 @@ static ql_status divide(const int64_t *cells, int64_t n, int64_t n_valid, ql_spl
     return QL_OK;
 }
 
+/* How many of n cells a share is: as the reference counts, the other part is rounded down; one is
+ * left at least. */
+static int64_t share_of(int64_t n, double share)
+{
+    int64_t part = n - (int64_t)((double)n * (1 - share));
+    return part < n ? part : n - 1;
+}
+
+/* Take the test cells out of the n cells, which stay in order; returns how many are left. */
+static ql_status take_test(const ql_train_options *opt, int64_t *cells, int64_t *n, ql_split *s,
+                           ql_err *err)
+{
+    const int64_t n_test = opt->test > 0 ? share_of(*n, opt->test) : 0;
+    if (n_test <= 0) return QL_OK;
+    QL_TRY(QL_NEW(s->test, n_test, "test cells", err));
+    ql_rng rng = ql_rng_start(opt->seed, QL_RNG_SPLIT, 1, 0);
+    ql_rng_shuffle(&rng, cells, *n);
+    *n -= n_test;
+    s->n_test = n_test;
+    memcpy(s->test, cells + *n, (size_t)n_test * sizeof *cells);
+    qsort(s->test, (size_t)n_test, sizeof *s->test, compare_rows);
+    qsort(cells, (size_t)*n, sizeof *cells, compare_rows);
+    return QL_OK;
+}
+
 static ql_status draw(const ql_prep *prep, const ql_train_options *opt, ql_split *s, ql_err *err)
 {
     int64_t n = prep->n_kept_cells, *cells = NULL;
-    /* as the reference counts: the training part is rounded down */
-    int64_t n_valid = n - (int64_t)((double)n * (1 - opt->validation));
     ql_status st;
-    if (n_valid >= n) n_valid = n - 1;
-    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
     QL_GO(QL_NEW(cells, n, "cell order", err));
     memcpy(cells, prep->kept_cell, (size_t)n * sizeof *cells);
+    QL_GO(take_test(opt, cells, &n, s, err));
+    int64_t n_valid = share_of(n, opt->validation);
+    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
     if (!opt->validation_last) {
         ql_rng rng = ql_rng_start(opt->seed, QL_RNG_SPLIT, 0, 0);
         ql_rng_shuffle(&rng, cells, n);
@@ -78,6 +102,7 @@ void ql_split_free(ql_split *s)
 {
     ql_free(s->train);
     ql_free(s->valid);
+    ql_free(s->test);
     ql_csr_free(&s->stop_seen);
     ql_csr_free(&s->stop_held);
     ql_csr_free(&s->report_seen);
