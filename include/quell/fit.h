@@ -3,6 +3,7 @@
 #ifndef QUELL_FIT_H
 #define QUELL_FIT_H
 
+#include "quell/code_use.h"
 #include "quell/estimate.h"
 #include "quell/trainer.h"
 
@@ -24,8 +25,9 @@ typedef struct {
     ql_split split;
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
-    float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
-    ql_score score; /* on the validation cells' `report` molecules; n_cells 0: none */
+    float *theta;     /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
+    ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
+    ql_score score;   /* on the validation cells' `report` molecules; n_cells 0: none */
 } ql_fitted;
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */

@@ -239,6 +239,15 @@ static ql_status write_score(const ql_score *s, const char *where, ql_h5ad_write
     return ql_h5ad_int(w, key, s->n_molecules, err);
 }
 
+static ql_status write_code(const ql_code_use *u, ql_h5ad_writer *w, ql_err *err)
+{
+    if (u->n_units == 0) return QL_OK;
+    QL_TRY(ql_h5ad_double(w, RUN_KEY "/code/near_zero", u->near_zero, err));
+    QL_TRY(ql_h5ad_double(w, RUN_KEY "/code/mean", u->mean, err));
+    QL_TRY(ql_h5ad_int(w, RUN_KEY "/code/dead_units", u->dead, err));
+    return ql_h5ad_int(w, RUN_KEY "/code/units", u->n_units, err);
+}
+
 static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     ql_str json = {0};
@@ -254,7 +263,10 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     char latent[300];
     snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
     QL_TRY(ql_h5ad_string(w, latent,
-                          "latent space: linear, for distances and clustering; no counts", err));
+                          ql_ae_code_is_output(&r->fitted->ae.cfg)
+                              ? "code: the bottleneck's output, after its activation; no counts"
+                              : "latent space: linear, for distances and clustering; no counts",
+                          err));
     if (!r->args->denoised) return QL_OK;
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_text(r->posterior), err));
     if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
@@ -327,6 +339,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_scales(r, w, err));
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_type(r->type, w, err));
+    QL_TRY(write_code(&f->code, w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
 }

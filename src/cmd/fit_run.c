@@ -175,6 +175,30 @@ static void tell_model(const fit_run *f)
     ql_str_free(&hidden);
 }
 
+/* A penalty's weight means nothing without what it is weighed against. */
+static void tell_penalties(const fit_run *f)
+{
+    const ql_ae_config *c = &f->options.ae;
+    if (!ql_ae_has_penalty(c)) return;
+    ql_log_info(f->run->log,
+                "penalties are weighed against the mean loss of %s and are part of the training "
+                "loss (of the validation loss those of the weights)",
+                c->mean_loss ? "an entry" : "a cell, the sum over its genes,");
+}
+
+static void tell_code(const fit_run *f)
+{
+    const ql_code_use *u = &f->fitted.code;
+    if (u->n_units == 0) return;
+    ql_log_info(f->run->log,
+                "code: %.1f %% of the values are 0, %lld of %lld units are 0 in every cell, mean "
+                "%.4g",
+                100 * u->near_zero, (long long)u->dead, (long long)u->n_units, u->mean);
+    ql_summary_double(f->run->summary, "code_near_zero", u->near_zero);
+    ql_summary_int(f->run->summary, "code_dead_units", u->dead);
+    ql_summary_double(f->run->summary, "code_mean", u->mean);
+}
+
 static void tell_training(const fit_run *f)
 {
     const ql_fitted *m = &f->fitted;
@@ -199,6 +223,7 @@ ql_status fit_run_train(fit_run *f)
 {
     ql_train_listener listener = {on_epoch, on_warning, f};
     tell_model(f);
+    tell_penalties(f);
     if (f->args->model.mcv && f->ds.is_counts) {
         QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
         ql_log_progress_end(f->run->log);
@@ -206,6 +231,7 @@ ql_status fit_run_train(fit_run *f)
     QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
     ql_log_progress_end(f->run->log);
     tell_training(f);
+    tell_code(f);
     return QL_OK;
 }
 

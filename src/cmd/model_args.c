@@ -126,7 +126,7 @@ const ql_option ql_model_rows[] = {
     {.name = "orthogonal", QL_DOUBLE_AT(S, orthogonal), .def = "0", .min = 0, .max = INFINITY,
      .group = "Regularisation", .level = QL_OPT_EXPERT,
      .help = "penalty on encoder weights that are not orthonormal"},
-    {.name = "nonnegative", QL_CHOICE_AT(S, nonnegative), .def = "none", .choices = parts, .bare = "all",
+    {.name = "nonnegative", QL_CHOICE_AT(S, nonnegative), .def = "none", .choices = parts,
      .group = "Regularisation", .level = QL_OPT_EXPERT, .help = "weights held at 0 or above",
      .more = "The decoder's are those of its hidden layers and of the mean. Tied weights: any but none means all."},
 

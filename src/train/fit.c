@@ -92,6 +92,9 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
                     err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
+    if (ql_ae_code_is_output(&out->ae.cfg))
+        QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
+                              &out->code, err));
     if (out->split.n_valid > 0 && opt->train.molecules)
         QL_GO(ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
                              out->prep.gene_total, 0, out->theta, &out->score, err));
