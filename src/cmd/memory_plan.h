@@ -23,6 +23,7 @@ typedef struct {
     bool layer;          /* values of all cells and genes are written */
     bool text;           /* as text too */
     bool mcv;            /* a fit of its own on 90 % of the molecules goes before */
+    int64_t held;        /* bytes that are held all the while: a model to start from */
     int64_t model_genes; /* of a model that comes from a file; 0: it is trained */
 } planned_output;
 

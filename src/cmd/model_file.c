@@ -1,6 +1,7 @@
 #include "model_file.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "quell/alloc.h"
 #include "quell/bundle_h5.h"
@@ -102,6 +103,8 @@ static bool has_mark(const ql_bundle *root)
 bool model_file_is(const char *path)
 {
     ql_bundle root = {0};
+    struct stat s;
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return false; /* a pipe can be read once only */
     bool is = ql_bundle_h5_read_root(path, &root, NULL) == QL_OK && has_mark(&root);
     ql_bundle_free(&root);
     return is;
