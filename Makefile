@@ -208,7 +208,8 @@ python: $(BUILD)/quell ## run the tests in Python (after `make deps`)
 # Inputs that are broken, outputs that fail: the part of the tests in Python that is worth the sanitizers.
 broken: $(BUILD)/quell
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/broken $(VENV) \
-	    tests/python/test_bad_inputs.py tests/python/test_broken_files.py tests/python/test_outputs.py
+	    tests/python/test_bad_inputs.py tests/python/test_broken_files.py tests/python/test_outputs.py \
+	    tests/python/test_broken_models.py
 
 ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 

@@ -4,6 +4,8 @@
 #define COMMANDS(X)                                                                                \
     X(denoise)                                                                                     \
     X(tune)                                                                                        \
+    X(train)                                                                                       \
+    X(apply)                                                                                       \
     X(info)                                                                                        \
     X(convert)                                                                                     \
     X(help)                                                                                        \

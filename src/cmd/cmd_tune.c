@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "denoise_steps.h"
+#include "denoise_job.h"
 #include "quell/alloc.h"
 #include "quell/trials.h"
 #include "search_space.h"
@@ -161,9 +161,8 @@ static ql_status assign_one(void *ctx, const ql_option *row, const char *value, 
     return ql_opts_assign(ctx, row->name, value, err);
 }
 
-static ql_status search(void *ctx, fit_run *f, bool posterior)
+static ql_status search(tuning *t, fit_run *f, bool posterior)
 {
-    tuning *t = ctx;
     ql_err *err = &t->run->err;
     t->fit = f;
     if (!f->ds.is_counts)
@@ -251,12 +250,25 @@ static ql_status write_table(void *ctx, ql_h5ad_writer *w, ql_err *err)
     return ql_h5ad_double(w, TUNE_KEY "/difference_stderr", t->error, err);
 }
 
+static ql_status work(tuning *t, denoise_job *j)
+{
+    bool done;
+    QL_TRY(search_parse(space_of(t->a), ql_model_rows, &t->space, &t->run->err));
+    QL_TRY(denoise_job_open(j, &done));
+    if (done) return QL_OK;
+    QL_TRY(denoise_job_begin(j));
+    QL_TRY(search(t, &j->fit, j->posterior));
+    QL_TRY(fit_run_train(&j->fit));
+    return denoise_job_write(j);
+}
+
 static ql_status tune_run(const void *args, ql_run *run)
 {
     tuning t = {.a = args, .run = run};
-    denoise_steps steps = {search, write_table, &t};
-    QL_TRY(search_parse(space_of(t.a), ql_model_rows, &t.space, &run->err));
-    ql_status st = denoise_with(&t.a->denoise, run, &steps);
+    denoise_job j = {
+        .a = &t.a->denoise, .run = run, .trials = true, .write_more = write_table, .ctx = &t};
+    ql_status st = work(&t, &j);
+    denoise_job_free(&j);
     ql_trials_free(t.trials, t.n);
     ql_free(t.trials);
     ql_names_free(&t.settings);
@@ -267,6 +279,7 @@ static ql_status tune_run(const void *args, ql_run *run)
 static const ql_opt_table tune_tables[] = {
     {tune_rows, 0},
     {ql_denoise_rows, offsetof(tune_args, denoise)},
+    {ql_denoise_save_rows, offsetof(tune_args, denoise)},
     FIT_TABLES(tune_args, denoise.fit),
     {NULL, 0},
 };

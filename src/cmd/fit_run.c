@@ -10,6 +10,14 @@ static const char *const plans[] = {"text", "json", NULL};
 
 #define S fit_args
 /* clang-format off */
+const ql_option fit_init_rows[] = {
+    {.name = "init-from", QL_STRING_AT(S, init_from), .unit = "FILE", .group = "Training",
+     .bits = QL_OPT_VOLATILE, .help = "start from the weights of a saved model",
+     .more = "Genes are matched by name; genes, cells and options may be others. What does not fit starts "
+             "anew, and is said."},
+    {.name = NULL},
+};
+
 const ql_option fit_rows[] = {
     {.name = "allow-noncounts", QL_FLAG_AT(S, allow_noncounts), .group = "Input",
      .aliases = "nocheckcounts,!checkcounts", .help = "accept entries that are not whole numbers"},
@@ -50,6 +58,8 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .text = f->output.text,
         .mcv = f->args->model.mcv,
         .trials = f->output.trials || !strcmp(f->args->model.type, "auto"),
+        .held = ql_bundle_bytes(&f->start.model.bundle),
+        .model_genes = f->output.model_genes,
     };
     return memory_plan_of(&out, &f->options, sizes, names);
 }
@@ -108,7 +118,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     ql_err *err = &f->run->err;
     QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, &opt, err));
     opt.allow_noncounts = f->args->allow_noncounts;
-    opt.columns = f->output.columns;
+    opt.columns = f->output.columns || f->output.model;
     QL_TRY(measure(f, &opt, &sizes));
     memory_plan p = plan_of(f, &sizes, 0);
     *done = f->args->plan && sizes.n_rows > 0;
@@ -253,6 +263,10 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     QL_TRY(dca_args_check(&args->dca, &args->model, run));
     model_fit_options(&args->model, run->threads, &f->options);
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
+    if (args->init_from) {
+        f->output.model = true;
+        QL_TRY(model_start_open(&f->start, args->init_from, &f->ds.genes, run, &f->options));
+    }
     return choose_kernels(f);
 }
 
@@ -266,6 +280,7 @@ void fit_run_reconfigure(fit_run *f)
 void fit_run_free(fit_run *f)
 {
     ql_fitted_free(&f->fitted);
+    model_start_free(&f->start);
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
     ql_notes_free(&f->notes);

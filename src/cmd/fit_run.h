@@ -6,6 +6,7 @@
 #include "dca_args.h"
 #include "inputs.h"
 #include "model_args.h"
+#include "model_start.h"
 #include "quell/notes.h"
 #include "quell/read_args.h"
 #include "type_choice.h"
@@ -17,26 +18,29 @@ typedef struct {
     model_args model;
     dca_args dca;
     bool allow_noncounts, stream;
-    const char *tmpdir, *plan;
+    const char *tmpdir, *plan, *init_from;
 } fit_args;
 
-extern const ql_option fit_rows[]; /* counts, plan and cache */
+extern const ql_option fit_rows[];      /* counts, plan and cache */
+extern const ql_option fit_init_rows[]; /* where training starts */
 
 #define FIT_TABLES(S, member)                                                                      \
-    {ql_model_rows, offsetof(S, member.model)}, {fit_rows, offsetof(S, member)},                   \
-        {dca_rows, offsetof(S, member.dca)}, {ql_seed_rows, offsetof(S, member.model.seed)},       \
-        {ql_join_rows, offsetof(S, member.join)},                                                  \
+    {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
+        {fit_rows, offsetof(S, member)}, {dca_rows, offsetof(S, member.dca)},                      \
+        {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
     }
 
 /* What the command will write, as far as reading and the plan have to know. */
 typedef struct {
-    const char *path; /* beside which the cache may go; NULL: none */
-    bool layer;       /* values of all cells and genes are written */
-    bool text;        /* as text too */
-    bool columns;     /* the cells' columns are wanted */
-    bool trials;      /* fits are compared first (quell/trials.h) */
+    const char *path;    /* beside which the cache may go; NULL: none */
+    bool layer;          /* values of all cells and genes are written */
+    bool text;           /* as text too */
+    bool columns;        /* the cells' columns are wanted */
+    bool trials;         /* fits are compared first (quell/trials.h) */
+    bool model;          /* the model is written or comes from a file: so are the genes' columns */
+    int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
 } fit_output;
 
 /* Everything of one run. */
@@ -51,8 +55,9 @@ typedef struct fit_run {
     ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
     ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
-    type_choice type; /* with --type auto */
-    ql_score mcv;     /* with --mcv */
+    type_choice type;  /* with --type auto */
+    ql_score mcv;      /* with --mcv */
+    model_start start; /* with --init-from */
     ql_fitted fitted;
 } fit_run;
 
