@@ -89,6 +89,25 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);
 ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
                             int64_t n, int64_t batch_size, double *loss, ql_err *err);
 
+/* How far an epoch has come. */
+typedef struct {
+    int64_t at;  /* cells of its order that were trained on */
+    double loss; /* sum over them and the genes, nats */
+} ql_ae_progress;
+
+/* Asked by one thread after each minibatch; true: stop there. */
+typedef struct {
+    bool (*due)(void *ctx);
+    void *ctx;
+} ql_ae_pause;
+
+/* The epoch from *p (zero: its start) to its end or to where the pause (NULL: none) is due; *p says
+ * where that is, also with QL_EINT and QL_ETERM, where the minibatch is finished first. The weights
+ * are then those of a run that was not stopped, so that going on from *p gives the same bits. */
+ql_status ql_ae_train_part(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
+                           int64_t n, int64_t batch_size, ql_ae_progress *p,
+                           const ql_ae_pause *pause, ql_err *err);
+
 /* Loss of each of n rows (sum over genes, nats, without ln y!) in inference mode; cell_loss [n]. */
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                           double *cell_loss, ql_err *err);

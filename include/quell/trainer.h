@@ -3,6 +3,7 @@
 #define QUELL_TRAINER_H
 
 #include "quell/autoencoder.h"
+#include "quell/bundle.h"
 #include "quell/preprocess.h"
 #include "quell/score.h"
 
@@ -51,11 +52,23 @@ ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_tr
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
+/* Where the state of a training is kept, so that a run that was stopped can go on with the same
+ * bits. What fails there is told by whoever keeps it, and training goes on. */
+typedef struct {
+    double every; /* seconds between states, also within an epoch; 0: one after each epoch */
+    bool (*load)(void *ctx, ql_bundle *state);       /* the state kept last; false: there is none */
+    void (*save)(void *ctx, const ql_bundle *state); /* borrows the weights, for this call only */
+    /* The state was taken up: after so many epochs and cells of the next. NULL: not wanted. */
+    void (*resumed)(void *ctx, int64_t epochs, int64_t cells, bool finished);
+    void *ctx;
+} ql_train_keeper;
+
 /* Called after each epoch; NULL: nobody listens. */
 typedef struct {
     void (*epoch)(void *ctx, int64_t number, const ql_epoch *epoch, bool best);
     void (*warn)(void *ctx, const char *text);
     void *ctx;
+    const ql_train_keeper *keeper; /* NULL: none */
 } ql_train_listener;
 
 typedef struct {
@@ -67,7 +80,8 @@ typedef struct {
 } ql_train_result;
 
 /* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the
- * rate tenfold, three times at most; then QL_EDIVERGED. */
+ * rate tenfold, three times at most; then QL_EDIVERGED. With a keeper it goes on from the state that
+ * is kept, and leaves one behind when it is done or a signal stops it. */
 ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err);
