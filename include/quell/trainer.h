@@ -80,8 +80,8 @@ typedef struct {
 } ql_train_result;
 
 /* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the
- * rate tenfold, three times at most; then QL_EDIVERGED. With a keeper it goes on from the state that
- * is kept, and leaves one behind when it is done or a signal stops it. */
+ * rate tenfold, three times at most; then QL_EDIVERGED. With a keeper it goes on from the state
+ * that is kept, and leaves one behind when it is done or a signal stops it. */
 ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err);

@@ -86,8 +86,8 @@ typedef struct {
     const ql_ae_pause *pause; /* NULL: none */
     bool paused;              /* set by the first thread between barriers */
     int64_t window;           /* of the source, the next to be loaded */
-    int64_t n_load;    /* pieces of it that the next minibatch waits for */
-    ql_status status;  /* set by the first thread between barriers */
+    int64_t n_load;           /* pieces of it that the next minibatch waits for */
+    ql_status status;         /* set by the first thread between barriers */
     ql_err *err;
 } epoch_job;
 

@@ -112,8 +112,7 @@ static void set_numbers(const ql_train_state *s, const numbers *n)
 static ql_status read_numbers(const ql_bundle *b, numbers *n, ql_err *err)
 {
     for (int i = 0; i < N_WHOLES; i++)
-        QL_TRY(
-            ql_bundle_int(b, wholes[i].name, wholes[i].least, INT64_MAX, whole_at(n, i), err));
+        QL_TRY(ql_bundle_int(b, wholes[i].name, wholes[i].least, INT64_MAX, whole_at(n, i), err));
     for (int i = 0; i < N_DOUBLES; i++)
         QL_TRY(ql_bundle_double(b, doubles[i].name, double_at(n, i), err));
     return QL_OK;
@@ -161,8 +160,8 @@ static int arrays_of(const ql_train_state *s, int64_t epochs, bool finished,
     int n = 0;
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         if (blocks[i].values)
-            list[n++] = (state_array){blocks[i].name, block_of(s, blocks[i].values),
-                                      blocks[i].values};
+            list[n++] =
+                (state_array){blocks[i].name, block_of(s, blocks[i].values), blocks[i].values};
     list[n++] = (state_array){
         "history", {QL_ELEM_F64, epochs, EPOCH_NUMBERS, s->result->history}, s->result->history};
     return n;

@@ -19,7 +19,7 @@ typedef struct {
     ql_train_result *result;
     ql_patience *patience[QL_N_PATIENCE];
     ql_ae_progress *progress; /* of the epoch at hand */
-    bool *finished;           /* the weights are final: then moments and best weights are left out */
+    bool *finished; /* the weights are final: then moments and best weights are left out */
 } ql_train_state;
 
 /* Why a training ends, in the order in which states number it; NULL-terminated. */

@@ -27,10 +27,10 @@ typedef struct {
     ql_real *best;      /* weights of the best epoch, or the start's */
     ql_patience best_so_far, stop, plateau;
     double train_constant, valid_constant; /* ln y! of the targets, per entry */
-    ql_ae_progress progress; /* of the epoch at hand */
-    bool finished;           /* weights and result are final */
-    uint64_t origin;         /* of the states kept */
-    double kept;             /* when the last one was */
+    ql_ae_progress progress;               /* of the epoch at hand */
+    bool finished;                         /* weights and result are final */
+    uint64_t origin;                       /* of the states kept */
+    double kept;                           /* when the last one was */
     ql_train_result *out;
     ql_err *err;
 } run;
