@@ -156,6 +156,12 @@ ql_status ql_h5out_attr_int64s(hid_t obj, const char *name, const int64_t *value
     return write_attr(obj, name, H5T_NATIVE_INT64, n, values, err);
 }
 
+ql_status ql_h5out_attr_number(hid_t obj, const char *name, hid_t type, const void *value,
+                               ql_err *err)
+{
+    return write_attr(obj, name, type, -1, value, err);
+}
+
 ql_status ql_h5out_encode(hid_t obj, const char *type, const char *version, ql_err *err)
 {
     QL_TRY(ql_h5out_attr_string(obj, "encoding-type", type, err));

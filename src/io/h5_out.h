@@ -33,6 +33,9 @@ QL_MUST_USE ql_status ql_h5out_attr_strings(hid_t obj, const char *name, const q
                                             ql_err *err);
 QL_MUST_USE ql_status ql_h5out_attr_int64s(hid_t obj, const char *name, const int64_t *values,
                                            int n, ql_err *err);
+/* One number of a native type. */
+QL_MUST_USE ql_status ql_h5out_attr_number(hid_t obj, const char *name, hid_t type,
+                                           const void *value, ql_err *err);
 
 /* The strings of an attribute (scalar: one; none when it has no elements, whatever its type),
  * appended to *out. QL_EDATA when it is missing or holds no strings. */

@@ -27,6 +27,7 @@ BEGIN {
     # headers without a .c file of their name
     homeless["real.h"] = "base"
     homeless["libraries.h"] = "io"
+    homeless["bundle_h5.h"] = "io"
     homeless["option.h"] = "cli"
     homeless["reader.h"] = "io"
 
