@@ -82,6 +82,9 @@ void ql_ae_start_optimizer(ql_ae *ae, double rate);
 /* Bytes ql_ae_new takes. */
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);
 
+/* Bytes of a copy of the weights, their moments and the best weights. */
+int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes);
+
 /* One pass over the rows order[0..n) in minibatches; the last one is merged with its neighbour when
  * it is shorter than half a minibatch (unless keep_short_batch). *loss: mean over cells and genes,
  * in nats, of the running model, without ln y!. Returns QL_EDIVERGED as soon as a minibatch's loss

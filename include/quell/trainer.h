@@ -56,8 +56,10 @@ void ql_split_free(ql_split *s);
  * bits. What fails there is told by whoever keeps it, and training goes on. */
 typedef struct {
     double every; /* seconds between states, also within an epoch; 0: one after each epoch */
-    bool (*load)(void *ctx, ql_bundle *state);       /* the state kept last; false: there is none */
-    void (*save)(void *ctx, const ql_bundle *state); /* borrows the weights, for this call only */
+    /* The state kept last; *found: there is one that can be used. A failure ends the training. */
+    ql_status (*load)(void *ctx, ql_bundle *state, bool *found, ql_err *err);
+    /* May add to the state, which borrows the weights for this call. */
+    void (*save)(void *ctx, ql_bundle *state);
     /* The state was taken up: after so many epochs and cells of the next. NULL: not wanted. */
     void (*resumed)(void *ctx, int64_t epochs, int64_t cells, bool finished);
     void *ctx;

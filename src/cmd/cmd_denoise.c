@@ -194,7 +194,7 @@ static ql_status work(job *j)
 static ql_status denoise_run(const void *args, ql_run *run)
 {
     job j = {.a = args, .run = run};
-    ql_status st = work(&j);
+    ql_status st = fit_run_end(&j.fit, work(&j));
     release(&j);
     return st;
 }

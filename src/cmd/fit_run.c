@@ -192,12 +192,15 @@ static void tell_training(const fit_run *f)
 
 ql_status fit_run_train(fit_run *f)
 {
-    ql_train_listener listener = {on_epoch, on_warning, f};
+    ql_train_listener listener = {on_epoch, on_warning, f, NULL};
     tell_model(f);
+    QL_TRY(checkpoint_name(&f->states, &f->rows, f->bf16_how));
     if (f->args->model.mcv && f->ds.is_counts) {
+        listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
         QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
         ql_log_progress_end(f->run->log);
     }
+    listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_FIT);
     QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
     ql_log_progress_end(f->run->log);
     tell_training(f);
@@ -220,11 +223,19 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
         return ql_fail(&run->err, QL_EUSAGE,
                        "--input-thinning splits molecules and needs whole counts");
     model_fit_options(&args->model, run->threads, &f->options);
+    QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
+    f->options.resumable = args->checkpoint.dir != NULL;
     return choose_kernels(f);
+}
+
+ql_status fit_run_end(fit_run *f, ql_status st)
+{
+    return f->states.args ? checkpoint_end(&f->states, st) : st;
 }
 
 void fit_run_free(fit_run *f)
 {
+    checkpoint_free(&f->states);
     ql_fitted_free(&f->fitted);
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);

@@ -3,6 +3,7 @@
 #ifndef QL_FIT_RUN_H
 #define QL_FIT_RUN_H
 
+#include "checkpoint.h"
 #include "inputs.h"
 #include "model_args.h"
 #include "quell/notes.h"
@@ -13,6 +14,7 @@ typedef struct {
     ql_read_args read;
     ql_join_args join;
     model_args model;
+    checkpoint_args checkpoint;
     bool allow_noncounts, stream;
     const char *tmpdir, *plan;
 } fit_args;
@@ -21,6 +23,7 @@ extern const ql_option fit_rows[]; /* counts, plan and cache */
 
 #define FIT_TABLES(S, member)                                                                      \
     {ql_model_rows, offsetof(S, member.model)}, {fit_rows, offsetof(S, member)},                   \
+        {checkpoint_rows, offsetof(S, member.checkpoint)},                                         \
         {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
@@ -46,6 +49,7 @@ typedef struct {
     ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
     ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
+    checkpoint states;
     ql_score mcv; /* with --mcv */
     ql_fitted fitted;
 } fit_run;
@@ -63,5 +67,9 @@ QL_MUST_USE ql_status fit_run_read(fit_run *f, bool *done);
 
 /* Cross-validate if asked for, then fit, telling how it goes. */
 QL_MUST_USE ql_status fit_run_train(fit_run *f);
+
+/* The command has ended with st, its outputs in place if that is QL_OK: settle the checkpoints.
+ * Before fit_run_free; returns st. */
+ql_status fit_run_end(fit_run *f, ql_status st);
 
 #endif

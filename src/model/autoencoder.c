@@ -100,6 +100,13 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
 }
 
+int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes)
+{
+    ql_ae ae;
+    declare(&ae, cfg, n_genes);
+    return ql_params_bytes(&ae.params, cfg->optimizer->n_moments + 1);
+}
+
 static void start_hidden(ql_ae *ae, int i)
 {
     const ql_hidden *h = &ae->hidden[i];

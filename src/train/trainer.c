@@ -76,23 +76,24 @@ static void keep(run *r)
 }
 
 /* Go on from the state that is kept, if there is one and it is of this training. */
-static void resume(run *r)
+static ql_status resume(run *r)
 {
     const ql_train_keeper *k = keeper_of(r);
     ql_bundle b = {0};
     ql_err err = {0};
-    if (!k) return;
+    bool found;
+    if (!k) return QL_OK;
     r->kept = ql_clock_wall();
     r->origin = ql_train_origin(r->ae, r->split, r->opt);
     const ql_train_state s = state_of(r);
-    if (k->load(k->ctx, &b)) {
-        if (ql_train_state_take(&s, &b, &err) != QL_OK) {
-            ql_context(&err, "the checkpoint is of another training and is not used");
-            warn(r, err.msg);
-        } else if (k->resumed)
-            k->resumed(k->ctx, r->out->n_epochs, r->progress.at, r->finished);
-    }
+    QL_TRY(k->load(k->ctx, &b, &found, r->err));
+    if (found && ql_train_state_take(&s, &b, &err) != QL_OK) {
+        ql_context(&err, "the checkpoint is of another training and is not used");
+        warn(r, err.msg);
+    } else if (found && k->resumed)
+        k->resumed(k->ctx, r->out->n_epochs, r->progress.at, r->finished);
     ql_bundle_free(&b);
+    return QL_OK;
 }
 
 static bool time_to_keep(void *ctx)
@@ -312,7 +313,7 @@ static ql_status loop(run *r)
 static ql_status train(run *r)
 {
     ql_status st;
-    resume(r);
+    QL_TRY(resume(r));
     if (r->finished) return QL_OK;
     st = loop(r);
     if (st == QL_EINT || st == QL_ETERM) keep(r);
