@@ -15,7 +15,7 @@ typedef struct {
     ql_ae_config ae;
     ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
     bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
-    bool resumable; /* a state may be taken up: room for one is planned */
+    bool resumable;         /* a state may be taken up: room for one is planned */
     int threads;
 } ql_fit_options;
 

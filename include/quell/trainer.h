@@ -52,16 +52,24 @@ ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_tr
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
-/* Where the state of a training is kept, so that a run that was stopped can go on with the same
- * bits. What fails there is told by whoever keeps it, and training goes on. */
+/* How far a training has come. */
+typedef struct {
+    int64_t epochs, cells; /* of the epoch after these */
+    bool finished;
+} ql_train_point;
+
+/* Where the states of trainings are kept, so that a run that was stopped can go on with the same
+ * bits. origin tells trainings apart that begin with other weights or cells, such as the steps of
+ * one fit. */
 typedef struct {
     double every; /* seconds between states, also within an epoch; 0: one after each epoch */
     /* The state kept last; *found: there is one that can be used. A failure ends the training. */
-    ql_status (*load)(void *ctx, ql_bundle *state, bool *found, ql_err *err);
-    /* May add to the state, which borrows the weights for this call. */
-    void (*save)(void *ctx, ql_bundle *state);
+    ql_status (*load)(void *ctx, uint64_t origin, ql_bundle *state, bool *found, ql_err *err);
+    /* May add to the state, which borrows the weights for this call. Tells of its failures itself,
+     * and training goes on. */
+    void (*save)(void *ctx, uint64_t origin, ql_bundle *state);
     /* The state was taken up: after so many epochs and cells of the next. NULL: not wanted. */
-    void (*resumed)(void *ctx, int64_t epochs, int64_t cells, bool finished);
+    void (*resumed)(void *ctx, uint64_t origin, const ql_train_point *at);
     void *ctx;
 } ql_train_keeper;
 

@@ -21,23 +21,36 @@ extern const ql_option checkpoint_rows[];
 /* The trainings of a run that are kept. */
 typedef enum { CHECKPOINT_FIT, CHECKPOINT_MCV, N_CHECKPOINTS } checkpoint_stage;
 
-typedef struct checkpoint checkpoint;
+enum { CHECKPOINT_FILES = 64 };
 
-/* One training's file. */
+/* One training's file; texts owned. */
 typedef struct {
-    checkpoint *owner;
-    ql_str key;  /* all that the training depends on, in words */
-    ql_str path; /* of the file; owned */
+    checkpoint_stage stage;
+    uint64_t origin;
+    ql_str key; /* all that the training depends on, in words */
+    ql_str path;
     bool there;  /* the file holds a state of this training */
     bool failed; /* the last one could not be written */
-    ql_train_keeper keeper;
 } checkpoint_file;
+
+typedef struct checkpoint checkpoint;
+
+/* The trainings of a stage; a fit may take several, one after the other. */
+typedef struct {
+    checkpoint *owner;
+    checkpoint_stage stage;
+    ql_train_keeper keeper;
+} checkpoint_group;
 
 struct checkpoint {
     const checkpoint_args *args;
     ql_run *run;
     double every; /* seconds */
-    checkpoint_file file[N_CHECKPOINTS];
+    ql_str basis; /* what all trainings of the run depend on, in words; owned */
+    checkpoint_group group[N_CHECKPOINTS];
+    checkpoint_file file[CHECKPOINT_FILES];
+    int n_files;
+    bool told; /* that the folder holds states of other runs only */
 };
 
 /* Read the options and make the folder; nothing without --checkpoint. QL_EUSAGE, QL_ECREATE.
@@ -45,8 +58,8 @@ struct checkpoint {
 QL_MUST_USE ql_status checkpoint_begin(checkpoint *c, const checkpoint_args *args, ql_run *run);
 void checkpoint_free(checkpoint *c);
 
-/* Name the files, now that the counts are read and before the fit changes them. products: how they
- * are computed where that decides bits; NULL: by the one order. */
+/* Say what the trainings depend on, now that the counts are read and before the fit changes them.
+ * products: how they are computed where that decides bits; NULL: by the one order. */
 QL_MUST_USE ql_status checkpoint_name(checkpoint *c, const ql_rows *counts, const char *products);
 
 /* For the listener of a training; NULL without --checkpoint. */

@@ -68,7 +68,7 @@ static void keep(run *r)
     ql_err err = {0};
     if (!k) return;
     if (ql_train_state_put(&s, &b, &err) == QL_OK)
-        k->save(k->ctx, &b);
+        k->save(k->ctx, r->origin, &b);
     else
         warn(r, err.msg);
     ql_bundle_free(&b);
@@ -86,12 +86,14 @@ static ql_status resume(run *r)
     r->kept = ql_clock_wall();
     r->origin = ql_train_origin(r->ae, r->split, r->opt);
     const ql_train_state s = state_of(r);
-    QL_TRY(k->load(k->ctx, &b, &found, r->err));
+    QL_TRY(k->load(k->ctx, r->origin, &b, &found, r->err));
     if (found && ql_train_state_take(&s, &b, &err) != QL_OK) {
         ql_context(&err, "the checkpoint is of another training and is not used");
         warn(r, err.msg);
-    } else if (found && k->resumed)
-        k->resumed(k->ctx, r->out->n_epochs, r->progress.at, r->finished);
+    } else if (found && k->resumed) {
+        const ql_train_point at = {r->out->n_epochs, r->progress.at, r->finished};
+        k->resumed(k->ctx, r->origin, &at);
+    }
     ql_bundle_free(&b);
     return QL_OK;
 }

@@ -46,28 +46,29 @@ static void copy_state(const ql_bundle *from, ql_bundle *to)
     }
 }
 
-static ql_status load(void *ctx, ql_bundle *state, bool *found, ql_err *err)
+static ql_status load(void *ctx, uint64_t origin, ql_bundle *state, bool *found, ql_err *err)
 {
     training *t = ctx;
     (void)err;
+    (void)origin;
     *found = t->from != NULL;
     if (t->from) copy_state(t->from, state);
     return QL_OK;
 }
 
-static void save(void *ctx, ql_bundle *state)
+static void save(void *ctx, uint64_t origin, ql_bundle *state)
 {
     training *t = ctx;
+    (void)origin;
     assert_true(t->n_states < MOST_STATES);
     copy_state(state, &t->state[t->n_states++]);
 }
 
-static void resumed(void *ctx, int64_t epochs, int64_t cells, bool finished)
+static void resumed(void *ctx, uint64_t origin, const ql_train_point *at)
 {
     training *t = ctx;
-    (void)epochs;
-    (void)cells;
-    (void)finished;
+    (void)origin;
+    (void)at;
     t->resumed = true;
 }
 
