@@ -76,6 +76,10 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
                     const ql_real *log_rate, const ql_kern *kern, ql_err *err);
 void ql_ae_free(ql_ae *ae);
 
+/* Layers and named tensors of a configuration, without memory for them: what a model file must
+ * hold. Nothing to be freed. */
+void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes);
+
 /* Start the configured optimizer anew at this rate; its moments are the caller's business. */
 void ql_ae_start_optimizer(ql_ae *ae, double rate);
 

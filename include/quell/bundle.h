@@ -69,6 +69,9 @@ typedef struct {
 
 void ql_bundle_free(ql_bundle *b);
 
+/* Bytes of all arrays. */
+int64_t ql_bundle_bytes(const ql_bundle *b);
+
 /* Put a scalar; text is copied. */
 QL_MUST_USE ql_status ql_bundle_put_int(ql_bundle *b, const char *name, int64_t value, ql_err *err);
 QL_MUST_USE ql_status ql_bundle_put_double(ql_bundle *b, const char *name, double value,

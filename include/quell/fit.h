@@ -10,16 +10,25 @@
 extern "C" {
 #endif
 
+struct ql_fitted;
+
+/* Called when a new model has been built, before it is trained: may put other weights into it. */
+typedef struct {
+    ql_status (*set)(void *ctx, struct ql_fitted *fitted, ql_err *err);
+    void *ctx;
+} ql_fit_start;
+
 typedef struct {
     ql_prep_options prep;
     ql_ae_config ae;
-    ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
-    bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
-    bool resumable;         /* a state may be taken up: room for one is planned */
+    ql_train_options train;    /* batch_size 0: by the number of cells; patience -1: by the steps */
+    bool fit_theta;            /* dispersions per gene by empirical Bayes after training */
+    const ql_fit_start *start; /* NULL: weights are drawn by the seed */
+    bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
 } ql_fit_options;
 
-typedef struct {
+typedef struct ql_fitted {
     ql_prep prep;
     ql_ae ae;
     ql_split split;

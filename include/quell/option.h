@@ -187,6 +187,15 @@ void ql_options_members(const ql_opts *opts, bool with_volatile, ql_json *j);
 /* Append the resolved options as a --config file with one comment line per group. */
 void ql_options_config(const ql_opts *opts, ql_str *out);
 
+/* Append "option = value" lines of the options that can change a result and are set: what
+ * ql_opts_set_text reads back. */
+void ql_options_text(const ql_opts *opts, ql_str *out);
+
+/* Set options from such lines (or a JSON object of them), over what they are. name is for messages.
+ * QL_EUSAGE as for a config file. */
+QL_MUST_USE ql_status ql_opts_set_text(ql_opts *opts, const char *text, const char *name,
+                                       ql_err *err);
+
 /* ---- tools over rows ---- */
 
 /* One problem per line appended to out: double names or letters or aliases, bad names, defaults

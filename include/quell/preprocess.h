@@ -39,6 +39,22 @@ ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *ke
                          ql_prep *out, ql_err *err);
 void ql_prep_free(ql_prep *p);
 
+/* What a trained model knows of its genes, borrowed. */
+typedef struct {
+    int64_t n_genes;
+    const float *mean, *sd; /* [n_genes] as in ql_prep */
+    double median_total;
+    int64_t n_file_genes; /* genes of the new file, */
+    const int64_t *place; /* [n_genes] which of them it is; -1: none */
+} ql_prep_model;
+
+/* The same for counts that a trained model is applied to, whose columns are its genes already
+ * (ql_rows_pick): scales are the model's, totals those of the counts. kept_gene is place, so not
+ * ascending, and -1 for a gene that the file has not. log_rate is 0. Fails with QL_EDATA when no
+ * cell has counts. */
+QL_MUST_USE ql_status ql_prep_apply(const ql_rows *counts, ql_prep_options opt,
+                                    const ql_prep_model *model, ql_prep *out, ql_err *err);
+
 ql_input_map ql_prep_map(const ql_prep *p);
 
 /* Split the molecules of the given rows: each goes to `held` with probability p, else to `kept`.

@@ -38,6 +38,11 @@ int64_t ql_csr_max_row(const ql_csr *m);
 QL_MUST_USE ql_status ql_rows_renumber(ql_rows *rows, const int32_t *map, int64_t n_cols,
                                        ql_err *err);
 
+/* The same where columns may be left out (map -1) and come in another order: no two get the same
+ * number. Each row's entries are put in order again. Afterwards nnz and max_row may be more than
+ * there is. */
+QL_MUST_USE ql_status ql_rows_pick(ql_rows *rows, const int32_t *map, int64_t n_cols, ql_err *err);
+
 /* Copy a row into gene[] and count[], both with room for max_row entries; returns how many there
  * are. Any thread. A row that cannot be read is empty, and ql_rows_check tells. */
 int64_t ql_rows_get(const ql_rows *rows, int64_t row, int32_t *gene, float *count);

@@ -3,6 +3,8 @@
 
 #define COMMANDS(X)                                                                                \
     X(denoise)                                                                                     \
+    X(train)                                                                                       \
+    X(apply)                                                                                       \
     X(info)                                                                                        \
     X(convert)                                                                                     \
     X(help)                                                                                        \

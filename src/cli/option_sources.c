@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "option_internal.h"
+#include "quell/alloc.h"
 
 /* ---- environment ---- */
 
@@ -158,4 +159,18 @@ ql_status ql_opts_check_required(const ql_opts *o, ql_err *err)
         return ql_hint(err, "--%s %s: %s", row->name, ql_opt_unit(row), row->help);
     }
     return QL_OK;
+}
+
+ql_status ql_opts_set_text(ql_opts *o, const char *text, const char *name, ql_err *err)
+{
+    char *copy = NULL;
+    const char *path = NULL;
+    int first = o->n_settings;
+    QL_TRY(ql_opts_keep(o, name, &path, err));
+    QL_TRY(ql_text_copy(text, &copy, err));
+    config_ctx ctx = {o, path};
+    ql_status st = ql_config_parse(copy, path, config_key, &ctx, err);
+    for (int i = first; st == QL_OK && i < o->n_settings; i++) st = apply(o, &o->settings[i], err);
+    ql_free(copy);
+    return st;
 }

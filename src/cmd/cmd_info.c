@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "count_facts.h"
+#include "model_file.h"
+#include "model_info.h"
 #include "quell/json.h"
 #include "quell/read_args.h"
 
@@ -24,7 +26,7 @@ static const ql_opt_table info_tables[] = {
     {info_rows, 0}, {ql_read_rows, offsetof(info_args, read)}, {NULL, 0}};
 
 static const ql_positional info_positionals[] = {
-    {"FILE...", "count matrices, in any format that can be read"},
+    {"FILE...", "count matrices, in any format that can be read, or models"},
     {NULL, NULL},
 };
 
@@ -205,12 +207,24 @@ static void as_json(const file_info *f, ql_str *out)
     ql_str_puts(out, "\n");
 }
 
+static ql_status one_model(const info_args *a, const char *path, ql_run *run)
+{
+    ql_str text = {0};
+    ql_status st = model_info(path, a->json, &text, &run->err);
+    if (st == QL_OK && text.failed)
+        st = ql_fail(&run->err, QL_EMEMORY, "%s: no memory for its description", path);
+    if (st == QL_OK) fputs(ql_str_text(&text), run->out);
+    ql_str_free(&text);
+    return st;
+}
+
 static ql_status one_file(const info_args *a, const char *path, ql_run *run)
 {
     file_info f = {.path = path};
     ql_read_options opt;
     ql_str text = {0};
     ql_status st = QL_OK;
+    if (model_file_is(path)) return one_model(a, path, run);
     QL_GO(ql_read_args_options(&a->read, run->threads, &opt, &run->err));
     opt.allow_noncounts = opt.only_look = true; /* to look is allowed */
     QL_GO(look(&f, &opt, &run->err));
@@ -237,7 +251,7 @@ static ql_status info_run(const void *args, ql_run *run)
 const ql_command ql_cmd_info = {
     .name = "info",
     .group = "Files",
-    .summary = "say what is in a file of counts",
+    .summary = "say what is in a file of counts or a model",
     .positionals = info_positionals,
     .examples = {{"quell info filtered_feature_bc_matrix.h5",
                   "format, size, depth, and whether it holds counts"},

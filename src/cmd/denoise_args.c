@@ -1,5 +1,7 @@
 #include "denoise_args.h"
 
+#include <string.h>
+
 #include "compression.h"
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
@@ -39,8 +41,30 @@ const ql_option ql_denoise_rows[] = {
              "it has these genes only."},
     {.name = NULL},
 };
+
+const ql_option ql_denoise_save_rows[] = {
+    {.name = "save-model", QL_STRING_AT(S, save_model), .unit = "FILE", .group = "Output",
+     .bits = QL_OPT_VOLATILE, .help = "also write the trained model, for quell apply"},
+    {.name = "saveweights", QL_FLAG_AT(S, save_weights), .group = "Output", .level = QL_OPT_EXPERT,
+     .bits = QL_OPT_VOLATILE, .help = "the same beside the output, as OUT.quell.h5",
+     .more = "DCA's spelling; the file is a model of quell (docs/model-file.md), not Keras weights."},
+    {.name = NULL},
+};
 /* clang-format on */
 #undef S
+
+void denoise_model_path(const denoise_args *a, ql_str *path)
+{
+    static const char ending[] = ".h5ad";
+    if (a->save_model) {
+        ql_str_puts(path, a->save_model);
+        return;
+    }
+    size_t n = strlen(a->output), m = sizeof ending - 1;
+    if (n > m && strcmp(a->output + n - m, ending) == 0) n -= m;
+    ql_str_bytes(path, a->output, n);
+    ql_str_puts(path, ".quell.h5");
+}
 
 ql_status ql_denoise_deflate(const denoise_args *a, int *level, ql_err *err)
 {

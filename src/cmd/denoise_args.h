@@ -9,10 +9,21 @@ typedef struct {
     fit_args fit;
     const char *output, *tsv, *key, *compression, *estimate, *genes;
     const char *obs_out, *obsm_out, *layer_out;
-    bool force, denoised;
+    const char *save_model, *load_model;
+    bool force, denoised, save_weights, score;
 } denoise_args;
 
-extern const ql_option ql_denoise_rows[];
+extern const ql_option ql_denoise_rows[];      /* what is written of a model's results */
+extern const ql_option ql_denoise_save_rows[]; /* the model itself */
+
+/* Is the model written too? */
+static inline bool denoise_saves_model(const denoise_args *a)
+{
+    return a->save_model || a->save_weights;
+}
+
+/* Where, appended to path. */
+void denoise_model_path(const denoise_args *a, ql_str *path);
 
 /* Level of --compression: 0 for none. */
 QL_MUST_USE ql_status ql_denoise_deflate(const denoise_args *a, int *level, ql_err *err);

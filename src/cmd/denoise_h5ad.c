@@ -102,14 +102,17 @@ static ql_status frame_like(const ql_frame *source, ql_frame *out, ql_err *err)
     return ql_names_copy(&source->index, &out->index, err);
 }
 
-static ql_status split_column(const ql_fitted *f, int64_t n, ql_names *out, ql_err *err)
+static ql_status split_column(const denoise_result *r, int64_t n, ql_names *out, ql_err *err)
 {
-    static const char *const words[] = {"unused", "train", "validation"};
+    static const char *const words[] = {"unused", "train", "validation", "applied"};
+    const ql_fitted *f = r->fitted;
     uint8_t *which;
     ql_status st;
     QL_TRY(QL_NEW(which, n, "cell roles", err));
     for (int64_t i = 0; i < f->split.n_train; i++) which[f->split.train[i]] = 1;
     for (int64_t i = 0; i < f->split.n_valid; i++) which[f->split.valid[i]] = 2;
+    for (int64_t i = 0; r->applied && i < f->prep.n_kept_cells; i++)
+        which[f->prep.kept_cell[i]] = 3;
     st = QL_OK;
     for (int64_t i = 0; i < n && st == QL_OK; i++)
         st = ql_names_add(out, words[which[i]], strlen(words[which[i]]), err);
@@ -125,7 +128,7 @@ ql_status denoise_cell_columns(const denoise_result *r, ql_frame *frame, ql_err 
     ql_status st;
     QL_GO(QL_NEW(size, prep->n_cells, "size factors", err));
     for (int64_t i = 0; i < prep->n_cells; i++) size[i] = prep->total[i] / prep->median_total;
-    QL_GO(split_column(r->fitted, prep->n_cells, &split, err));
+    QL_GO(split_column(r, prep->n_cells, &split, err));
     QL_GO(ql_frame_add(frame, "quell_n_counts", QL_COL_F64, prep->total, err));
     QL_GO(ql_frame_add(frame, "quell_size_factor", QL_COL_F64, size, err));
     QL_GO(ql_frame_add(frame, "quell_split", QL_COL_STRING, &split, err));
@@ -160,6 +163,7 @@ static void fill_genes(const denoise_result *r, gene_columns *c)
     for (int64_t g = 0; g < prep->n_genes; g++) c->theta[g] = NAN;
     for (int64_t g = 0; g < prep->n_kept_genes; g++) {
         int64_t at = prep->kept_gene[g];
+        if (at < 0) continue; /* a gene of the model that the file has not */
         c->used[at] = 1;
         c->rate[at] = prep->gene_total[g] / (double)prep->n_cells;
         if (r->fitted->theta) c->theta[at] = r->fitted->theta[g];
@@ -261,6 +265,14 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
 }
 
+static ql_status write_applied(const denoise_applied *a, ql_h5ad_writer *w, ql_err *err)
+{
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/applied/version", a->version, err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/applied/options", a->options, err));
+    QL_TRY(ql_h5ad_int(w, RUN_KEY "/applied/genes", a->genes->n, err));
+    return ql_h5ad_int(w, RUN_KEY "/applied/missing_genes", a->n_missing, err);
+}
+
 static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     const ql_fitted *f = r->fitted;
@@ -279,6 +291,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_scales(r, w, err));
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
+    if (r->applied) QL_TRY(write_applied(r->applied, w, err));
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
 }
 

@@ -7,6 +7,14 @@
 #include "quell/h5ad_writer.h"
 #include "quell/predict.h"
 
+/* A model that was trained elsewhere, as it met these counts. */
+typedef struct {
+    const ql_names *genes; /* the model's */
+    int64_t n_missing;     /* of them, those that the counts do not have */
+    const char *options;   /* that it was trained with, as JSON */
+    const char *version;   /* of the quell that wrote it */
+} denoise_applied;
+
 /* A finished fit and everything that is said about it. */
 typedef struct {
     const denoise_args *args;
@@ -16,8 +24,9 @@ typedef struct {
     ql_fitted *fitted;
     const int32_t *genes; /* chosen genes, ascending; NULL: all */
     int64_t n_genes;
-    bool posterior;      /* layers/denoised holds the posterior, not the mean */
-    const ql_score *mcv; /* NULL: not asked for */
+    bool posterior;                 /* layers/denoised holds the posterior, not the mean */
+    const ql_score *mcv;            /* NULL: not asked for */
+    const denoise_applied *applied; /* NULL: trained on these counts */
 } denoise_result;
 
 /* Sentence that says what a layer's numbers are. */

@@ -154,7 +154,10 @@ ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *er
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return ql_fail(err, QL_ECREATE, "%s: %s", dir, strerror(errno));
     QL_GO(pick_names(&r->ds->cells.index, prep->kept_cell, prep->n_kept_cells, &j.cells, err));
-    QL_GO(pick_names(&r->ds->genes.index, prep->kept_gene, prep->n_kept_genes, &j.genes, err));
+    if (r->applied) /* all genes of the model are predicted, whichever the file has */
+        QL_GO(ql_names_copy(r->applied->genes, &j.genes, err));
+    else
+        QL_GO(pick_names(&r->ds->genes.index, prep->kept_gene, prep->n_kept_genes, &j.genes, err));
     QL_GO(write_files(&j, err));
 out:
     ql_names_free(&j.cells);

@@ -10,6 +10,14 @@ static const char *const plans[] = {"text", "json", NULL};
 
 #define S fit_args
 /* clang-format off */
+const ql_option fit_init_rows[] = {
+    {.name = "init-from", QL_STRING_AT(S, init_from), .unit = "FILE", .group = "Training",
+     .bits = QL_OPT_VOLATILE, .help = "start from the weights of a saved model",
+     .more = "Genes are matched by name; genes, cells and options may be others. What does not fit starts "
+             "anew, and is said."},
+    {.name = NULL},
+};
+
 const ql_option fit_rows[] = {
     {.name = "allow-noncounts", QL_FLAG_AT(S, allow_noncounts), .group = "Input",
      .aliases = "nocheckcounts", .help = "accept entries that are not whole numbers"},
@@ -45,7 +53,8 @@ static const char *cache_folder(fit_run *f)
 
 static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t names)
 {
-    const planned_output out = {f->output.layer, f->output.text, f->args->model.mcv};
+    const planned_output out = {f->output.layer, f->output.text, f->args->model.mcv,
+                                ql_bundle_bytes(&f->start.model.bundle), f->output.model_genes};
     return memory_plan_of(&out, &f->options, sizes, names);
 }
 
@@ -103,7 +112,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     ql_err *err = &f->run->err;
     QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, &opt, err));
     opt.allow_noncounts = f->args->allow_noncounts;
-    opt.columns = f->output.columns;
+    opt.columns = f->output.columns || f->output.model;
     QL_TRY(measure(f, &opt, &sizes));
     memory_plan p = plan_of(f, &sizes, 0);
     *done = f->args->plan && sizes.n_rows > 0;
@@ -225,6 +234,10 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     model_fit_options(&args->model, run->threads, &f->options);
     QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
     f->options.resumable = args->checkpoint.dir != NULL;
+    if (args->init_from) {
+        f->output.model = true;
+        QL_TRY(model_start_open(&f->start, args->init_from, &f->ds.genes, run, &f->options));
+    }
     return choose_kernels(f);
 }
 
@@ -237,6 +250,7 @@ void fit_run_free(fit_run *f)
 {
     checkpoint_free(&f->states);
     ql_fitted_free(&f->fitted);
+    model_start_free(&f->start);
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
     ql_notes_free(&f->notes);

@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "inputs.h"
 #include "model_args.h"
+#include "model_start.h"
 #include "quell/notes.h"
 #include "quell/read_args.h"
 
@@ -16,14 +17,15 @@ typedef struct {
     model_args model;
     checkpoint_args checkpoint;
     bool allow_noncounts, stream;
-    const char *tmpdir, *plan;
+    const char *tmpdir, *plan, *init_from;
 } fit_args;
 
-extern const ql_option fit_rows[]; /* counts, plan and cache */
+extern const ql_option fit_rows[];      /* counts, plan and cache */
+extern const ql_option fit_init_rows[]; /* where training starts */
 
 #define FIT_TABLES(S, member)                                                                      \
-    {ql_model_rows, offsetof(S, member.model)}, {fit_rows, offsetof(S, member)},                   \
-        {checkpoint_rows, offsetof(S, member.checkpoint)},                                         \
+    {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
+        {fit_rows, offsetof(S, member)}, {checkpoint_rows, offsetof(S, member.checkpoint)},        \
         {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
@@ -31,10 +33,12 @@ extern const ql_option fit_rows[]; /* counts, plan and cache */
 
 /* What the command will write, as far as reading and the plan have to know. */
 typedef struct {
-    const char *path; /* beside which the cache may go; NULL: none */
-    bool layer;       /* values of all cells and genes are written */
-    bool text;        /* as text too */
-    bool columns;     /* the cells' columns are wanted */
+    const char *path;    /* beside which the cache may go; NULL: none */
+    bool layer;          /* values of all cells and genes are written */
+    bool text;           /* as text too */
+    bool columns;        /* the cells' columns are wanted */
+    bool model;          /* the model is written or comes from a file: so are the genes' columns */
+    int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
 } fit_output;
 
 /* Everything of one run. */
@@ -50,7 +54,8 @@ typedef struct {
     ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
     checkpoint states;
-    ql_score mcv; /* with --mcv */
+    ql_score mcv;      /* with --mcv */
+    model_start start; /* with --init-from */
     ql_fitted fitted;
 } fit_run;
 

@@ -62,12 +62,14 @@ static int64_t near_rows(const ql_read_sizes *z)
 memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
                            const ql_read_sizes *z, int64_t names)
 {
-    const ql_rows shape = {
-        .n_rows = z->n_rows, .n_cols = z->n_cols, .nnz = z->nnz, .max_row = z->max_row};
+    const ql_rows shape = {.n_rows = z->n_rows,
+                           .n_cols = most(z->n_cols, out->model_genes),
+                           .nnz = z->nnz,
+                           .max_row = z->max_row};
     if (names == 0) names = z->n_rows * CELL_NAME + z->n_cols * GENE_NAME;
     int64_t fixed = PROGRAM + fit->threads * (int64_t)THREAD + names;
     int64_t read = z->n_rows * (READ_CELL + INDEX);
-    int64_t work = ql_fit_bytes(&shape, fit) + writing(out, fit, z, names);
+    int64_t work = ql_fit_bytes(&shape, fit) + out->held + writing(out, fit, z, names);
     int64_t copies = out->mcv ? z->nnz * 16 : 0;
     memory_plan p = {.cells = z->n_rows,
                      .genes = z->n_cols,

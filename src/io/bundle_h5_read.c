@@ -245,6 +245,7 @@ static ql_status read_file(const char *path, ql_bundle *b, bool root_only, ql_er
 {
     hid_t file = -1;
     ql_status st = ql_h5r_open(path, &file, err);
+    if (st == QL_EDATA && H5Fis_hdf5(path) <= 0) st = ql_fail(err, QL_EDATA, "is no HDF5 file");
     if (st == QL_OK) st = read_opened(file, b, root_only, err);
     ql_h5r_close(file);
     (void)H5Eclear2(H5E_DEFAULT);

@@ -45,6 +45,17 @@ void ql_bundle_free(ql_bundle *b)
     *b = (ql_bundle){0};
 }
 
+int64_t ql_bundle_bytes(const ql_bundle *b)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < b->n; i++) {
+        const ql_entry *e = &b->entries[i];
+        if (e->kind == QL_ENTRY_ARRAY)
+            bytes += e->n_rows * e->n_cols * (int64_t)ql_elem_size(e->elem);
+    }
+    return bytes;
+}
+
 /* ---- names ---- */
 
 /* The step that ends before end: not empty, not "." or "..". */

@@ -44,6 +44,7 @@ struct ql_row_store {
     int64_t n_added;
     int64_t *offset; /* [n_rows + 1] where in the file */
     int32_t *map;    /* [n_cols] new number of each column; NULL: as stored */
+    bool picks;      /* the map leaves columns out (-1) or changes their order */
     uint8_t *out;    /* bytes to be written; gone after ql_store_finish */
     int64_t n_out, cap_out;
     uint32_t *scratch;
@@ -269,7 +270,15 @@ ql_status ql_store_renumber(ql_row_store *s, const int32_t *map, ql_err *err)
         memcpy(s->map, map, (size_t)s->n_cols * sizeof *map);
         return QL_OK;
     }
-    for (int64_t g = 0; g < s->n_cols; g++) s->map[g] = map[s->map[g]];
+    for (int64_t g = 0; g < s->n_cols; g++)
+        if (s->map[g] >= 0) s->map[g] = map[s->map[g]];
+    return QL_OK;
+}
+
+ql_status ql_store_pick(ql_row_store *s, const int32_t *map, ql_err *err)
+{
+    QL_TRY(ql_store_renumber(s, map, err));
+    s->picks = true;
     return QL_OK;
 }
 
@@ -282,6 +291,7 @@ static int64_t unpack(ql_row_store *s, int64_t row, const uint8_t *bytes, int32_
         note_failure(s, -1, row);
         return 0;
     }
+    if (s->picks) return ql_row_pick(s->map, n, gene, count);
     for (int64_t k = 0; s->map && k < n; k++) gene[k] = s->map[gene[k]];
     return n;
 }

@@ -1,5 +1,6 @@
 #include "quell/rows.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -32,6 +33,64 @@ ql_status ql_rows_renumber(ql_rows *rows, const int32_t *map, int64_t n_cols, ql
     if (rows->store) QL_TRY(ql_store_renumber(rows->store, map, err));
     for (int64_t k = 0; m && k < rows->nnz; k++) m->indices[k] = map[m->indices[k]];
     if (m) m->n_cols = n_cols;
+    rows->n_cols = n_cols;
+    return QL_OK;
+}
+
+/* Shell's sort: rows are short and often in order already. */
+static void sort_row(int64_t n, int32_t *gene, float *count)
+{
+    static const int64_t gaps[] = {9841, 3280, 1093, 364, 121, 40, 13, 4, 1};
+    for (size_t s = 0; s < sizeof gaps / sizeof *gaps; s++) {
+        for (int64_t gap = gaps[s], i = gap; i < n; i++) {
+            int32_t g = gene[i];
+            float c = count[i];
+            int64_t at = i;
+            for (; at >= gap && gene[at - gap] > g; at -= gap) {
+                gene[at] = gene[at - gap];
+                count[at] = count[at - gap];
+            }
+            gene[at] = g;
+            count[at] = c;
+        }
+    }
+}
+
+int64_t ql_row_pick(const int32_t *map, int64_t n, int32_t *gene, float *count)
+{
+    int64_t kept = 0;
+    bool in_order = true;
+    for (int64_t k = 0; k < n; k++) {
+        int32_t g = map[gene[k]];
+        if (g < 0) continue;
+        in_order = in_order && (kept == 0 || gene[kept - 1] < g);
+        gene[kept] = g;
+        count[kept++] = count[k];
+    }
+    if (!in_order) sort_row(kept, gene, count);
+    return kept;
+}
+
+static void pick_csr(ql_csr *m, const int32_t *map)
+{
+    int64_t first = 0, kept = 0;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        int64_t n = m->indptr[i + 1] - first;
+        memmove(m->indices + kept, m->indices + first, (size_t)n * sizeof *m->indices);
+        memmove(m->data + kept, m->data + first, (size_t)n * sizeof *m->data);
+        first = m->indptr[i + 1];
+        kept += ql_row_pick(map, n, m->indices + kept, m->data + kept);
+        m->indptr[i + 1] = kept;
+    }
+}
+
+ql_status ql_rows_pick(ql_rows *rows, const int32_t *map, int64_t n_cols, ql_err *err)
+{
+    if (rows->store) QL_TRY(ql_store_pick(rows->store, map, err));
+    if (rows->csr) {
+        pick_csr(rows->csr, map);
+        rows->csr->n_cols = n_cols;
+    }
     rows->n_cols = n_cols;
     return QL_OK;
 }

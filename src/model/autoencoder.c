@@ -75,6 +75,11 @@ static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
     declare_penalties(ae);
 }
 
+void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
+{
+    declare(ae, cfg, n_genes);
+}
+
 /* The widest array a tile's gradient needs. */
 static int64_t tile_width(const ql_ae_config *cfg)
 {

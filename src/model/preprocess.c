@@ -125,6 +125,13 @@ static double slab_total(const double *slabs, int64_t n_genes, int64_t g)
     return s;
 }
 
+/* What the input layer multiplies and adds, of a gene's mean and sd. */
+static void input_scale(ql_prep *p, int64_t g)
+{
+    p->inv_sd[g] = p->opt.scale ? 1 / p->sd[g] : 1;
+    p->shift[g] = p->opt.center ? -p->mean[g] * p->inv_sd[g] : 0;
+}
+
 /* Mean and sample standard deviation of one gene's inputs over the kept cells (ddof 1, sd 0 -> 1).
  */
 static void gene_scale(ql_prep *p, const moment_job *job, int64_t g)
@@ -138,8 +145,7 @@ static void gene_scale(ql_prep *p, const moment_job *job, int64_t g)
     if (sd <= 1e-6 * mean) sd = 0;
     p->mean[g] = (ql_real)mean;
     p->sd[g] = (ql_real)(sd > 0 ? sd : 1);
-    p->inv_sd[g] = p->opt.scale ? 1 / p->sd[g] : 1;
-    p->shift[g] = p->opt.center ? -p->mean[g] * p->inv_sd[g] : 0;
+    input_scale(p, g);
 }
 
 /* ln of the mean scaled count, through the kernels' log: it starts the biases, so no libm here. */
@@ -157,6 +163,16 @@ static void log_rates(ql_prep *p, const moment_job *job)
     }
 }
 
+static ql_status alloc_scales(ql_prep *p, ql_err *err)
+{
+    const int64_t g = p->n_kept_genes;
+    QL_TRY(QL_NEW(p->mean, g, "gene moments", err));
+    QL_TRY(QL_NEW(p->sd, g, "gene moments", err));
+    QL_TRY(QL_NEW(p->inv_sd, g, "gene moments", err));
+    QL_TRY(QL_NEW(p->shift, g, "gene moments", err));
+    return QL_NEW(p->log_rate, g, "gene moments", err);
+}
+
 static ql_status gene_moments(const ql_rows *m, const ql_kern *kern, int threads, ql_prep *p,
                               ql_err *err)
 {
@@ -166,11 +182,7 @@ static ql_status gene_moments(const ql_rows *m, const ql_kern *kern, int threads
     QL_GO(QL_NEW(job.sum, 3 * SLABS * g, "gene moments", err));
     job.square = job.sum + SLABS * g;
     job.rate = job.square + SLABS * g;
-    QL_GO(QL_NEW(p->mean, g, "gene moments", err));
-    QL_GO(QL_NEW(p->sd, g, "gene moments", err));
-    QL_GO(QL_NEW(p->inv_sd, g, "gene moments", err));
-    QL_GO(QL_NEW(p->shift, g, "gene moments", err));
-    QL_GO(QL_NEW(p->log_rate, g, "gene moments", err));
+    QL_GO(alloc_scales(p, err));
     for (int i = 0; i < SLABS; i++) QL_GO(ql_cursor_open(&job.cursor[i], m, err));
     ql_parallel_for(threads, SLABS, slab_moments, &job);
     QL_GO(ql_rows_check(m, err));
@@ -194,6 +206,42 @@ ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *ke
     QL_GO(gene_moments(counts, kern, threads, out, err));
 out:
     ql_free(renumber);
+    if (st != QL_OK) ql_prep_free(out);
+    return st;
+}
+
+static ql_status totals_of_model(const ql_rows *counts, ql_prep *p, ql_err *err)
+{
+    QL_TRY(QL_NEW(p->total, counts->n_rows, "cell totals", err));
+    QL_TRY(QL_NEW(p->kept_cell, counts->n_rows, "cell list", err));
+    QL_TRY(QL_NEW(p->kept_gene, p->n_kept_genes, "gene list", err));
+    QL_TRY(QL_NEW(p->gene_total, p->n_kept_genes, "gene totals", err));
+    QL_TRY(sum_counts(counts, p->total, p->gene_total, err));
+    for (int64_t i = 0; i < counts->n_rows; i++)
+        if (p->total[i] > 0) p->kept_cell[p->n_kept_cells++] = i;
+    for (int64_t g = 0; g < p->n_kept_genes; g++) p->grand_total += p->gene_total[g];
+    if (p->n_kept_cells > 0) return QL_OK;
+    return ql_fail(err, QL_EDATA, "no cell has counts in the genes of the model");
+}
+
+ql_status ql_prep_apply(const ql_rows *counts, ql_prep_options opt, const ql_prep_model *model,
+                        ql_prep *out, ql_err *err)
+{
+    ql_status st;
+    *out = (ql_prep){.opt = opt,
+                     .n_cells = counts->n_rows,
+                     .n_genes = model->n_file_genes,
+                     .n_kept_genes = model->n_genes,
+                     .median_total = model->median_total};
+    QL_GO(alloc_scales(out, err));
+    QL_GO(totals_of_model(counts, out, err));
+    for (int64_t g = 0; g < model->n_genes; g++) {
+        out->kept_gene[g] = model->place[g];
+        out->mean[g] = (ql_real)model->mean[g];
+        out->sd[g] = (ql_real)model->sd[g];
+        input_scale(out, g);
+    }
+out:
     if (st != QL_OK) ql_prep_free(out);
     return st;
 }

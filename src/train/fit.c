@@ -91,6 +91,7 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
     QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern,
                     err));
+    if (opt->start) QL_GO(opt->start->set(opt->start->ctx, out, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
     if (out->split.n_valid > 0 && opt->train.molecules)

@@ -5,22 +5,30 @@
 
 #include "quell/alloc.h"
 
+/* Output column of a gene of the file: its place among the chosen ones, or -1. */
+static int32_t column_of(const int32_t *genes, int64_t n_genes, int64_t gene)
+{
+    int64_t lo = 0, hi = n_genes;
+    if (!genes || gene < 0) return (int32_t)gene;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (genes[mid] < gene)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < n_genes && genes[lo] == gene ? (int32_t)lo : -1;
+}
+
 ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
                            ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err)
 {
     const ql_prep *prep = &fitted->prep;
-    int64_t at = 0;
     *p = (ql_predictor){.fitted = fitted, .counts = counts, .value = value};
     p->n_columns = genes ? n_genes : prep->n_genes;
     QL_TRY(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
-    for (int64_t g = 0; g < prep->n_kept_genes; g++) {
-        int64_t gene = prep->kept_gene[g];
-        while (genes && at < n_genes && genes[at] < gene) at++;
-        if (!genes)
-            p->column[g] = (int32_t)gene;
-        else
-            p->column[g] = at < n_genes && genes[at] == gene ? (int32_t)at : -1;
-    }
+    for (int64_t g = 0; g < prep->n_kept_genes; g++)
+        p->column[g] = column_of(genes, n_genes, prep->kept_gene[g]);
     return QL_OK;
 }
 

@@ -1,0 +1,216 @@
+/* quell apply: denoise and embed cells with a model that was trained before. */
+#include <string.h>
+
+#include "denoise_job.h"
+#include "gene_match.h"
+#include "quell/alloc.h"
+
+enum { BATCH = 128 }; /* decides no value */
+
+#define S denoise_args
+/* clang-format off */
+static const ql_option apply_rows[] = {
+    {.name = "load-model", .letter = 'm', QL_STRING_AT(S, load_model), .unit = "FILE", .group = "Model",
+     .bits = QL_OPT_VOLATILE | QL_OPT_REQUIRED, .help = "the model: a file of quell train"},
+    {.name = "score", QL_FLAG_AT(S, score), .def = "yes", .group = "Model", .bits = QL_OPT_VOLATILE,
+     .help = "say how well the model predicts held-out molecules",
+     .more = "A tenth of the molecules of at most 10000 cells is predicted from the others."},
+    {.name = NULL},
+};
+/* clang-format on */
+#undef S
+
+/* Warn when genes that are missing held more of the training molecules than this. */
+#define WARN_SHARE 0.05
+
+typedef struct {
+    denoise_args args; /* with the model's options in place of those of the command line */
+    denoise_job job;
+    model_file model;
+    gene_match match;
+    denoise_applied applied;
+    ql_str options; /* the model's, as JSON */
+} apply_job;
+
+static void release(apply_job *a)
+{
+    denoise_job_free(&a->job);
+    gene_match_free(&a->match);
+    model_file_free(&a->model);
+    ql_str_free(&a->options);
+}
+
+/* What concerns training is of no concern here, and inference is float32 on any processor. */
+static void adopt_options(apply_job *a)
+{
+    model_args *m = &a->args.fit.model;
+    *m = a->model.args;
+    m->precision = "float32";
+    m->mcv = false;
+    m->input_thin = 0;
+    m->batch_size = BATCH;
+    m->validation = a->args.score ? 1 : 0; /* the score takes the memory that validation would */
+    if (!a->args.estimate) a->args.estimate = a->model.estimate;
+    ql_options_json(a->model.opts, false, &a->options);
+}
+
+static void tell_model(const apply_job *a)
+{
+    const ql_fit_options *fit = &a->model.fit;
+    ql_str hidden = {0};
+    for (int i = 0; i < fit->ae.n_hidden; i++)
+        ql_str_printf(&hidden, i ? "-%lld" : "%lld", (long long)fit->ae.hidden[i]);
+    ql_log_info(a->job.run->log, "model: %s, %s, hidden layers %s, %lld genes, by quell %s",
+                a->model.path, fit->ae.likelihood->name, ql_str_text(&hidden),
+                (long long)a->model.genes->n, a->model.version);
+    ql_str_free(&hidden);
+}
+
+static void tell_genes(const apply_job *a)
+{
+    const gene_match *g = &a->match;
+    ql_log *log = a->job.run->log;
+    const int64_t found = g->by_name + g->by_id;
+    ql_log_info(log, "genes: %lld of the model's %lld are in the data (%lld by name, %lld by id)",
+                (long long)found, (long long)g->n_model, (long long)g->by_name,
+                (long long)g->by_id);
+    if (g->n_file > found)
+        ql_log_info(log, "genes: %lld of the data are not in the model and are ignored",
+                    (long long)(g->n_file - found));
+    ql_summary_int(a->job.run->summary, "model_genes", g->n_model);
+    ql_summary_int(a->job.run->summary, "missing_genes", g->n_model - found);
+    if (g->n_model == found) return;
+    const double share = 100 * g->missing_share;
+    if (g->missing_share > WARN_SHARE)
+        ql_log_warn(log,
+                    "%lld genes of the model are not in the data and count as 0; they held %.1f %% "
+                    "of the molecules it was trained on: expect poorer results",
+                    (long long)(g->n_model - found), share);
+    else
+        ql_log_info(log,
+                    "genes: %lld of the model are not in the data and count as 0 (%.2f %% of the "
+                    "molecules it was trained on)",
+                    (long long)(g->n_model - found), share);
+}
+
+/* Cells that the score looks at: spread evenly over those with counts. */
+static ql_status chosen_cells(const ql_prep *prep, int64_t **out, int64_t *n, ql_err *err)
+{
+    *n = prep->n_kept_cells < QL_VALID_CELLS ? prep->n_kept_cells : QL_VALID_CELLS;
+    QL_TRY(QL_NEW(*out, *n, "cells of the score", err));
+    for (int64_t i = 0; i < *n; i++) (*out)[i] = prep->kept_cell[i * prep->n_kept_cells / *n];
+    return QL_OK;
+}
+
+static ql_status score(fit_run *f)
+{
+    ql_err *err = &f->run->err;
+    ql_fitted *m = &f->fitted;
+    ql_csr seen = {0}, held = {0};
+    int64_t *cells = NULL, n = 0;
+    ql_status st;
+    QL_GO(chosen_cells(&m->prep, &cells, &n, err));
+    QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
+                       &held, err));
+    QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+out:
+    ql_free(cells);
+    ql_csr_free(&seen);
+    ql_csr_free(&held);
+    return st;
+}
+
+static ql_status take_model(apply_job *a)
+{
+    fit_run *f = &a->job.fit;
+    ql_err *err = &f->run->err;
+    const ql_gene_places places = {a->match.n_model, a->match.place, a->match.n_file};
+    QL_TRY(ql_rows_pick(&f->rows, a->match.map, a->match.n_model, err));
+    QL_TRY(
+        ql_fitted_take(&a->model.bundle, &f->options, &f->rows, &places, f->kern, &f->fitted, err));
+    if (f->fitted.prep.n_kept_cells < f->fitted.prep.n_cells)
+        ql_log_info(f->run->log, "set aside: %lld cells without counts in the model's genes",
+                    (long long)(f->fitted.prep.n_cells - f->fitted.prep.n_kept_cells));
+    ql_summary_int(f->run->summary, "cells", f->fitted.prep.n_cells);
+    ql_summary_int(f->run->summary, "genes", f->fitted.prep.n_genes);
+    return a->args.score && f->ds.is_counts ? score(f) : QL_OK;
+}
+
+static ql_status match_genes(apply_job *a)
+{
+    fit_run *f = &a->job.fit;
+    QL_TRY(gene_match_make(&a->model, &f->ds.genes, &a->match, &f->run->err));
+    tell_genes(a);
+    a->applied = (denoise_applied){
+        .genes = a->model.genes,
+        .n_missing = a->match.n_model - a->match.by_name - a->match.by_id,
+        .options = ql_str_text(&a->options),
+        .version = a->model.version,
+    };
+    a->job.applied = &a->applied;
+    return QL_OK;
+}
+
+static ql_status work(apply_job *a)
+{
+    bool done;
+    denoise_job *j = &a->job;
+    if (!a->args.fit.plan) QL_TRY(denoise_job_check(j));
+    QL_TRY(model_file_read(a->args.load_model, j->run->threads, &a->model, &j->run->err));
+    adopt_options(a);
+    const fit_output output = {.path = a->args.output,
+                               .layer = a->args.denoised,
+                               .text = a->args.tsv != NULL,
+                               .columns = a->args.obs_out != NULL,
+                               .model = true,
+                               .model_genes = a->model.genes->n};
+    QL_TRY(fit_run_begin(&j->fit, &a->args.fit, output, j->run));
+    if (!a->args.fit.plan) tell_model(a);
+    QL_TRY(fit_run_read(&j->fit, &done));
+    if (done) return QL_OK;
+    QL_TRY(match_genes(a));
+    QL_TRY(denoise_job_begin(j));
+    QL_TRY(take_model(a));
+    return denoise_job_write(j);
+}
+
+static ql_status apply_run(const void *args, ql_run *run)
+{
+    apply_job a = {.args = *(const denoise_args *)args};
+    a.job.a = &a.args;
+    a.job.run = run;
+    ql_status st = work(&a);
+    release(&a);
+    return st;
+}
+
+static const ql_opt_table apply_tables[] = {
+    {apply_rows, 0},
+    {ql_denoise_rows, 0},
+    {fit_rows, offsetof(denoise_args, fit)},
+    {ql_join_rows, offsetof(denoise_args, fit.join)},
+    {ql_read_rows, offsetof(denoise_args, fit.read)},
+    {NULL, 0},
+};
+
+static const ql_positional apply_positionals[] = {
+    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
+    {NULL, NULL},
+};
+
+const ql_command ql_cmd_apply = {
+    .name = "apply",
+    .group = "Models",
+    .summary = "denoise and embed cells with a saved model",
+    .positionals = apply_positionals,
+    .examples = {{"quell apply new.h5ad --load-model atlas.quell.h5 -o new.dca.h5ad",
+                  "the latent space and denoised counts of new cells, without training"},
+                 {"quell apply new.h5 -m atlas.quell.h5 -o new.h5ad --no-denoised",
+                  "the latent space alone"}},
+    .tables = apply_tables,
+    QL_ARGS(denoise_args),
+    .run = apply_run,
+    .more = "Genes are matched by name, else by id (a column gene_ids), in any order. Genes of the "
+            "model "
+            "that the data do not have count as 0; genes that the model does not have are ignored.",
+};

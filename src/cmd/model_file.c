@@ -1,0 +1,195 @@
+#include "model_file.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "quell/alloc.h"
+#include "quell/bundle_h5.h"
+
+#define FORMAT "quell-model"
+#define KIND   "autoencoder"
+enum { FORMAT_VERSION = 1, LEVEL = 1 };
+
+static const ql_opt_table model_tables[] = {
+    {ql_model_rows, 0}, {ql_seed_rows, offsetof(model_args, seed)}, {NULL, 0}};
+
+const ql_names *model_gene_ids(const ql_frame *genes)
+{
+    static const char *const columns[] = {"gene_ids", "gene_id", "ensembl_id"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        const ql_column *c = ql_frame_column(genes, columns[i]);
+        if (c && c->type == QL_COL_STRING) return &c->strings;
+    }
+    return NULL;
+}
+
+/* ---- writing ---- */
+
+static ql_status put_text(ql_bundle *b, const char *name, ql_str *text, ql_err *err)
+{
+    ql_status st = text->failed ? ql_fail(err, QL_EMEMORY, "no memory for the options")
+                                : ql_bundle_put_text(b, name, ql_str_text(text), err);
+    ql_str_free(text);
+    return st;
+}
+
+static ql_status put_options(const model_args *args, ql_bundle *b, ql_err *err)
+{
+    model_args copy;
+    ql_opts *opts = NULL;
+    ql_str text = {0}, json = {0};
+    QL_TRY(ql_opts_new(model_tables, NULL, &copy, &opts, err));
+    copy = *args;
+    ql_options_text(opts, &text);
+    ql_options_json(opts, false, &json);
+    ql_opts_free(opts);
+    ql_status st = put_text(b, "options", &text, err);
+    if (st != QL_OK) {
+        ql_str_free(&json);
+        return st;
+    }
+    return put_text(b, "options_json", &json, err);
+}
+
+static ql_status put_kept(const ql_names *all, const ql_prep *prep, const char *name, ql_bundle *b,
+                          ql_err *err)
+{
+    ql_names kept = {0};
+    for (int64_t g = 0; g < prep->n_kept_genes; g++) {
+        const char *text = ql_name(all, prep->kept_gene[g]);
+        ql_status st = ql_names_add(&kept, text, strlen(text), err);
+        if (st == QL_OK) continue;
+        ql_names_free(&kept);
+        return st;
+    }
+    return ql_bundle_give_names(b, name, &kept, err);
+}
+
+static ql_status put_all(const model_content *c, ql_bundle *b, ql_err *err)
+{
+    const ql_names *ids = model_gene_ids(c->genes);
+    QL_TRY(ql_bundle_put_text(b, "format", FORMAT, err));
+    QL_TRY(ql_bundle_put_int(b, "format_version", FORMAT_VERSION, err));
+    QL_TRY(ql_bundle_put_text(b, "quell_version", QL_VERSION, err));
+    QL_TRY(ql_bundle_put_text(b, "kind", KIND, err));
+    if (c->estimate) QL_TRY(ql_bundle_put_text(b, "estimate", c->estimate, err));
+    QL_TRY(put_options(c->args, b, err));
+    QL_TRY(put_kept(&c->genes->index, &c->fitted->prep, "genes/names", b, err));
+    if (ids) QL_TRY(put_kept(ids, &c->fitted->prep, "genes/ids", b, err));
+    return ql_fitted_put(c->fitted, b, err);
+}
+
+ql_status model_file_write(const char *path, const model_content *content, ql_err *err)
+{
+    const ql_bundle_write_options how = {.force = content->force,
+                                         .deflate = LEVEL,
+                                         .threads = content->threads,
+                                         .in_path = content->in_path};
+    ql_bundle b = {0};
+    ql_status st = put_all(content, &b, err);
+    if (st == QL_OK) st = ql_bundle_h5_write(path, &b, &how, err);
+    ql_bundle_free(&b);
+    return st;
+}
+
+/* ---- reading ---- */
+
+static bool has_mark(const ql_bundle *root)
+{
+    const ql_entry *e = ql_bundle_find(root, "format");
+    return e && e->kind == QL_ENTRY_TEXT && strcmp(e->text, FORMAT) == 0;
+}
+
+bool model_file_is(const char *path)
+{
+    ql_bundle root = {0};
+    struct stat s;
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return false; /* a pipe can be read once only */
+    bool is = ql_bundle_h5_read_root(path, &root, NULL) == QL_OK && has_mark(&root);
+    ql_bundle_free(&root);
+    return is;
+}
+
+static ql_status check_marks(const ql_bundle *root, ql_err *err)
+{
+    int64_t version = 0;
+    const char *kind = NULL;
+    if (!has_mark(root)) {
+        ql_fail(err, QL_EDATA, "is no model: its root has no attribute format = \"" FORMAT "\"");
+        return ql_hint(err, "quell train INPUT --save-model FILE writes one");
+    }
+    QL_TRY(ql_bundle_int(root, "format_version", 1, INT64_MAX, &version, err));
+    if (version > FORMAT_VERSION) {
+        ql_fail(err, QL_EDATA, "is a model of format version %lld; this quell reads version %d",
+                (long long)version, FORMAT_VERSION);
+        return ql_hint(err, "use a newer quell");
+    }
+    QL_TRY(ql_bundle_text(root, "kind", &kind, err));
+    if (strcmp(kind, KIND) == 0) return QL_OK;
+    return ql_fail(err, QL_EDATA, "is a model of kind '%.40s'; this quell reads '" KIND "'", kind);
+}
+
+/* The root first: of a file that is something else no more is read. */
+static ql_status check_root(const char *path, ql_err *err)
+{
+    ql_bundle root = {0};
+    QL_TRY(ql_bundle_h5_read_root(path, &root, err));
+    ql_status st = check_marks(&root, err);
+    ql_bundle_free(&root);
+    return st == QL_OK ? QL_OK : ql_context(err, "%s", path);
+}
+
+/* Options that this quell does not know are the file's fault, not the command line's. */
+static ql_status read_options(model_file *m, int threads, ql_err *err)
+{
+    ql_err own = {0};
+    const char *text = NULL;
+    QL_TRY(ql_bundle_text(&m->bundle, "options", &text, err));
+    QL_TRY(ql_opts_new(model_tables, NULL, &m->args, &m->opts, err));
+    ql_status st = ql_opts_set_text(m->opts, text, "options", &own);
+    if (st == QL_EUSAGE) {
+        ql_fail(err, QL_EDATA, "%s", own.msg);
+        return ql_hint(err, "it was written by quell %.40s, this is " QL_VERSION, m->version);
+    }
+    if (st != QL_OK) return ql_fail(err, st, "%s", own.msg);
+    if (m->args.hidden.n < 1) return ql_fail(err, QL_EDATA, "options: no hidden layers");
+    model_fit_options(&m->args, threads, &m->fit);
+    return QL_OK;
+}
+
+static ql_status read_genes(model_file *m, ql_err *err)
+{
+    QL_TRY(ql_bundle_names(&m->bundle, "genes/names", -1, &m->genes, err));
+    if (m->genes->n < 1 || m->genes->n > INT32_MAX / 2)
+        return ql_fail(err, QL_EDATA, "genes/names has %lld names", (long long)m->genes->n);
+    if (!ql_bundle_find(&m->bundle, "genes/ids")) return QL_OK;
+    return ql_bundle_names(&m->bundle, "genes/ids", m->genes->n, &m->ids, err);
+}
+
+static ql_status read_parts(model_file *m, int threads, ql_err *err)
+{
+    QL_TRY(ql_bundle_text(&m->bundle, "quell_version", &m->version, err));
+    if (ql_bundle_find(&m->bundle, "estimate"))
+        QL_TRY(ql_bundle_text(&m->bundle, "estimate", &m->estimate, err));
+    QL_TRY(read_options(m, threads, err));
+    QL_TRY(read_genes(m, err));
+    return ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err);
+}
+
+ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *err)
+{
+    *m = (model_file){.path = path};
+    QL_TRY(check_root(path, err));
+    QL_TRY(ql_bundle_h5_read(path, &m->bundle, err));
+    ql_status st = read_parts(m, threads, err);
+    if (st == QL_OK) return QL_OK;
+    model_file_free(m);
+    return ql_context(err, "%s", path);
+}
+
+void model_file_free(model_file *m)
+{
+    ql_opts_free(m->opts);
+    ql_bundle_free(&m->bundle);
+    *m = (model_file){0};
+}

@@ -1,0 +1,45 @@
+/* Model files: a fitted model with its options and gene names (docs/model-file.md). Private to
+ * src/cmd. */
+#ifndef QL_MODEL_FILE_H
+#define QL_MODEL_FILE_H
+
+#include "model_args.h"
+#include "quell/dataset.h"
+#include "quell/fitted_bundle.h"
+
+/* A model as it was read. Strings and lists belong to it. */
+typedef struct {
+    const char *path; /* borrowed */
+    ql_bundle bundle;
+    model_args args;             /* the options it was trained with */
+    ql_opts *opts;               /* they, as a set */
+    ql_fit_options fit;          /* they, as a fit */
+    const ql_names *genes, *ids; /* names of its genes; their ids, or NULL */
+    const char *estimate; /* what layers/denoised holds unless told otherwise; NULL: by the data */
+    const char *version;  /* of the quell that wrote it */
+} model_file;
+
+/* Read and check all of it: QL_ENOINPUT, or QL_EDATA with one line that says what is wrong. */
+QL_MUST_USE ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *err);
+void model_file_free(model_file *m); /* harmless on a zeroed one */
+
+/* Does the file say that it is one? Looks at its root alone. */
+bool model_file_is(const char *path);
+
+/* What is written beside the fit itself. */
+typedef struct {
+    const model_args *args;
+    const ql_frame *genes; /* of the file that was trained on */
+    const ql_fitted *fitted;
+    const char *estimate; /* NULL: none was asked for */
+    const char *in_path;  /* must not be replaced */
+    bool force;
+    int threads;
+} model_content;
+
+QL_MUST_USE ql_status model_file_write(const char *path, const model_content *content, ql_err *err);
+
+/* Ids of genes, where the file has them beside the names; NULL: none. */
+const ql_names *model_gene_ids(const ql_frame *genes);
+
+#endif
