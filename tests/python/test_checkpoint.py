@@ -24,10 +24,11 @@ def counts(example_data):
 
 
 class Runs:
-    """quell denoise of one input with one set of options, in a folder of its own."""
+    """A command that trains, of one input with one set of options, in a folder of its own."""
 
-    def __init__(self, program, folder, counts, options):
+    def __init__(self, program, folder, counts, options, name="denoise"):
         self.program, self.folder, self.counts, self.options = program, folder, counts, options
+        self.name = name
         self.states = folder / "states"
         self.number = 0
 
@@ -35,7 +36,7 @@ class Runs:
         self.number += 1
         self.output = self.folder / f"{self.number}.h5ad"
         kept = ["--checkpoint", self.states] if states else []
-        line = [self.program, "denoise", counts or self.counts, "-o", self.output,
+        line = [self.program, self.name, counts or self.counts, "-o", self.output,
                 *(options or self.options), *kept, *more]
         return [str(word) for word in line]
 
@@ -211,6 +212,24 @@ def test_cross_validation_has_a_state_of_its_own(runs):
     assert done.stderr.count("the training is finished") == 2
     assert same(whole, runs.output)
     assert runs.files() == []
+
+
+def test_training_a_model_that_starts_from_another(runs):
+    """quell train keeps states too; where its weights come from is part of what a state is of."""
+    runs.name = "train"
+    whole = runs.plain()
+    assert runs.stop(signal.SIGTERM)[0] == 143
+    assert "going on from" in runs.run().stderr
+    assert same(whole, runs.output)
+
+    options = [*LONG, "--seed", "3", "--init-from", whole]
+    second = runs.plain(options=options)
+    assert runs.stop(signal.SIGTERM, options=options)[0] == 143
+    elsewhere = [*LONG, "--seed", "3", "--init-from", second]
+    assert "none of the 1" in runs.run(options=elsewhere).stderr
+    moved = whole.rename(runs.folder / "moved")
+    assert "going on from" in runs.run(options=[*LONG, "--seed", "3", "--init-from", moved]).stderr
+    assert same(second, runs.output)
 
 
 # ---- other runs ----
