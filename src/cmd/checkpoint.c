@@ -102,9 +102,9 @@ ql_status checkpoint_name(checkpoint *c, const ql_rows *counts, const char *prod
     uint64_t code;
     if (!c->args->dir) return QL_OK;
     QL_TRY(ql_rows_fingerprint(counts, &code, &c->run->err));
-    ql_str_printf(&c->basis, "quell %s, state %d, %lld x %lld counts, %lld not 0, fnv1a %016llx",
-                  QL_VERSION, STATE_FORMAT, (long long)counts->n_rows, (long long)counts->n_cols,
-                  (long long)counts->nnz, (unsigned long long)code);
+    ql_str_printf(&c->basis, "quell %s %s, state %d, %lld x %lld counts, %lld not 0, fnv1a %016llx",
+                  QL_VERSION, c->run->command->name, STATE_FORMAT, (long long)counts->n_rows,
+                  (long long)counts->n_cols, (long long)counts->nnz, (unsigned long long)code);
     if (products) ql_str_printf(&c->basis, ", products by %s", products);
     ql_str_puts(&c->basis, ", ");
     ql_options_json_of(c->run->opts, decides_training, &c->basis);
@@ -211,6 +211,7 @@ static ql_status load(void *ctx, uint64_t origin, ql_bundle *state, bool *found,
     ql_err why = {0};
     bool there;
     *found = false;
+    g->owner->before = 0;
     if (!f) return QL_OK;
     QL_TRY(look_for(ql_str_text(&f->path), &there, err));
     if (!there) {
@@ -262,6 +263,7 @@ static void resumed(void *ctx, uint64_t origin, const ql_train_point *at)
     if (!f) return;
     const char *path = ql_str_text(&f->path);
     f->there = true;
+    g->owner->before = at->epochs;
     if (at->finished)
         ql_log_info(log, "checkpoint: the training is finished in %s (%lld epochs)", path,
                     (long long)at->epochs);

@@ -50,7 +50,8 @@ struct checkpoint {
     checkpoint_group group[N_CHECKPOINTS];
     checkpoint_file file[CHECKPOINT_FILES];
     int n_files;
-    bool told; /* that the folder holds states of other runs only */
+    int64_t before; /* epochs of the training at hand that earlier runs have done */
+    bool told;      /* that the folder holds states of other runs only */
 };
 
 /* Read the options and make the folder; nothing without --checkpoint. QL_EUSAGE, QL_ECREATE.

@@ -152,7 +152,8 @@ static void on_epoch(void *ctx, int64_t number, const ql_epoch *e, bool best)
     p.may_stop = true;
     p.loss = e->loss;
     p.validation = e->validation;
-    p.cells = number * f->ds.counts.n_rows;
+    p.before = (double)f->states.before;
+    p.cells = (number - f->states.before) * f->ds.counts.n_rows;
     ql_log_progress(f->run->log, &p);
     ql_log_metric(f->run->log, number, "loss", e->loss);
     ql_log_metric(f->run->log, number, "validation", e->validation);
