@@ -151,8 +151,7 @@ void ql_options_text(const ql_opts *o, ql_str *out)
         const ql_opt_item *item = &o->items[i];
         const ql_option *row = item->row;
         if (row->bits & (QL_OPT_META | QL_OPT_VOLATILE)) continue;
-        /* what is unset by itself is not said; a default that was taken back is */
-        if (!row->def && ql_opt_is_unset(row, item->value)) continue;
+        if (ql_opt_is_unset(row, item->value)) continue;
         ql_str_printf(out, "%s = ", row->name);
         put_value(item, out);
         ql_str_puts(out, "\n");

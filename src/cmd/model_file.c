@@ -5,6 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/bundle_h5.h"
+#include "quell/utf8.h"
 
 #define FORMAT "quell-model"
 #define KIND   "autoencoder"
@@ -110,6 +111,14 @@ bool model_file_is(const char *path)
     return is;
 }
 
+/* What the file says is quoted in messages: it must break no line and steer no terminal. */
+static void make_safe(ql_err *err)
+{
+    if (!err) return;
+    ql_utf8_make_safe(err->msg);
+    ql_utf8_make_safe(err->hint);
+}
+
 static ql_status check_marks(const ql_bundle *root, ql_err *err)
 {
     int64_t version = 0;
@@ -136,7 +145,9 @@ static ql_status check_root(const char *path, ql_err *err)
     QL_TRY(ql_bundle_h5_read_root(path, &root, err));
     ql_status st = check_marks(&root, err);
     ql_bundle_free(&root);
-    return st == QL_OK ? QL_OK : ql_context(err, "%s", path);
+    if (st == QL_OK) return QL_OK;
+    make_safe(err);
+    return ql_context(err, "%s", path);
 }
 
 /* Options that this quell does not know are the file's fault, not the command line's. */
@@ -184,6 +195,7 @@ ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *
     ql_status st = read_parts(m, threads, err);
     if (st == QL_OK) return QL_OK;
     model_file_free(m);
+    make_safe(err);
     return ql_context(err, "%s", path);
 }
 

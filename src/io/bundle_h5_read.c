@@ -9,6 +9,7 @@
 #include "quell/alloc.h"
 #include "quell/bundle_h5.h"
 #include "quell/interrupt.h"
+#include "quell/utf8.h"
 
 /* The most that deflate makes of a byte. */
 static const double MOST_OF_A_BYTE = 1100.0;
@@ -251,6 +252,7 @@ static ql_status read_file(const char *path, ql_bundle *b, bool root_only, ql_er
     (void)H5Eclear2(H5E_DEFAULT);
     if (st == QL_OK) return QL_OK;
     ql_bundle_free(b);
+    if (err) ql_utf8_make_safe(err->msg); /* it may quote names of the file */
     return st == QL_EINT || st == QL_ETERM ? st : ql_context(err, "%s", path);
 }
 

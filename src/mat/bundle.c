@@ -87,9 +87,18 @@ static bool collide(const char *a, const char *b)
     return (!*a && (!*b || *b == '/')) || (!*b && *a == '/');
 }
 
+static ql_status is_no_name(const char *name, ql_err *err)
+{
+    ql_str text = {0};
+    ql_str_escape(&text, name, strlen(name));
+    ql_fail(err, QL_EINTERNAL, "\"%s\" is no name of an entry", ql_str_text(&text));
+    ql_str_free(&text);
+    return QL_EINTERNAL;
+}
+
 static ql_status check_name(const ql_bundle *b, const char *name, ql_err *err)
 {
-    if (!good_name(name)) return ql_fail(err, QL_EINTERNAL, "\"%s\" is no name of an entry", name);
+    if (!good_name(name)) return is_no_name(name, err);
     for (int i = 0; i < b->n; i++)
         if (collide(b->entries[i].name, name))
             return ql_fail(err, QL_EINTERNAL, "entries %s and %s exclude each other",

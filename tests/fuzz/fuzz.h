@@ -78,6 +78,10 @@ fz_settings fz_take_settings(fz_bytes *b);
  * sensible line, no memory and no HDF5 object kept. */
 void fz_read(const char *path, const char *format, const fz_settings *s);
 
+/* Read path as a model, and apply what comes back; the same rules. */
+void fz_model(const char *path, const fz_settings *s);
+int64_t fz_n_sound_models(void);
+
 /* Reads that gave a matrix, so far: inputs that all fail alike test little. */
 int64_t fz_n_sound(void);
 

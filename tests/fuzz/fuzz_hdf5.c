@@ -477,6 +477,10 @@ void fz_hdf5(const char *argument, const uint8_t *data, size_t size)
     H5Fclose(e.file);
     fz_require(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) == 0);
     if (!path) return;
+    if (strcmp(argument, "model") == 0) {
+        fz_model(path, &s);
+        return;
+    }
     fz_read(path, NULL, &s);
     fz_read(path, argument, &s);
 }

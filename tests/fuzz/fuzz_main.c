@@ -63,6 +63,7 @@ static void test_corpus(void **state)
     (void)snprintf(folder, sizeof folder, "%s/%s", FZ_CORPUS, t->name);
     assert_true(replay_folder(t, folder) > 0);
     if (strncmp(t->name, "read-", 5) == 0) assert_true(fz_n_sound() > before);
+    if (strcmp(t->name, "model") == 0) assert_true(fz_n_sound_models() > 0);
 }
 
 static int replay_all(void)

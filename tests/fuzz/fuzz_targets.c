@@ -11,6 +11,7 @@ static const fz_target fixed[] = {
     {"options", NULL, fz_options},
     {"config", NULL, fz_config},
     {"folder", NULL, fz_folder},
+    {"model", "model", fz_hdf5},
 };
 
 /* Formats of several files. */

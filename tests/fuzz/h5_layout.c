@@ -178,6 +178,55 @@ static const row plain[] = {
     {NULL, NULL, 0, NULL, NULL},
 };
 
+#define MODEL(options)                                                                             \
+    {"genes/names", NULL, 's', NULL, GENES}, {"genes/ids", NULL, 'S', NULL, "E1 E2 E3"},           \
+        {"genes/mean", NULL, 'f', NULL, "1 2 3"}, {"genes/sd", NULL, 'f', NULL, "1 1 2"},          \
+        {"genes/total", NULL, 'd', NULL, "5 3 4"}, {"genes/theta", NULL, 'f', NULL, "5 5 5"},      \
+        {"genes", "median_total", 'd', NULL, "3"},                                                 \
+        {"training/history/loss", NULL, 'd', NULL, "1"},                                           \
+        {"training/history/validation", NULL, 'd', NULL, "1"},                                     \
+        {"training/history/learning_rate", NULL, 'd', NULL, "1"},                                  \
+        {"training", "epochs", 'l', NULL, "1"}, {"training", "best_epoch", 'l', NULL, "1"},        \
+        {"training", "batch_size", 'l', NULL, "32"}, {"/", "format", 's', NULL, "quell-model"},    \
+        {"/", "format_version", 'l', NULL, "1"}, {"/", "quell_version", 's', NULL, "0"},           \
+        {"/", "kind", 's', NULL, "autoencoder"}, {"/", "options", 's', NULL, options},             \
+    {                                                                                              \
+        "net/input/weight", NULL, 'f', "3 2", "1 2 3 4 5 6"                                        \
+    }
+#define HEAD(name)                                                                                 \
+    {"net/" name "/weight", NULL, 'f', "3 2", "1 0 1 0 1 0"},                                      \
+    {                                                                                              \
+        "net/" name "/bias", NULL, 'f', NULL, "1 0 1"                                              \
+    }
+
+static const row model_nb[] = {
+    MODEL("hidden=2"),
+    {"net/center/bias", NULL, 'f', NULL, "1 0"},
+    HEAD("mean"),
+    {"net/log_theta", NULL, 'f', NULL, "1 1 1"},
+    {NULL, NULL, 0, NULL, NULL},
+};
+
+static const row model_zinb[] = {
+    MODEL("type=zinb-conddisp\nhidden=2,1\nlinear-latent=no"),
+    {"net/enc0/bias", NULL, 'f', NULL, "1 0"},
+    {"net/enc0/beta", NULL, 'f', NULL, "1 0"},
+    {"net/enc0/moving_mean", NULL, 'f', NULL, "1 0"},
+    {"net/enc0/moving_var", NULL, 'f', NULL, "1 0"},
+    {"net/center/weight", NULL, 'f', "1 2", "1 0"},
+    {"net/center/bias", NULL, 'f', NULL, "1"},
+    {"net/center/beta", NULL, 'f', NULL, "1"},
+    {"net/center/moving_mean", NULL, 'f', NULL, "1"},
+    {"net/center/moving_var", NULL, 'f', NULL, "1"},
+    {"net/mean/weight", NULL, 'f', "3 1", "1 0 1"},
+    {"net/mean/bias", NULL, 'f', NULL, "1 0 1"},
+    {"net/dispersion/weight", NULL, 'f', "3 1", "1 0 1"},
+    {"net/dispersion/bias", NULL, 'f', NULL, "1 0 1"},
+    {"net/dropout/weight", NULL, 'f', "3 1", "1 0 1"},
+    {"net/dropout/bias", NULL, 'f', NULL, "1 0 1"},
+    {NULL, NULL, 0, NULL, NULL},
+};
+
 enum { VARIANTS = 4 };
 
 static const struct {
@@ -191,6 +240,7 @@ static const struct {
     {"loom", {loom, loom, loom, loom}},
     {"h5mu", {h5mu, h5mu, h5mu, h5ad_csr}},
     {"hdf5", {plain, plain, h5ad_dense, loom}},
+    {"model", {model_nb, model_zinb, model_nb, h5ad_csr}},
 };
 
 /* ---- making ---- */

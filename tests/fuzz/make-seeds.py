@@ -143,6 +143,7 @@ def seeds(data):
     yield from (("config", text.replace("|", "\0", 1).encode()) for text in WORDS["config"])
     for name in HDF5:
         yield from (("read-" + name, program) for program in programs(name))
+    yield from (("model", program) for program in programs("model"))
     if data:
         yield from of_real_files(data)
 

@@ -454,6 +454,62 @@ static void validation_is_bounded(void **state)
     }
 }
 
+/* Columns 3 j keep their order at the end, columns 3 j + 1 come first in reverse, others go. */
+static int64_t odd_map(int32_t *map)
+{
+    int32_t n = 0;
+    for (int32_t g = 0; g < GENES; g++) map[g] = -1;
+    for (int32_t g = GENES - 1; g >= 0; g--)
+        if (g % 3 == 1) map[g] = n++;
+    for (int32_t g = 0; g < GENES; g += 3) map[g] = n++;
+    return n;
+}
+
+/* Row i of the picked matrix, the slow way. */
+static int64_t picked_row(const ql_csr *m, int64_t i, const int32_t *map, int64_t n_cols,
+                          int32_t *g, float *c)
+{
+    int64_t n = 0;
+    for (int32_t col = 0; col < n_cols; col++)
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            if (map[m->indices[k]] != col) continue;
+            g[n] = col;
+            c[n++] = m->data[k];
+        }
+    return n;
+}
+
+static void columns_are_picked_and_put_in_order(void **state)
+{
+    (void)state;
+    int32_t map[GENES], g[GENES], wanted_g[GENES];
+    float c[GENES], wanted_c[GENES];
+    const int64_t n_cols = odd_map(map);
+    ql_csr m = matrix_of(4), copy = matrix_of(4);
+    ql_row_store *s = store_of(&m, 1 << 20);
+    ql_rows in_memory = ql_rows_of_csr(&copy), stored = ql_rows_of_store(s);
+    ql_row_cursor cursor;
+    assert_int_equal(ql_rows_pick(&in_memory, map, n_cols, NULL), QL_OK);
+    assert_int_equal(ql_rows_pick(&stored, map, n_cols, NULL), QL_OK);
+    assert_int_equal(copy.n_cols, n_cols);
+    assert_int_equal(stored.n_cols, n_cols);
+    assert_int_equal(ql_cursor_open(&cursor, &stored, NULL), QL_OK);
+    for (int64_t i = 0; i < ROWS; i += 7) {
+        int64_t n = picked_row(&m, i, map, n_cols, wanted_g, wanted_c);
+        assert_row(&copy, i, n, wanted_g, wanted_c);
+        assert_int_equal(ql_rows_get(&stored, i, g, c), n);
+        assert_memory_equal(g, wanted_g, (size_t)n * sizeof *g);
+        assert_memory_equal(c, wanted_c, (size_t)n * sizeof *c);
+        ql_row_view view = ql_cursor_row(&cursor, i);
+        assert_int_equal(view.n, n);
+        assert_memory_equal(view.gene, wanted_g, (size_t)n * sizeof *g);
+    }
+    ql_cursor_close(&cursor);
+    ql_store_free(s);
+    ql_csr_free(&m);
+    ql_csr_free(&copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +526,7 @@ int main(void)
         cmocka_unit_test(one_window),
         cmocka_unit_test(damaged_file),
         cmocka_unit_test(validation_is_bounded),
+        cmocka_unit_test(columns_are_picked_and_put_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
