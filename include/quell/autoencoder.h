@@ -112,12 +112,34 @@ void ql_ae_start_optimizer(ql_ae *ae, double rate);
 /* Bytes ql_ae_new takes. */
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);
 
+/* Bytes of a copy of the weights, their moments and the best weights. */
+int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes);
+
 /* One pass over the rows order[0..n) in minibatches; the last one is merged with its neighbour when
  * it is shorter than half a minibatch (unless keep_short_batch). *loss: mean over cells and genes,
  * in nats, of the running model, without ln y!. Returns QL_EDIVERGED as soon as a minibatch's loss
  * is not finite, and QL_EINT or QL_ETERM when a signal has come. */
 ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
                             int64_t n, int64_t batch_size, double *loss, ql_err *err);
+
+/* How far an epoch has come. */
+typedef struct {
+    int64_t at;  /* cells of its order that were trained on */
+    double loss; /* sum over them and the genes, nats */
+} ql_ae_progress;
+
+/* Asked by one thread after each minibatch; true: stop there. */
+typedef struct {
+    bool (*due)(void *ctx);
+    void *ctx;
+} ql_ae_pause;
+
+/* The epoch from *p (zero: its start) to its end or to where the pause (NULL: none) is due; *p says
+ * where that is, also with QL_EINT and QL_ETERM, where the minibatch is finished first. The weights
+ * are then those of a run that was not stopped, so that going on from *p gives the same bits. */
+ql_status ql_ae_train_part(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
+                           int64_t n, int64_t batch_size, ql_ae_progress *p,
+                           const ql_ae_pause *pause, ql_err *err);
 
 /* Loss of each of n rows (sum over genes, nats, without ln y!) in inference mode; cell_loss [n]. */
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,

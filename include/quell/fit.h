@@ -25,6 +25,7 @@ typedef struct {
     ql_train_options train;    /* batch_size 0: by the number of cells; patience -1: by the steps */
     bool fit_theta;            /* dispersions per gene by empirical Bayes after training */
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
+    bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
 } ql_fit_options;
 

@@ -7,6 +7,8 @@
 #ifndef QUELL_INTERRUPT_H
 #define QUELL_INTERRUPT_H
 
+#include <stdbool.h>
+
 #include "quell/status.h"
 
 #ifdef __cplusplus
@@ -18,6 +20,10 @@ void ql_interrupt_install(void); /* once, from main; also ignores SIGPIPE and SI
 /* QL_OK, or QL_EINT / QL_ETERM with a message when a signal has come. Cheap enough for every step.
  */
 ql_status ql_interrupt_check(ql_err *err);
+
+/* While held, signals are noted but not reported: for reading and writing the state that a signal
+ * asks to be kept. One thread. A second INT or TERM still ends the process. */
+void ql_interrupt_hold(bool on);
 
 /* Register and forget a file (or a folder of such files) to be removed when the process is ended by
  * a second signal. At most 8 at a time; more are ignored, and paths over 4095 bytes. The path is

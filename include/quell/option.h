@@ -183,6 +183,9 @@ const ql_option *ql_opts_row(const ql_opts *opts, int i);
  * with_volatile the text is the same whatever the threads, paths and logs: fit to be stored. */
 void ql_options_json(const ql_opts *opts, bool with_volatile, ql_str *out);
 
+/* The same of the rows that are wanted. */
+void ql_options_json_of(const ql_opts *opts, bool (*wanted)(const ql_option *row), ql_str *out);
+
 /* The same as members of an object that is open in j. */
 void ql_options_members(const ql_opts *opts, bool with_volatile, ql_json *j);
 

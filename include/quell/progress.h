@@ -19,6 +19,7 @@ typedef struct {
         *unit;     /* what done and total count: "epoch", "cells"; "epoch" shows the one at work */
     double done;   /* may be a fraction: 11.4 epochs */
     double total;  /* 0: not known */
+    double before; /* what an earlier run had done: not part of the pace */
     bool may_stop; /* the stage may end before total (early stopping): time left is a bound */
     double loss;   /* NaN: none */
     double validation; /* NaN: none */

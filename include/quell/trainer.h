@@ -3,6 +3,7 @@
 #define QUELL_TRAINER_H
 
 #include "quell/autoencoder.h"
+#include "quell/bundle.h"
 #include "quell/preprocess.h"
 #include "quell/score.h"
 
@@ -53,11 +54,33 @@ ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_tr
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
+/* How far a training has come. */
+typedef struct {
+    int64_t epochs, cells; /* of the epoch after these */
+    bool finished;
+} ql_train_point;
+
+/* Where the states of trainings are kept, so that a run that was stopped can go on with the same
+ * bits. origin tells trainings apart that begin with other weights or cells, such as the steps of
+ * one fit. */
+typedef struct {
+    double every; /* seconds between states, also within an epoch; 0: one after each epoch */
+    /* The state kept last; *found: there is one that can be used. A failure ends the training. */
+    ql_status (*load)(void *ctx, uint64_t origin, ql_bundle *state, bool *found, ql_err *err);
+    /* May add to the state, which borrows the weights for this call. Tells of its failures itself,
+     * and training goes on. */
+    void (*save)(void *ctx, uint64_t origin, ql_bundle *state);
+    /* The state was taken up: after so many epochs and cells of the next. NULL: not wanted. */
+    void (*resumed)(void *ctx, uint64_t origin, const ql_train_point *at);
+    void *ctx;
+} ql_train_keeper;
+
 /* Called after each epoch; NULL: nobody listens. */
 typedef struct {
     void (*epoch)(void *ctx, int64_t number, const ql_epoch *epoch, bool best);
     void (*warn)(void *ctx, const char *text);
     void *ctx;
+    const ql_train_keeper *keeper; /* NULL: none */
 } ql_train_listener;
 
 typedef struct {
@@ -69,7 +92,8 @@ typedef struct {
 } ql_train_result;
 
 /* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the
- * rate tenfold, three times at most; then QL_EDIVERGED. */
+ * rate tenfold, three times at most; then QL_EDIVERGED. With a keeper it goes on from the state
+ * that is kept, and leaves one behind when it is done or a signal stops it. */
 ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
                    const ql_train_options *opt, const ql_train_listener *listener,
                    ql_train_result *out, ql_err *err);

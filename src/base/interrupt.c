@@ -31,6 +31,7 @@ static char file_path[MAX_FILES][PATH_SIZE];
 
 static atomic_int received; /* the latest signal, or 0 */
 static atomic_int n_counted;
+static atomic_bool held;
 
 static const signal_info *info_of(int number)
 {
@@ -78,9 +79,14 @@ void ql_interrupt_install(void)
 ql_status ql_interrupt_check(ql_err *err)
 {
     int number = atomic_load_explicit(&received, memory_order_relaxed);
-    if (number == 0) return QL_OK;
+    if (number == 0 || atomic_load_explicit(&held, memory_order_relaxed)) return QL_OK;
     const signal_info *info = info_of(number);
     return ql_fail(err, info->status, "stopped by signal %s", info->name);
+}
+
+void ql_interrupt_hold(bool on)
+{
+    atomic_store(&held, on);
 }
 
 void ql_tempfile_register(const char *path)

@@ -37,7 +37,9 @@ static void put_left(const ql_progress *p, double elapsed, ql_str *out)
 {
     double part = ql_progress_fraction(p);
     if (part <= 0 || part >= 1) return;
-    double left = ceil(elapsed * (1 - part) / part);
+    double here = (p->done - p->before) / p->total; /* there is a total, or part were 0 */
+    if (here <= 0) return;
+    double left = ceil(elapsed * (1 - part) / here);
     if (left > 999.0 * 3600) return;
     int s = (int)left;
     ql_str_puts(out, p->may_stop ? ", under " : ", ");

@@ -53,12 +53,12 @@ static put_json *const put[] = {
     [QL_OPT_BYTES] = json_int,     [QL_OPT_INTS] = json_ints,   [QL_OPT_DOUBLES] = json_doubles,
 };
 
-void ql_options_members(const ql_opts *o, bool with_volatile, ql_json *j)
+static void put_members(const ql_opts *o, bool (*wanted)(const ql_option *row), ql_json *j)
 {
     for (int i = 0; i < o->n; i++) {
         const ql_opt_item *item = &o->items[i];
         const ql_option *row = item->row;
-        if (row->bits & QL_OPT_META || (!with_volatile && row->bits & QL_OPT_VOLATILE)) continue;
+        if (row->bits & QL_OPT_META || !wanted(row)) continue;
         if (ql_opt_is_unset(row, item->value))
             ql_json_string(j, row->name, NULL);
         else
@@ -66,12 +66,33 @@ void ql_options_members(const ql_opts *o, bool with_volatile, ql_json *j)
     }
 }
 
-void ql_options_json(const ql_opts *o, bool with_volatile, ql_str *out)
+static bool any_row(const ql_option *row)
+{
+    (void)row;
+    return true;
+}
+
+static bool stored_row(const ql_option *row)
+{
+    return !(row->bits & QL_OPT_VOLATILE);
+}
+
+void ql_options_members(const ql_opts *o, bool with_volatile, ql_json *j)
+{
+    put_members(o, with_volatile ? any_row : stored_row, j);
+}
+
+void ql_options_json_of(const ql_opts *o, bool (*wanted)(const ql_option *row), ql_str *out)
 {
     ql_json j = {.out = out};
     ql_json_begin_object(&j, NULL);
-    ql_options_members(o, with_volatile, &j);
+    put_members(o, wanted, &j);
     ql_json_end_object(&j);
+}
+
+void ql_options_json(const ql_opts *o, bool with_volatile, ql_str *out)
+{
+    ql_options_json_of(o, with_volatile ? any_row : stored_row, out);
 }
 
 /* What the reader of config files takes off the ends of a value. */

@@ -15,7 +15,7 @@ static ql_status work(denoise_job *j)
 static ql_status denoise_run(const void *args, ql_run *run)
 {
     denoise_job j = {.a = args, .run = run};
-    ql_status st = work(&j);
+    ql_status st = fit_run_end(&j.fit, work(&j));
     denoise_job_free(&j);
     return st;
 }

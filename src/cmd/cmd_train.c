@@ -78,7 +78,7 @@ static ql_status work(const train_args *a, fit_run *f, ql_run *run)
 static ql_status train_run(const void *args, ql_run *run)
 {
     fit_run f = {0};
-    ql_status st = work(args, &f, run);
+    ql_status st = fit_run_end(&f, work(args, &f, run));
     fit_run_free(&f);
     return st;
 }

@@ -109,6 +109,8 @@ static ql_status make_trials(tuning *t)
     QL_TRY(QL_NEW(t->trials, t->a->n_trials, "trials", &t->run->err));
     QL_TRY(ql_names_add(&t->settings, "as given", strlen("as given"), &t->run->err));
     t->trials[t->n++].options = t->fit->options;
+    t->trials[0].options.start = NULL; /* trials start from the seed; the last fit from a model */
+    t->trials[0].options.resumable = false;
     for (uint64_t draw = 0; t->n < t->a->n_trials && found;) QL_TRY(draw_trial(t, &draw, &found));
     if (t->n < t->a->n_trials)
         ql_log_info(t->run->log, "search: %d trials: the space has no more", t->n);
@@ -267,7 +269,7 @@ static ql_status tune_run(const void *args, ql_run *run)
     tuning t = {.a = args, .run = run};
     denoise_job j = {
         .a = &t.a->denoise, .run = run, .trials = true, .write_more = write_table, .ctx = &t};
-    ql_status st = work(&t, &j);
+    ql_status st = fit_run_end(&j.fit, work(&t, &j));
     denoise_job_free(&j);
     ql_trials_free(t.trials, t.n);
     ql_free(t.trials);

@@ -5,6 +5,7 @@
 
 #include "denoise_output.h"
 #include "quell/alloc.h"
+#include "quell/fingerprint.h"
 #include "quell/interrupt.h"
 
 #define RUN_KEY "uns/quell/denoise"
@@ -277,40 +278,6 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
 }
 
-static uint64_t fnv1a(uint64_t h, uint64_t value)
-{
-    return (h ^ value) * 1099511628211ULL;
-}
-
-static uint64_t hash_row(uint64_t h, ql_row_view row)
-{
-    for (int64_t k = 0; k < row.n; k++) {
-        uint32_t bits;
-        memcpy(&bits, &row.count[k], sizeof bits);
-        h = fnv1a(fnv1a(h, (uint32_t)row.gene[k]), bits);
-    }
-    return h;
-}
-
-/* FNV-1a over the counts, then over where each cell's entries end: tells whether two outputs came
- * from the same matrix. */
-static ql_status fingerprint(const ql_rows *m, uint64_t *hash, ql_err *err)
-{
-    uint64_t h = 1469598103934665603ULL;
-    int64_t end = 0;
-    ql_row_cursor c;
-    QL_TRY(ql_cursor_open(&c, m, err));
-    for (int64_t i = 0; i < m->n_rows; i++) h = hash_row(h, ql_cursor_row(&c, i));
-    h = fnv1a(h, 0);
-    for (int64_t i = 0; i < m->n_rows; i++) {
-        end += ql_cursor_row(&c, i).n;
-        h = fnv1a(h, (uint64_t)end);
-    }
-    ql_cursor_close(&c);
-    *hash = h;
-    return ql_rows_check(m, err);
-}
-
 static ql_status write_type(const type_choice *c, ql_h5ad_writer *w, ql_err *err)
 {
     ql_names names = {0};
@@ -338,7 +305,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     const ql_fitted *f = r->fitted;
     char hash[24];
     uint64_t code;
-    QL_TRY(fingerprint(r->rows, &code, err));
+    QL_TRY(ql_rows_fingerprint(r->rows, &code, err));
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)code);
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/version", "quell " QL_VERSION, err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", r->ds->matrix, err));

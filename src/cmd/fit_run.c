@@ -158,7 +158,8 @@ static void on_epoch(void *ctx, int64_t number, const ql_epoch *e, bool best)
     p.may_stop = true;
     p.loss = e->loss;
     p.validation = e->validation;
-    p.cells = number * f->ds.counts.n_rows;
+    p.before = (double)f->states.before;
+    p.cells = (number - f->states.before) * f->ds.counts.n_rows;
     ql_log_progress(f->run->log, &p);
     ql_log_metric(f->run->log, number, "loss", e->loss);
     ql_log_metric(f->run->log, number, "validation", e->validation);
@@ -231,13 +232,16 @@ static void tell_training(const fit_run *f)
 
 ql_status fit_run_train(fit_run *f)
 {
-    ql_train_listener listener = {on_epoch, on_warning, f};
+    ql_train_listener listener = {on_epoch, on_warning, f, NULL};
     tell_model(f);
     tell_penalties(f);
+    QL_TRY(checkpoint_name(&f->states, &f->rows, f->bf16_how));
     if (f->args->model.mcv && f->ds.is_counts) {
+        listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
         QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
         ql_log_progress_end(f->run->log);
     }
+    listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_FIT);
     QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
     ql_log_progress_end(f->run->log);
     tell_training(f);
@@ -263,6 +267,8 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     QL_TRY(dca_args_check(&args->dca, &args->model, run));
     model_fit_options(&args->model, run->threads, &f->options);
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
+    QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
+    f->options.resumable = args->checkpoint.dir != NULL;
     if (args->init_from) {
         f->output.model = true;
         QL_TRY(model_start_open(&f->start, args->init_from, &f->ds.genes, run, &f->options));
@@ -272,13 +278,21 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
 
 void fit_run_reconfigure(fit_run *f)
 {
-    bool molecules = f->options.train.molecules;
+    const ql_fit_options old = f->options;
     model_fit_options(&f->args->model, f->run->threads, &f->options);
-    f->options.train.molecules = molecules;
+    f->options.train.molecules = old.train.molecules;
+    f->options.resumable = old.resumable;
+    f->options.start = old.start;
+}
+
+ql_status fit_run_end(fit_run *f, ql_status st)
+{
+    return f->states.args ? checkpoint_end(&f->states, st) : st;
 }
 
 void fit_run_free(fit_run *f)
 {
+    checkpoint_free(&f->states);
     ql_fitted_free(&f->fitted);
     model_start_free(&f->start);
     ql_dataset_free(&f->ds);

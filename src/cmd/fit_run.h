@@ -3,6 +3,7 @@
 #ifndef QL_FIT_RUN_H
 #define QL_FIT_RUN_H
 
+#include "checkpoint.h"
 #include "dca_args.h"
 #include "inputs.h"
 #include "model_args.h"
@@ -17,6 +18,7 @@ typedef struct {
     ql_join_args join;
     model_args model;
     dca_args dca;
+    checkpoint_args checkpoint;
     bool allow_noncounts, stream;
     const char *tmpdir, *plan, *init_from;
 } fit_args;
@@ -27,6 +29,7 @@ extern const ql_option fit_init_rows[]; /* where training starts */
 #define FIT_TABLES(S, member)                                                                      \
     {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
         {fit_rows, offsetof(S, member)}, {dca_rows, offsetof(S, member.dca)},                      \
+        {checkpoint_rows, offsetof(S, member.checkpoint)},                                         \
         {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
@@ -55,7 +58,8 @@ typedef struct fit_run {
     ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
     ql_str folder; /* of the output, if the cache goes there */
     ql_notes notes;
-    type_choice type;  /* with --type auto */
+    type_choice type; /* with --type auto */
+    checkpoint states;
     ql_score mcv;      /* with --mcv */
     model_start start; /* with --init-from */
     ql_fitted fitted;
@@ -77,5 +81,9 @@ QL_MUST_USE ql_status fit_run_read(fit_run *f, bool *done);
 
 /* Cross-validate if asked for, then fit, telling how it goes. */
 QL_MUST_USE ql_status fit_run_train(fit_run *f);
+
+/* The command has ended with st, its outputs in place if that is QL_OK: settle the checkpoints.
+ * Before fit_run_free; returns st. */
+ql_status fit_run_end(fit_run *f, ql_status st);
 
 #endif

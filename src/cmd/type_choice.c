@@ -66,6 +66,8 @@ static ql_status compare(fit_run *f, ql_trial *trials, ql_trials_facts *facts)
                                    .seed = f->options.train.seed};
     for (int i = 0; i < TYPE_CANDIDATES; i++) {
         trials[i].options = f->options;
+        trials[i].options.start = NULL;
+        trials[i].options.resumable = false;
         trials[i].options.ae.likelihood = ql_likelihood_find(candidates[i]);
     }
     return ql_trials_run(&f->rows, trials, TYPE_CANDIDATES, &opt, f->kern, facts, &f->run->err);

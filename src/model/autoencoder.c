@@ -157,6 +157,13 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
 }
 
+int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes)
+{
+    ql_ae ae;
+    declare(&ae, cfg, n_genes);
+    return ql_params_bytes(&ae.params, cfg->optimizer->n_moments + 1);
+}
+
 static void start_tensor(ql_ae *ae, int tensor, int64_t fan_in, int64_t fan_out)
 {
     ql_params_init(&ae->params, tensor, ae->cfg.init, fan_in, fan_out, ae->cfg.seed);

@@ -96,10 +96,12 @@ typedef struct {
     ql_opt_step step;  /* of the minibatch at hand; set by the first thread */
     uint64_t number;   /* of that step */
     double *cell_loss; /* [capacity] */
-    double loss;       /* sum so far */
-    int64_t window;    /* of the source, the next to be loaded */
-    int64_t n_load;    /* pieces of it that the next minibatch waits for */
-    ql_status status;  /* set by the first thread between barriers */
+    ql_ae_progress *progress;
+    const ql_ae_pause *pause; /* NULL: none */
+    bool paused;              /* set by the first thread between barriers */
+    int64_t window;           /* of the source, the next to be loaded */
+    int64_t n_load;           /* pieces of it that the next minibatch waits for */
+    ql_status status;         /* set by the first thread between barriers */
     ql_err *err;
 } epoch_job;
 
@@ -138,12 +140,13 @@ static void collect_loss(epoch_job *job, const ql_batch *b)
     double sum = 0;
     ql_heads_cell_loss(&ae->heads, b, job->cell_loss);
     for (int64_t i = 0; i < b->n; i++) sum += job->cell_loss[i];
-    job->loss += sum;
+    job->progress->loss += sum;
     job->status = ql_rows_check(job->source->counts, job->err);
     if (job->status == QL_OK && !isfinite(sum))
         job->status = ql_fail(job->err, QL_EDIVERGED, "the loss is not finite in step %llu",
                               (unsigned long long)ae->step);
     if (job->status == QL_OK) job->status = ql_interrupt_check(job->err);
+    if (job->pause) job->paused = job->pause->due(job->pause->ctx);
 }
 
 /* Some rows of the gradient by a branch's last hidden layer. */
@@ -223,6 +226,13 @@ static void want_window(epoch_job *job, int64_t end)
     job->window++;
 }
 
+/* Forget the windows that end before the first cell. */
+static void skip_windows(epoch_job *job, int64_t at)
+{
+    const ql_batch_source *s = job->source;
+    while (s->window && job->window < s->n_windows && s->window[job->window] <= at) job->window++;
+}
+
 /* Called by the first thread: batch `which` is to hold the cells from `at` on. */
 static void begin_batch(epoch_job *job, int which, int64_t at)
 {
@@ -252,7 +262,7 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
     heads_backward(job, w, b);
     if (w->rank == 0) {
         collect_loss(job, b);
-        job->loss += scaled_penalty(ae, b, hidden_backward(ae, b, &job->step));
+        job->progress->loss += scaled_penalty(ae, b, hidden_backward(ae, b, &job->step));
     }
     fill_some(ae, w, next, n_fill / 2, n_fill);
     QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
@@ -264,13 +274,14 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     epoch_job *job = ctx;
     ql_ae *ae = job->ae;
     ql_ae_worker w = {.team = team, .rank = rank};
-    fill_job fill = {&ae->batch[0], job->source, job->order};
-    if (rank == 0) begin_batch(job, 0, 0);
+    int64_t at = job->progress->at; /* set again only after the others have met the first thread */
+    fill_job fill = {&ae->batch[0], job->source, job->order + at};
+    if (rank == 0) begin_batch(job, 0, at);
     ql_team_barrier(team);
     if (job->n_load > 0) load_rows(&w, job->source, job->n_load);
     fill_some(ae, &w, &fill, 0, items(fill.batch->n, FILL_CELLS));
     input_forward(ae, &w, fill.batch);
-    for (int64_t at = 0, k = 0; at < job->n; k++) {
+    for (int64_t k = 0; at < job->n; k++) {
         const ql_batch *b = &ae->batch[k % 2];
         at += b->n;
         fill = (fill_job){&ae->batch[(k + 1) % 2], job->source, job->order + at};
@@ -281,21 +292,41 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
             if (at < job->n) begin_batch(job, (int)((k + 1) % 2), at);
         }
         train_step(job, &w, b, at < job->n ? &fill : NULL);
-        if (rank == 0) ae->step++;
-        if (job->status != QL_OK) return;
+        if (rank == 0) {
+            ae->step++;
+            job->progress->at = at;
+        }
+        if (job->status != QL_OK || job->paused) return;
     }
+}
+
+ql_status ql_ae_train_part(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
+                           int64_t n, int64_t batch_size, ql_ae_progress *p,
+                           const ql_ae_pause *pause, ql_err *err)
+{
+    epoch_job job = {.ae = ae,
+                     .source = source,
+                     .order = order,
+                     .n = n,
+                     .batch_size = batch_size,
+                     .progress = p,
+                     .pause = pause,
+                     .err = err};
+    if (p->at >= n) return QL_OK;
+    skip_windows(&job, p->at);
+    QL_TRY(QL_NEW(job.cell_loss, ae->capacity, "losses", err));
+    ql_team_run(ae->n_threads, train_epoch, &job);
+    ql_free(job.cell_loss);
+    return job.status;
 }
 
 ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
                             int64_t n, int64_t batch_size, double *loss, ql_err *err)
 {
-    epoch_job job = {
-        .ae = ae, .source = source, .order = order, .n = n, .batch_size = batch_size, .err = err};
-    QL_TRY(QL_NEW(job.cell_loss, ae->capacity, "losses", err));
-    ql_team_run(ae->n_threads, train_epoch, &job);
-    ql_free(job.cell_loss);
-    *loss = job.loss / ((double)n * (double)ae->n_genes);
-    return job.status;
+    ql_ae_progress p = {0};
+    ql_status st = ql_ae_train_part(ae, source, order, n, batch_size, &p, NULL, err);
+    *loss = p.loss / ((double)n * (double)ae->n_genes);
+    return st;
 }
 
 /* A run over many cells in inference mode. */

@@ -67,6 +67,7 @@ int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
     int64_t bytes = ql_ae_bytes(&cfg, &sizes);
     /* the best weights' copy: one array beside the weights and their moments */
     bytes += bytes / (2 + cfg.optimizer->n_moments);
+    if (opt->resumable) bytes += ql_ae_state_bytes(&cfg, counts->n_cols);
     return bytes + thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
            counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
 }

@@ -8,6 +8,7 @@
 #include "quell/fmath.h"
 #include "schedule.h"
 #include "shuffle.h"
+#include "train_state.h"
 
 enum { MAX_RESTARTS = 3 };
 #define RESTART_RATE 0.1
@@ -26,9 +27,91 @@ typedef struct {
     ql_real *best;      /* weights of the best epoch, or the start's */
     ql_patience best_so_far, stop, plateau;
     double train_constant, valid_constant; /* ln y! of the targets, per entry */
+    ql_ae_progress progress;               /* of the epoch at hand */
+    bool finished;                         /* weights and result are final */
+    uint64_t origin;                       /* of the states kept */
+    double kept;                           /* when the last one was */
     ql_train_result *out;
     ql_err *err;
 } run;
+
+/* ---- states kept ---- */
+
+static const ql_train_keeper *keeper_of(const run *r)
+{
+    return r->listener ? r->listener->keeper : NULL;
+}
+
+static void warn(const run *r, const char *text)
+{
+    if (r->listener && r->listener->warn) r->listener->warn(r->listener->ctx, text);
+}
+
+static ql_train_state state_of(run *r)
+{
+    return (ql_train_state){.origin = r->origin,
+                            .n_train = r->split->n_train,
+                            .max_epochs = r->opt->epochs,
+                            .ae = r->ae,
+                            .best = r->best,
+                            .result = r->out,
+                            .patience = {&r->best_so_far, &r->stop, &r->plateau},
+                            .progress = &r->progress,
+                            .finished = &r->finished};
+}
+
+static void keep(run *r)
+{
+    const ql_train_keeper *k = keeper_of(r);
+    ql_train_state s = state_of(r);
+    ql_bundle b = {0};
+    ql_err err = {0};
+    if (!k) return;
+    if (ql_train_state_put(&s, &b, &err) == QL_OK)
+        k->save(k->ctx, r->origin, &b);
+    else
+        warn(r, err.msg);
+    ql_bundle_free(&b);
+    r->kept = ql_clock_wall();
+}
+
+/* Go on from the state that is kept, if there is one and it is of this training. */
+static ql_status resume(run *r)
+{
+    const ql_train_keeper *k = keeper_of(r);
+    ql_bundle b = {0};
+    ql_err err = {0};
+    bool found;
+    if (!k) return QL_OK;
+    r->kept = ql_clock_wall();
+    r->origin = ql_train_origin(r->ae, r->split, r->opt);
+    const ql_train_state s = state_of(r);
+    QL_TRY(k->load(k->ctx, r->origin, &b, &found, r->err));
+    if (found && ql_train_state_take(&s, &b, &err) != QL_OK) {
+        ql_context(&err, "the checkpoint is of another training and is not used");
+        warn(r, err.msg);
+    } else if (found && k->resumed) {
+        const ql_train_point at = {r->out->n_epochs, r->progress.at, r->finished};
+        k->resumed(k->ctx, r->origin, &at);
+    }
+    ql_bundle_free(&b);
+    return QL_OK;
+}
+
+static bool time_to_keep(void *ctx)
+{
+    const run *r = ctx;
+    const ql_train_keeper *k = keeper_of(r);
+    return k && k->every > 0 && ql_clock_wall() - r->kept >= k->every;
+}
+
+static bool epoch_to_keep(run *r)
+{
+    const ql_train_keeper *k = keeper_of(r);
+    return k && (k->every <= 0 || time_to_keep(r));
+}
+
+/* ---- epochs ---- */
 
 static ql_batch_source training_source(const run *r, int64_t epoch)
 {
@@ -145,14 +228,27 @@ static ql_status validate(run *r, double *value)
     return QL_OK;
 }
 
+/* Train on what is left of the epoch; a state may be kept on the way. */
+static ql_status train_cells(run *r, const ql_batch_source *source)
+{
+    const ql_ae_pause pause = {time_to_keep, r};
+    const int64_t n = r->split->n_train;
+    while (r->progress.at < n) {
+        QL_TRY(ql_ae_train_part(r->ae, source, r->shuffle.order, n, r->opt->batch_size,
+                                &r->progress, keeper_of(r) ? &pause : NULL, r->err));
+        if (r->progress.at < n) keep(r);
+    }
+    return QL_OK;
+}
+
 static ql_status one_epoch(run *r, int64_t epoch, ql_epoch *e)
 {
     double start = ql_clock_wall();
     ql_batch_source source = training_source(r, epoch);
     ql_shuffle_rows(&r->shuffle, r->split->train, r->opt->seed, (uint64_t)epoch);
     e->rate = r->ae->opt.rate;
-    QL_TRY(ql_ae_train_epoch(r->ae, &source, r->shuffle.order, r->split->n_train,
-                             r->opt->batch_size, &e->loss, r->err));
+    QL_TRY(train_cells(r, &source));
+    e->loss = r->progress.loss / ((double)r->split->n_train * (double)r->ae->n_genes);
     e->loss += penalty(r) + r->train_constant;
     e->validation = e->loss;
     if (r->split->n_valid > 0) QL_TRY(validate(r, &e->validation));
@@ -176,11 +272,10 @@ static ql_status roll_back(run *r)
     if (p->m) memset(p->m, 0, (size_t)p->size * sizeof *p->m);
     if (p->v) memset(p->v, 0, (size_t)p->size * sizeof *p->v);
     ql_ae_start_optimizer(r->ae, rate);
+    r->progress = (ql_ae_progress){0};
     r->out->restarts++;
-    if (r->listener && r->listener->warn)
-        r->listener->warn(r->listener->ctx,
-                          "the loss was not finite: rolled back to the best weights, "
-                          "learning rate lowered tenfold");
+    warn(r, "the loss was not finite: rolled back to the best weights, "
+            "learning rate lowered tenfold");
     return QL_OK;
 }
 
@@ -197,16 +292,18 @@ static bool book(run *r, const ql_epoch *e)
         memcpy(r->best, r->ae->params.w, (size_t)r->ae->params.size * sizeof *r->best);
     }
     out->n_epochs++;
+    r->progress = (ql_ae_progress){0};
     if (r->listener && r->listener->epoch)
         r->listener->epoch(r->listener->ctx, out->n_epochs, e, improved);
     if (ql_patience_step(&r->plateau, e->validation, NULL)) r->ae->opt.rate *= r->opt->rate_factor;
-    if (stop) out->stopped = "no better validation";
+    if (stop) out->stopped = ql_train_ends[1];
     return stop;
 }
 
+/* Epochs until one is the last. */
 static ql_status loop(run *r)
 {
-    r->out->stopped = "epochs done";
+    r->out->stopped = ql_train_ends[0];
     while (r->out->n_epochs < r->opt->epochs) {
         ql_epoch e = {0};
         ql_status st = one_epoch(r, r->out->n_epochs, &e);
@@ -216,9 +313,23 @@ static ql_status loop(run *r)
         }
         if (st != QL_OK) return st;
         if (book(r, &e)) break;
+        if (r->out->n_epochs < r->opt->epochs && epoch_to_keep(r)) keep(r);
     }
+    return QL_OK;
+}
+
+static ql_status train(run *r)
+{
+    ql_status st;
+    QL_TRY(resume(r));
+    if (r->finished) return QL_OK;
+    st = loop(r);
+    if (st == QL_EINT || st == QL_ETERM) keep(r);
+    if (st != QL_OK) return st;
     if (r->opt->restore_best)
         memcpy(r->ae->params.w, r->best, (size_t)r->ae->params.size * sizeof *r->best);
+    r->finished = true;
+    keep(r);
     return QL_OK;
 }
 
@@ -235,7 +346,7 @@ ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
              .err = err};
     *out = (ql_train_result){0};
     ql_status st = prepare(&r);
-    if (st == QL_OK) st = loop(&r);
+    if (st == QL_OK) st = train(&r);
     release(&r);
     if (st != QL_OK) ql_train_result_free(out);
     return st;

@@ -20,7 +20,7 @@ x86_64)
         -o "$build/kern_avx512.o" ;;
 aarch64) ${CC:-cc} $flags -c src/kern/kern_neon.c -o "$build/kern_neon.o" ;;
 esac
-for test in test_parallel test_autoencoder test_visitors; do
+for test in test_parallel test_autoencoder test_train_state test_visitors; do
     ${CC:-cc} $flags "tests/unit/$test.c" "$build"/*.o $libraries -o "$build/$test"
     # the sanitizer wants addresses where it expects them
     setarch -R "$build/$test" > "$build/$test.log" 2>&1 || { cat "$build/$test.log"; exit 1; }

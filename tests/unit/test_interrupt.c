@@ -90,6 +90,34 @@ static void the_first_signal_is_seen_by_the_check(void **state)
     assert_int_equal(exit_code_of(after_pipe), 0);
 }
 
+/* Noted while held, told afterwards; a second one still ends the process. */
+static int after_hold(void)
+{
+    ql_err err;
+    ql_interrupt_install();
+    ql_interrupt_hold(true);
+    raise(SIGTERM);
+    if (ql_interrupt_check(&err) != QL_OK) return 1;
+    ql_interrupt_hold(false);
+    return ql_status_exit_code(ql_interrupt_check(&err));
+}
+
+static int twice_in_hold(void)
+{
+    ql_interrupt_install();
+    ql_interrupt_hold(true);
+    raise(SIGTERM);
+    raise(SIGINT);
+    return 1;
+}
+
+static void a_held_signal_comes_later(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_code_of(after_hold), 143);
+    assert_int_equal(exit_code_of(twice_in_hold), 130);
+}
+
 /* Files 0 and 2 stay registered, 1 is forgotten, 3 was never known. */
 static int second_signal(int first, int second)
 {
@@ -180,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_signal_is_seen_by_the_check),
+        cmocka_unit_test(a_held_signal_comes_later),
         cmocka_unit_test(a_second_signal_removes_the_files_and_ends),
         cmocka_unit_test(the_table_of_files_is_bounded),
     };

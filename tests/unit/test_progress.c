@@ -35,6 +35,11 @@ static void lines(void **state)
     check_line(&p, 3, "read: 1500 cells");
     p = QL_PROGRESS("write", "rows", 10, 100000);
     check_line(&p, 1, "write: 10/100000 rows, 2:46:39 left");
+    p = QL_PROGRESS("train", "epoch", 60, 100);
+    p.before = 50; /* ten epochs took the time, not sixty */
+    check_line(&p, 20, "train: epoch 60/100, 1:20 left");
+    p.before = 60;
+    check_line(&p, 20, "train: epoch 60/100");
 }
 
 static void rates(void **state)
