@@ -3,7 +3,9 @@
  *
  * A name is a path of groups ("net/hidden0/weights"): printable, no step empty or ".". It is used
  * once, and a group has no value of its own. There are at most QL_BUNDLE_MAX entries. Names are
- * copied. Looking up fails with QL_EDATA and one line that names the entry, what it is and what was
+ * copied. What a look-up gives is valid until the next put.
+ *
+ * Looking up fails with QL_EDATA and one line that names the entry, what it is and what was
  * expected; putting fails with QL_EINTERNAL for a name that cannot be, or QL_EMEMORY. */
 #ifndef QUELL_BUNDLE_H
 #define QUELL_BUNDLE_H

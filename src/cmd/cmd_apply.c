@@ -151,11 +151,20 @@ static ql_status match_genes(apply_job *a)
     return QL_OK;
 }
 
+/* The model is an input too, which no output may replace. */
+static ql_status check_outputs(const apply_job *a)
+{
+    const denoise_args *args = &a->args;
+    QL_TRY(denoise_job_check(&a->job));
+    if (!args->output) return QL_OK;
+    return ql_output_check(args->output, args->load_model, args->force, &a->job.run->err);
+}
+
 static ql_status work(apply_job *a)
 {
     bool done;
     denoise_job *j = &a->job;
-    if (!a->args.fit.plan) QL_TRY(denoise_job_check(j));
+    if (!a->args.fit.plan) QL_TRY(check_outputs(a));
     QL_TRY(model_file_read(a->args.load_model, j->run->threads, &a->model, &j->run->err));
     adopt_options(a);
     const fit_output output = {.path = a->args.output,

@@ -24,7 +24,10 @@ static ql_status check_model(const denoise_job *j, const char *in_path)
         return ql_fail(err, QL_EUSAGE,
                        "--saveweights puts the model beside -o FILE; give --save-model FILE");
     denoise_model_path(j->a, &path);
-    ql_status st = ql_output_check(ql_str_text(&path), in_path, j->a->force, err);
+    bool twice = j->a->output && strcmp(ql_str_text(&path), j->a->output) == 0;
+    ql_status st =
+        twice ? ql_fail(err, QL_EUSAGE, "%s: is to be both the output and the model", j->a->output)
+              : ql_output_check(ql_str_text(&path), in_path, j->a->force, err);
     ql_str_free(&path);
     return st;
 }

@@ -126,6 +126,9 @@ def test_files_of_other_kinds(quell, nb, source, tmp_path):
     assert "--load-model is missing" in quell("apply", source, "-o", out, code=64).stderr
     assert "exists already" in quell("train", source, "-o", nb, code=73).stderr
     assert "is the input file" in quell("train", source, "-o", source, "--force", code=64).stderr
+    assert "is the input file" in quell("apply", source, "-m", nb, "-o", nb, "--force", code=64).stderr
+    assert "both the output and the model" in quell("denoise", source, "-o", out, "--save-model", out,
+                                                    code=64).stderr
     assert "--saveweights puts" in quell("denoise", source, "--tsv", tmp_path / "t", "--saveweights",
                                          code=64).stderr
     assert os.listdir(tmp_path) == []
