@@ -175,6 +175,46 @@ static void weights_out_of_the_code_have_length_one(void **state)
     }
 }
 
+/* Largest element of |W W' - 1|, a unit's weights being a row of W, or a column. */
+static double off_orthonormal(const ql_params *p, int tensor, bool columns)
+{
+    const ql_tensor *t = &p->tensor[tensor];
+    const ql_real *w = ql_param(p, tensor);
+    const int64_t units = columns ? t->cols : t->rows, n = columns ? t->rows : t->cols;
+    const int64_t across = columns ? 1 : t->ld, along = columns ? t->ld : 1;
+    double most = 0;
+    for (int64_t u = 0; u < units; u++)
+        for (int64_t v = 0; v < units; v++) {
+            double sum = u == v ? -1 : 0;
+            for (int64_t k = 0; k < n; k++)
+                sum += (double)w[u * across + k * along] * (double)w[v * across + k * along];
+            most = fmax(most, fabs(sum));
+        }
+    return most;
+}
+
+static void encoders_become_orthonormal(void **state)
+{
+    (void)state;
+    model_fixture f;
+    double loss[80], before;
+    ql_ae_config c = model_config("nb", 5, mirror);
+    c.optimizer = ql_opt_rule_find("adam");
+    c.rate = 0.01;
+    c.mean_loss = false;
+    c.orthogonal = 100;
+    model_new(&f, &c, (model_shape){.cells = 100, .genes = 150, .batch_size = 32, .seed = 32});
+    before = off_orthonormal(&f.ae.params, f.ae.input.weight, true);
+    train(&f, 32, 80, loss);
+    double input = off_orthonormal(&f.ae.params, f.ae.input.weight, true);
+    print_message("input: %.3f, then %.3f\n", before, input);
+    assert_true(before > 0.3 && input < 0.1);
+    for (int i = 1; i <= 2; i++)
+        assert_true(off_orthonormal(&f.ae.params, f.ae.hidden[i].weight, false) < 0.1);
+    assert_true(off_orthonormal(&f.ae.params, f.ae.hidden[3].weight, false) > 0.3);
+    model_free(&f);
+}
+
 /* There is one set of weights, and it moves by both gradients. */
 static void tied_weights_are_shared(void **state)
 {
@@ -316,6 +356,7 @@ int main(void)
         cmocka_unit_test(threads_and_processors_change_no_bit),
         cmocka_unit_test(losses_fall_and_pads_stay_zero),
         cmocka_unit_test(weights_out_of_the_code_have_length_one),
+        cmocka_unit_test(encoders_become_orthonormal),
         cmocka_unit_test(tied_weights_are_shared),
         cmocka_unit_test(memory_is_planned_and_steps_take_none),
         cmocka_unit_test(failed_allocations_release_everything),
