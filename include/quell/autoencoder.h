@@ -18,6 +18,13 @@ extern "C" {
 
 enum { QL_MAX_HIDDEN = 16 };
 
+/* Where in the bottleneck the latent space is read. */
+typedef enum {
+    QL_LATENT_LINEAR,    /* output of its dense part */
+    QL_LATENT_NORM,      /* after batch norm */
+    QL_LATENT_ACTIVATION /* after the activation */
+} ql_latent_at;
+
 typedef struct {
     int n_hidden;
     int64_t
@@ -25,6 +32,7 @@ typedef struct {
     const ql_likelihood *likelihood;
     const ql_activation *act;
     bool linear_latent; /* the bottleneck has neither batch norm nor activation */
+    ql_latent_at latent_at;
     bool batch_norm;
     double dropout;                /* of the hidden layers other than the bottleneck */
     double ridge;                  /* penalty of pi^2 */
@@ -93,6 +101,12 @@ ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int6
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                           double *cell_loss, ql_err *err);
 
+/* The same at the depth that ql_ae_visit shows (match_depth) and without penalties, with
+ * log_theta [n_genes] instead of the model's dispersions per gene (NULL, or a likelihood without
+ * them: the model's own). Without ln y!. */
+ql_status ql_ae_cell_nll(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                         const ql_real *log_theta, double *cell_nll, ql_err *err);
+
 /* Penalties of the weights (l1, l2), as they enter the loss. */
 double ql_ae_penalty(const ql_ae *ae);
 
@@ -130,10 +144,9 @@ typedef struct {
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err);
 
-/* Width of the bottleneck, and its values for the cell at position i of the batch just visited: the
- * output of its dense part, before batch norm and activation. */
+/* Width of the bottleneck, and its values for the cell at position i of the batch just visited. */
 int64_t ql_ae_latent_width(const ql_ae *ae);
-void ql_ae_latent(const ql_ae *ae, int64_t i, float *out);
+void ql_ae_latent(const ql_ae *ae, ql_latent_at at, int64_t i, float *out);
 
 #ifdef __cplusplus
 }

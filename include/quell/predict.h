@@ -39,7 +39,8 @@ ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, floa
                            ql_err *err);
 
 /* out [cells of the file, ql_ae_latent_width]. */
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
+                            ql_err *err);
 
 #ifdef __cplusplus
 }

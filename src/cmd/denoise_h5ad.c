@@ -88,7 +88,7 @@ static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err
     ql_status st;
     QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
     snprintf(key, sizeof key, "obsm/%s", r->args->key);
-    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(ql_h5ad_matrix(w, key, latent, n, width, err));
 out:
     ql_free(latent);

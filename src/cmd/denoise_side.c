@@ -84,7 +84,7 @@ static ql_status write_latent(const denoise_result *r, ql_err *err)
     ql_status st;
     QL_GO(ql_names_copy(&r->ds->cells.index, &frame.index, err));
     QL_GO(QL_NEW(latent, n * width, "the latent space", err));
-    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(split_latent(r, latent, width, &frame, err));
     QL_GO(write_table(r, r->args->obsm_out, &frame, err));
 out:

@@ -95,7 +95,7 @@ static ql_status write_latent(const tsv_job *j, ql_err *err)
     float *latent;
     ql_status st;
     QL_TRY(QL_NEW(latent, r->ds->counts.n_rows * a.width, "the latent space", err));
-    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     a.data = latent;
     ql_tsv_table table = {.n_rows = j->cells.n,
                           .n_cols = a.width,

@@ -20,6 +20,7 @@ static const char *optimizer_at(int i)
 
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
+static const char *const latent_choices[] = {"linear", "norm", "activation", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const loss_scales[] = {"cell", "entry", NULL};
 
@@ -33,6 +34,10 @@ const ql_option ql_model_rows[] = {
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
     {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
+    {.name = "latent-at", QL_CHOICE_AT(S, latent_at), .def = "linear", .choices = latent_choices,
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "where in the bottleneck the latent space is read",
+     .more = "linear: its dense part; norm: after batch norm; activation: after the activation. With "
+             "--linear-latent they are the same."},
     {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .group = "Model",
      .help = "batch norm in the hidden layers"},
     {.name = "dropout", .letter = 'd', QL_DOUBLE_AT(S, dropout), .def = "0.5", .aliases = "dropoutrate",
@@ -153,6 +158,13 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL},
 };
 
+static ql_latent_at latent_at_of(const char *name)
+{
+    int at = 0;
+    while (strcmp(latent_choices[at], name) != 0) at++; /* the parser lets no other pass */
+    return (ql_latent_at)at;
+}
+
 static ql_ae_config model_of(const model_args *a)
 {
     ql_ae_config c = {
@@ -160,6 +172,7 @@ static ql_ae_config model_of(const model_args *a)
         .likelihood = ql_likelihood_find(a->type),
         .act = ql_activation_find(a->activation),
         .linear_latent = a->linear_latent,
+        .latent_at = latent_at_of(a->latent_at),
         .batch_norm = a->batch_norm,
         .dropout = a->dropout,
         .ridge = a->ridge,

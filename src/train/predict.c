@@ -126,6 +126,7 @@ ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, floa
 
 typedef struct {
     const ql_prep *prep;
+    ql_latent_at at;
     float *out;
 } latent_job;
 
@@ -135,13 +136,14 @@ static ql_status place_latent(void *ctx, const ql_ae *ae, int64_t first_row, int
     int64_t width = ql_ae_latent_width(ae);
     (void)err;
     for (int64_t i = 0; i < n; i++)
-        ql_ae_latent(ae, i, j->out + j->prep->kept_cell[first_row + i] * width);
+        ql_ae_latent(ae, j->at, i, j->out + j->prep->kept_cell[first_row + i] * width);
     return QL_OK;
 }
 
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err)
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
+                            ql_err *err)
 {
-    latent_job j = {&fitted->prep, out};
+    latent_job j = {&fitted->prep, at, out};
     ql_batch_source source = {.counts = counts};
     ql_ae_visitor visitor = {.cells = place_latent, .ctx = &j};
     int64_t n = counts->n_rows * ql_ae_latent_width(&fitted->ae);
