@@ -1,7 +1,6 @@
 /* quell denoise: read counts, train a count autoencoder, write denoised counts and a latent space.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "denoise_output.h"
@@ -13,8 +12,9 @@ typedef struct {
     ql_run *run;
     fit_run fit;
     ql_h5ad_writer *writer; /* NULL without --output */
-    int32_t *genes;         /* --genes, ascending; NULL: all */
-    int64_t n_genes;
+    gene_list genes;
+    unsigned which; /* --write */
+    cell_extras extras;
     bool posterior;
 } job;
 
@@ -22,7 +22,8 @@ static void release(job *j)
 {
     ql_h5ad_abort(j->writer);
     fit_run_free(&j->fit);
-    ql_free(j->genes);
+    gene_list_free(&j->genes);
+    cell_extras_free(&j->extras);
 }
 
 /* ---- before the work ---- */
@@ -41,57 +42,6 @@ static ql_status check_outputs(const job *j)
         if (a->output) QL_TRY(ql_output_check(a->output, j->run->args[i], a->force, err));
     }
     return ql_inputs_check(&a->fit.join, j->run);
-}
-
-static int compare_genes(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* One line of the --genes file; empty lines are skipped. */
-static ql_status take_gene(job *j, const ql_name_index *index, char *line, int64_t number)
-{
-    line[strcspn(line, "\r\n")] = '\0';
-    if (!*line) return QL_OK;
-    int64_t at = ql_name_index_find(index, line);
-    if (at < 0)
-        return ql_fail(&j->run->err, QL_EDATA, "%s: line %lld: no gene is named '%.80s'",
-                       j->a->genes, (long long)number, line);
-    int32_t *grown = ql_realloc(j->genes, j->n_genes + 1, sizeof *grown);
-    if (!grown) return ql_fail(&j->run->err, QL_EMEMORY, "no memory for the gene list");
-    j->genes = grown;
-    j->genes[j->n_genes++] = (int32_t)at;
-    return QL_OK;
-}
-
-static ql_status finish_genes(job *j)
-{
-    int64_t kept = 0;
-    if (j->n_genes == 0) return ql_fail(&j->run->err, QL_EDATA, "%s: names no gene", j->a->genes);
-    qsort(j->genes, (size_t)j->n_genes, sizeof *j->genes, compare_genes);
-    for (int64_t i = 0; i < j->n_genes; i++)
-        if (i == 0 || j->genes[i] != j->genes[kept - 1]) j->genes[kept++] = j->genes[i];
-    j->n_genes = kept;
-    return QL_OK;
-}
-
-static ql_status read_genes(job *j)
-{
-    char line[4096];
-    ql_name_index *index = NULL;
-    ql_status st = QL_OK;
-    if (!j->a->genes) return QL_OK;
-    FILE *f = fopen(j->a->genes, "r");
-    if (!f) return ql_fail(&j->run->err, QL_ENOINPUT, "%s: cannot be opened", j->a->genes);
-    QL_GO(ql_name_index_new(&j->fit.ds.genes.index, &index, &j->run->err));
-    for (int64_t number = 1; st == QL_OK && fgets(line, sizeof line, f); number++)
-        st = take_gene(j, index, line, number);
-    if (st == QL_OK) st = finish_genes(j);
-out:
-    ql_name_index_free(index);
-    fclose(f);
-    return st;
 }
 
 /* Reads without UMIs count a molecule many times, so few of their entries are 1. */
@@ -155,11 +105,12 @@ static ql_status write_results(job *j)
                         .ds = &j->fit.ds,
                         .rows = &j->fit.rows,
                         .fitted = &j->fit.fitted,
-                        .genes = j->genes,
-                        .n_genes = j->n_genes,
+                        .genes = &j->genes,
+                        .extras = &j->extras,
                         .posterior = j->posterior,
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL};
     report(j, &r);
+    QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
     QL_TRY(denoise_write_side(&r, &j->run->err));
     if (!j->writer) return QL_OK;
@@ -178,13 +129,20 @@ static ql_status write_results(job *j)
 static ql_status work(job *j)
 {
     bool done;
+    QL_TRY(extras_parse(j->a->write, ql_likelihood_find(j->a->fit.model.type), &j->which,
+                        &j->run->err));
     if (!j->a->fit.plan) QL_TRY(check_outputs(j));
-    const fit_output output = {j->a->output, j->a->denoised, j->a->tsv != NULL,
-                               j->a->obs_out != NULL};
+    const fit_output output = {.path = j->a->output,
+                               .layer = j->a->denoised || (j->which & EXTRA_LAYERS),
+                               .text = j->a->tsv != NULL,
+                               .columns = j->a->obs_out != NULL,
+                               .scores = extras_scores(j->which)};
     QL_TRY(fit_run_begin(&j->fit, &j->a->fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
-    QL_TRY(read_genes(j));
+    if (j->a->genes)
+        QL_TRY(gene_list_read(j->a->genes, &j->fit.ds.genes.index, j->run->log, &j->genes,
+                              &j->run->err));
     QL_TRY(choose_estimate(j));
     QL_TRY(begin_output(j));
     QL_TRY(fit_run_train(&j->fit));

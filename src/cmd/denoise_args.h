@@ -8,7 +8,7 @@ typedef struct {
     ql_common_args common;
     fit_args fit;
     const char *output, *tsv, *key, *compression, *estimate, *genes;
-    const char *obs_out, *obsm_out, *layer_out;
+    const char *obs_out, *obsm_out, *layer_out, *write;
     bool force, denoised;
 } denoise_args;
 

@@ -32,6 +32,7 @@ typedef struct {
     bool layer;       /* values of all cells and genes are written */
     bool text;        /* as text too */
     bool columns;     /* the cells' columns are wanted */
+    unsigned scores;  /* of the cells, that will be made (quell/cell_scores.h) */
 } fit_output;
 
 /* Everything of one run. */

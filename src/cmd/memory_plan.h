@@ -3,6 +3,7 @@
 #ifndef QL_MEMORY_PLAN_H
 #define QL_MEMORY_PLAN_H
 
+#include "quell/cell_scores.h"
 #include "quell/command.h"
 #include "quell/fit.h"
 #include "quell/reader.h"
@@ -20,9 +21,10 @@ typedef struct {
 
 /* What is planned beside the fit. */
 typedef struct {
-    bool layer; /* values of all cells and genes are written */
-    bool text;  /* as text too */
-    bool mcv;   /* a fit of its own on 90 % of the molecules goes before */
+    bool layer;      /* values of all cells and genes are written */
+    bool text;       /* as text too */
+    bool mcv;        /* a fit of its own on 90 % of the molecules goes before */
+    unsigned scores; /* of the cells, that are made after the fit */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */

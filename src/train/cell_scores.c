@@ -247,6 +247,6 @@ int64_t ql_cell_scores_bytes(const ql_fit_options *opt, int64_t n_cells, unsigne
     for (int k = 0; k < QL_N_SCORES; k++) n_scores += (which & QL_SCORE_BIT(k)) != 0;
     if (which & QL_SCORE_BIT(QL_SCORE_DISTANCE)) latent = width * (int64_t)sizeof(float);
     int64_t sums = (int64_t)QL_SHARDS * N_SUMS * (batch > BATCH ? batch : BATCH);
-    return n_cells * (latent + (n_scores + 1) * (int64_t)sizeof(double)) +
+    return n_cells * (latent + (n_scores + 4) * (int64_t)sizeof(double)) +
            sums * (int64_t)sizeof(double);
 }

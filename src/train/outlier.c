@@ -100,28 +100,28 @@ static int compare(const void *a, const void *b)
 }
 
 static void fit_all(ql_outlier *o, const ql_cell_scores *s, const double *total,
-                    const int64_t *held, double *x, double *y)
+                    const int64_t *peers, double *x, double *y)
 {
-    for (int64_t i = 0; i < o->n; i++) x[i] = ql_log(total[held[i]]);
+    for (int64_t i = 0; i < o->n; i++) x[i] = ql_log(total[peers[i]]);
     for (int k = 0; k < QL_OUTLIER_PARTS; k++) {
-        for (int64_t i = 0; i < o->n; i++) y[i] = log_score(s, k, held[i]);
+        for (int64_t i = 0; i < o->n; i++) y[i] = log_score(s, k, peers[i]);
         fit_trend(&o->trend[k], x, y, o->n);
     }
-    for (int64_t i = 0; i < o->n; i++) o->sorted[i] = ql_outlier_statistic(o, s, total, held[i]);
+    for (int64_t i = 0; i < o->n; i++) o->sorted[i] = ql_outlier_statistic(o, s, total, peers[i]);
     qsort(o->sorted, (size_t)o->n, sizeof *o->sorted, compare);
 }
 
 ql_status ql_outlier_fit(ql_outlier *o, const ql_cell_scores *s, const double *total,
-                         const int64_t *held, int64_t n_held, ql_err *err)
+                         const int64_t *peers, int64_t n_peers, ql_err *err)
 {
     double *x = NULL, *y = NULL;
     ql_status st;
-    *o = (ql_outlier){.n = n_held};
-    if (n_held < 1) return ql_fail(err, QL_EINTERNAL, "no held-out cells to compare with");
-    QL_GO(QL_NEW(o->sorted, n_held, "outliers", err));
-    QL_GO(QL_NEW(x, n_held, "outliers", err));
-    QL_GO(QL_NEW(y, n_held, "outliers", err));
-    fit_all(o, s, total, held, x, y);
+    *o = (ql_outlier){.n = n_peers};
+    if (n_peers < 1) return ql_fail(err, QL_EINTERNAL, "no cells to compare with");
+    QL_GO(QL_NEW(o->sorted, n_peers, "outliers", err));
+    QL_GO(QL_NEW(x, n_peers, "outliers", err));
+    QL_GO(QL_NEW(y, n_peers, "outliers", err));
+    fit_all(o, s, total, peers, x, y);
 out:
     ql_free(x);
     ql_free(y);
@@ -135,7 +135,7 @@ void ql_outlier_free(ql_outlier *o)
     *o = (ql_outlier){0};
 }
 
-double ql_outlier_share(const ql_outlier *o, double statistic, bool is_held)
+double ql_outlier_share(const ql_outlier *o, double statistic, bool is_peer)
 {
     int64_t lo = 0, hi = o->n;
     if (isnan(statistic)) return NAN;
@@ -146,5 +146,5 @@ double ql_outlier_share(const ql_outlier *o, double statistic, bool is_held)
         else
             hi = mid;
     }
-    return (double)lo / (double)(is_held ? o->n : o->n + 1);
+    return (double)lo / (double)(is_peer ? o->n : o->n + 1);
 }

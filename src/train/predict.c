@@ -9,19 +9,20 @@ ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *co
                            ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err)
 {
     const ql_prep *prep = &fitted->prep;
-    int64_t at = 0;
+    int32_t *place = NULL;
+    ql_status st;
     *p = (ql_predictor){.fitted = fitted, .counts = counts, .value = value};
     p->n_columns = genes ? n_genes : prep->n_genes;
-    QL_TRY(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
-    for (int64_t g = 0; g < prep->n_kept_genes; g++) {
-        int64_t gene = prep->kept_gene[g];
-        while (genes && at < n_genes && genes[at] < gene) at++;
-        if (!genes)
-            p->column[g] = (int32_t)gene;
-        else
-            p->column[g] = at < n_genes && genes[at] == gene ? (int32_t)at : -1;
-    }
-    return QL_OK;
+    p->chosen = genes != NULL;
+    QL_GO(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
+    QL_GO(QL_NEW(place, prep->n_genes, "gene list", err)); /* from 1; 0: not chosen */
+    for (int64_t i = 0; i < p->n_columns; i++) place[genes ? genes[i] : i] = (int32_t)i + 1;
+    for (int64_t g = 0; g < prep->n_kept_genes; g++)
+        p->column[g] = place[prep->kept_gene[g]] - 1;
+out:
+    ql_free(place);
+    if (st != QL_OK) ql_predictor_free(p);
+    return st;
 }
 
 void ql_predictor_free(ql_predictor *p)
@@ -70,14 +71,29 @@ static void place_by_cells(void *ctx, const ql_ae_tile *t)
     }
 }
 
+/* Output row of one of the model's genes; below 0 or from n_genes on: none. */
+static int64_t row_of(const job *j, int64_t gene)
+{
+    if (j->p->chosen && j->p->column[gene] < 0) return -1;
+    return (j->p->chosen ? j->p->column[gene] : gene) - j->gene0;
+}
+
+static bool wanted(const job *j, ql_span genes)
+{
+    for (int64_t g = genes.first; g < genes.first + genes.count; g++) {
+        const int64_t row = row_of(j, g);
+        if (row >= 0 && row < j->n_genes) return true;
+    }
+    return false;
+}
+
 static void place_by_genes(void *ctx, const ql_ae_tile *t)
 {
     const job *j = ctx;
-    int64_t first = t->genes.first, end = first + t->genes.count;
-    if (end <= j->gene0 || first >= j->gene0 + j->n_genes) return;
+    if (!wanted(j, t->genes)) return;
     const ql_real *x = ql_ae_tile_counts(t, NULL);
     for (int64_t g = 0; g < t->genes.count; g++) {
-        int64_t row = first + g - j->gene0;
+        int64_t row = row_of(j, t->genes.first + g);
         if (row < 0 || row >= j->n_genes) continue;
         float *out = j->out + row * j->stride + t->first_row + t->first;
         for (int64_t i = 0; i < t->n; i++)
