@@ -17,8 +17,7 @@ ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *co
     QL_GO(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
     QL_GO(QL_NEW(place, prep->n_genes, "gene list", err)); /* from 1; 0: not chosen */
     for (int64_t i = 0; i < p->n_columns; i++) place[genes ? genes[i] : i] = (int32_t)i + 1;
-    for (int64_t g = 0; g < prep->n_kept_genes; g++)
-        p->column[g] = place[prep->kept_gene[g]] - 1;
+    for (int64_t g = 0; g < prep->n_kept_genes; g++) p->column[g] = place[prep->kept_gene[g]] - 1;
 out:
     ql_free(place);
     if (st != QL_OK) ql_predictor_free(p);
