@@ -27,7 +27,7 @@ typedef struct {
     double low, high;            /* of x */
     double centre;               /* term k is multiplied by (x - centre)^k */
     double term[QL_TREND_TERMS]; /* those beyond the degree are 0 */
-    double sd;                   /* of the departures; 0: all of them count as 0 */
+    double sd;                   /* of the departures; about 0: all of them count as 0 */
 } ql_trend;
 
 /* Everything that rates a cell among its peers; can outlive those. */

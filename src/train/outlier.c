@@ -8,6 +8,7 @@
 
 enum { CELLS_LINEAR = 10, CELLS_QUADRATIC = 50, T = QL_TREND_TERMS };
 #define LEAST_SCORE 1e-300 /* ln 0 */
+#define LEAST_SD    1e-9   /* below it departures are rounding */
 
 static const ql_cell_score parts[QL_OUTLIER_PARTS] = {QL_SCORE_ERROR, QL_SCORE_PEARSON,
                                                       QL_SCORE_DISTANCE};
@@ -77,7 +78,7 @@ static void fit_trend(ql_trend *t, const double *x, const double *y, int64_t n)
 
 static double departure(const ql_trend *t, double x, double y)
 {
-    return t->sd > 0 ? (y - trend_at(t, x)) / t->sd : 0;
+    return t->sd > LEAST_SD ? (y - trend_at(t, x)) / t->sd : 0;
 }
 
 double ql_outlier_statistic(const ql_outlier *o, const ql_cell_scores *s, const double *total,
