@@ -109,8 +109,7 @@ ql_status gene_list_read(const char *path, const ql_names *genes, ql_log *log, g
     if (j.unknown.n > 0) QL_GO(refuse_unknown(&j, err));
     if (out->n == 0) QL_GO(ql_fail(err, QL_EDATA, "%s: names no gene", path));
     if (j.repeated.n > 0)
-        ql_log_warn(log,
-                    "%s: %lld names are repeated and count once: '%s' in line %lld is the first",
+        ql_log_warn(log, "%s: names that come again count once: %lld, '%s' in line %lld the first",
                     path, (long long)j.repeated.n, j.repeated.name, (long long)j.repeated.line);
     QL_GO(sort_genes(out, err));
 out:

@@ -262,7 +262,7 @@ def test_genes_in_the_order_of_their_file(quell, source, tmp_path):
     (tmp_path / "genes.txt").write_text("\n".join(chosen[:4] + ["gene2", ""] + chosen[4:] + ["gene90"]))
     some, said = denoise(quell, source, tmp_path / "b.h5ad", "--type", "zinb-conddisp", "--genes", tmp_path / "genes.txt",
                          "--layer-out", tmp_path / "some.npy", "--tsv", tmp_path / "some", "--write", "dropout")
-    assert "genes.txt: 2 names are repeated and count once: 'gene2' in line 5 is the first" in said
+    assert "genes.txt: names that come again count once: 2, 'gene2' in line 5 the first" in said
     columns = whole.var_names.get_indexer(chosen)
     assert (tmp_path / "some.genes.txt").read_text().split() == chosen
     assert np.array_equal(np.load(tmp_path / "some.npy"), whole.layers["denoised"][:, columns])
