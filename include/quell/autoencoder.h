@@ -21,6 +21,13 @@ extern "C" {
 
 enum { QL_MAX_HIDDEN = 16 };
 
+/* Where in the bottleneck the latent space is read. */
+typedef enum {
+    QL_LATENT_LINEAR,    /* output of its dense part */
+    QL_LATENT_NORM,      /* after batch norm */
+    QL_LATENT_ACTIVATION /* after the activation */
+} ql_latent_at;
+
 typedef struct {
     int n_hidden;
     int64_t
@@ -30,6 +37,7 @@ typedef struct {
     const ql_activation *code_act; /* of the bottleneck; NULL: act, or linear if linear_latent */
     double slope;                  /* of leakyrelu below zero */
     bool linear_latent; /* the bottleneck has no norm, nor an activation unless code_act is one */
+    ql_latent_at latent_at;
     bool batch_norm, layer_norm; /* at most one */
     double dropout;              /* of the hidden layers other than the bottleneck */
     int n_dropouts;              /* above 0: each layer has its own: */
@@ -145,6 +153,12 @@ ql_status ql_ae_train_part(ql_ae *ae, const ql_batch_source *source, const int64
 ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                           double *cell_loss, ql_err *err);
 
+/* The same at the depth that ql_ae_visit shows (match_depth) and without penalties, with
+ * log_theta [n_genes] instead of the model's dispersions per gene (NULL, or a likelihood without
+ * them: the model's own). Without ln y!. */
+ql_status ql_ae_cell_nll(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                         const ql_real *log_theta, double *cell_nll, ql_err *err);
+
 /* Is anything but the likelihood part of the loss? */
 bool ql_ae_has_penalty(const ql_ae_config *cfg);
 
@@ -186,13 +200,13 @@ typedef struct {
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err);
 
-/* Is the latent space the bottleneck's output? So where the code has an activation or a rule of its
- * own; else it is that of its dense part, before norm and activation. */
+/* Is the bottleneck's output what a latent space should be? So where the code has an activation or
+ * a rule of its own; else it is that of its dense part, before norm and activation. */
 bool ql_ae_code_is_output(const ql_ae_config *cfg);
 
 /* Width of the bottleneck, and its values for the cell at position i of the batch just visited. */
 int64_t ql_ae_latent_width(const ql_ae *ae);
-void ql_ae_latent(const ql_ae *ae, int64_t i, float *out);
+void ql_ae_latent(const ql_ae *ae, ql_latent_at at, int64_t i, float *out);
 
 #ifdef __cplusplus
 }

@@ -83,6 +83,10 @@ QL_MUST_USE ql_status ql_h5ad_matrix(ql_h5ad_writer *w, const char *key, const f
 QL_MUST_USE ql_status ql_h5ad_columns(ql_h5ad_writer *w, const char *frame, const ql_frame *columns,
                                       ql_err *err);
 
+/* Make a column of "obs" or "var" free, as ql_h5ad_claim does with other keys. */
+QL_MUST_USE ql_status ql_h5ad_claim_column(ql_h5ad_writer *w, const char *frame, const char *name,
+                                           ql_err *err);
+
 /* Values under uns: key is a path such as "uns/quell/denoise/version"; missing groups are made. */
 QL_MUST_USE ql_status ql_h5ad_string(ql_h5ad_writer *w, const char *key, const char *value,
                                      ql_err *err);

@@ -23,9 +23,10 @@ typedef struct {
     ql_value value;
     int32_t *column;   /* [kept genes] output column, or -1; owned */
     int64_t n_columns; /* columns of the output */
+    bool chosen;       /* not all genes */
 } ql_predictor;
 
-/* genes: the file's gene numbers that make the columns, ascending; NULL: all genes of the file. */
+/* genes: the file's gene numbers that make the columns, none twice; NULL: all genes of the file. */
 ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
                            ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err);
 void ql_predictor_free(ql_predictor *p);
@@ -33,13 +34,14 @@ void ql_predictor_free(ql_predictor *p);
 /* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */
 ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float *out, ql_err *err);
 
-/* out [n, kept cells]: the model's genes gene0 .. gene0 + n - 1 (numbers among the kept), for the
- * cells that have counts. */
+/* out [n, kept cells]: genes gene0 .. gene0 + n - 1, for the cells that have counts; numbers among
+ * the chosen genes, or among the kept ones where none were chosen. */
 ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out,
                            ql_err *err);
 
 /* out [cells of the file, ql_ae_latent_width]. */
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
+                            ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -167,8 +167,10 @@ static ql_status work(apply_job *a)
     if (!a->args.fit.plan) QL_TRY(check_outputs(a));
     QL_TRY(model_file_read(a->args.load_model, j->run->threads, &a->model, &j->run->err));
     adopt_options(a);
+    QL_TRY(denoise_job_extras(j));
     const fit_output output = {.path = a->args.output,
-                               .layer = a->args.denoised,
+                               .layer = a->args.denoised || (j->which & EXTRA_LAYERS),
+                               .scores = extras_scores(j->which),
                                .text = a->args.tsv != NULL,
                                .columns = a->args.obs_out != NULL,
                                .model = true,

@@ -22,9 +22,17 @@ const ql_option ql_denoise_rows[] = {
     {.name = "genes", QL_STRING_AT(S, genes), .unit = "FILE", .group = "Output", .bits = QL_OPT_VOLATILE,
      .aliases = "denoisesubset", .help = "denoise only the genes named in FILE, one a line",
      .more = "The layer is then sparse: it stores the values of these genes only, and "
-             "var/quell_denoised says which they are."},
+             "var/quell_denoised says which they are. Files of --layer-out and --tsv have the genes "
+             "in the order of FILE."},
     {.name = "denoised", QL_FLAG_AT(S, denoised), .def = "yes", .group = "Output",
      .help = "write layers/denoised; --no-denoised leaves it out"},
+    {.name = "write", QL_STRING_AT(S, write), .unit = "NAME,NAME,...", .group = "Output",
+     .unset = "nothing more", .help = "write more: scores of each cell, more layers",
+     .more = "In obs nll, error, pearson, distance, outlier; in layers dispersion and dropout. nll: -ln "
+             "of the counts' probability, per molecule. error: of log1p of the counts. pearson: "
+             "squared residuals. distance: from the training cells in the latent space. outlier: the "
+             "share of held-out cells that fit better. dispersion: of the types with one a cell and "
+             "gene. dropout: of the ZINB types."},
     {.name = "compression", QL_STRING_AT(S, compression), .def = "gzip", .unit = "none|gzip[:LEVEL]",
      .group = "Output", .help = "compression of what is written"},
     {.name = "key", QL_STRING_AT(S, key), .def = "X_dca", .unit = "KEY", .group = "Output",

@@ -57,9 +57,10 @@ static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const c
     ql_predictor p = {0};
     int64_t band_rows;
     ql_status st;
-    QL_GO(ql_predictor_new(&p, r->fitted, counts, value, r->genes, r->n_genes, err));
-    if (r->genes)
-        QL_GO(ql_h5ad_chosen_begin(w, key, counts->n_rows, n_genes, r->genes, r->n_genes,
+    const gene_list *genes = r->genes;
+    QL_GO(ql_predictor_new(&p, r->fitted, counts, value, genes->ascending, genes->n, err));
+    if (genes->ascending)
+        QL_GO(ql_h5ad_chosen_begin(w, key, counts->n_rows, n_genes, genes->ascending, genes->n,
                                    &band_rows, err));
     else
         QL_GO(ql_h5ad_dense_begin(w, key, counts->n_rows, n_genes, &band_rows, err));
@@ -69,13 +70,23 @@ out:
     return st;
 }
 
+static bool extra_is_layer(const denoise_result *r, extra x)
+{
+    if (!(r->extras->which & EXTRA_BIT(x) & EXTRA_LAYERS)) return false;
+    return x != EXTRA_DISPERSION || r->fitted->ae.heads.kind[QL_HEAD_DISP] > QL_KIND_GENE;
+}
+
 static ql_status write_layers(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     ql_value value = r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
     bool both = r->args->estimate && !strcmp(r->args->estimate, "both");
-    if (!r->args->denoised) return QL_OK;
-    QL_TRY(write_layer(r, w, "layers/denoised", value, err));
-    if (both) QL_TRY(write_layer(r, w, "layers/denoised_mean", QL_VALUE_MEAN, err));
+    if (r->args->denoised) {
+        QL_TRY(write_layer(r, w, "layers/denoised", value, err));
+        if (both) QL_TRY(write_layer(r, w, "layers/denoised_mean", QL_VALUE_MEAN, err));
+    }
+    for (int i = 0; i < N_EXTRAS; i++)
+        if (extra_is_layer(r, (extra)i))
+            QL_TRY(write_layer(r, w, extra_rows[i].key, extra_rows[i].value, err));
     return QL_OK;
 }
 
@@ -89,7 +100,7 @@ static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err
     ql_status st;
     QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
     snprintf(key, sizeof key, "obsm/%s", r->args->key);
-    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(ql_h5ad_matrix(w, key, latent, n, width, err));
 out:
     ql_free(latent);
@@ -133,6 +144,11 @@ ql_status denoise_cell_columns(const denoise_result *r, ql_frame *frame, ql_err 
     QL_GO(ql_frame_add(frame, "quell_n_counts", QL_COL_F64, prep->total, err));
     QL_GO(ql_frame_add(frame, "quell_size_factor", QL_COL_F64, size, err));
     QL_GO(ql_frame_add(frame, "quell_split", QL_COL_STRING, &split, err));
+    for (int i = 0; i < N_EXTRAS; i++) {
+        const double *values = cell_extras_column(r->extras, (extra)i);
+        const char *name = extra_rows[i].key + strlen("obs/");
+        if (values) QL_GO(ql_frame_add(frame, name, QL_COL_F64, values, err));
+    }
 out:
     ql_free(size);
     ql_names_free(&split);
@@ -169,7 +185,7 @@ static void fill_genes(const denoise_result *r, gene_columns *c)
         c->rate[at] = prep->gene_total[g] / (double)prep->n_cells;
         if (r->fitted->theta) c->theta[at] = r->fitted->theta[g];
     }
-    for (int64_t g = 0; g < r->n_genes && r->genes; g++) c->denoised[r->genes[g]] = 1;
+    for (int64_t g = 0; g < r->genes->n; g++) c->denoised[r->genes->ascending[g]] = 1;
 }
 
 static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
@@ -187,7 +203,8 @@ static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err 
     QL_GO(ql_frame_add(&frame, "quell_mean_counts", QL_COL_F64, c.rate, err));
     if (r->fitted->theta) QL_GO(ql_frame_add(&frame, "quell_theta", QL_COL_F32, c.theta, err));
     QL_GO(ql_frame_add(&frame, "quell_used", QL_COL_BOOL, c.used, err));
-    if (r->genes) QL_GO(ql_frame_add(&frame, "quell_denoised", QL_COL_BOOL, c.denoised, err));
+    if (r->genes->ascending)
+        QL_GO(ql_frame_add(&frame, "quell_denoised", QL_COL_BOOL, c.denoised, err));
     QL_GO(ql_h5ad_columns(w, "var", &frame, err));
 out:
     ql_free(c.theta);
@@ -263,15 +280,33 @@ static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_er
     return st;
 }
 
+static const char *latent_scale(ql_latent_at at)
+{
+    static const char *const texts[] = {
+        [QL_LATENT_LINEAR] = "latent space: linear, for distances and clustering; no counts",
+        [QL_LATENT_NORM] = "latent space after batch norm: each coordinate standardised; no counts",
+        [QL_LATENT_ACTIVATION] = "code: the bottleneck's output, after its activation; no counts"};
+    return texts[at];
+}
+
+static ql_status write_extra_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    char key[128];
+    for (int i = 0; i < N_EXTRAS; i++) {
+        if (!cell_extras_column(r->extras, (extra)i) && !extra_is_layer(r, (extra)i)) continue;
+        snprintf(key, sizeof key, RUN_KEY "/scale%s", strchr(extra_rows[i].key, '/'));
+        QL_TRY(ql_h5ad_string(w, key, extra_rows[i].scale, err));
+    }
+    if (!r->extras->outlier) return QL_OK;
+    return ql_h5ad_int(w, RUN_KEY "/outlier/held_out_cells", r->extras->n_held, err);
+}
+
 static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[300];
     snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
-    QL_TRY(ql_h5ad_string(w, latent,
-                          ql_ae_code_is_output(&r->fitted->ae.cfg)
-                              ? "code: the bottleneck's output, after its activation; no counts"
-                              : "latent space: linear, for distances and clustering; no counts",
-                          err));
+    QL_TRY(ql_h5ad_string(w, latent, latent_scale(r->fitted->ae.cfg.latent_at), err));
+    QL_TRY(write_extra_scales(r, w, err));
     if (!r->args->denoised) return QL_OK;
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_text(r->posterior), err));
     if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
@@ -330,6 +365,14 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
     snprintf(latent, sizeof latent, "obsm/%s", a->key);
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
+    /* asked for or not: none of an earlier run may stay beside these results */
+    for (int i = 0; i < N_EXTRAS; i++) {
+        const char *key = extra_rows[i].key, *name = strchr(key, '/') + 1;
+        if (EXTRA_LAYERS & EXTRA_BIT(i))
+            QL_TRY(ql_h5ad_claim(w, key, err));
+        else
+            QL_TRY(ql_h5ad_claim_column(w, "obs", name, err));
+    }
     if (!a->denoised) return QL_OK;
     QL_TRY(ql_h5ad_claim(w, "layers/denoised", err));
     return ql_h5ad_claim(w, "layers/denoised_mean", err);

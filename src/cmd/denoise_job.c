@@ -11,7 +11,8 @@ void denoise_job_free(denoise_job *j)
 {
     ql_h5ad_abort(j->writer);
     fit_run_free(&j->fit);
-    ql_free(j->genes);
+    gene_list_free(&j->genes);
+    cell_extras_free(&j->extras);
 }
 
 /* ---- before the work ---- */
@@ -47,57 +48,6 @@ ql_status denoise_job_check(const denoise_job *j)
         if (a->output) QL_TRY(ql_output_check(a->output, j->run->args[i], a->force, err));
     }
     return ql_inputs_check(&a->fit.join, j->run);
-}
-
-static int compare_genes(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* One line of the --genes file; empty lines are skipped. */
-static ql_status take_gene(denoise_job *j, const ql_name_index *index, char *line, int64_t number)
-{
-    line[strcspn(line, "\r\n")] = '\0';
-    if (!*line) return QL_OK;
-    int64_t at = ql_name_index_find(index, line);
-    if (at < 0)
-        return ql_fail(&j->run->err, QL_EDATA, "%s: line %lld: no gene is named '%.80s'",
-                       j->a->genes, (long long)number, line);
-    int32_t *grown = ql_realloc(j->genes, j->n_genes + 1, sizeof *grown);
-    if (!grown) return ql_fail(&j->run->err, QL_EMEMORY, "no memory for the gene list");
-    j->genes = grown;
-    j->genes[j->n_genes++] = (int32_t)at;
-    return QL_OK;
-}
-
-static ql_status finish_genes(denoise_job *j)
-{
-    int64_t kept = 0;
-    if (j->n_genes == 0) return ql_fail(&j->run->err, QL_EDATA, "%s: names no gene", j->a->genes);
-    qsort(j->genes, (size_t)j->n_genes, sizeof *j->genes, compare_genes);
-    for (int64_t i = 0; i < j->n_genes; i++)
-        if (i == 0 || j->genes[i] != j->genes[kept - 1]) j->genes[kept++] = j->genes[i];
-    j->n_genes = kept;
-    return QL_OK;
-}
-
-static ql_status read_genes(denoise_job *j)
-{
-    char line[4096];
-    ql_name_index *index = NULL;
-    ql_status st = QL_OK;
-    if (!j->a->genes) return QL_OK;
-    FILE *f = fopen(j->a->genes, "r");
-    if (!f) return ql_fail(&j->run->err, QL_ENOINPUT, "%s: cannot be opened", j->a->genes);
-    QL_GO(ql_name_index_new(&j->fit.ds.genes.index, &index, &j->run->err));
-    for (int64_t number = 1; st == QL_OK && fgets(line, sizeof line, f); number++)
-        st = take_gene(j, index, line, number);
-    if (st == QL_OK) st = finish_genes(j);
-out:
-    ql_name_index_free(index);
-    fclose(f);
-    return st;
 }
 
 /* Reads without UMIs count a molecule many times, so few of their entries are 1. */
@@ -148,13 +98,23 @@ static ql_status begin_output(denoise_job *j)
     return denoise_claim_h5ad(j->a, j->writer, &j->run->err);
 }
 
+ql_status denoise_job_extras(denoise_job *j)
+{
+    const char *type = j->a->fit.model.type;
+    /* until it has been chosen, only what each candidate has can be promised */
+    const ql_likelihood *lik = ql_likelihood_find(strcmp(type, "auto") ? type : "poisson");
+    return extras_parse(j->a->write, lik, &j->which, &j->run->err);
+}
+
 ql_status denoise_job_open(denoise_job *j, bool *done)
 {
     const denoise_args *a = j->a;
+    QL_TRY(denoise_job_extras(j));
     const fit_output output = {.path = a->output,
-                               .layer = a->denoised,
+                               .layer = a->denoised || (j->which & EXTRA_LAYERS),
                                .text = a->tsv != NULL,
                                .columns = a->obs_out != NULL,
+                               .scores = extras_scores(j->which),
                                .trials = j->trials,
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
@@ -164,7 +124,9 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
 
 ql_status denoise_job_begin(denoise_job *j)
 {
-    QL_TRY(read_genes(j));
+    if (j->a->genes)
+        QL_TRY(gene_list_read(j->a->genes, &j->fit.ds.genes.index, j->run->log, &j->genes,
+                              &j->run->err));
     if (!j->applied) QL_TRY(type_choose(&j->fit));
     QL_TRY(choose_estimate(j));
     return begin_output(j);
@@ -206,13 +168,14 @@ ql_status denoise_job_write(denoise_job *j)
                         .ds = &j->fit.ds,
                         .rows = &j->fit.rows,
                         .fitted = &j->fit.fitted,
-                        .genes = j->genes,
-                        .n_genes = j->n_genes,
+                        .genes = &j->genes,
+                        .extras = &j->extras,
                         .posterior = j->posterior,
                         .applied = j->applied,
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
                         .type = &j->fit.type};
     report(j, &r);
+    QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
     QL_TRY(denoise_write_side(&r, &j->run->err));
     QL_TRY(save_model(j));

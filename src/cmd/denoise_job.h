@@ -11,8 +11,9 @@ typedef struct {
     ql_run *run;
     fit_run fit;
     ql_h5ad_writer *writer; /* NULL without --output */
-    int32_t *genes;         /* --genes, ascending; NULL: all */
-    int64_t n_genes;
+    gene_list genes;        /* --genes */
+    unsigned which;         /* --write */
+    cell_extras extras;
     bool posterior;
     const denoise_applied *applied; /* NULL: the model was trained on these counts */
     bool trials;                    /* fits are compared before the one that is written */
@@ -24,7 +25,10 @@ typedef struct {
 /* Before the work: can everything that was asked for be written? */
 QL_MUST_USE ql_status denoise_job_check(const denoise_job *j);
 
-/* That, and the counts read. *done: only the plan was wanted, and is printed. */
+/* What --write asks for; the options say the model's type by now. */
+QL_MUST_USE ql_status denoise_job_extras(denoise_job *j);
+
+/* All that, and the counts read. *done: only the plan was wanted, and is printed. */
 QL_MUST_USE ql_status denoise_job_open(denoise_job *j, bool *done);
 
 /* When the counts are read: --genes, --type auto, which estimate, and the start of the output. */

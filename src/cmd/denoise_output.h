@@ -3,6 +3,8 @@
 #define QL_DENOISE_OUTPUT_H
 
 #include "denoise_args.h"
+#include "denoise_extras.h"
+#include "gene_list.h"
 #include "quell/dataset.h"
 #include "quell/h5ad_writer.h"
 #include "quell/predict.h"
@@ -22,8 +24,8 @@ typedef struct {
     const ql_dataset *ds; /* names as read */
     const ql_rows *rows;  /* its counts as ql_fit left them */
     ql_fitted *fitted;
-    const int32_t *genes; /* chosen genes, ascending; NULL: all */
-    int64_t n_genes;
+    const gene_list *genes;
+    const cell_extras *extras;
     bool posterior;      /* layers/denoised holds the posterior, not the mean */
     const ql_score *mcv; /* NULL: not asked for */
     const type_choice *type;

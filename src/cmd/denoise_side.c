@@ -84,7 +84,7 @@ static ql_status write_latent(const denoise_result *r, ql_err *err)
     ql_status st;
     QL_GO(ql_names_copy(&r->ds->cells.index, &frame.index, err));
     QL_GO(QL_NEW(latent, n * width, "the latent space", err));
-    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(split_latent(r, latent, width, &frame, err));
     QL_GO(write_table(r, r->args->obsm_out, &frame, err));
 out:
@@ -112,13 +112,13 @@ out:
     return st;
 }
 
-/* Names of the columns: all genes of the file, or the chosen ones. */
+/* Names of the columns: all genes of the file, or the chosen ones in their order. */
 static ql_status gene_names(const denoise_result *r, ql_names *out, ql_err *err)
 {
     const ql_names *all = &r->ds->genes.index;
-    if (!r->genes) return ql_names_copy(all, out, err);
-    for (int64_t i = 0; i < r->n_genes; i++) {
-        const char *name = ql_name(all, r->genes[i]);
+    if (!r->genes->in_order) return ql_names_copy(all, out, err);
+    for (int64_t i = 0; i < r->genes->n; i++) {
+        const char *name = ql_name(all, r->genes->in_order[i]);
         QL_TRY(ql_names_add(out, name, strlen(name), err));
     }
     return QL_OK;
@@ -132,7 +132,7 @@ static ql_status write_layer(const denoise_result *r, ql_err *err)
     ql_npy *w = NULL;
     ql_status st;
     QL_GO(gene_names(r, &genes, err));
-    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, r->genes, r->n_genes, err));
+    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, r->genes->in_order, r->genes->n, err));
     const ql_npy_spec spec = {.cells = &r->ds->cells.index,
                               .genes = &genes,
                               .in_path = r->ds->path,

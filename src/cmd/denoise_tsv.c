@@ -16,7 +16,9 @@ enum { BLOCK_BYTES = 64 << 20 };
 typedef struct {
     const denoise_result *r;
     const char *dir;
-    ql_names cells, genes; /* those with counts */
+    ql_names cells, genes; /* those with counts; genes: of the chosen */
+    int32_t *chosen;       /* [genes.n] in the order asked for; NULL: all */
+    int64_t *kept;         /* [genes.n] their numbers among the kept; NULL: all */
 } tsv_job;
 
 static ql_status pick_names(const ql_names *all, const int64_t *which, int64_t n, ql_names *out,
@@ -51,7 +53,7 @@ static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value
     const denoise_result *r = j->r;
     ql_predictor p = {0};
     ql_status st;
-    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, NULL, 0, err));
+    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, j->chosen, j->genes.n, err));
     int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / j->cells.n;
     ql_tsv_table table = {
         .n_rows = j->genes.n,
@@ -95,7 +97,7 @@ static ql_status write_latent(const tsv_job *j, ql_err *err)
     float *latent;
     ql_status st;
     QL_TRY(QL_NEW(latent, r->ds->counts.n_rows * a.width, "the latent space", err));
-    QL_GO(ql_predict_latent(r->fitted, r->rows, latent, err));
+    QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     a.data = latent;
     ql_tsv_table table = {.n_rows = j->cells.n,
                           .n_cols = a.width,
@@ -132,7 +134,7 @@ out:
 /* genes x 1: one dispersion per gene. */
 static ql_status write_theta(const tsv_job *j, ql_err *err)
 {
-    array_rows a = {.data = j->r->fitted->theta, .width = 1};
+    array_rows a = {.data = j->r->fitted->theta, .rows = j->kept, .width = 1};
     ql_tsv_table table = {
         .n_rows = j->genes.n, .n_cols = 1, .row_names = &j->genes, .fill = fill_array, .ctx = &a};
     return write_file(j, "dispersion.tsv", &table, err);
@@ -175,6 +177,38 @@ ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err)
     return QL_OK;
 }
 
+/* Number of a gene of the file among the model's, or -1. A model from a file has them in an order
+ * of its own. */
+static int64_t kept_number(const ql_prep *prep, int64_t gene)
+{
+    for (int64_t g = 0; g < prep->n_kept_genes; g++)
+        if (prep->kept_gene[g] == gene) return g;
+    return -1;
+}
+
+/* The genes of the files: all that have counts, or those of the chosen. */
+static ql_status pick_genes(tsv_job *j, ql_err *err)
+{
+    const ql_prep *prep = &j->r->fitted->prep;
+    const gene_list *list = j->r->genes;
+    const ql_names *all = &j->r->ds->genes.index;
+    if (!list->in_order && j->r->applied) /* all genes of the model, whichever the file has */
+        return ql_names_copy(j->r->applied->genes, &j->genes, err);
+    if (!list->in_order)
+        return pick_names(all, prep->kept_gene, prep->n_kept_genes, &j->genes, err);
+    QL_TRY(QL_NEW(j->chosen, list->n, "gene list", err));
+    QL_TRY(QL_NEW(j->kept, list->n, "gene list", err));
+    for (int64_t i = 0; i < list->n; i++) {
+        const int64_t gene = list->in_order[i], number = kept_number(prep, gene);
+        if (number < 0) continue;
+        j->chosen[j->genes.n] = (int32_t)gene;
+        j->kept[j->genes.n] = number;
+        QL_TRY(pick_names(all, &gene, 1, &j->genes, err));
+    }
+    if (j->genes.n > 0) return QL_OK;
+    return ql_fail(err, QL_EDATA, "--tsv: none of the genes of %s has counts", j->r->args->genes);
+}
+
 ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *err)
 {
     const ql_prep *prep = &r->fitted->prep;
@@ -183,13 +217,12 @@ ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *er
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return ql_fail(err, QL_ECREATE, "%s: %s", dir, strerror(errno));
     QL_GO(pick_names(&r->ds->cells.index, prep->kept_cell, prep->n_kept_cells, &j.cells, err));
-    if (r->applied) /* all genes of the model are predicted, whichever the file has */
-        QL_GO(ql_names_copy(r->applied->genes, &j.genes, err));
-    else
-        QL_GO(pick_names(&r->ds->genes.index, prep->kept_gene, prep->n_kept_genes, &j.genes, err));
+    QL_GO(pick_genes(&j, err));
     QL_GO(write_files(&j, err));
 out:
     ql_names_free(&j.cells);
     ql_names_free(&j.genes);
+    ql_free(j.chosen);
+    ql_free(j.kept);
     return st;
 }

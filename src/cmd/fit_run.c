@@ -60,6 +60,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .trials = f->output.trials || !strcmp(f->args->model.type, "auto"),
         .held = ql_bundle_bytes(&f->start.model.bundle),
         .model_genes = f->output.model_genes,
+        .scores = f->output.scores,
     };
     return memory_plan_of(&out, &f->options, sizes, names);
 }

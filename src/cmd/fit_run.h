@@ -44,6 +44,7 @@ typedef struct {
     bool trials;         /* fits are compared first (quell/trials.h) */
     bool model;          /* the model is written or comes from a file: so are the genes' columns */
     int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
+    unsigned scores;     /* of the cells, that will be made (quell/cell_scores.h) */
 } fit_output;
 
 /* Everything of one run. */

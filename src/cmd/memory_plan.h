@@ -3,6 +3,7 @@
 #ifndef QL_MEMORY_PLAN_H
 #define QL_MEMORY_PLAN_H
 
+#include "quell/cell_scores.h"
 #include "quell/command.h"
 #include "quell/fit.h"
 #include "quell/reader.h"
@@ -26,6 +27,7 @@ typedef struct {
     bool trials;         /* fits are compared before (quell/trials.h) */
     int64_t held;        /* bytes that are held all the while: a model to start from */
     int64_t model_genes; /* of a model that comes from a file; 0: it is trained */
+    unsigned scores;     /* of the cells, that are made after the fit */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */

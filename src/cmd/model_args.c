@@ -30,6 +30,7 @@ static const char *optimizer_at(int i)
 
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
+static const char *const latent_choices[] = {"linear", "norm", "activation", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const loss_scales[] = {"cell", "entry", NULL};
 static const char *const norms[] = {"none", "batch", "layer", NULL};
@@ -47,6 +48,11 @@ const ql_option ql_model_rows[] = {
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
     {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
+    {.name = "latent-at", QL_CHOICE_AT(S, latent_at), .choices = latent_choices, .group = "Model",
+     .level = QL_OPT_EXPERT, .unset = "linear; activation with a sparse code or --code-activation",
+     .help = "where in the bottleneck the latent space is read",
+     .more = "linear: its dense part; norm: after batch norm; activation: after the activation. With "
+             "--linear-latent they are the same."},
     {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .aliases = "!nobatchnorm",
      .group = "Model",
      .help = "batch norm in the hidden layers"},
@@ -262,6 +268,14 @@ static void add_dropout(const model_args *a, ql_ae_config *c)
     for (int i = 0; i < c->n_dropouts; i++) c->dropouts[i] = a->dropout.v[i];
 }
 
+static ql_latent_at latent_at_of(const model_args *a, const ql_ae_config *c)
+{
+    int at = 0;
+    if (!a->latent_at) return ql_ae_code_is_output(c) ? QL_LATENT_ACTIVATION : QL_LATENT_LINEAR;
+    while (strcmp(latent_choices[at], a->latent_at) != 0) at++; /* the parser lets no other pass */
+    return (ql_latent_at)at;
+}
+
 static ql_ae_config model_of(const model_args *a)
 {
     const char *norm = a->norm ? a->norm : a->batch_norm ? "batch" : "none";
@@ -298,6 +312,7 @@ static ql_ae_config model_of(const model_args *a)
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
     add_dropout(a, &c);
     add_regularisation(a, &c);
+    c.latent_at = latent_at_of(a, &c);
     return c;
 }
 

@@ -11,7 +11,7 @@
 typedef struct {
     ql_seed_args seed;
     /* model */
-    const char *type, *activation, *init;
+    const char *type, *activation, *init, *latent_at;
     ql_int_list hidden;
     bool linear_latent, batch_norm, match_depth, start_at_means, shared_pi;
     bool size_factors, log_input, norm_input;

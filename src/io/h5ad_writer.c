@@ -260,6 +260,33 @@ ql_status ql_h5ad_columns(ql_h5ad_writer *w, const char *frame, const ql_frame *
     return ql_h5ad_done(w, add_columns(w, frame, columns, err), err);
 }
 
+static ql_status drop_column(ql_h5ad_writer *w, hid_t group, const char *name, ql_err *err)
+{
+    ql_names order = {0}, kept = {0};
+    ql_status st;
+    if (!ql_h5out_exists(group, name)) return QL_OK;
+    QL_GO(make_room(w, group, name, name, err));
+    QL_GO(ql_h5out_read_strings(group, "column-order", &order, err));
+    for (int64_t i = 0; i < order.n; i++) {
+        const char *other = ql_name(&order, i);
+        if (strcmp(other, name) != 0) QL_GO(ql_names_add(&kept, other, strlen(other), err));
+    }
+    QL_GO(ql_h5out_attr_strings(group, "column-order", &kept, err));
+out:
+    ql_names_free(&order);
+    ql_names_free(&kept);
+    return st;
+}
+
+ql_status ql_h5ad_claim_column(ql_h5ad_writer *w, const char *frame, const char *name, ql_err *err)
+{
+    hid_t group = H5Gopen2(w->file, frame, H5P_DEFAULT);
+    if (group < 0) return ql_h5ad_done(w, ql_h5_fail(err, QL_EIO, "cannot open %s", frame), err);
+    ql_status st = drop_column(w, group, name, err);
+    if (st != QL_OK) ql_context(err, "%s", frame);
+    return ql_h5ad_done(w, close_parent(group, frame, st, err), err);
+}
+
 ql_status ql_h5ad_claim(ql_h5ad_writer *w, const char *key, ql_err *err)
 {
     hid_t parent = -1;

@@ -317,9 +317,11 @@ int64_t ql_ae_latent_width(const ql_ae *ae)
     return ae->hidden[ae->center].n_out;
 }
 
-void ql_ae_latent(const ql_ae *ae, int64_t i, float *out)
+void ql_ae_latent(const ql_ae *ae, ql_latent_at at, int64_t i, float *out)
 {
     const ql_hidden *h = &ae->hidden[ae->center];
-    const ql_real *value = ql_ae_code_is_output(&ae->cfg) ? h->out : h->pre;
-    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)value[u * ae->batch[0].n_pad + i];
+    const ql_real *const stages[] = {
+        [QL_LATENT_LINEAR] = h->pre, [QL_LATENT_NORM] = h->sum, [QL_LATENT_ACTIVATION] = h->out};
+    const ql_real *values = stages[at];
+    for (int64_t u = 0; u < h->n_out; u++) out[u] = (float)values[u * ae->batch[0].n_pad + i];
 }

@@ -337,7 +337,7 @@ typedef struct {
     int64_t n, block;
     const ql_ae_visitor *visitor; /* or: */
     double *cell_loss;
-    double *depth; /* [capacity] scratch */
+    double *depth; /* [capacity] scratch; NULL: depths are not matched */
     ql_status status;
     ql_err *err;
 } visit_job;
@@ -433,22 +433,28 @@ const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m)
     return t->scratch;
 }
 
+static void match_depths(visit_job *job, ql_ae_worker *w)
+{
+    ql_ae *ae = job->ae;
+    if (!job->depth || !ae->cfg.match_depth) return;
+    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
+    if (w->rank == 0) match_depth(ae, job->depth);
+    ql_team_barrier(w->team);
+}
+
 static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
 {
     ql_ae *ae = job->ae;
     ql_head_pass pass = inference_pass(ae);
     const ql_ae_visitor *v = job->visitor;
     if (job->cell_loss) {
+        match_depths(job, w);
         QL_AE_EACH(
             w, ae->heads.tiling.n_shards, shard,
             ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
         if (w->rank == 0) ql_heads_cell_loss(&ae->heads, &ae->batch[0], job->cell_loss + first_row);
     } else if (v->tile) {
-        if (ae->cfg.match_depth) {
-            QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
-            if (w->rank == 0) match_depth(ae, job->depth);
-            ql_team_barrier(w->team);
-        }
+        match_depths(job, w);
         QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
                    visit_shard(job, first_row, shard, w->rank));
     }
@@ -508,5 +514,53 @@ ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_
                      .cell_loss = cell_loss,
                      .err = err};
     ql_team_run(ae->n_threads, visit_rows, &job);
+    return job.status;
+}
+
+/* The model holds other dispersions and no ridge for the length of the pass. */
+typedef struct {
+    ql_real *theta; /* the model's own; NULL: they stayed */
+    ql_real ridge;
+} lent_heads;
+
+static ql_status lend(ql_ae *ae, const ql_real *log_theta, lent_heads *l, ql_err *err)
+{
+    ql_heads *h = &ae->heads;
+    const size_t size = (size_t)ae->n_genes * sizeof *l->theta;
+    *l = (lent_heads){.ridge = h->ridge};
+    if (log_theta && h->disp_gene >= 0) {
+        QL_TRY(QL_NEW(l->theta, ae->n_genes, "dispersions", err));
+        memcpy(l->theta, ql_param(&ae->params, h->disp_gene), size);
+        memcpy(ql_param(&ae->params, h->disp_gene), log_theta, size);
+    }
+    h->ridge = 0;
+    return QL_OK;
+}
+
+static void take_back(ql_ae *ae, lent_heads *l)
+{
+    ae->heads.ridge = l->ridge;
+    if (l->theta)
+        memcpy(ql_param(&ae->params, ae->heads.disp_gene), l->theta,
+               (size_t)ae->n_genes * sizeof *l->theta);
+    ql_free(l->theta);
+}
+
+ql_status ql_ae_cell_nll(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                         const ql_real *log_theta, double *cell_nll, ql_err *err)
+{
+    lent_heads lent;
+    visit_job job = {.ae = ae,
+                     .source = source,
+                     .rows = rows,
+                     .n = n,
+                     .block = ae->capacity,
+                     .cell_loss = cell_nll,
+                     .err = err};
+    QL_TRY(lend(ae, log_theta, &lent, err));
+    job.status = QL_NEW(job.depth, ae->capacity, "cell depths", err);
+    if (job.status == QL_OK) ql_team_run(ae->n_threads, visit_rows, &job);
+    ql_free(job.depth);
+    take_back(ae, &lent);
     return job.status;
 }

@@ -18,7 +18,7 @@ static ql_status count_cells(void *ctx, const ql_ae *ae, int64_t first_row, int6
     (void)first_row;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
-        ql_ae_latent(ae, i, t->code);
+        ql_ae_latent(ae, QL_LATENT_ACTIVATION, i, t->code);
         for (int64_t u = 0; u < width; u++) {
             bool zero = fabs((double)t->code[u]) < QL_CODE_ZERO;
             t->zeros += zero;

@@ -5,31 +5,24 @@
 
 #include "quell/alloc.h"
 
-/* Output column of a gene of the file: its place among the chosen ones, or -1. */
-static int32_t column_of(const int32_t *genes, int64_t n_genes, int64_t gene)
-{
-    int64_t lo = 0, hi = n_genes;
-    if (!genes || gene < 0) return (int32_t)gene;
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (genes[mid] < gene)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < n_genes && genes[lo] == gene ? (int32_t)lo : -1;
-}
-
 ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
                            ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err)
 {
     const ql_prep *prep = &fitted->prep;
+    int32_t *place = NULL;
+    ql_status st;
     *p = (ql_predictor){.fitted = fitted, .counts = counts, .value = value};
     p->n_columns = genes ? n_genes : prep->n_genes;
-    QL_TRY(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
+    p->chosen = genes != NULL;
+    QL_GO(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
+    QL_GO(QL_NEW(place, prep->n_genes, "gene list", err)); /* from 1; 0: not chosen */
+    for (int64_t i = 0; i < p->n_columns; i++) place[genes ? genes[i] : i] = (int32_t)i + 1;
     for (int64_t g = 0; g < prep->n_kept_genes; g++)
-        p->column[g] = column_of(genes, n_genes, prep->kept_gene[g]);
-    return QL_OK;
+        p->column[g] = prep->kept_gene[g] < 0 ? -1 : place[prep->kept_gene[g]] - 1;
+out:
+    ql_free(place);
+    if (st != QL_OK) ql_predictor_free(p);
+    return st;
 }
 
 void ql_predictor_free(ql_predictor *p)
@@ -78,14 +71,29 @@ static void place_by_cells(void *ctx, const ql_ae_tile *t)
     }
 }
 
+/* Output row of one of the model's genes; below 0 or from n_genes on: none. */
+static int64_t row_of(const job *j, int64_t gene)
+{
+    if (j->p->chosen && j->p->column[gene] < 0) return -1;
+    return (j->p->chosen ? j->p->column[gene] : gene) - j->gene0;
+}
+
+static bool wanted(const job *j, ql_span genes)
+{
+    for (int64_t g = genes.first; g < genes.first + genes.count; g++) {
+        const int64_t row = row_of(j, g);
+        if (row >= 0 && row < j->n_genes) return true;
+    }
+    return false;
+}
+
 static void place_by_genes(void *ctx, const ql_ae_tile *t)
 {
     const job *j = ctx;
-    int64_t first = t->genes.first, end = first + t->genes.count;
-    if (end <= j->gene0 || first >= j->gene0 + j->n_genes) return;
+    if (!wanted(j, t->genes)) return;
     const ql_real *x = ql_ae_tile_counts(t, NULL);
     for (int64_t g = 0; g < t->genes.count; g++) {
-        int64_t row = first + g - j->gene0;
+        int64_t row = row_of(j, t->genes.first + g);
         if (row < 0 || row >= j->n_genes) continue;
         float *out = j->out + row * j->stride + t->first_row + t->first;
         for (int64_t i = 0; i < t->n; i++)
@@ -134,6 +142,7 @@ ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, floa
 
 typedef struct {
     const ql_prep *prep;
+    ql_latent_at at;
     float *out;
 } latent_job;
 
@@ -143,13 +152,14 @@ static ql_status place_latent(void *ctx, const ql_ae *ae, int64_t first_row, int
     int64_t width = ql_ae_latent_width(ae);
     (void)err;
     for (int64_t i = 0; i < n; i++)
-        ql_ae_latent(ae, i, j->out + j->prep->kept_cell[first_row + i] * width);
+        ql_ae_latent(ae, j->at, i, j->out + j->prep->kept_cell[first_row + i] * width);
     return QL_OK;
 }
 
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err)
+ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
+                            ql_err *err)
 {
-    latent_job j = {&fitted->prep, out};
+    latent_job j = {&fitted->prep, at, out};
     ql_batch_source source = {.counts = counts};
     ql_ae_visitor visitor = {.cells = place_latent, .ctx = &j};
     int64_t n = counts->n_rows * ql_ae_latent_width(&fitted->ae);

@@ -54,7 +54,7 @@ static ql_status collect_cells(void *ctx, const ql_ae *ae, int64_t first_row, in
     predictions *p = ctx;
     (void)err;
     for (int64_t i = 0; i < n; i++)
-        ql_ae_latent(ae, i, p->latent + (first_row + i) * ql_ae_latent_width(ae));
+        ql_ae_latent(ae, QL_LATENT_LINEAR, i, p->latent + (first_row + i) * ql_ae_latent_width(ae));
     return QL_OK;
 }
 
