@@ -11,9 +11,11 @@ const ql_option dca_rows[] = {
      .level = QL_OPT_HIDDEN, .bits = QL_OPT_VOLATILE, .help = "no effect, as in DCA"},
     {.name = "hyper", QL_FLAG_AT(S, hyper), .group = "Training", .level = QL_OPT_HIDDEN,
      .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
-    {.name = "hypern", QL_INT_AT(S, hyper_n), .group = "Training", .level = QL_OPT_HIDDEN,
+    {.name = "hypern", QL_INT_AT(S, hyper_n), .min = 1, .max = 1e6,
+     .unset = "not here", .group = "Training", .level = QL_OPT_HIDDEN,
      .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
-    {.name = "hyperepoch", QL_INT_AT(S, hyper_epochs), .group = "Training", .level = QL_OPT_HIDDEN,
+    {.name = "hyperepoch", QL_INT_AT(S, hyper_epochs), .min = 1, .max = 1e6,
+     .unset = "not here", .group = "Training", .level = QL_OPT_HIDDEN,
      .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
     {.name = NULL},
 };

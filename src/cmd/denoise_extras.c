@@ -40,6 +40,9 @@ const extra_row extra_rows[N_EXTRAS] = {
                        QL_VALUE_PI},
 };
 
+/* What rests on the likelihood of counts. */
+#define EXTRA_OF_COUNTS (EXTRA_BIT(EXTRA_NLL) | EXTRA_BIT(EXTRA_PEARSON) | EXTRA_BIT(EXTRA_OUTLIER))
+
 /* ---- the option ---- */
 
 static const char *name_at(const void *ctx, int i)
@@ -82,6 +85,11 @@ ql_status extras_parse(const char *list, const ql_likelihood *likelihood, unsign
     }
     if ((*which & EXTRA_BIT(EXTRA_DROPOUT)) && !likelihood->has_pi)
         return ql_fail(err, QL_EUSAGE, "--write dropout: type %s has no dropout probabilities",
+                       likelihood->name);
+    if ((*which & EXTRA_OF_COUNTS) && likelihood->gaussian)
+        return ql_fail(err, QL_EUSAGE,
+                       "--write nll, pearson and outlier need a distribution of counts, which type "
+                       "%s has not",
                        likelihood->name);
     return QL_OK;
 }

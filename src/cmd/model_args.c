@@ -306,7 +306,7 @@ static ql_ae_config model_of(const model_args *a)
         .start_at_means = a->start_at_means,
         .shared_pi = a->shared_pi,
         .init = ql_init_find(a->init),
-        .match_depth = a->match_depth && !ql_likelihood_find(a->type)->gaussian,
+        .match_depth = a->match_depth && !likelihood_of(a->type)->gaussian,
         .seed = (uint64_t)a->seed.seed,
     };
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
