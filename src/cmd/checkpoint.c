@@ -77,8 +77,7 @@ static ql_status make_folder(const char *dir, ql_err *err)
 ql_status checkpoint_begin(checkpoint *c, const checkpoint_args *args, ql_run *run)
 {
     *c = (checkpoint){.args = args, .run = run};
-    if (!args->every) return QL_OK; /* a command that trains nothing has no such options */
-    QL_TRY(read_duration(args->every, &c->every, &run->err));
+    if (args->every) QL_TRY(read_duration(args->every, &c->every, &run->err));
     return args->dir ? make_folder(args->dir, &run->err) : QL_OK;
 }
 

@@ -10,7 +10,7 @@
 #include "quell/command.h"
 #include "quell/trainer.h"
 
-/* List {checkpoint_rows, offsetof(S, checkpoint)} in .tables. */
+/* List {checkpoint_rows, offsetof(S, checkpoint)} in .tables; zero in commands that only apply. */
 typedef struct {
     const char *dir, *every;
     bool keep;
