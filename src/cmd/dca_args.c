@@ -11,12 +11,10 @@ const ql_option dca_rows[] = {
      .level = QL_OPT_HIDDEN, .bits = QL_OPT_VOLATILE, .help = "no effect, as in DCA"},
     {.name = "hyper", QL_FLAG_AT(S, hyper), .group = "Training", .level = QL_OPT_HIDDEN,
      .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
-    {.name = "hypern", QL_INT_AT(S, hyper_n), .min = 1, .max = 1e6,
-     .unset = "not here", .group = "Training", .level = QL_OPT_HIDDEN,
-     .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
-    {.name = "hyperepoch", QL_INT_AT(S, hyper_epochs), .min = 1, .max = 1e6,
-     .unset = "not here", .group = "Training", .level = QL_OPT_HIDDEN,
-     .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
+    {.name = "hypern", QL_INT_AT(S, hyper_n), .min = 1, .max = 1e9, .unset = "no search",
+     .group = "Training", .level = QL_OPT_HIDDEN, .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
+    {.name = "hyperepoch", QL_INT_AT(S, hyper_epochs), .min = 1, .max = 1e9, .unset = "no search",
+     .group = "Training", .level = QL_OPT_HIDDEN, .bits = QL_OPT_VOLATILE, .help = "not here: quell tune"},
     {.name = NULL},
 };
 /* clang-format on */

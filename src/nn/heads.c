@@ -12,7 +12,6 @@ static const char *const head_names[QL_MAX_HEADS][2] = {
     [QL_HEAD_PI] = {"dropout/weight", "dropout/bias"},
 };
 
-/* Shapes of a head's weights: [rows, cols], and of its biases: [1, rows] or [1, cols]. */
 static void declare_head(ql_heads *h, ql_params *p, int64_t n_genes, int head)
 {
     const char *const *name = head_names[head];
@@ -38,7 +37,7 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
         h->bias[k] = -1;
         if (!tied) h->weight[k] = -1;
         h->branch[k] = layout->fork && h->kind[k] == QL_KIND_DENSE && k > 0 ? h->n_branches++ : 0;
-        if (h->kind[k] > QL_KIND_GENE) declare_head(h, p, n_genes, k);
+        if (ql_in_tile(h->kind[k])) declare_head(h, p, n_genes, k);
     }
     if (h->kind[QL_HEAD_DISP] == QL_KIND_GENE)
         h->disp_gene = ql_params_add(p, "log_theta", 1, n_genes, true);
@@ -184,7 +183,7 @@ static void take_heads(const ql_heads *h, const ql_kern *kern, int64_t n, const 
                        ql_head_space *s)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->kind[k] > QL_KIND_GENE) kern->take(n, s->entries.place, s->act[k], s->list[k]);
+        if (ql_in_tile(h->kind[k])) kern->take(n, s->entries.place, s->act[k], s->list[k]);
     if (log_theta) kern->take(n, s->entries.row, log_theta, s->list[QL_HEAD_DISP]);
 }
 

@@ -10,6 +10,12 @@ typedef struct {
     ql_span genes;
 } tile_block;
 
+/* Does the head have pre-activations for each cell and gene of a tile? */
+static inline bool ql_in_tile(ql_head_kind kind)
+{
+    return kind == QL_KIND_DENSE || kind == QL_KIND_UNIT || kind == QL_KIND_ELEMENT;
+}
+
 static inline bool ql_is_last_block(const ql_batch *b, const tile_block *t)
 {
     return t->first + t->n == b->n;

@@ -45,7 +45,8 @@ def test_instruction_sets(quell, counts, wanted, tmp_path, isa):
     assert run(quell, counts, tmp_path / "run", QUELL_ISA=isa) == wanted
 
 
-@pytest.mark.parametrize("kind", ["nb", "nb-conddisp", "zinb-conddisp", "poisson"])
+@pytest.mark.parametrize("kind", ["nb", "nb-conddisp", "zinb-conddisp", "poisson", "zinb-shared",
+                                  "zinb-elempi", "nb-fork"])
 def test_scalar_kernels(quell, tmp_path, kind):
     """They are slow, hence small data."""
     source = samples.write_h5ad(tmp_path / "in.h5ad", samples.counts(60, 150))
