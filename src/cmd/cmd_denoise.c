@@ -79,7 +79,7 @@ static denoise_plan final_plan(const job *j)
                                  .streams = j->ds.store != NULL};
     int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
     denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, names);
-    if (j->ds.store) p.cache = ql_store_bytes(j->ds.store);
+    if (j->ds.store) denoise_plan_store(&p, j->ds.store);
     return p;
 }
 
@@ -91,7 +91,7 @@ static void tell_matrix(const job *j)
 }
 
 /* Several inputs are joined in memory. */
-static ql_status read_as(job *j, const ql_read_options *opt, const denoise_plan *p, bool stream)
+static ql_status read_as(job *j, const ql_read_options *opt, int64_t near, bool stream)
 {
     ql_err *err = &j->run->err;
     if (!stream || j->run->n_args > 1) {
@@ -99,8 +99,7 @@ static ql_status read_as(job *j, const ql_read_options *opt, const denoise_plan 
         j->rows = ql_dataset_rows(&j->ds);
         return QL_OK;
     }
-    QL_TRY(
-        ql_read_streamed(j->run->args[0], opt, cache_folder(j), p->near, &j->ds, &j->notes, err));
+    QL_TRY(ql_read_streamed(j->run->args[0], opt, cache_folder(j), near, &j->ds, &j->notes, err));
     j->rows = ql_dataset_rows(&j->ds);
     ql_log_notes(j->run->log, &j->notes);
     tell_matrix(j);
@@ -112,6 +111,29 @@ static ql_status measure(const job *j, const ql_read_options *opt, ql_read_sizes
 {
     *sizes = (ql_read_sizes){0};
     return j->run->n_args > 1 ? QL_OK : ql_read_measure(j->run->args[0], opt, sizes, &j->run->err);
+}
+
+/* Of a matrix of which nothing is known but a guess: in bands if it may not fit, which costs
+ * little, and once more in bands if it turns out not to. */
+static ql_status read_unknown(job *j, const ql_read_options *opt, const ql_read_sizes *sizes,
+                              bool stream)
+{
+    enum { NEAR = 64 << 20, SHARE = 8 }; /* of the counts that training holds */
+    const int64_t budget = j->run->memory;
+    const int64_t near = budget > 0 && budget / SHARE < NEAR ? budget / SHARE : NEAR;
+    ql_err *err = &j->run->err;
+    if (budget > 0 && sizes->streams && sizes->whole_bytes > budget) stream = true;
+    ql_status st = read_as(j, opt, near, stream);
+    if (st != QL_EMEMORY || j->run->n_args > 1) return st;
+    if (!stream) {
+        *err = (ql_err){0};
+        ql_notes_free(&j->notes);
+        st = read_as(j, opt, near, true);
+    }
+    if (st != QL_EMEMORY || sizes->streams) return st;
+    return ql_hint(err,
+                   "the input is read whole; as an h5ad with csr counts (quell convert) it can be "
+                   "read in pieces");
 }
 
 /* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
@@ -137,11 +159,8 @@ static ql_status read_input(job *j, bool *done)
         st = QL_OK;
     }
     if (st != QL_OK) return st;
-    st = read_as(j, &opt, &p, stream);
-    if (st == QL_EMEMORY && sizes.n_rows == 0)
-        return ql_hint(err,
-                       "the input is read whole; as an h5ad with csr counts (quell convert) it "
-                       "can be read in pieces");
+    st =
+        sizes.n_rows > 0 ? read_as(j, &opt, p.near, stream) : read_unknown(j, &opt, &sizes, stream);
     if (st != QL_OK) return st;
     p = final_plan(j);
     *done = j->a->plan != NULL;

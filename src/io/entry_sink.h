@@ -5,6 +5,12 @@
 #include "band_sink.h"
 #include "quell/entry_runs.h"
 
+/* About so many entries go to a sink at a time: QL_BAND. */
+int64_t ql_band_entries(void);
+
+/* For tests: runs and bands of so many entries, whatever there is; 0: as usual. */
+void ql_stream_in_pieces(int64_t run, int64_t band);
+
 /* How many entries a run has: about nnz are to come (-1: not known). */
 int64_t ql_sort_entries(int64_t nnz);
 

@@ -1,5 +1,6 @@
 /* Sparse matrices of an HDF5 file to a sink: compressed rows a band at a time, compressed columns
  * through an external sort. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "band_sink.h"
@@ -9,20 +10,25 @@
 #include "quell/interrupt.h"
 #include "sparse_bands.h"
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* --- rows --- */
 
 /* Rows from `row` on that fill a band; at least one. */
 static int64_t band_end(const ql_sparse_bands *b, int64_t row)
 {
+    const int64_t most = ql_band_entries();
     int64_t end = row + 1;
-    while (end < b->n && b->indptr[end + 1] - b->indptr[row] <= QL_BAND && end - row < QL_BAND)
-        end++;
+    while (end < b->n && b->indptr[end + 1] - b->indptr[row] <= most && end - row < most) end++;
     return end;
 }
 
 static int64_t longest_band(const ql_sparse_bands *b)
 {
-    int64_t most = b->indptr[b->n] < QL_BAND ? b->indptr[b->n] : QL_BAND;
+    int64_t most = least(b->indptr[b->n], ql_band_entries());
     for (int64_t i = 0; i < b->n; i++)
         if (b->indptr[i + 1] - b->indptr[i] > most) most = b->indptr[i + 1] - b->indptr[i];
     return most;
@@ -41,7 +47,7 @@ static ql_status send_rows(ql_sparse_bands *b, int64_t row, int64_t end, ql_csr 
 
 static ql_status send_bands(ql_sparse_bands *b, ql_csr *m, ql_band_sink *s, ql_err *err)
 {
-    QL_TRY(ql_csr_alloc(m, b->n < QL_BAND ? b->n : QL_BAND, b->limit, longest_band(b), err));
+    QL_TRY(ql_csr_alloc(m, least(b->n, ql_band_entries()), b->limit, longest_band(b), err));
     for (int64_t row = 0, end; row < b->n && !s->stop; row = end) {
         end = band_end(b, row);
         QL_TRY(send_rows(b, row, end, m, s, err));
@@ -112,15 +118,15 @@ static ql_status sort_columns(ql_sparse_bands *b, triplets *t, ql_entry_runs *ru
 }
 
 static ql_status stream_columns(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
-                                ql_band_sink *s, ql_err *err)
+                                const char *rows, ql_band_sink *s, ql_err *err)
 {
     ql_sparse_bands b = {0};
     triplets t = {0};
     ql_entry_runs *runs = NULL;
     ql_status st;
-    QL_GO(ql_sparse_bands_open(&b, file, group, n_cols, n_rows, "cells", s->threads, err));
+    QL_GO(ql_sparse_bands_open(&b, file, group, n_cols, n_rows, rows, s->threads, err));
     int64_t nnz = b.indptr[n_cols];
-    QL_GO(new_triplets(&t, nnz < QL_BAND ? nnz : QL_BAND, err));
+    QL_GO(new_triplets(&t, least(nnz, ql_band_entries()), err));
     QL_GO(ql_runs_new(s->folder, ql_sort_entries(nnz), &runs, err));
     QL_GO(sort_columns(&b, &t, runs, err));
     free_triplets(&t);
@@ -157,9 +163,9 @@ static ql_status send_layout(hid_t file, const char *path, ql_matrix_layout layo
     case QL_LAYOUT_CSR:
         return ql_matrix_h5_stream_arrays(file, path, n_rows, n_cols, "genes", s, err);
     case QL_LAYOUT_CSC:
-        return stream_columns(file, path, n_rows, n_cols, s, err);
+        return stream_columns(file, path, n_rows, n_cols, "cells", s, err);
     case QL_LAYOUT_DENSE:
-        return ql_matrix_h5_stream_dense(file, path, s, err);
+        return ql_matrix_h5_stream_dense(file, path, n_rows, n_cols, s, err);
     }
     return ql_fail(err, QL_EINTERNAL, "no such layout");
 }
@@ -175,5 +181,33 @@ ql_status ql_matrix_h5_stream(hid_t file, const char *path, int64_t n_rows, int6
         QL_TRY(send_layout(file, path, info.layout, n_rows, n_cols, s, err));
     else
         QL_TRY(send_whole(file, path, n_rows, n_cols, s, err));
+    return ql_sink_end(s, ds, err);
+}
+
+/* The file's rows are called cells in messages whichever they are, as by ql_matrix_h5_read. */
+static ql_status send_turned(hid_t file, const char *path, ql_matrix_layout layout, int64_t n_rows,
+                             int64_t n_cols, ql_band_sink *s, ql_err *err)
+{
+    switch (layout) {
+    case QL_LAYOUT_CSR:
+        return stream_columns(file, path, n_rows, n_cols, "genes", s, err);
+    case QL_LAYOUT_CSC:
+        return ql_matrix_h5_stream_arrays(file, path, n_rows, n_cols, "cells", s, err);
+    case QL_LAYOUT_DENSE:
+        return ql_matrix_h5_stream_dense_turned(file, path, n_rows, n_cols, s, err);
+    }
+    return ql_fail(err, QL_EINTERNAL, "no such layout");
+}
+
+ql_status ql_matrix_h5_stream_turned(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
+                                     ql_band_sink *s, ql_dataset *ds, ql_err *err)
+{
+    ql_matrix_info info;
+    QL_TRY(ql_matrix_h5_info(file, path, &info, err));
+    if (info.n_rows > INT32_MAX || info.n_cols > INT32_MAX)
+        return ql_fail(err, QL_EDATA,
+                       "/%s: is %" PRId64 " x %" PRId64 ", more than 2147483647 of one kind", path,
+                       info.n_rows, info.n_cols);
+    QL_TRY(send_turned(file, path, info.layout, n_rows, n_cols, s, err));
     return ql_sink_end(s, ds, err);
 }
