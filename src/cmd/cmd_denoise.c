@@ -7,6 +7,7 @@
 #include "denoise_output.h"
 #include "denoise_plan.h"
 #include "quell/alloc.h"
+#include "quell/clock.h"
 
 /* Everything of one run. */
 typedef struct {
@@ -68,18 +69,34 @@ static const char *cache_folder(job *j)
     return ql_str_text(&j->folder);
 }
 
-/* What is known now that the counts are read. */
-static denoise_plan final_plan(const job *j)
+/* With what is known now that the counts are read; of sizes only what reading holds. */
+static denoise_plan plan_of_counts(const job *j, ql_read_sizes sizes)
 {
     const ql_names *cells = &j->ds.cells.index, *genes = &j->ds.genes.index;
-    const ql_read_sizes sizes = {.n_rows = j->rows.n_rows,
-                                 .n_cols = j->rows.n_cols,
-                                 .nnz = j->rows.nnz,
-                                 .max_row = j->rows.max_row,
-                                 .streams = j->ds.store != NULL};
     int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
-    denoise_plan p = denoise_plan_of(j->a, &j->fit, &sizes, names);
+    sizes.n_rows = j->rows.n_rows;
+    sizes.n_cols = j->rows.n_cols;
+    sizes.nnz = j->rows.nnz;
+    sizes.max_row = j->rows.max_row;
+    return denoise_plan_of(j->a, &j->fit, &sizes, names);
+}
+
+/* Of the rest of the run. */
+static denoise_plan final_plan(const job *j)
+{
+    denoise_plan p = plan_of_counts(j, (ql_read_sizes){.streams = j->ds.store != NULL});
     if (j->ds.store) denoise_plan_store(&p, j->ds.store);
+    return p;
+}
+
+/* Of another run of the same input, which tells no sizes before it is read. */
+static denoise_plan plan_next(const job *j, const ql_read_sizes *read)
+{
+    denoise_plan p = plan_of_counts(j, (ql_read_sizes){.streams = read->streams,
+                                                       .band_bytes = read->band_bytes,
+                                                       .sort_bytes = read->sort_bytes});
+    int64_t *took = j->ds.store ? &p.stream : &p.memory;
+    if (*took < ql_peak_rss()) *took = ql_peak_rss();
     return p;
 }
 
@@ -162,8 +179,8 @@ static ql_status read_input(job *j, bool *done)
     st =
         sizes.n_rows > 0 ? read_as(j, &opt, p.near, stream) : read_unknown(j, &opt, &sizes, stream);
     if (st != QL_OK) return st;
-    p = final_plan(j);
     *done = j->a->plan != NULL;
+    p = *done ? plan_next(j, &sizes) : final_plan(j);
     if (*done) return denoise_plan_print(&p, j->a->plan, j->run);
     QL_TRY(denoise_plan_choose(&p, j->ds.store != NULL, j->run, &stream));
     if (stream && !j->ds.store) {

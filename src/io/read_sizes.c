@@ -207,6 +207,16 @@ out:
     return st;
 }
 
+static bool is_gzip(const char *path)
+{
+    unsigned char head[2];
+    FILE *f = fopen(path, "rb");
+    bool is =
+        f && fread(head, 1, sizeof head, f) == sizeof head && head[0] == 0x1f && head[1] == 0x8b;
+    if (f) fclose(f);
+    return is;
+}
+
 static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                               ql_err *err)
 {
@@ -226,7 +236,8 @@ static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_r
                                           least(out->nnz, 2 * QL_BAND) * TRIPLET * 5 / 4);
     out->sort_bytes = ql_sort_file(out->nnz);
     finish(out, false);
-    out->whole_bytes += out->nnz * TRIPLET * 3 / 2; /* grown as they come */
+    /* grown as they come; before that, the text of a gzip file */
+    out->whole_bytes += out->nnz * (TRIPLET * 3 / 2 + (is_gzip(f.matrix.path) ? 4 : 0));
 out:
     ql_mtx_named_free(&named);
     return st;
@@ -237,17 +248,16 @@ out:
 static ql_status sizes_of_text(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                                ql_err *err)
 {
-    enum { GROWTH = 2, DEFLATED = 12 };
+    enum { GROWTH = 2, DEFLATED = 12, MANY = 1 << 30 };
     struct stat s;
-    char head[2];
     (void)opt;
     (void)err;
     *out = (ql_read_sizes){.streams = true};
     if (stat(path, &s) != 0) return QL_OK;
-    FILE *f = fopen(path, "rb");
-    bool gzip = f && fread(head, 1, 2, f) == 2 && memcmp(head, "\x1f\x8b", 2) == 0;
-    if (f) fclose(f);
-    double bytes = (double)s.st_size * (gzip ? DEFLATED : 1) * GROWTH;
+    double bytes = (double)s.st_size * (is_gzip(path) ? DEFLATED : 1) * GROWTH;
+    int64_t values = bytes / 8 < (double)MANY ? (int64_t)(bytes / 8) : MANY;
+    out->band_bytes = TEXT_BUFFERS + ql_sort_held(values, 0, 0);
+    out->sort_bytes = ql_sort_file(values);
     out->whole_bytes = bytes < (double)(INT64_MAX / 4) ? (int64_t)bytes : INT64_MAX / 4;
     return QL_OK;
 }
