@@ -63,7 +63,7 @@ static void entries_are_short(void **state)
 
 /* ---- sorting ---- */
 
-enum { ROWS = 997, COLS = 300, ENTRIES = 20000 };
+enum { ROWS = 5003, COLS = 300, ENTRIES = 20000 };
 
 typedef struct {
     int32_t row[ENTRIES], col[ENTRIES];
@@ -133,21 +133,20 @@ static ql_status take(void *ctx, ql_csr *band, bool *stop, ql_err *err)
     return QL_OK;
 }
 
-/* The stable order, the slow way. */
+/* The stable order, found by counting. */
 static void assert_rows(const entries *e, const rows *r)
 {
-    int64_t at = 0;
+    int64_t at[ROWS + 1] = {0};
     assert_int_equal(r->n_rows, ROWS);
-    for (int32_t i = 0; i < ROWS; i++) {
-        for (int64_t k = 0; k < e->n; k++) {
-            if (e->row[k] != i) continue;
-            assert_int_equal(r->col[at], e->col[k]);
-            assert_true(r->value[at] == e->value[k]);
-            at++;
-        }
-        assert_int_equal(r->end[i], at);
-    }
     assert_int_equal(r->n, e->n);
+    for (int64_t k = 0; k < e->n; k++) at[e->row[k] + 1]++;
+    for (int64_t i = 0; i < ROWS; i++) at[i + 1] += at[i];
+    for (int64_t i = 0; i < ROWS; i++) assert_int_equal(r->end[i], at[i + 1]);
+    for (int64_t k = 0; k < e->n; k++) {
+        int64_t to = at[e->row[k]]++;
+        assert_int_equal(r->col[to], e->col[k]);
+        assert_true(r->value[to] == e->value[k]);
+    }
 }
 
 static void add_all(ql_entry_runs *q, const entries *e, int64_t piece)
@@ -224,7 +223,7 @@ static void stopping(void **state)
     assert_int_equal(ql_runs_new(folder(), 500, &q, NULL), QL_OK);
     add_all(q, e, 100);
     assert_int_equal(ql_runs_merge(q, ROWS, COLS, 300, take, r, NULL), QL_OK);
-    assert_true(r->n_rows < 100);
+    assert_true(r->n_rows < 500);
     ql_runs_free(q);
     free(r);
     free(e);
