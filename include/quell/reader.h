@@ -69,8 +69,10 @@ typedef struct {
     int64_t nnz, max_row;   /* at most */
     bool rough;             /* nnz may be far too high: a dense matrix */
     bool streams;           /* can be read in bands */
-    int64_t whole_bytes;    /* held while it is read whole, beside the result; */
+    int64_t whole_bytes;    /* held while it is read whole, beside the result; of a matrix of which
+                             * nothing is known, the result included, as a guess from its bytes; */
     int64_t band_bytes;     /* and while it is read in bands */
+    int64_t sort_bytes;     /* of a temporary file while it is read in bands, beside the store */
 } ql_read_sizes;
 
 /* Fails as ql_format_detect does. */

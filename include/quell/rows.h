@@ -92,7 +92,9 @@ void ql_rows_load(const ql_rows *rows, int64_t piece);
 
 /* A new store of n_rows rows in an own temporary file in folder, which has no name there as soon as
  * it is open (or, where the system does not allow that, goes when the store is freed or a signal
- * ends the program). QL_ECREATE, QL_EMEMORY. */
+ * ends the program). With QL_ROWS_UNKNOWN rows there are as many as are added. QL_ECREATE,
+ * QL_EMEMORY. */
+enum { QL_ROWS_UNKNOWN = -1 };
 QL_MUST_USE ql_status ql_store_new(const char *folder, int64_t n_rows, int64_t n_cols,
                                    ql_row_store **out, ql_err *err);
 void ql_store_free(ql_row_store *store); /* NULL is allowed */

@@ -5,6 +5,7 @@
 
 #include "memory_plan.h"
 #include "quell/alloc.h"
+#include "quell/clock.h"
 
 static const char *const plans[] = {"text", "json", NULL};
 
@@ -65,18 +66,34 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
     return memory_plan_of(&out, &f->options, sizes, names);
 }
 
-/* What is known now that the counts are read. */
-static memory_plan final_plan(const fit_run *f)
+/* With what is known now that the counts are read; of sizes only what reading holds. */
+static memory_plan plan_of_counts(const fit_run *f, ql_read_sizes sizes)
 {
     const ql_names *cells = &f->ds.cells.index, *genes = &f->ds.genes.index;
-    const ql_read_sizes sizes = {.n_rows = f->rows.n_rows,
-                                 .n_cols = f->rows.n_cols,
-                                 .nnz = f->rows.nnz,
-                                 .max_row = f->rows.max_row,
-                                 .streams = f->ds.store != NULL};
     int64_t names = cells->cap_bytes + 8 * cells->cap_n + 3 * (genes->cap_bytes + 8 * genes->cap_n);
-    memory_plan p = plan_of(f, &sizes, names);
-    if (f->ds.store) p.cache = ql_store_bytes(f->ds.store);
+    sizes.n_rows = f->rows.n_rows;
+    sizes.n_cols = f->rows.n_cols;
+    sizes.nnz = f->rows.nnz;
+    sizes.max_row = f->rows.max_row;
+    return plan_of(f, &sizes, names);
+}
+
+/* Of the rest of the run. */
+static memory_plan final_plan(const fit_run *f)
+{
+    memory_plan p = plan_of_counts(f, (ql_read_sizes){.streams = f->ds.store != NULL});
+    if (f->ds.store) memory_plan_store(&p, f->ds.store);
+    return p;
+}
+
+/* Of another run of the same input, which tells no sizes before it is read. */
+static memory_plan plan_next(const fit_run *f, const ql_read_sizes *read)
+{
+    memory_plan p = plan_of_counts(f, (ql_read_sizes){.streams = read->streams,
+                                                      .band_bytes = read->band_bytes,
+                                                      .sort_bytes = read->sort_bytes});
+    int64_t *took = f->ds.store ? &p.stream : &p.memory;
+    if (*took < ql_peak_rss()) *took = ql_peak_rss();
     return p;
 }
 
@@ -88,7 +105,7 @@ static void tell_matrix(const fit_run *f)
 }
 
 /* Several inputs are joined in memory. */
-static ql_status read_as(fit_run *f, const ql_read_options *opt, const memory_plan *p, bool stream)
+static ql_status read_as(fit_run *f, const ql_read_options *opt, int64_t near, bool stream)
 {
     ql_err *err = &f->run->err;
     if (!stream || f->run->n_args > 1) {
@@ -96,8 +113,7 @@ static ql_status read_as(fit_run *f, const ql_read_options *opt, const memory_pl
         f->rows = ql_dataset_rows(&f->ds);
         return QL_OK;
     }
-    QL_TRY(
-        ql_read_streamed(f->run->args[0], opt, cache_folder(f), p->near, &f->ds, &f->notes, err));
+    QL_TRY(ql_read_streamed(f->run->args[0], opt, cache_folder(f), near, &f->ds, &f->notes, err));
     f->rows = ql_dataset_rows(&f->ds);
     ql_log_notes(f->run->log, &f->notes);
     tell_matrix(f);
@@ -109,6 +125,29 @@ static ql_status measure(const fit_run *f, const ql_read_options *opt, ql_read_s
 {
     *sizes = (ql_read_sizes){0};
     return f->run->n_args > 1 ? QL_OK : ql_read_measure(f->run->args[0], opt, sizes, &f->run->err);
+}
+
+/* Of a matrix of which nothing is known but a guess: in bands if it may not fit, which costs
+ * little, and once more in bands if it turns out not to. */
+static ql_status read_unknown(fit_run *f, const ql_read_options *opt, const ql_read_sizes *sizes,
+                              bool stream)
+{
+    enum { NEAR = 64 << 20, SHARE = 8 }; /* of the counts that training holds */
+    const int64_t budget = f->run->memory;
+    const int64_t near = budget > 0 && budget / SHARE < NEAR ? budget / SHARE : NEAR;
+    ql_err *err = &f->run->err;
+    if (budget > 0 && sizes->streams && sizes->whole_bytes > budget) stream = true;
+    ql_status st = read_as(f, opt, near, stream);
+    if (st != QL_EMEMORY || f->run->n_args > 1) return st;
+    if (!stream) {
+        *err = (ql_err){0};
+        ql_notes_free(&f->notes);
+        st = read_as(f, opt, near, true);
+    }
+    if (st != QL_EMEMORY || sizes->streams) return st;
+    return ql_hint(err,
+                   "the input is read whole; as an h5ad with csr counts (quell convert) it can be "
+                   "read in pieces");
 }
 
 ql_status fit_run_read(fit_run *f, bool *done)
@@ -132,14 +171,11 @@ ql_status fit_run_read(fit_run *f, bool *done)
         st = QL_OK;
     }
     if (st != QL_OK) return st;
-    st = read_as(f, &opt, &p, stream);
-    if (st == QL_EMEMORY && sizes.n_rows == 0)
-        return ql_hint(err,
-                       "the input is read whole; as an h5ad with csr counts (quell convert) it "
-                       "can be read in pieces");
+    st =
+        sizes.n_rows > 0 ? read_as(f, &opt, p.near, stream) : read_unknown(f, &opt, &sizes, stream);
     if (st != QL_OK) return st;
-    p = final_plan(f);
     *done = f->args->plan != NULL;
+    p = *done ? plan_next(f, &sizes) : final_plan(f);
     if (*done) return memory_plan_print(&p, f->args->plan, f->run);
     QL_TRY(memory_plan_choose(&p, f->ds.store != NULL, f->run, &stream));
     if (stream && !f->ds.store) {

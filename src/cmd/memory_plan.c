@@ -76,7 +76,7 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
     memory_plan p = {.cells = z->n_rows,
                      .genes = z->n_cols,
                      .nonzeros = z->nnz,
-                     .cache = z->nnz * PACKED + z->n_rows * 3,
+                     .cache = z->nnz * PACKED + z->n_rows * 3 + z->sort_bytes,
                      .near = near_rows(z),
                      .streams = z->streams};
     int64_t whole = z->nnz * 8 + z->n_rows * 8, packed = z->n_rows * 8 + p.near;
@@ -85,6 +85,15 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
     /* read whole, then packed: both are held for a moment */
     p.stream = z->streams ? p.bands : most(p.bands, fixed + whole + packed + z->whole_bytes + read);
     return p;
+}
+
+void memory_plan_store(memory_plan *p, const ql_row_store *store)
+{
+    int64_t more = ql_store_held(store) - (p->cells * 8 + p->near);
+    p->cache = ql_store_bytes(store);
+    if (more <= 0) return;
+    p->bands += more;
+    p->stream += more;
 }
 
 static void print_json(const memory_plan *p, const ql_run *run, ql_str *out)

@@ -14,7 +14,7 @@ typedef struct {
     int64_t memory;                 /* with the counts in memory */
     int64_t stream;                 /* with the counts in a file */
     int64_t bands;                  /* the same if the format could be read in bands */
-    int64_t cache;                  /* of that file */
+    int64_t cache;                  /* of that file, and of those that reading makes besides */
     int64_t near;                   /* of the part of it that training holds */
     bool streams;                   /* the format can be read in bands */
 } memory_plan;
@@ -33,6 +33,9 @@ typedef struct {
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */
 memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
                            const ql_read_sizes *sizes, int64_t names);
+
+/* The counts are in this store, whose sizes are what they are. */
+void memory_plan_store(memory_plan *p, const ql_row_store *store);
 
 /* The run's plan in the form that was asked for, on its output. */
 QL_MUST_USE ql_status memory_plan_print(const memory_plan *p, const char *form, ql_run *run);

@@ -21,10 +21,10 @@ void ql_sink_free(ql_band_sink *s)
     ql_str_free(&s->why);
 }
 
-static int64_t count_kept(const uint8_t *keep, int64_t n)
+static int64_t count_kept(const ql_band_sink *s)
 {
-    int64_t kept = 0;
-    for (int64_t g = 0; g < n; g++) kept += !keep || keep[g];
+    int64_t kept = 0, n = s->fold ? s->n_folded : s->n_cols;
+    for (int64_t g = 0; g < n; g++) kept += !s->keep || s->keep[g];
     return kept;
 }
 
@@ -33,7 +33,7 @@ ql_status ql_sink_begin(ql_band_sink *s, int64_t n_rows, int64_t n_cols, ql_err 
     clear(s);
     s->n_rows = n_rows;
     s->n_cols = n_cols;
-    return ql_store_new(s->folder, n_rows, count_kept(s->keep, n_cols), &s->store, err);
+    return ql_store_new(s->folder, n_rows, count_kept(s), &s->store, err);
 }
 
 /* What the first entry is that is no count, while its band is at hand. */
@@ -89,6 +89,10 @@ ql_status ql_sink_add(ql_band_sink *s, ql_csr *m, ql_err *err)
     ql_csr kept = {0};
     QL_TRY(ql_csr_normalise(m, &n_duplicates, err));
     s->n_duplicates += n_duplicates;
+    if (s->fold) {
+        s->fold(m, s->fold_how);
+        QL_TRY(ql_csr_normalise(m, NULL, err));
+    }
     if (!s->keep) return take(s, m, err);
     QL_TRY(ql_csr_subset(m, NULL, s->keep, &kept, err));
     ql_status st = take(s, &kept, err);
@@ -98,8 +102,9 @@ ql_status ql_sink_add(ql_band_sink *s, ql_csr *m, ql_err *err)
 
 ql_status ql_sink_end(ql_band_sink *s, ql_dataset *ds, ql_err *err)
 {
+    bool known = s->n_rows != QL_ROWS_UNKNOWN;
     ql_csr_free(&ds->counts);
-    ds->counts = (ql_csr){.n_rows = s->n_rows, .n_cols = count_kept(s->keep, s->n_cols)};
+    ds->counts = (ql_csr){.n_rows = known ? s->n_rows : s->n_done, .n_cols = count_kept(s)};
     if (s->stop) return QL_OK;
     QL_TRY(ql_store_finish(s->store, s->near_bytes, err));
     ds->store = s->store;

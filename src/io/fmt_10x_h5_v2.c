@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "features_10x.h"
 #include "formats.h"
 #include "genomes_10x.h"
@@ -118,15 +119,21 @@ static ql_status read_features(hid_t file, const char *group, int64_t n, ql_feat
     return number(group, "genes and no gene_names", "gene", n, &f->id, notes, err);
 }
 
-static ql_status read_genome(hid_t file, const char *group, int threads, ql_genome *g,
-                             ql_notes *notes, ql_err *err)
+static ql_status read_names(hid_t file, const char *group, int64_t shape[2], ql_genome *g,
+                            ql_notes *notes, ql_err *err)
 {
-    int64_t shape[2];
     bool barcodes;
     QL_TRY(ql_10x_shape(file, group, shape, err));
     QL_TRY(read_features(file, group, shape[0], &g->features, notes, err));
     QL_TRY(member_names(file, group, "barcodes", shape[1], &g->cells, &barcodes, err));
-    if (!barcodes) QL_TRY(number(group, "barcodes", "cell", shape[1], &g->cells, notes, err));
+    return barcodes ? QL_OK : number(group, "barcodes", "cell", shape[1], &g->cells, notes, err);
+}
+
+static ql_status read_genome(hid_t file, const char *group, int threads, ql_genome *g,
+                             ql_notes *notes, ql_err *err)
+{
+    int64_t shape[2];
+    QL_TRY(read_names(file, group, shape, g, notes, err));
     return ql_matrix_h5_arrays(file, group, shape[1], shape[0], "genes", threads, &g->counts, err);
 }
 
@@ -169,6 +176,51 @@ out:
     return st;
 }
 
+/* The file's only genome, or the one that is wanted, in bands. */
+static ql_status stream_genome(hid_t file, const char *group, bool by_list,
+                               const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                               ql_err *err)
+{
+    ql_band_sink *s = opt->sink;
+    ql_read_options o = *opt;
+    ql_genome g = {0};
+    uint8_t *keep = NULL;
+    int64_t shape[2];
+    ql_status st;
+    if (!by_list) o.genome = NULL; /* picked by its group */
+    QL_GO(read_names(file, group, shape, &g, notes, err));
+    QL_GO(ql_features_choose(&g.features, &o, &keep, ds, notes, err));
+    ds->cells.index = g.cells;
+    g.cells = (ql_names){0};
+    s->keep = keep;
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    QL_GO(ql_matrix_h5_stream_arrays(file, group, shape[1], shape[0], "genes", s, err));
+    QL_GO(ql_sink_end(s, ds, err));
+    ql_note_duplicates(s->n_duplicates, notes);
+    st = ql_set_text(&ds->matrix, group, err);
+out:
+    s->keep = NULL;
+    ql_free(keep);
+    ql_genome_free(&g);
+    return st;
+}
+
+/* Which group can be read in bands: several are joined, whole. */
+ql_status ql_10x_v2_single(hid_t file, const ql_read_options *opt, ql_str *group, ql_err *err)
+{
+    ql_names groups = {0};
+    bool by_list = false;
+    ql_status st;
+    ql_str_clear(group);
+    QL_GO(find_genomes(file, &groups, err));
+    QL_GO(pick_genomes(file, &groups, opt->genome, &by_list, err));
+    if (groups.n == 1) ql_str_puts(group, ql_name(&groups, 0));
+out:
+    ql_names_free(&groups);
+    return st;
+}
+
 static ql_status read_v2(const char *path, const ql_read_options *opt, ql_dataset *ds,
                          ql_notes *notes, ql_err *err)
 {
@@ -179,7 +231,10 @@ static ql_status read_v2(const char *path, const ql_read_options *opt, ql_datase
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(find_genomes(file, &groups, err));
     QL_GO(pick_genomes(file, &groups, opt->genome, &by_list, err));
-    QL_GO(read_genomes(file, &groups, by_list, opt, ds, notes, err));
+    if (opt->sink && groups.n == 1)
+        st = stream_genome(file, ql_name(&groups, 0), by_list, opt, ds, notes, err);
+    else
+        st = read_genomes(file, &groups, by_list, opt, ds, notes, err);
 out:
     ql_names_free(&groups);
     ql_h5r_close(file);

@@ -272,7 +272,7 @@ static ql_status read_eds(const char *path, const ql_read_options *opt, ql_datas
     eds_files f;
     eds_job job = {.nnz = 0};
     ql_features features = {.id = {0}};
-    bool layer_used = false;
+    ql_mtx_fold fold = {NULL, 0, 0};
     ql_status st;
     QL_GO(find_or_fail(path, &f, err));
     QL_GO(read_names(&f.genes, &features.id, err));
@@ -284,8 +284,9 @@ static ql_status read_eds(const char *path, const ql_read_options *opt, ql_datas
         ql_context(err, "%s", f.matrix.path);
         goto out;
     }
-    QL_GO(ql_fold_usa(&job.m, &features, opt, &layer_used, notes, err));
-    QL_GO(ql_check_layer_used(opt, layer_used, err));
+    QL_GO(ql_fold_usa(&features, opt, &fold, notes, err));
+    QL_GO(ql_check_layer_used(opt, fold.apply != NULL, err));
+    QL_GO(ql_mtx_apply_fold(&fold, &job.m, err));
     QL_GO(ql_features_apply(&features, opt, &job.m, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, MATRIX, err));
 out:

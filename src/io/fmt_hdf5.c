@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "formats.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
@@ -70,6 +71,39 @@ static ql_status read_names(const char *path, const char *what, int64_t n, ql_na
     return ql_names_number(what, n, out, err);
 }
 
+static ql_status read_both_names(const ql_read_options *opt, int64_t n_cells, int64_t n_genes,
+                                 ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    QL_TRY(read_names(opt->barcodes_file, "cell", n_cells, &ds->cells.index, notes, err));
+    return read_names(opt->genes_file, "gene", n_genes, &ds->genes.index, notes, err);
+}
+
+static ql_status stream_all(hid_t file, const char *path, const ql_read_options *opt,
+                            ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    ql_matrix_info info;
+    ql_band_sink *s = opt->sink;
+    bool turned = opt->orient == QL_ORIENT_GENES_X_CELLS;
+    QL_TRY(ql_matrix_h5_info(file, path, &info, err));
+    int64_t n_cells = turned ? info.n_cols : info.n_rows,
+            n_genes = turned ? info.n_rows : info.n_cols;
+    QL_TRY(read_both_names(opt, n_cells, n_genes, ds, notes, err));
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    QL_TRY((turned ? ql_matrix_h5_stream_turned : ql_matrix_h5_stream)(file, path, n_cells, n_genes,
+                                                                       s, ds, err));
+    ql_note_duplicates(s->n_duplicates, notes);
+    return QL_OK;
+}
+
+static ql_status read_all(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+                          ql_notes *notes, ql_err *err)
+{
+    if (opt->sink) return stream_all(file, path, opt, ds, notes, err);
+    QL_TRY(read_matrix(file, path, opt, ds, notes, err));
+    return read_both_names(opt, ds->counts.n_rows, ds->counts.n_cols, ds, notes, err);
+}
+
 static ql_status read_hdf5(const char *path, const ql_read_options *opt, ql_dataset *ds,
                            ql_notes *notes, ql_err *err)
 {
@@ -82,9 +116,7 @@ static ql_status read_hdf5(const char *path, const ql_read_options *opt, ql_data
     }
     const char *dataset = without_slash(opt->dataset);
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(read_matrix(file, dataset, opt, ds, notes, err));
-    QL_GO(read_names(opt->barcodes_file, "cell", ds->counts.n_rows, &ds->cells.index, notes, err));
-    QL_GO(read_names(opt->genes_file, "gene", ds->counts.n_cols, &ds->genes.index, notes, err));
+    QL_GO(read_all(file, dataset, opt, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, dataset, err));
 out:
     ql_h5r_close(file);

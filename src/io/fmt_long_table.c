@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "entry_sink.h"
 #include "folder.h"
 #include "formats.h"
 #include "h5_read.h"
@@ -50,6 +51,7 @@ typedef struct {
     int32_t *number[2]; /* [cap]; owned */
     float *value;       /* [cap]; owned */
     int64_t n, cap, lines;
+    ql_entry_runs *runs; /* where they go instead, block by block; NULL: they are kept; owned */
 } job;
 
 /* --- header --- */
@@ -271,9 +273,10 @@ static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err
     QL_TRY(grow(j, j->n + p->n, err));
     QL_TRY(take_names(j, p, GENE, err));
     QL_TRY(take_names(j, p, CELL, err));
+    j->lines += p->n_lines;
+    if (j->runs) return ql_runs_add(j->runs, j->number[CELL], j->number[GENE], p->value, p->n, err);
     if (p->n) memcpy(j->value + j->n, p->value, (size_t)p->n * sizeof *p->value);
     j->n += p->n;
-    j->lines += p->n_lines;
     return QL_OK;
 }
 
@@ -289,6 +292,7 @@ static void end_job(job *j)
     }
     for (int i = 0; i < QL_PIECES; i++) ql_free(j->pieces[i].value);
     ql_free(j->value);
+    ql_runs_free(j->runs);
     ql_free(j);
 }
 
@@ -311,14 +315,30 @@ static ql_status build(const job *j, ql_csr *m, ql_err *err)
     return QL_OK;
 }
 
-static ql_status take_all(job *j, ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status keep_entries(const job *j, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     int64_t n_duplicates = 0;
-    QL_TRY(ql_intern_list(&j->names[GENE], &ds->genes.index, err));
-    QL_TRY(ql_intern_list(&j->names[CELL], &ds->cells.index, err));
     QL_TRY(build(j, &ds->counts, err));
     QL_TRY(ql_csr_normalise(&ds->counts, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
+    return QL_OK;
+}
+
+static ql_status send_entries(job *j, ql_band_sink *s, ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    QL_TRY(ql_sink_sorted(s, j->runs, ds->cells.index.n, ds->genes.index.n, err));
+    QL_TRY(ql_sink_end(s, ds, err));
+    ql_note_duplicates(s->n_duplicates, notes);
+    return QL_OK;
+}
+
+static ql_status take_all(job *j, ql_band_sink *s, ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    QL_TRY(ql_intern_list(&j->names[GENE], &ds->genes.index, err));
+    QL_TRY(ql_intern_list(&j->names[CELL], &ds->cells.index, err));
+    QL_TRY(s ? send_entries(j, s, ds, notes, err) : keep_entries(j, ds, notes, err));
     return ql_set_text(&ds->matrix, "long table", err);
 }
 
@@ -339,13 +359,16 @@ static ql_status read_long(const char *path, const ql_read_options *opt, ql_data
     ql_str text = {0};
     ql_status st;
     QL_TRY(QL_NEW(j, 1, "a parser", err));
-    QL_GO(ql_blocks_open(path, &b, err));
+    QL_GO(ql_blocks_open(path, opt->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
     QL_GO(find_layout(b, opt, &j->layout, err));
     say_layout(&j->layout, &text);
     ql_note_add(notes, QL_NOTE_INFO, "long table: %s", ql_str_text(&text));
     j->lines = j->layout.lines;
+    if (opt->sink) QL_GO(ql_runs_new(opt->sink->folder, ql_sort_entries(-1), &j->runs, err));
     QL_GO(ql_blocks_run(b, j->layout.used, opt->threads, &work, j, err));
-    st = take_all(j, ds, notes, err);
+    ql_blocks_close(b);
+    b = NULL;
+    st = take_all(j, opt->sink, ds, notes, err);
 out:
     ql_str_free(&text);
     ql_blocks_close(b);
@@ -358,7 +381,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     const ql_read_options none = {.threads = 1};
     long_layout l = {0};
     ql_blocks *b = NULL;
-    QL_TRY(ql_blocks_open(path, &b, err));
+    QL_TRY(ql_blocks_open(path, QL_TEXT_BOUNDED, &b, err));
     if (find_layout(b, &none, &l, NULL) == QL_OK) {
         say_layout(&l, out);
         ql_str_puts(out, "\n");

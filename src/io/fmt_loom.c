@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "formats.h"
 #include "h5_columns.h"
 #include "h5_names.h"
@@ -181,19 +182,49 @@ static ql_status pick_matrix(hid_t file, const ql_read_options *opt, char *path,
     return QL_OK;
 }
 
-static ql_status read_matrix(hid_t file, const ql_read_options *opt, ql_dataset *ds, ql_err *err)
+static ql_status read_matrix(hid_t file, const char *path, const ql_read_options *opt,
+                             ql_dataset *ds, ql_err *err)
 {
-    char path[1024];
     ql_csr by_gene = {0};
     ql_status st;
-    QL_GO(pick_matrix(file, opt, path, sizeof path, err));
     QL_GO(ql_matrix_h5_dense(file, path, opt->threads, &by_gene, err));
     QL_GO(ql_h5r_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err));
     QL_GO(ql_csr_transpose_threads(&by_gene, opt->threads, &ds->counts, err));
-    QL_GO(ql_set_text(&ds->matrix, path, err));
 out:
     ql_csr_free(&by_gene);
     return st;
+}
+
+/* Names and columns, of as many as the matrix has. */
+static ql_status read_sides(hid_t file, int64_t n_cells, int64_t n_genes,
+                            const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                            ql_err *err)
+{
+    const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
+    QL_TRY(read_side(file, &cells_side, n_cells, &ds->cells, &left, notes, err));
+    return read_side(file, &genes_side, n_genes, &ds->genes, &left, notes, err);
+}
+
+static ql_status stream_matrix(hid_t file, const char *path, const ql_read_options *opt,
+                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+{
+    ql_matrix_info info;
+    ql_band_sink *s = opt->sink;
+    QL_TRY(ql_matrix_h5_info(file, path, &info, err));
+    QL_TRY(read_sides(file, info.n_cols, info.n_rows, opt, ds, notes, err));
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    return ql_matrix_h5_stream_turned(file, path, info.n_cols, info.n_rows, s, ds, err);
+}
+
+static ql_status read_all(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+                          ql_notes *notes, ql_err *err)
+{
+    /* only a dataset can be dense; anything else is told by the reading of it whole */
+    if (opt->sink && ql_h5r_kind_of(file, path) == QL_H5R_DATASET)
+        return stream_matrix(file, path, opt, ds, notes, err);
+    QL_TRY(read_matrix(file, path, opt, ds, err));
+    return read_sides(file, ds->counts.n_rows, ds->counts.n_cols, opt, ds, notes, err);
 }
 
 /* Layers and graphs beside the matrix that was read. */
@@ -224,12 +255,12 @@ static ql_status read_loom(const char *path, const ql_read_options *opt, ql_data
                            ql_notes *notes, ql_err *err)
 {
     hid_t file = -1;
+    char matrix[1024];
     ql_status st;
-    const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(read_matrix(file, opt, ds, err));
-    QL_GO(read_side(file, &cells_side, ds->counts.n_rows, &ds->cells, &left, notes, err));
-    QL_GO(read_side(file, &genes_side, ds->counts.n_cols, &ds->genes, &left, notes, err));
+    QL_GO(pick_matrix(file, opt, matrix, sizeof matrix, err));
+    QL_GO(read_all(file, matrix, opt, ds, notes, err));
+    QL_GO(ql_set_text(&ds->matrix, matrix, err));
     if (opt->columns) QL_GO(list_others(file, ds, err));
 out:
     ql_h5r_close(file);

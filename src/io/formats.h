@@ -41,6 +41,9 @@ ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_
 ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
                                 ql_err *err);
 
+/* The group of a file of Cell Ranger 1 or 2 that opt picks, if it is one; else nothing. */
+ql_status ql_10x_v2_single(hid_t file, const ql_read_options *opt, ql_str *group, ql_err *err);
+
 /* Did CellBender write it? Its latent variables are beside the matrix. */
 bool ql_10x_is_cellbender(hid_t file);
 

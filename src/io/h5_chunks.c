@@ -56,7 +56,8 @@ struct batch {
     chunk_taker *take;
     ql_h5r_place *place; /* of lists */
     void *ctx;
-    unsigned char *out; /* of bands: [end - begin, width] */
+    unsigned char *out; /* of bands: [end - begin, width]; of ranges: [end - from] */
+    int64_t from;       /* of ranges: the first element wanted, in the chunk at begin */
 };
 
 #ifdef QL_HAVE_LIBDEFLATE
@@ -165,6 +166,15 @@ static void take_band(const batch *b, const slot *s, const unsigned char *values
         memcpy(b->out + (size_t)to * p->size, values + (size_t)(r * p->cols) * p->size,
                (size_t)n_cols * p->size);
     }
+}
+
+static void take_range(const batch *b, const slot *s, const unsigned char *values)
+{
+    int64_t first = s->row > b->from ? s->row : b->from,
+            end = smaller(b->end, s->row + b->pipe->rows);
+    memcpy(b->out + (size_t)(first - b->from) * b->pipe->size,
+           values + (size_t)(first - s->row) * b->pipe->size,
+           (size_t)(end - first) * b->pipe->size);
 }
 
 /* Filters we undo ourselves, at most one of a kind. fletcher32 is dropped where deflate has checked
@@ -366,6 +376,23 @@ ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, in
     if (a->rank != 2 || !get_pipeline(a, &p) || first % p.rows != 0) return QL_OK;
     if (n % p.rows != 0 && first + n != a->dim[0]) return QL_OK;
     batch b = {.pipe = &p, .begin = first, .end = first + n, .take = take_band, .out = out};
+    QL_TRY(run_batches(a, &b, threads, err));
+    *done = true;
+    return QL_OK;
+}
+
+ql_status ql_h5r_range_chunks(const ql_h5r_array *a, int64_t first, int64_t n, int64_t largest,
+                              int threads, void *out, bool *done, ql_err *err)
+{
+    pipeline p;
+    *done = false;
+    if (a->rank != 1 || !get_pipeline(a, &p) || p.rows > largest) return QL_OK;
+    batch b = {.pipe = &p,
+               .begin = first / p.rows * p.rows,
+               .end = first + n,
+               .take = take_range,
+               .out = out,
+               .from = first};
     QL_TRY(run_batches(a, &b, threads, err));
     *done = true;
     return QL_OK;

@@ -23,6 +23,12 @@ ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads, ql
 ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, int threads,
                              void *out, bool *done, ql_err *err);
 
+/* Elements first .. first + n - 1 of a list into out, of type a->num, when its chunks can be
+ * decoded here and have at most `largest` elements (those at the ends are decoded whole); *done
+ * says so. */
+ql_status ql_h5r_range_chunks(const ql_h5r_array *a, int64_t first, int64_t n, int64_t largest,
+                              int threads, void *out, bool *done, ql_err *err);
+
 /* The first n elements converted into out. */
 ql_status ql_h5r_read_f32(const ql_h5r_array *a, int64_t n, int threads, float *out, ql_err *err);
 ql_status ql_h5r_read_i64(const ql_h5r_array *a, int64_t n, int threads, int64_t *out, ql_err *err);

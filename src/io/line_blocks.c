@@ -57,13 +57,13 @@ static ql_status fill(ql_blocks *b, block *to, ql_err *err)
     return QL_OK;
 }
 
-ql_status ql_blocks_open(const char *path, ql_blocks **out, ql_err *err)
+ql_status ql_blocks_open(const char *path, ql_text_extent extent, ql_blocks **out, ql_err *err)
 {
     ql_blocks *b = NULL;
     ql_status st;
     *out = NULL;
     QL_TRY(QL_NEW(b, 1, "a text file", err));
-    QL_GO(ql_text_open(path, QL_TEXT_ALL, &b->text, err));
+    QL_GO(ql_text_open(path, extent, &b->text, err));
     QL_GO(grow(&b->side[0], BLOCK, err));
     QL_GO(fill(b, &b->side[0], err));
     *out = b;

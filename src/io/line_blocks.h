@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "quell/status.h"
+#include "text_input.h"
 
 typedef struct ql_blocks ql_blocks;
 
@@ -30,7 +30,7 @@ typedef struct {
 
 /* Open path, plain or gzip, and read the first block. Errors as ql_text_open and ql_text_read.
  * ql_blocks_close accepts NULL. */
-ql_status ql_blocks_open(const char *path, ql_blocks **out, ql_err *err);
+ql_status ql_blocks_open(const char *path, ql_text_extent extent, ql_blocks **out, ql_err *err);
 void ql_blocks_close(ql_blocks *b);
 
 /* The first block, for a header; *all: nothing follows it. */

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "h5_error.h"
 #include "h5_values.h"
 #include "matrix_h5.h"
@@ -190,22 +189,25 @@ out:
     return st;
 }
 
-static ql_status send_bands(band *b, int64_t rows, ql_band_sink *s, ql_err *err)
+static ql_status send_bands(band *b, int64_t rows, int threads, ql_dense_taker *take, void *ctx,
+                            ql_err *err)
 {
     const int64_t n_rows = b->a->dim[0];
+    bool stop = false;
     QL_TRY(new_buffers(b, rows, err));
-    for (b->first = 0; b->first < n_rows && !s->stop; b->first += rows) {
+    for (b->first = 0; b->first < n_rows && !stop; b->first += rows) {
         b->base = b->first;
         b->n = b->m->n_rows = n_rows - b->first < rows ? n_rows - b->first : rows;
         QL_TRY(ql_interrupt_check(err));
-        QL_TRY(take_band(b, s->threads, err));
-        QL_TRY(ql_sink_add(s, b->m, err));
+        QL_TRY(take_band(b, threads, err));
+        QL_TRY(take(ctx, b->m, b->first, &stop, err));
         b->m->indptr[0] = 0;
     }
     return QL_OK;
 }
 
-ql_status ql_matrix_h5_stream_dense(hid_t file, const char *path, ql_band_sink *s, ql_err *err)
+ql_status ql_matrix_h5_dense_bands(hid_t file, const char *path, int threads, ql_dense_taker *take,
+                                   void *ctx, ql_err *err)
 {
     ql_h5r_array a;
     ql_csr m = {0};
@@ -222,8 +224,7 @@ ql_status ql_matrix_h5_stream_dense(hid_t file, const char *path, ql_band_sink *
         st = ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a.path);
         goto out;
     }
-    QL_GO(ql_sink_begin(s, a.dim[0], a.dim[1], err));
-    if (a.n > 0) QL_GO(send_bands(&b, rows, s, err));
+    if (a.n > 0) QL_GO(send_bands(&b, rows, threads, take, ctx, err));
 out:
     ql_csr_free(&m);
     ql_free(b.raw);

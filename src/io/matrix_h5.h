@@ -55,4 +55,13 @@ int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path);
 /* The dense part, in matrix_dense_h5.c. */
 ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m, ql_err *err);
 
+/* Takes rows of a dense matrix, which are the file's from first_row on, and may change them. *stop:
+ * no more are wanted. */
+typedef ql_status ql_dense_taker(void *ctx, ql_csr *rows, int64_t first_row, bool *stop,
+                                 ql_err *err);
+
+/* The dense matrix at path in bands of rows. */
+ql_status ql_matrix_h5_dense_bands(hid_t file, const char *path, int threads, ql_dense_taker *take,
+                                   void *ctx, ql_err *err);
+
 #endif

@@ -3,9 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "band_sink.h"
 #include "folder.h"
 #include "formats.h"
 #include "mtx_folder.h"
+#include "mtx_stream.h"
+#include "quell/alloc.h"
 #include "text_input.h"
 
 static bool is_matrix_market(const char *path)
@@ -48,26 +51,87 @@ ql_status ql_check_layer_used(const ql_read_options *opt, bool used, ql_err *err
     return ql_fail(err, QL_EUSAGE, "holds one matrix, so --layer %s cannot be picked", opt->layer);
 }
 
+ql_status ql_mtx_apply_fold(const ql_mtx_fold *fold, ql_csr *m, ql_err *err)
+{
+    if (!fold->apply) return QL_OK;
+    fold->apply(m, fold);
+    return ql_csr_normalise(m, NULL, err);
+}
+
+/* What is known beside the matrix. */
+typedef struct {
+    ql_mtx_how how;
+    int64_t n_cells, n_features; /* of the matrix, before folding */
+    ql_features features;
+    ql_mtx_fold fold;
+} beside;
+
+static void take_names(const ql_mtx_folder *f, ql_mtx_named *named, beside *b, ql_dataset *ds)
+{
+    take_features(&named->genes, f->maker->third, &b->features);
+    move_names(&named->cells.field[0], &ds->cells.index);
+    b->n_cells = ds->cells.index.n;
+    b->n_features = b->features.id.n;
+}
+
+static ql_status fold_features(beside *b, bool by_layer, ql_mtx_change change,
+                               const ql_read_options *opt, ql_notes *notes, ql_err *err)
+{
+    if (change) QL_TRY(change(&b->features, opt, &b->fold, notes, err));
+    return ql_check_layer_used(opt, by_layer || b->fold.apply, err);
+}
+
+static ql_status read_whole(const ql_mtx_folder *f, beside *b, ql_mtx_change change,
+                            const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                            ql_err *err)
+{
+    ql_csr m = {0};
+    ql_status st = ql_mtx_read(f->matrix.path, &b->how, &m, notes, err);
+    if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
+    if (m.n_rows != b->n_cells || m.n_cols != b->n_features)
+        QL_GO(ql_fail(err, QL_EDATA, "%s: changed while it was read", f->matrix.path));
+    QL_GO(fold_features(b, f->by_layer, change, opt, notes, err));
+    QL_GO(ql_mtx_apply_fold(&b->fold, &m, err));
+    QL_GO(ql_features_apply(&b->features, opt, &m, ds, notes, err));
+out:
+    ql_csr_free(&m);
+    return st;
+}
+
+static ql_status read_bands(const ql_mtx_folder *f, beside *b, ql_mtx_change change,
+                            const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+                            ql_err *err)
+{
+    ql_band_sink *s = opt->sink;
+    uint8_t *keep = NULL;
+    ql_status st;
+    QL_GO(fold_features(b, f->by_layer, change, opt, notes, err));
+    QL_GO(ql_features_choose(&b->features, opt, &keep, ds, notes, err));
+    s->keep = keep;
+    s->fold = b->fold.apply;
+    s->fold_how = &b->fold;
+    s->n_folded = b->fold.n;
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+    st = ql_mtx_stream(f->matrix.path, &b->how, b->n_cells, b->n_features, s, notes, err);
+    if (st != QL_OK) ql_context(err, "%s", f->matrix.path);
+    if (st == QL_OK) st = ql_sink_end(s, ds, err);
+out:
+    s->keep = NULL;
+    s->fold = NULL;
+    ql_free(keep);
+    return st;
+}
+
 static ql_status read_named(const ql_mtx_folder *f, ql_mtx_change change,
                             const ql_read_options *opt, ql_mtx_named *named, ql_dataset *ds,
                             ql_notes *notes, ql_err *err)
 {
-    ql_csr m = {0};
-    ql_features features = {0};
-    bool layer_used = f->by_layer;
-    ql_mtx_how how = {named->cells_are_columns, opt->allow_short, opt->threads};
-    ql_status st = ql_mtx_read(f->matrix.path, &how, &m, notes, err);
-    if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
-    take_features(&named->genes, f->maker->third, &features);
-    move_names(&named->cells.field[0], &ds->cells.index);
-    if (m.n_rows != ds->cells.index.n || m.n_cols != features.id.n)
-        QL_GO(ql_fail(err, QL_EDATA, "%s: changed while it was read", f->matrix.path));
-    if (change) QL_GO(change(&m, &features, opt, &layer_used, notes, err));
-    QL_GO(ql_check_layer_used(opt, layer_used, err));
-    QL_GO(ql_features_apply(&features, opt, &m, ds, notes, err));
-out:
-    ql_csr_free(&m);
-    ql_features_free(&features);
+    beside b = {.how = {named->cells_are_columns, opt->allow_short, opt->threads}};
+    take_names(f, named, &b, ds);
+    ql_status st = opt->sink ? read_bands(f, &b, change, opt, ds, notes, err)
+                             : read_whole(f, &b, change, opt, ds, notes, err);
+    ql_features_free(&b.features);
     return st;
 }
 

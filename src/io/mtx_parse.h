@@ -31,6 +31,19 @@ typedef struct {
 ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m, ql_notes *notes,
                       ql_err *err);
 
+/* Takes the next n entries of the file: of the result's rows and columns, in the file's order. */
+typedef ql_status ql_mtx_taker(void *ctx, const int32_t *row, const int32_t *col,
+                               const float *value, int64_t n, ql_err *err);
+
+/* The same checks, but the entries are handed over block by block, neither sorted nor summed.
+ * n_rows, n_cols: of the result; QL_EDATA if the header has others. */
+ql_status ql_mtx_read_entries(const char *path, const ql_mtx_how *how, int64_t n_rows,
+                              int64_t n_cols, ql_mtx_taker *take, void *ctx, ql_notes *notes,
+                              ql_err *err);
+
+/* Entries of the result, no more than the file at path can hold. */
+int64_t ql_mtx_believable(const char *path, const ql_mtx_header *header);
+
 /* --- pieces, for tests and the reader --- */
 
 /* Entries found in a piece of text that ends at a line's end, without zeros; the mirror image of an

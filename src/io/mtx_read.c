@@ -1,6 +1,7 @@
 /* A MatrixMarket file to csr. */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "formats.h"
 #include "h5_read.h"
@@ -28,6 +29,9 @@ typedef struct {
     int64_t lines; /* before the piece to be taken */
     int64_t seen;  /* entries before it */
     entries all;
+    ql_mtx_taker *take; /* instead of keeping them; NULL: keep */
+    void *ctx;
+    bool transpose; /* for take */
 } mtx_job;
 
 /* --- entries --- */
@@ -85,7 +89,7 @@ static void keep_piece(void *ctx, int i)
     const mtx_job *job = ctx;
     const ql_mtx_piece *p = &job->piece[i];
     const entries *all = &job->all;
-    if (p->n == 0) return;
+    if (p->n == 0 || job->take) return;
     if (job->header.array) place_array(job, i);
     memcpy(all->row + job->to[i], p->row, (size_t)p->n * sizeof *p->row);
     memcpy(all->col + job->to[i], p->col, (size_t)p->n * sizeof *p->col);
@@ -130,6 +134,14 @@ static void parse_piece(void *ctx, int i, const char *text, size_t n)
     ql_mtx_parse_piece(&job->header, text, n, &job->piece[i]);
 }
 
+static ql_status hand_over(mtx_job *job, int i, ql_err *err)
+{
+    const ql_mtx_piece *p = &job->piece[i];
+    if (job->header.array) place_array(job, i);
+    return job->take(job->ctx, job->transpose ? p->col : p->row, job->transpose ? p->row : p->col,
+                     p->value, p->n, err);
+}
+
 /* Where the piece's entries go. */
 static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err *err)
 {
@@ -140,6 +152,7 @@ static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err
     job->seen += p->n_entries;
     job->lines += p->n_lines;
     if (job->seen > job->header.n_entries) return fail_count(job, err);
+    if (job->take) return hand_over(job, i, err);
     job->to[i] = job->all.n;
     job->all.n += p->n;
     return grow_entries(&job->all, job->all.n, err);
@@ -149,10 +162,10 @@ static ql_status begin(mtx_job *job, const char *path, ql_err *err)
 {
     size_t n;
     bool all;
-    QL_TRY(ql_blocks_open(path, &job->blocks, err));
+    QL_TRY(ql_blocks_open(path, job->take ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &job->blocks, err));
     const char *head = ql_blocks_head(job->blocks, &n, &all);
     QL_TRY(ql_mtx_parse_header(head, n, &job->header, &job->start, &job->lines, err));
-    return reserve_announced(job, err);
+    return job->take ? QL_OK : reserve_announced(job, err);
 }
 
 static ql_status read_entries(mtx_job *job, const ql_mtx_how *how, ql_notes *notes, ql_err *err)
@@ -259,6 +272,13 @@ out:
     return st;
 }
 
+static void note_symmetric(const mtx_job *job, const char *path, ql_notes *notes)
+{
+    if (job->header.symmetric)
+        ql_note_add(notes, QL_NOTE_WARNING,
+                    "%s: is symmetric: each entry off the diagonal counts twice", path);
+}
+
 ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m, ql_notes *notes,
                       ql_err *err)
 {
@@ -268,9 +288,7 @@ ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m, ql_not
     QL_TRY(QL_NEW(job, 1, "a parser", err));
     QL_GO(begin(job, path, err));
     QL_GO(read_entries(job, how, notes, err));
-    if (job->header.symmetric)
-        ql_note_add(notes, QL_NOTE_WARNING,
-                    "%s: is symmetric: each entry off the diagonal counts twice", path);
+    note_symmetric(job, path, notes);
     QL_GO(build(job, how->transpose, m, err));
     free_entries(&job->all);
     QL_GO(ql_csr_normalise(m, &n_duplicates, err));
@@ -280,4 +298,44 @@ out:
     end_job(job);
     ql_free(job);
     return st;
+}
+
+static ql_status check_shape(const mtx_job *job, int64_t n_rows, int64_t n_cols, ql_err *err)
+{
+    const ql_mtx_header *h = &job->header;
+    if ((job->transpose ? h->n_cols : h->n_rows) == n_rows &&
+        (job->transpose ? h->n_rows : h->n_cols) == n_cols)
+        return QL_OK;
+    return ql_fail(err, QL_EDATA, "changed while it was read");
+}
+
+ql_status ql_mtx_read_entries(const char *path, const ql_mtx_how *how, int64_t n_rows,
+                              int64_t n_cols, ql_mtx_taker *take, void *ctx, ql_notes *notes,
+                              ql_err *err)
+{
+    mtx_job *job = NULL;
+    ql_status st;
+    QL_TRY(QL_NEW(job, 1, "a parser", err));
+    job->take = take;
+    job->ctx = ctx;
+    job->transpose = how->transpose;
+    QL_GO(begin(job, path, err));
+    QL_GO(check_shape(job, n_rows, n_cols, err));
+    QL_GO(read_entries(job, how, notes, err));
+    note_symmetric(job, path, notes);
+out:
+    end_job(job);
+    ql_free(job);
+    return st;
+}
+
+/* Two numbers and two separators each, deflated a thousandfold at best. */
+int64_t ql_mtx_believable(const char *path, const ql_mtx_header *header)
+{
+    struct stat s;
+    size_t n = strlen(path);
+    bool gzip = n > 3 && strcmp(path + n - 3, ".gz") == 0;
+    if (stat(path, &s) != 0) return 0;
+    int64_t most = (int64_t)s.st_size / 4 * (gzip ? 1032 : 1);
+    return (header->n_entries < most ? header->n_entries : most) * (header->symmetric ? 2 : 1);
 }

@@ -1,8 +1,10 @@
 /* How large a matrix is, from what a file says of it, before its entries are read. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "entry_sink.h"
 #include "formats.h"
 #include "folder.h"
 #include "h5_names.h"
@@ -12,9 +14,10 @@
 #include "mtx_folder.h"
 #include "pipe_input.h"
 #include "quell/alloc.h"
+#include "sparse_bands.h"
 
 /* What the readers hold beside the result: blocks of the file, chunks in work. */
-enum { WHOLE_BUFFERS = 96 << 20, BAND_BUFFERS = 32 << 20 };
+enum { WHOLE_BUFFERS = 96 << 20, BAND_BUFFERS = 32 << 20, TEXT_BUFFERS = 72 << 20 };
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -55,6 +58,17 @@ static void finish(ql_read_sizes *z, bool twice)
     z->band_bytes += 16 * z->max_row + 16 * z->n_rows + least(BAND_BUFFERS, small);
 }
 
+/* Of compressed columns nothing is known by row. */
+static void sort_columns(hid_t file, const char *group, ql_read_sizes *z)
+{
+    ql_sparse_h5 s = {0};
+    z->band_bytes = ql_sort_held(z->nnz, z->n_rows, z->n_cols) + 8 * z->n_cols;
+    z->sort_bytes = ql_sort_file(z->nnz);
+    if (ql_sparse_h5_open(file, group, z->n_cols, &s, NULL) == QL_OK)
+        z->band_bytes += 2 * (ql_h5_chunk_bytes(&s.data) + ql_h5_chunk_bytes(&s.indices));
+    ql_sparse_h5_close(&s);
+}
+
 static ql_status sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z, ql_err *err)
 {
     ql_matrix_info info;
@@ -64,11 +78,12 @@ static ql_status sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z,
                          .nnz = info.nnz,
                          .max_row = info.n_cols,
                          .rough = info.layout == QL_LAYOUT_DENSE,
-                         .streams = info.layout != QL_LAYOUT_CSC};
+                         .streams = true};
     if (info.layout == QL_LAYOUT_CSR) {
         z->max_row = 0;
         QL_TRY(measure_rows(file, path, info.n_rows, z, err));
     }
+    if (info.layout == QL_LAYOUT_CSC) sort_columns(file, path, z);
     finish(z, info.layout != QL_LAYOUT_CSR);
     if (info.layout == QL_LAYOUT_DENSE)
         z->band_bytes += most(ql_matrix_h5_dense_cache(file, path), 8 * info.n_cols);
@@ -85,6 +100,7 @@ static void cover(ql_read_sizes *all, const ql_read_sizes *z)
     all->max_row = most(all->max_row, z->max_row);
     all->whole_bytes = most(all->whole_bytes, z->whole_bytes);
     all->band_bytes = most(all->band_bytes, z->band_bytes);
+    all->sort_bytes = most(all->sort_bytes, z->sort_bytes);
     all->rough |= z->rough;
     all->streams = z->streams && (first || all->streams);
 }
@@ -146,15 +162,59 @@ out:
     return st;
 }
 
-/* No more entries than the file can hold: two numbers and two separators each, deflated a
- * thousandfold at best. */
-static int64_t believable(const ql_mtx_folder *f, int64_t n_entries)
+static ql_status sizes_of_10x_v2(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                                 ql_err *err)
 {
-    struct stat s;
-    size_t n = strlen(f->matrix.path);
-    bool gzip = n > 3 && strcmp(f->matrix.path + n - 3, ".gz") == 0;
-    if (stat(f->matrix.path, &s) != 0) return 0;
-    return least(n_entries, (int64_t)s.st_size / 4 * (gzip ? 1032 : 1));
+    hid_t file = -1;
+    ql_str group = {0};
+    int64_t shape[2];
+    ql_status st;
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_10x_v2_single(file, opt, &group, err));
+    if (group.len == 0) goto out;
+    QL_GO(ql_10x_shape(file, ql_str_text(&group), shape, err));
+    *out = (ql_read_sizes){.n_rows = shape[1], .n_cols = shape[0], .streams = true};
+    QL_GO(measure_rows(file, ql_str_text(&group), shape[1], out, err));
+    finish(out, true);
+out:
+    ql_str_free(&group);
+    ql_h5r_close(file);
+    return st;
+}
+
+static ql_status sizes_of_loom(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                               ql_err *err)
+{
+    hid_t file = -1;
+    ql_matrix_info info;
+    char matrix[1024];
+    ql_status st;
+    (void)snprintf(matrix, sizeof matrix, "%s%s", opt->layer ? "layers/" : "matrix",
+                   opt->layer ? opt->layer : "");
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_matrix_h5_info(file, matrix, &info, err));
+    if (info.layout != QL_LAYOUT_DENSE) goto out;
+    *out = (ql_read_sizes){.n_rows = info.n_cols,
+                           .n_cols = info.n_rows,
+                           .nnz = info.nnz,
+                           .max_row = info.n_rows,
+                           .rough = true,
+                           .streams = true,
+                           .band_bytes = ql_matrix_h5_dense_turned_held(file, matrix)};
+    finish(out, true);
+out:
+    ql_h5r_close(file);
+    return st;
+}
+
+static bool is_gzip(const char *path)
+{
+    unsigned char head[2];
+    FILE *f = fopen(path, "rb");
+    bool is =
+        f && fread(head, 1, sizeof head, f) == sizeof head && head[0] == 0x1f && head[1] == 0x8b;
+    if (f) fclose(f);
+    return is;
 }
 
 static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_read_sizes *out,
@@ -169,14 +229,37 @@ static ql_status sizes_of_mtx(const char *path, const ql_read_options *opt, ql_r
     const ql_mtx_header *h = &named.header;
     out->n_rows = named.cells_are_columns ? h->n_cols : h->n_rows;
     out->n_cols = named.cells_are_columns ? h->n_rows : h->n_cols;
-    out->nnz = believable(&f, h->n_entries);
-    if (h->symmetric) out->nnz *= 2;
+    out->nnz = ql_mtx_believable(f.matrix.path, h);
     out->max_row = least(out->n_cols, out->nnz);
+    out->streams = true;
+    out->band_bytes = TEXT_BUFFERS + most(ql_sort_held(out->nnz, out->n_rows, out->n_cols),
+                                          least(out->nnz, 2 * QL_BAND) * TRIPLET * 5 / 4);
+    out->sort_bytes = ql_sort_file(out->nnz);
     finish(out, false);
-    out->whole_bytes += out->nnz * TRIPLET * 3 / 2; /* grown as they come */
+    /* grown as they come; before that, the text of a gzip file */
+    out->whole_bytes += out->nnz * (TRIPLET * 3 / 2 + (is_gzip(f.matrix.path) ? 4 : 0));
 out:
     ql_mtx_named_free(&named);
     return st;
+}
+
+/* Nothing is known of a table but its bytes: a value takes two of them at least, and nearly all
+ * are zeros. */
+static ql_status sizes_of_text(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                               ql_err *err)
+{
+    enum { GROWTH = 2, DEFLATED = 12, MANY = 1 << 30 };
+    struct stat s;
+    (void)opt;
+    (void)err;
+    *out = (ql_read_sizes){.streams = true};
+    if (stat(path, &s) != 0) return QL_OK;
+    double bytes = (double)s.st_size * (is_gzip(path) ? DEFLATED : 1) * GROWTH;
+    int64_t values = bytes / 8 < (double)MANY ? (int64_t)(bytes / 8) : MANY;
+    out->band_bytes = TEXT_BUFFERS + ql_sort_held(values, 0, 0);
+    out->sort_bytes = ql_sort_file(values);
+    out->whole_bytes = bytes < (double)(INT64_MAX / 4) ? (int64_t)bytes : INT64_MAX / 4;
+    return QL_OK;
 }
 
 static const struct {
@@ -184,10 +267,12 @@ static const struct {
     ql_status (*sizes)(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                        ql_err *err);
 } measured[] = {
-    {&ql_format_h5ad, sizes_of_h5ad},    {&ql_format_10x_h5, sizes_of_10x},
-    {&ql_format_10x_mtx, sizes_of_mtx},  {&ql_format_alevin, sizes_of_mtx},
-    {&ql_format_kallisto, sizes_of_mtx}, {&ql_format_parse, sizes_of_mtx},
-    {&ql_format_mtx, sizes_of_mtx},
+    {&ql_format_h5ad, sizes_of_h5ad},       {&ql_format_10x_h5, sizes_of_10x},
+    {&ql_format_10x_mtx, sizes_of_mtx},     {&ql_format_alevin, sizes_of_mtx},
+    {&ql_format_kallisto, sizes_of_mtx},    {&ql_format_parse, sizes_of_mtx},
+    {&ql_format_mtx, sizes_of_mtx},         {&ql_format_10x_h5_v2, sizes_of_10x_v2},
+    {&ql_format_loom, sizes_of_loom},       {&ql_format_table, sizes_of_text},
+    {&ql_format_long_table, sizes_of_text},
 };
 
 ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,

@@ -17,7 +17,7 @@ typedef struct {
     int32_t *col; /* [cap_entries]; owned */
     float *value;
     int64_t n, cap;
-    int64_t *row_end; /* [cap_rows]: entries up to the end of the row; owned */
+    int64_t *indptr;  /* [cap_rows + 1] of its rows; owned */
     ql_field *name;   /* [cap_rows] names of the rows; owned */
     ql_field *second; /* the same of the second names */
     int64_t n_rows, cap_rows;
@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     const ql_table_layout *layout;
-    const char *const *what;
+    const ql_table_how *how;
     uint64_t zeros; /* bytes of "0<delim>" four times; 0: not for this delimiter */
     piece pieces[QL_PIECES];
     int64_t lines;  /* before the piece to be taken */
@@ -160,7 +160,7 @@ static bool parse_row(const job *j, const char *line, size_t n, piece *p)
     if (!parse_values(j, &r, p, line, n)) return false;
     p->name[p->n_rows] = name;
     p->second[p->n_rows] = second;
-    p->row_end[p->n_rows++] = p->n;
+    p->indptr[++p->n_rows] = p->n;
     return true;
 }
 
@@ -198,13 +198,13 @@ static ql_status reserve(void *ctx, int i, size_t n, ql_err *err)
         p->cap = entries;
     }
     if (rows > p->cap_rows) {
-        ql_free(p->row_end);
+        ql_free(p->indptr);
         ql_free(p->name);
         ql_free(p->second);
-        p->row_end = NULL;
+        p->indptr = NULL;
         p->name = p->second = NULL;
         p->cap_rows = 0;
-        QL_TRY(QL_NEW(p->row_end, rows, "rows in work", err));
+        QL_TRY(QL_NEW(p->indptr, rows + 1, "rows in work", err));
         QL_TRY(QL_NEW(p->name, rows, "rows in work", err));
         QL_TRY(QL_NEW(p->second, rows, "rows in work", err));
         p->cap_rows = rows;
@@ -258,9 +258,9 @@ static ql_status fail_value(const job *j, const piece *p, int64_t line, ql_err *
     const char *fault = p->fault == ROW_QUOTE ? "opens a quote and does not close it"
                                               : ql_table_value_fault(&p->field);
     ql_str where = {0}, value = {0};
-    quote_name(&where, j->what[0], p->row.s, p->row.n);
+    quote_name(&where, j->how->what[0], p->row.s, p->row.n);
     ql_str_puts(&where, ", ");
-    quote_name(&where, j->what[1], column, strlen(column));
+    quote_name(&where, j->how->what[1], column, strlen(column));
     ql_str_escape(&value, p->field.s, p->field.n);
     ql_fail(err, QL_EDATA, "line %" PRId64 ", column %" PRId64 " (%s): \"%s\" %s", line,
             p->at + l->n_lead + 1, ql_str_text(&where), ql_str_text(&value), fault);
@@ -298,29 +298,50 @@ static ql_status add_number(const char *what, int64_t i, ql_names *names, ql_str
     return ql_names_add(names, buf->text, buf->len, err);
 }
 
-static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err *err)
+static ql_status take_names(job *j, const piece *p, ql_err *err)
 {
-    job *j = ctx;
-    const piece *p = &j->pieces[i];
     ql_table *t = j->table;
-    const char *last = p->fault ? memchr(p->row.s, '\n', (size_t)(text + n - p->row.s)) : text;
-    if (p->fault) return fail_piece(j, p, !last, err);
-    if (p->n_rows > INT32_MAX - j->n_rows)
-        return ql_fail(err, QL_EDATA, "has more than %d rows", INT32_MAX);
-    QL_TRY(grow(j, j->n + p->n, j->n_rows + p->n_rows, err));
-    if (p->n) {
-        memcpy(t->m.indices + j->n, p->col, (size_t)p->n * sizeof *p->col);
-        memcpy(t->m.data + j->n, p->value, (size_t)p->n * sizeof *p->value);
-    }
     for (int64_t r = 0; r < p->n_rows; r++) {
-        t->m.indptr[++j->n_rows] = j->n + p->row_end[r];
         if (j->layout->n_lead == 0)
-            QL_TRY(add_number(j->what[0], j->n_rows, &t->names, &j->buf, err));
+            QL_TRY(add_number(j->how->what[0], j->n_rows + r + 1, &t->names, &j->buf, err));
         else
             QL_TRY(add_name(j, &t->names, &p->name[r], err));
         if (j->layout->second >= 0) QL_TRY(add_name(j, &t->second, &p->second[r], err));
     }
+    return QL_OK;
+}
+
+static ql_status keep_rows(job *j, const piece *p, ql_err *err)
+{
+    ql_csr *m = &j->table->m;
+    QL_TRY(grow(j, j->n + p->n, j->n_rows + p->n_rows, err));
+    if (p->n) {
+        memcpy(m->indices + j->n, p->col, (size_t)p->n * sizeof *p->col);
+        memcpy(m->data + j->n, p->value, (size_t)p->n * sizeof *p->value);
+    }
+    for (int64_t r = 1; r <= p->n_rows; r++) m->indptr[j->n_rows + r] = j->n + p->indptr[r];
     j->n += p->n;
+    return QL_OK;
+}
+
+static ql_status hand_over(job *j, const piece *p, ql_err *err)
+{
+    ql_csr rows = {p->n_rows, j->layout->columns.n, p->indptr, p->col, p->value};
+    p->indptr[0] = 0;
+    return j->how->take(j->how->ctx, &rows, j->n_rows, err);
+}
+
+static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err *err)
+{
+    job *j = ctx;
+    const piece *p = &j->pieces[i];
+    const char *last = p->fault ? memchr(p->row.s, '\n', (size_t)(text + n - p->row.s)) : text;
+    if (p->fault) return fail_piece(j, p, !last, err);
+    if (p->n_rows > INT32_MAX - j->n_rows)
+        return ql_fail(err, QL_EDATA, "has more than %d rows", INT32_MAX);
+    QL_TRY(take_names(j, p, err));
+    QL_TRY(j->how->take ? hand_over(j, p, err) : keep_rows(j, p, err));
+    j->n_rows += p->n_rows;
     j->lines += p->n_lines;
     return QL_OK;
 }
@@ -338,7 +359,7 @@ static void end_job(job *j)
     for (int i = 0; i < QL_PIECES; i++) {
         ql_free(j->pieces[i].col);
         ql_free(j->pieces[i].value);
-        ql_free(j->pieces[i].row_end);
+        ql_free(j->pieces[i].indptr);
         ql_free(j->pieces[i].name);
         ql_free(j->pieces[i].second);
     }
@@ -346,8 +367,8 @@ static void end_job(job *j)
     ql_free(j);
 }
 
-ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const char *const what[2],
-                        int threads, ql_table *table, ql_err *err)
+ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const ql_table_how *how,
+                        ql_table *table, ql_err *err)
 {
     static const ql_piece_work work = {
         .reserve = reserve, .parse = parse_piece, .take = take_piece};
@@ -356,12 +377,12 @@ ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const char 
     *table = (ql_table){0};
     QL_TRY(QL_NEW(j, 1, "a parser", err));
     j->layout = layout;
-    j->what = what;
+    j->how = how;
     j->table = table;
     j->lines = layout->lines;
     j->zeros = four_zeros(layout->delim);
-    QL_GO(grow(j, 1, 1, err));
-    QL_GO(ql_blocks_run(b, layout->used, threads, &work, j, err));
+    if (!how->take) QL_GO(grow(j, 1, 1, err));
+    QL_GO(ql_blocks_run(b, layout->used, how->threads, &work, j, err));
     table->m.n_rows = j->n_rows;
     table->m.n_cols = layout->columns.n;
 out:

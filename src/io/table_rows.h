@@ -12,10 +12,23 @@ typedef struct {
     ql_names second; /* the second names, if the layout has them */
 } ql_table;
 
-/* Parse everything behind the layout's header. what[2] are the words for a row and a column in
- * messages ("gene", "cell"). QL_EDATA names line, column and both names. */
-ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const char *const what[2],
-                        int threads, ql_table *table, ql_err *err);
+/* Takes rows as they come, the first of which is the file's first_row-th: columns ascending, no
+ * zeros. May change them. */
+typedef ql_status ql_table_taker(void *ctx, ql_csr *rows, int64_t first_row, ql_err *err);
+
+/* How to read. */
+typedef struct {
+    const char *what[2]; /* words for a row and a column in messages ("gene", "cell") */
+    int threads;
+    ql_table_taker *take; /* instead of keeping entries, so that table->m has no arrays; may be NULL
+                           */
+    void *ctx;
+} ql_table_how;
+
+/* Parse everything behind the layout's header. QL_EDATA names line, column and both
+ * names. */
+ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const ql_table_how *how,
+                        ql_table *table, ql_err *err);
 void ql_table_free(ql_table *table);
 
 /* --- pieces, for the formats --- */

@@ -40,6 +40,7 @@ static ql_status choose_source(int fd, ql_text_extent extent, ql_text *t, ql_err
     if (n >= 0 && !ql_is_gzip(head, (size_t)n)) return ql_text_plain(fd, s.st_size, t, err);
     if (n < 0 || extent == QL_TEXT_HEAD) return ql_text_stream(fd, extent, t, err);
     if (ql_bgzf_block_size(head, (size_t)n) > 0) return ql_text_blocks(fd, t, err);
+    if (extent == QL_TEXT_BOUNDED) return ql_text_stream(fd, extent, t, err);
     ql_status st = ql_text_whole(fd, s.st_size, t, &done, err);
     if (st == QL_OK && done) return QL_OK;
     if (st == QL_OK) return ql_text_stream(fd, extent, t, err);

@@ -13,9 +13,9 @@ typedef struct ql_text ql_text;
 
 /* What will be read. QL_TEXT_ALL: everything, so a file of one or a few gzip members is inflated at
  * once by a faster library if there is one and a small part of the memory holds the text; block
- * gzip (bgzip) is inflated by many threads. QL_TEXT_HEAD: perhaps only the beginning. The text is
- * the same. */
-typedef enum { QL_TEXT_HEAD, QL_TEXT_ALL } ql_text_extent;
+ * gzip (bgzip) is inflated by many threads. QL_TEXT_BOUNDED: everything, but never all of it in
+ * memory. QL_TEXT_HEAD: perhaps only the beginning. The text is the same. */
+typedef enum { QL_TEXT_HEAD, QL_TEXT_ALL, QL_TEXT_BOUNDED } ql_text_extent;
 
 /* QL_ENOINPUT with the system's words when path cannot be opened. *out is closed with
  * ql_text_close, which accepts NULL. */

@@ -145,7 +145,7 @@ ql_status ql_text_stream(int fd, ql_text_extent extent, ql_text *t, ql_err *err)
         stream_close(s);
         return ql_fail(err, QL_EMEMORY, "no memory to inflate it");
     }
-    (void)gzbuffer(s->gz, extent == QL_TEXT_ALL ? GZ_BUFFER : GZ_BUFFER_HEAD);
+    (void)gzbuffer(s->gz, extent == QL_TEXT_HEAD ? GZ_BUFFER_HEAD : GZ_BUFFER);
     t->source = &gzip_source;
     t->state = s;
     return QL_OK;

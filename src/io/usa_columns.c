@@ -51,8 +51,10 @@ static ql_status find_layer(const char *name, const usa_layer **out, ql_err *err
 }
 
 /* Keep the columns of `parts` and number them by gene. Rows come out unsorted. */
-static void fold_columns(ql_csr *m, int64_t n_genes, int parts)
+static void fold_columns(ql_csr *m, const void *how)
 {
+    const int64_t n_genes = ((const ql_mtx_fold *)how)->n;
+    const int parts = ((const ql_mtx_fold *)how)->parts;
     int64_t to = 0, begin = 0;
     for (int64_t i = 0; i < m->n_rows; i++) {
         int64_t end = m->indptr[i + 1];
@@ -78,16 +80,14 @@ static ql_status keep_first(ql_names *names, int64_t n, ql_err *err)
     return st;
 }
 
-ql_status ql_fold_usa(ql_csr *m, ql_features *f, const ql_read_options *opt, bool *layer_used,
+ql_status ql_fold_usa(ql_features *f, const ql_read_options *opt, ql_mtx_fold *fold,
                       ql_notes *notes, ql_err *err)
 {
     const usa_layer *layer = NULL;
     int64_t n = f->id.n / 3;
     if (!ql_is_usa(&f->id)) return QL_OK;
     QL_TRY(find_layer(opt->layer, &layer, err));
-    *layer_used = true;
-    fold_columns(m, n, layer->parts);
-    QL_TRY(ql_csr_normalise(m, NULL, err));
+    *fold = (ql_mtx_fold){fold_columns, n, layer->parts};
     QL_TRY(keep_first(&f->id, n, err));
     ql_names_free(&f->name);
     ql_note_add(notes, QL_NOTE_INFO,

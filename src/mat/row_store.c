@@ -5,14 +5,12 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "packed_rows.h"
 #include "quell/alloc.h"
-#include "quell/interrupt.h"
+#include "temp_file.h"
 
 enum {
     WRITE_BYTES = 1 << 20,
@@ -38,14 +36,15 @@ typedef struct {
 } near_rows;
 
 struct ql_row_store {
-    int fd;
-    char *folder, *path; /* path: NULL once the file has no name */
+    ql_temp_file file;
+    bool grows; /* n_rows is what was added */
     int64_t n_rows, n_cols, nnz, max_row, longest;
     int64_t n_added;
-    int64_t *offset; /* [n_rows + 1] where in the file */
-    int32_t *map;    /* [n_cols] new number of each column; NULL: as stored */
-    bool picks;      /* the map leaves columns out (-1) or changes their order */
-    uint8_t *out;    /* bytes to be written; gone after ql_store_finish */
+    int64_t *offset; /* [cap_rows + 1] where in the file */
+    int64_t cap_rows;
+    int32_t *map; /* [n_cols] new number of each column; NULL: as stored */
+    bool picks;   /* the map leaves columns out (-1) or changes their order */
+    uint8_t *out; /* bytes to be written; gone after ql_store_finish */
     int64_t n_out, cap_out;
     uint32_t *scratch;
     near_rows near;
@@ -55,51 +54,18 @@ struct ql_row_store {
 
 /* ---- making ---- */
 
-static ql_status name_file(ql_row_store *s, const char *folder, ql_err *err)
-{
-    int64_t n = (int64_t)strlen(folder) + 1;
-    QL_TRY(QL_NEW(s->folder, n, "a path", err));
-    memcpy(s->folder, folder, (size_t)n);
-    QL_TRY(QL_NEW(s->path, n + 32, "a path", err));
-    (void)snprintf(s->path, (size_t)n + 32, "%s/.quell-cache-XXXXXX", folder);
-    return QL_OK;
-}
-
-static void forget_name(ql_row_store *s)
-{
-    if (!s->path) return;
-    if (unlink(s->path) != 0 && errno != ENOENT) return; /* some systems keep open files */
-    ql_tempfile_forget(s->path);
-    ql_free(s->path);
-    s->path = NULL;
-}
-
-static ql_status open_file(ql_row_store *s, ql_err *err)
-{
-    s->fd = mkstemp(s->path);
-    if (s->fd < 0) {
-        ql_fail(err, QL_ECREATE, "%s: cannot make a temporary file: %s", s->folder,
-                strerror(errno));
-        ql_free(s->path);
-        s->path = NULL;
-        return ql_hint(err, "--tmpdir names another folder");
-    }
-    (void)fcntl(s->fd, F_SETFD, FD_CLOEXEC);
-    ql_tempfile_register(s->path);
-    forget_name(s);
-    return QL_OK;
-}
-
 ql_status ql_store_new(const char *folder, int64_t n_rows, int64_t n_cols, ql_row_store **out,
                        ql_err *err)
 {
     ql_row_store *s = NULL;
     ql_status st;
     QL_TRY(QL_NEW(s, 1, "the cache", err));
-    *s = (ql_row_store){.fd = -1, .n_rows = n_rows, .n_cols = n_cols};
+    bool grows = n_rows == QL_ROWS_UNKNOWN;
+    if (grows) n_rows = 0;
+    *s = (ql_row_store){
+        .file.fd = -1, .grows = grows, .n_rows = n_rows, .n_cols = n_cols, .cap_rows = n_rows};
     QL_GO(QL_NEW(s->offset, n_rows + 1, "the cache's row pointers", err));
-    QL_GO(name_file(s, folder, err));
-    QL_GO(open_file(s, err));
+    QL_GO(ql_temp_open(&s->file, folder, err));
     *out = s;
 out:
     if (st != QL_OK) ql_store_free(s);
@@ -109,10 +75,9 @@ out:
 void ql_store_free(ql_row_store *s)
 {
     if (!s) return;
-    if (s->fd >= 0) close(s->fd);
-    forget_name(s);
-    void *const owned[] = {s->folder,  s->path,     s->offset,  s->map,         s->out,
-                           s->scratch, s->near.row, s->near.at, s->near.pieces, s->near.bytes};
+    ql_temp_close(&s->file);
+    void *const owned[] = {s->offset,   s->map,     s->out,         s->scratch,
+                           s->near.row, s->near.at, s->near.pieces, s->near.bytes};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ql_free(owned[i]);
     ql_free(s);
 }
@@ -124,14 +89,14 @@ int64_t ql_store_bytes(const ql_row_store *s)
 
 int64_t ql_store_held(const ql_row_store *s)
 {
-    return (s->n_rows + 1) * (int64_t)sizeof *s->offset + s->near.size +
+    return (s->cap_rows + 1) * (int64_t)sizeof *s->offset + s->near.size +
            s->near.cap * 2 * (int64_t)sizeof(int64_t) +
            s->near.cap_pieces * (int64_t)sizeof(piece) + (s->map ? s->n_cols * 4 : 0);
 }
 
 const char *ql_store_folder(const ql_row_store *s)
 {
-    return s->folder;
+    return s->file.folder;
 }
 
 int64_t ql_store_longest(const ql_row_store *s)
@@ -147,24 +112,11 @@ ql_rows ql_rows_of_store(ql_row_store *s)
 
 /* ---- writing ---- */
 
-static ql_status fail_write(const ql_row_store *s, ql_err *err)
-{
-    ql_fail(err, QL_EIO, "%s: the temporary cache of the counts cannot be written: %s", s->folder,
-            strerror(errno));
-    return ql_hint(err, "--tmpdir names a folder with more room");
-}
-
 static ql_status flush(ql_row_store *s, ql_err *err)
 {
-    for (int64_t done = 0; done < s->n_out;) {
-        ssize_t n = write(s->fd, s->out + done, (size_t)(s->n_out - done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n == 0) errno = ENOSPC;
-        if (n <= 0) return fail_write(s, err);
-        done += n;
-    }
+    QL_TRY(ql_temp_write(&s->file, s->out, s->n_out, err));
     s->n_out = 0;
-    return ql_interrupt_check(err);
+    return QL_OK;
 }
 
 static ql_status reserve(ql_row_store *s, int64_t longest, ql_err *err)
@@ -196,9 +148,22 @@ static ql_status add_row(ql_row_store *s, const ql_csr *m, int64_t i, ql_err *er
     return s->n_out < WRITE_BYTES ? QL_OK : flush(s, err);
 }
 
+static ql_status make_room(ql_row_store *s, int64_t n, ql_err *err)
+{
+    s->n_rows = s->n_added + n;
+    if (s->n_rows <= s->cap_rows) return QL_OK;
+    int64_t cap = s->n_rows + s->n_rows / 2;
+    int64_t *offset = ql_realloc(s->offset, cap + 1, sizeof *offset);
+    if (!offset) return ql_fail(err, QL_EMEMORY, "no memory for the cache's row pointers");
+    s->offset = offset;
+    s->cap_rows = cap;
+    return QL_OK;
+}
+
 ql_status ql_store_add(ql_row_store *s, const ql_csr *band, ql_err *err)
 {
     int64_t longest = ql_csr_max_row(band);
+    if (s->grows) QL_TRY(make_room(s, band->n_rows, err));
     if (band->n_rows > s->n_rows - s->n_added)
         return ql_fail(err, QL_EINTERNAL, "more rows than announced for the cache");
     QL_TRY(reserve(s, longest > s->max_row ? longest : s->max_row, err));
@@ -245,22 +210,15 @@ ql_status ql_store_check(const ql_row_store *s, ql_err *err)
     if (why == ENOMEM)
         return ql_fail(err, QL_EMEMORY, "no memory to read row %lld of the cache", row);
     return ql_fail(err, QL_EIO,
-                   "%s: the temporary cache of the counts cannot be read (row %lld): %s", s->folder,
-                   row, why < 0 ? "its bytes have changed" : strerror(why));
+                   "%s: the temporary cache of the counts cannot be read (row %lld): %s",
+                   s->file.folder, row, why < 0 ? "its bytes have changed" : strerror(why));
 }
 
 static bool read_bytes(ql_row_store *s, int64_t from, int64_t n, uint8_t *bytes, int64_t row)
 {
-    for (int64_t done = 0; done < n;) {
-        ssize_t got = pread(s->fd, bytes + done, (size_t)(n - done), (off_t)(from + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) {
-            note_failure(s, got < 0 ? errno : EIO, row);
-            return false;
-        }
-        done += got;
-    }
-    return true;
+    int why = ql_temp_read(&s->file, from, n, bytes);
+    if (why != 0) note_failure(s, why, row);
+    return why == 0;
 }
 
 ql_status ql_store_renumber(ql_row_store *s, const int32_t *map, ql_err *err)
@@ -401,7 +359,7 @@ static void advise(const ql_row_store *s)
 #ifdef POSIX_FADV_WILLNEED
     const near_rows *w = &s->near;
     for (int64_t i = 0; i < w->n_pieces; i++)
-        (void)posix_fadvise(s->fd, (off_t)w->pieces[i].from, (off_t)w->pieces[i].n,
+        (void)posix_fadvise(s->file.fd, (off_t)w->pieces[i].from, (off_t)w->pieces[i].n,
                             POSIX_FADV_WILLNEED);
 #else
     (void)s;

@@ -32,6 +32,28 @@ static void assert_known(const char *path)
     assert_string_equal(fx_ds.format, "10x-mtx");
 }
 
+/* A comment is longer than a piece, so that order ends between two of them. */
+static void test_order_ends_between_pieces(void **state)
+{
+    enum { COMMENT = 600000 };
+    static const char head[] = BANNER "3 4 5\n1 4 7\n3 4 1\n", tail[] = "\n1 1 2\n3 1 1\n2 2 5\n";
+    char *text = malloc(sizeof head + COMMENT + sizeof tail);
+    (void)state;
+    memcpy(text, head, sizeof head - 1);
+    memset(text + sizeof head - 1, '%', COMMENT);
+    memcpy(text + sizeof head - 1 + COMMENT, tail, sizeof tail);
+    assert_known(folder(text, FEATURES, BARCODES));
+    free(text);
+}
+
+static void test_streams_without_memory(void **state)
+{
+    (void)state;
+    fx_assert_streams_without_memory(folder(BANNER ENTRIES, FEATURES, BARCODES), "10x-mtx");
+    fx_assert_streams_without_memory(
+        folder(BANNER "3 4 5\n1 1 2\n1 4 7\n2 2 5\n3 1 1\n3 4 1\n", FEATURES, BARCODES), "10x-mtx");
+}
+
 static void test_v3(void **state)
 {
     (void)state;
@@ -435,6 +457,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_v3),
+        cmocka_unit_test(test_order_ends_between_pieces),
+        cmocka_unit_test(test_streams_without_memory),
         cmocka_unit_test(test_gzip_and_prefix),
         cmocka_unit_test(test_v2_below),
         cmocka_unit_test(test_lenient_text),

@@ -520,7 +520,7 @@ static void test_no_memory(void **state)
             fx_release();
             held = ql_alloc_bytes();
             ql_alloc_fail_after(n);
-            st = fx_read_with(path, (ql_read_options){.format = cases[i].format, .threads = 1});
+            st = fx_read_once(path, (ql_read_options){.format = cases[i].format, .threads = 1});
             if (st == QL_OK) break;
             assert_int_equal(st, QL_EMEMORY);
             ql_notes_free(&fx_notes);
@@ -528,6 +528,7 @@ static void test_no_memory(void **state)
         }
         ql_alloc_fail_after(0);
         fx_assert_ok(st);
+        fx_assert_streams_without_memory(path, cases[i].format);
     }
 }
 
