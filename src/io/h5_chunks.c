@@ -1,6 +1,8 @@
 /* Decoding a dataset's chunks here instead of in libhdf5: the stored bytes are fetched by the
- * thread that calls HDF5, a batch at a time, and inflated, unshuffled and placed by all threads. */
+ * thread that calls HDF5 and, a few chunks behind it, inflated, unshuffled and placed by all
+ * threads: where nothing has to be converted, straight into the result. */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #ifdef QL_HAVE_LIBDEFLATE
@@ -13,14 +15,13 @@
 #include "h5_values.h"
 #include "lzf.h"
 #include "quell/alloc.h"
-#include "quell/parallel.h"
+#include "quell/feed.h"
 
 enum {
     MAX_STEPS = 4,
-    MAX_SLOTS = 256,
-    BATCH_BYTES = 32 << 20, /* decoded bytes in work at a time */
-    CHUNK_MAX = 64 << 20,   /* larger chunks are left to libhdf5 */
-    SLACK = 64              /* a filter may see a few bytes more than a chunk (checksums) */
+    IN_WORK = 32 << 20,   /* decoded bytes that may wait */
+    CHUNK_MAX = 64 << 20, /* larger chunks are left to libhdf5 */
+    SLACK = 64            /* a filter may see a few bytes more than a chunk (checksums) */
 };
 
 /* How to decode: the filters in the order they were applied, and what a chunk must become. */
@@ -34,29 +35,33 @@ typedef struct {
     unsigned char fill[8];
 } pipeline;
 
-/* One chunk in work. */
+/* One chunk as stored. */
 typedef struct {
     int64_t row, col; /* its first element */
     uint32_t skipped; /* bit i: filter i was not applied */
     size_t n_stored;  /* 0: never written, holds the fill value */
     size_t cap_stored;
     unsigned char *stored; /* owned */
-    unsigned char *work;   /* two areas of bytes + SLACK; owned */
-    bool ok;
 } slot;
 
-/* Takes a decoded chunk. */
-typedef struct batch batch;
-typedef void chunk_taker(const batch *b, const slot *s, const unsigned char *values);
+typedef struct run run;
 
-struct batch {
+/* Takes a decoded chunk, which lies in the work area or already at home. */
+typedef void chunk_taker(const run *r, const slot *s, const unsigned char *values);
+
+/* One reading of a dataset. */
+struct run {
+    const ql_h5r_array *a;
     const pipeline *pipe;
-    slot *slots;
     int64_t begin, end; /* rows wanted of the dataset */
     chunk_taker *take;
-    ql_h5r_place *place; /* of lists */
-    void *ctx;
-    unsigned char *out; /* of bands: [end - begin, width] */
+    const ql_h5r_taker *list; /* of lists */
+    unsigned char *out;       /* of bands: [end - begin, width] */
+    slot *slots;
+    unsigned char **work; /* of each thread: two areas of bytes + SLACK; owned */
+    _Atomic int64_t bad;  /* lowest number of a chunk that is damaged; INT64_MAX: none */
+    ql_status fetched;    /* of the chunks fetched, and why not */
+    ql_err err;
 };
 
 #ifdef QL_HAVE_LIBDEFLATE
@@ -91,9 +96,8 @@ static size_t unshuffle(const unsigned char *in, size_t n, size_t size, unsigned
 
 /* Undo one filter; returns the bytes made, 0 when the data are damaged. */
 static size_t undo_step(const pipeline *p, H5Z_filter_t step, const unsigned char *in, size_t n,
-                        unsigned char *out)
+                        unsigned char *out, size_t cap)
 {
-    size_t cap = p->bytes + SLACK;
     switch (step) {
     case H5Z_FILTER_DEFLATE:
         return inflate_bytes(in, n, out, cap);
@@ -106,11 +110,19 @@ static size_t undo_step(const pipeline *p, H5Z_filter_t step, const unsigned cha
     }
 }
 
-/* The decoded chunk, or NULL when it is damaged. */
-static const unsigned char *decode(const pipeline *p, const slot *s)
+/* Is filter i the last one to be undone? */
+static bool is_last(const slot *s, int i)
+{
+    return (~s->skipped & ((1U << i) - 1)) == 0;
+}
+
+/* The decoded chunk, or NULL when it is damaged. It is at home when home is given and there was a
+ * filter to undo. */
+static const unsigned char *decode(const pipeline *p, const slot *s, unsigned char *work,
+                                   unsigned char *home)
 {
     const unsigned char *now = s->stored;
-    unsigned char *area[2] = {s->work, s->work + p->bytes + SLACK};
+    unsigned char *area[2] = {work, work + p->bytes + SLACK};
     size_t n = s->n_stored;
     int turn = 0;
     for (int i = p->n_steps - 1; i >= 0; i--) {
@@ -120,9 +132,11 @@ static const unsigned char *decode(const pipeline *p, const slot *s)
             n -= 4; /* deflate has a checksum of its own */
             continue;
         }
-        n = undo_step(p, p->step[i], now, n, area[turn]);
+        bool to_home = home && is_last(s, i);
+        unsigned char *to = to_home ? home : area[turn];
+        n = undo_step(p, p->step[i], now, n, to, to_home ? p->bytes : p->bytes + SLACK);
         if (n == 0) return NULL;
-        now = area[turn];
+        now = to;
         turn = 1 - turn;
     }
     return n == p->bytes ? now : NULL;
@@ -135,34 +149,33 @@ static const unsigned char *fill_chunk(const pipeline *p, unsigned char *out)
     return out;
 }
 
-static void decode_slot(void *ctx, int64_t item)
-{
-    const batch *b = ctx;
-    slot *s = &b->slots[item];
-    const unsigned char *values = s->n_stored ? decode(b->pipe, s) : fill_chunk(b->pipe, s->work);
-    s->ok = values != NULL;
-    if (values) b->take(b, s, values);
-}
-
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static void take_list(const batch *b, const slot *s, const unsigned char *values)
+/* Where a whole chunk of a list can be decoded to, if anywhere. */
+static unsigned char *home_of(const run *r, const slot *s)
 {
-    b->place(b->ctx, s->row, values, smaller(b->end - s->row, b->pipe->rows));
+    const pipeline *p = r->pipe;
+    if (!r->list || !r->list->out || r->end - s->row < p->rows) return NULL;
+    return (unsigned char *)r->list->out + (size_t)s->row * p->size;
+}
+
+static void take_list(const run *r, const slot *s, const unsigned char *values)
+{
+    ql_h5r_take(r->list, r->pipe->size, s->row, values, smaller(r->end - s->row, r->pipe->rows));
 }
 
 /* Chunks at the right and lower edge reach beyond the data. */
-static void take_band(const batch *b, const slot *s, const unsigned char *values)
+static void take_band(const run *r, const slot *s, const unsigned char *values)
 {
-    const pipeline *p = b->pipe;
-    int64_t n_rows = smaller(b->end - s->row, p->rows),
+    const pipeline *p = r->pipe;
+    int64_t n_rows = smaller(r->end - s->row, p->rows),
             n_cols = smaller(p->width - s->col, p->cols);
-    for (int64_t r = 0; r < n_rows; r++) {
-        int64_t to = (s->row - b->begin + r) * p->width + s->col;
-        memcpy(b->out + (size_t)to * p->size, values + (size_t)(r * p->cols) * p->size,
+    for (int64_t k = 0; k < n_rows; k++) {
+        int64_t to = (s->row - r->begin + k) * p->width + s->col;
+        memcpy(r->out + (size_t)to * p->size, values + (size_t)(k * p->cols) * p->size,
                (size_t)n_cols * p->size);
     }
 }
@@ -240,15 +253,17 @@ static int64_t chunk_number(const pipeline *p, const slot *s)
     return s->row / p->rows * chunks_across(p) + s->col / p->cols;
 }
 
-static ql_status fail_chunk(const ql_h5r_array *a, const pipeline *p, const slot *s, ql_err *err)
+static ql_status fail_chunk(const run *r, const slot *s, ql_err *err)
 {
-    return ql_fail(err, QL_EDATA, "%s: chunk %" PRId64 " (%s from %" PRId64 ") is damaged", a->path,
-                   chunk_number(p, s), a->rank == 1 ? "values" : "rows", s->row);
+    return ql_fail(err, QL_EDATA, "%s: chunk %" PRId64 " (%s from %" PRId64 ") is damaged",
+                   r->a->path, chunk_number(r->pipe, s), r->a->rank == 1 ? "values" : "rows",
+                   s->row);
 }
 
 static ql_status grow_stored(slot *s, size_t bytes, ql_err *err)
 {
     if (bytes <= s->cap_stored) return QL_OK;
+    bytes += bytes / 8; /* the next one may be a little larger */
     ql_free(s->stored);
     s->stored = NULL;
     s->cap_stored = 0;
@@ -274,86 +289,118 @@ static bool stored_bytes(hid_t id, const hsize_t *offset, hsize_t *bytes)
 
 /* Bytes of the chunk as stored. Its size is the file's word: it must fit the file and be able to
  * become a whole chunk. */
-static ql_status fetch(const ql_h5r_array *a, const pipeline *p, slot *s, ql_err *err)
+static ql_status fetch(const run *r, slot *s, ql_err *err)
 {
+    const ql_h5r_array *a = r->a;
     hsize_t offset[2] = {(hsize_t)s->row, (hsize_t)s->col}, bytes;
     if (!stored_bytes(a->id, offset, &bytes))
         return ql_h5_fail(err, QL_EDATA, "%s: chunk %" PRId64 " cannot be found", a->path,
-                          chunk_number(p, s));
+                          chunk_number(r->pipe, s));
     s->n_stored = 0;
     if (bytes == 0) return QL_OK;
-    if (bytes > (hsize_t)a->file_bytes || (double)bytes * 1100.0 < (double)p->bytes)
-        return fail_chunk(a, p, s, err);
+    if (bytes > (hsize_t)a->file_bytes || (double)bytes * 1100.0 < (double)r->pipe->bytes)
+        return fail_chunk(r, s, err);
     QL_TRY(grow_stored(s, (size_t)bytes, err));
     if (H5Dread_chunk(a->id, H5P_DEFAULT, offset, &s->skipped, s->stored) < 0)
         return ql_h5_fail(err, QL_EDATA, "%s: chunk %" PRId64 " cannot be read", a->path,
-                          chunk_number(p, s));
+                          chunk_number(r->pipe, s));
     s->n_stored = (size_t)bytes;
     return QL_OK;
 }
 
-/* Chunks first .. first + n_chunks - 1 of those that cover the rows wanted. */
-static ql_status run_batch(const ql_h5r_array *a, const batch *b, int64_t first, int64_t n_chunks,
-                           int threads, ql_err *err)
+/* The first element of chunk number i of those that cover the rows wanted. */
+static void set_place(const run *r, int64_t i, slot *s)
 {
-    const pipeline *p = b->pipe;
-    for (int64_t i = 0; i < n_chunks; i++) {
-        b->slots[i].row = b->begin + (first + i) / chunks_across(p) * p->rows;
-        b->slots[i].col = (first + i) % chunks_across(p) * p->cols;
-        QL_TRY(fetch(a, p, &b->slots[i], err));
+    s->row = r->begin + i / chunks_across(r->pipe) * r->pipe->rows;
+    s->col = i % chunks_across(r->pipe) * r->pipe->cols;
+}
+
+static bool fetch_item(void *ctx, int64_t item, int k)
+{
+    run *r = ctx;
+    if (atomic_load(&r->bad) != INT64_MAX) return false;
+    set_place(r, item, &r->slots[k]);
+    r->fetched = fetch(r, &r->slots[k], &r->err);
+    return r->fetched == QL_OK;
+}
+
+static void note_bad(run *r, int64_t item)
+{
+    int64_t now = atomic_load(&r->bad);
+    while (item < now && !atomic_compare_exchange_weak(&r->bad, &now, item)) continue;
+}
+
+static void decode_item(void *ctx, int64_t item, int k, int rank)
+{
+    run *r = ctx;
+    const slot *s = &r->slots[k];
+    unsigned char *work = r->work[rank];
+    const unsigned char *values =
+        s->n_stored ? decode(r->pipe, s, work, home_of(r, s)) : fill_chunk(r->pipe, work);
+    if (values)
+        r->take(r, s, values);
+    else
+        note_bad(r, item);
+}
+
+/* The first chunk with a fault is told: all before it were fetched and decoded. */
+static ql_status outcome(const run *r, ql_err *err)
+{
+    int64_t bad = atomic_load(&r->bad);
+    if (bad != INT64_MAX) {
+        slot s;
+        set_place(r, bad, &s);
+        return fail_chunk(r, &s, err);
     }
-    ql_parallel_for(threads, n_chunks, decode_slot, (void *)b);
-    for (int64_t i = 0; i < n_chunks; i++)
-        if (!b->slots[i].ok) return fail_chunk(a, p, &b->slots[i], err);
+    if (r->fetched != QL_OK && err) *err = r->err;
+    return r->fetched;
+}
+
+static ql_status new_areas(run *r, int n_slots, int threads, ql_err *err)
+{
+    QL_TRY(QL_NEW(r->slots, n_slots, "chunks in work", err));
+    QL_TRY(QL_NEW(r->work, threads, "chunks in work", err));
+    for (int i = 0; i < threads; i++)
+        QL_TRY(QL_NEW(r->work[i], 2 * (int64_t)(r->pipe->bytes + SLACK), "a decoded chunk", err));
     return QL_OK;
 }
 
-static int64_t count_slots(const pipeline *p, int64_t n_chunks, int threads)
+static void free_areas(run *r, int n_slots, int threads)
 {
-    int64_t n = BATCH_BYTES / (int64_t)p->bytes;
-    if (n < threads) n = threads;
-    if (n > MAX_SLOTS) n = MAX_SLOTS;
-    return smaller(n, n_chunks);
+    for (int i = 0; r->slots && i < n_slots; i++) ql_free(r->slots[i].stored);
+    for (int i = 0; r->work && i < threads; i++) ql_free(r->work[i]);
+    ql_free(r->slots);
+    ql_free(r->work);
 }
 
-static ql_status new_slots(const pipeline *p, int64_t n, slot **out, ql_err *err)
+/* Rows r->begin to r->end, which begin with a row of chunks. */
+static ql_status run_chunks(run *r, int threads, ql_err *err)
 {
-    QL_TRY(QL_NEW(*out, n, "chunks in work", err));
-    for (int64_t i = 0; i < n; i++)
-        QL_TRY(QL_NEW((*out)[i].work, 2 * (int64_t)(p->bytes + SLACK), "a decoded chunk", err));
-    return QL_OK;
-}
-
-static void free_slots(slot *slots, int64_t n)
-{
-    for (int64_t i = 0; slots && i < n; i++) {
-        ql_free(slots[i].stored);
-        ql_free(slots[i].work);
+    const pipeline *p = r->pipe;
+    int64_t n_chunks = (r->end - r->begin + p->rows - 1) / p->rows * chunks_across(p);
+    if (threads > n_chunks) threads = (int)n_chunks;
+    if (threads < 1) threads = 1;
+    int n_slots = ql_feed_slots(threads, smaller(IN_WORK / (int64_t)p->bytes, n_chunks));
+    if (threads > n_slots) threads = n_slots;
+    const ql_feed feed = {n_chunks, n_slots, fetch_item, decode_item, r};
+    atomic_init(&r->bad, INT64_MAX);
+    ql_status st = new_areas(r, n_slots, threads, err);
+    if (st == QL_OK) {
+        ql_feed_run(threads, &feed);
+        st = outcome(r, err);
     }
-    ql_free(slots);
-}
-
-/* Rows b->begin to b->end, which begin with a row of chunks. */
-static ql_status run_batches(const ql_h5r_array *a, batch *b, int threads, ql_err *err)
-{
-    const pipeline *p = b->pipe;
-    int64_t n_chunks = (b->end - b->begin + p->rows - 1) / p->rows * chunks_across(p);
-    int64_t n_slots = count_slots(p, n_chunks, threads);
-    ql_status st = new_slots(p, n_slots, &b->slots, err);
-    for (int64_t at = 0; st == QL_OK && at < n_chunks; at += n_slots)
-        st = run_batch(a, b, at, smaller(n_chunks - at, n_slots), threads, err);
-    free_slots(b->slots, n_slots);
+    free_areas(r, n_slots, threads);
     return st;
 }
 
-ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads, ql_h5r_place *place,
-                               void *ctx, bool *done, ql_err *err)
+ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads,
+                               const ql_h5r_taker *taker, bool *done, ql_err *err)
 {
     pipeline p;
     *done = false;
     if (a->rank != 1 || !get_pipeline(a, &p)) return QL_OK;
-    batch b = {.pipe = &p, .end = n, .take = take_list, .place = place, .ctx = ctx};
-    QL_TRY(run_batches(a, &b, threads, err));
+    run r = {.a = a, .pipe = &p, .end = n, .take = take_list, .list = taker};
+    QL_TRY(run_chunks(&r, threads, err));
     *done = true;
     return QL_OK;
 }
@@ -365,8 +412,8 @@ ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, in
     *done = false;
     if (a->rank != 2 || !get_pipeline(a, &p) || first % p.rows != 0) return QL_OK;
     if (n % p.rows != 0 && first + n != a->dim[0]) return QL_OK;
-    batch b = {.pipe = &p, .begin = first, .end = first + n, .take = take_band, .out = out};
-    QL_TRY(run_batches(a, &b, threads, err));
+    run r = {.a = a, .pipe = &p, .begin = first, .end = first + n, .take = take_band, .out = out};
+    QL_TRY(run_chunks(&r, threads, err));
     *done = true;
     return QL_OK;
 }
