@@ -32,7 +32,7 @@ typedef struct {
     int64_t width;      /* columns of the dataset */
     size_t size;        /* bytes of an element */
     size_t bytes;       /* of a decoded chunk */
-    unsigned char fill[8];
+    unsigned char fill[16];
 } pipeline;
 
 /* One chunk as stored. */
@@ -231,13 +231,21 @@ static bool get_chunk(const ql_h5r_array *a, hid_t dcpl, pipeline *p)
     return true;
 }
 
+/* Raw elements are 0 where nothing was written. */
+static bool get_fill(const ql_h5r_array *a, hid_t dcpl, pipeline *p)
+{
+    H5D_fill_value_t state;
+    if (!a->raw_size) return H5Pget_fill_value(dcpl, a->mem_type, p->fill) >= 0;
+    return p->size <= sizeof p->fill && H5Pfill_value_defined(dcpl, &state) >= 0 &&
+           state != H5D_FILL_VALUE_USER_DEFINED;
+}
+
 static bool get_pipeline(const ql_h5r_array *a, pipeline *p)
 {
-    if (!a->as_stored || a->rank < 1) return false;
-    *p = (pipeline){.size = ql_num_size(a->num)};
+    if ((!a->as_stored && !a->raw_size) || a->rank < 1) return false;
+    *p = (pipeline){.size = a->raw_size ? a->raw_size : ql_num_size(a->num)};
     hid_t dcpl = H5Dget_create_plist(a->id);
-    bool ok = dcpl >= 0 && get_chunk(a, dcpl, p) && get_filters(dcpl, p) &&
-              H5Pget_fill_value(dcpl, a->mem_type, p->fill) >= 0;
+    bool ok = dcpl >= 0 && get_chunk(a, dcpl, p) && get_filters(dcpl, p) && get_fill(a, dcpl, p);
     (void)H5Eclear2(H5E_DEFAULT);
     ql_h5r_close(dcpl);
     return ok;

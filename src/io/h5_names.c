@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "h5_error.h"
+#include "h5_heap.h"
 #include "h5_values.h"
 #include "quell/alloc.h"
 
@@ -74,6 +75,7 @@ ql_status ql_h5r_strings(const ql_h5r_array *a, hid_t type, hid_t mem, ql_names 
         return ql_fail(err, QL_EDATA, "%s: its strings have an absurd size (%zu bytes)", a->path,
                        size);
     int64_t step = (int64_t)(BLOCK_BYTES / size);
+    if (vlen && mem == type && ql_h5r_heap_strings(a, type, out)) return QL_OK;
     if (step > a->n) step = a->n;
     QL_GO(QL_NEW(block, step * (int64_t)size, "a block of names", err));
     for (int64_t at = 0; at < a->n; at += step) {
