@@ -279,13 +279,15 @@ static ql_status read_csc(hid_t file, const char *path, int64_t n_rows, int64_t 
 }
 
 /* Rows that are in order need no second look. */
-static ql_status read_csr(hid_t file, const char *path, int64_t n_rows, int64_t n_cols, int threads,
-                          ql_csr *m, int64_t *n_duplicates, float *count_max, ql_err *err)
+ql_status ql_matrix_h5_rows(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                            const char *cols, int threads, ql_csr *m, int64_t *n_duplicates,
+                            float *count_max, ql_err *err)
 {
     entries_seen seen;
-    QL_TRY(read_arrays(file, path, n_rows, n_cols, "genes", threads, m, &seen, err));
-    if (!seen.ascending || seen.values.zeros) return ql_csr_normalise(m, n_duplicates, err);
+    *count_max = 0.0f;
     if (n_duplicates) *n_duplicates = 0;
+    QL_TRY(read_arrays(file, group, n_rows, n_cols, cols, threads, m, &seen, err));
+    if (!seen.ascending || seen.values.zeros) return ql_csr_normalise(m, n_duplicates, err);
     *count_max = seen.values.counts ? seen.values.max : 0.0f;
     return QL_OK;
 }
@@ -295,7 +297,8 @@ static ql_status read_sparse(hid_t file, const char *path, const ql_matrix_info 
 {
     const int64_t n_rows = info->n_rows, n_cols = info->n_cols;
     if (info->layout == QL_LAYOUT_CSR)
-        return read_csr(file, path, n_rows, n_cols, threads, m, n_duplicates, count_max, err);
+        return ql_matrix_h5_rows(file, path, n_rows, n_cols, "genes", threads, m, n_duplicates,
+                                 count_max, err);
     QL_TRY(read_csc(file, path, n_rows, n_cols, threads, m, err));
     return ql_csr_normalise_threads(m, threads, n_duplicates, err);
 }

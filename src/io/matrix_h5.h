@@ -37,6 +37,11 @@ ql_status ql_matrix_h5_read_seen(hid_t file, const char *path, int64_t n_rows, i
 ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
                               const char *cols, int threads, ql_csr *m, ql_err *err);
 
+/* The same with the rows put in order, as ql_matrix_h5_read_seen hands them over. */
+ql_status ql_matrix_h5_rows(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                            const char *cols, int threads, ql_csr *m, int64_t *n_duplicates,
+                            float *count_max, ql_err *err);
+
 /* The arrays of compressed rows, open: checked types, as many indices as values, a pointer more
  * than n_rows. Close whether or not the open succeeded. */
 typedef struct {
