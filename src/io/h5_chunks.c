@@ -21,6 +21,7 @@ enum {
     MAX_STEPS = 4,
     IN_WORK = 32 << 20,   /* decoded bytes that may wait */
     CHUNK_MAX = 64 << 20, /* larger chunks are left to libhdf5 */
+    MANY_CHUNKS = 1024,   /* finding each by its number takes the square of their number */
     SLACK = 64            /* a filter may see a few bytes more than a chunk (checksums) */
 };
 
@@ -53,8 +54,8 @@ typedef void chunk_taker(const run *r, const slot *s, const unsigned char *value
 struct run {
     const ql_h5r_array *a;
     const pipeline *pipe;
-    int64_t begin, end; /* rows wanted of the dataset */
-    chunk_taker *take;
+    int64_t begin, end;       /* rows wanted of the dataset */
+    chunk_taker *take;        /* NULL: they are only looked at */
     const ql_h5r_taker *list; /* of lists */
     unsigned char *out;       /* of bands: [end - begin, width] */
     slot *slots;
@@ -181,8 +182,8 @@ static void take_band(const run *r, const slot *s, const unsigned char *values)
 }
 
 /* Filters we undo ourselves, at most one of a kind. fletcher32 is dropped where deflate has checked
- * the data already; elsewhere it is left to libhdf5. */
-static bool get_filters(hid_t dcpl, pipeline *p)
+ * the data already; elsewhere (lone_checksum) it is left to libhdf5. */
+static bool get_filters(hid_t dcpl, bool lone_checksum, pipeline *p)
 {
     enum { SHUFFLE = 1, DEFLATE = 2, LZF = 4, FLETCHER = 8 };
     unsigned seen = 0;
@@ -209,7 +210,7 @@ static bool get_filters(hid_t dcpl, pipeline *p)
             return false;
         }
         if (seen & bit) return false;
-        if (bit == FLETCHER && !(seen & DEFLATE)) return false;
+        if (bit == FLETCHER && !(seen & DEFLATE) && !lone_checksum) return false;
         seen |= bit;
     }
     return !((seen & DEFLATE) && (seen & LZF));
@@ -231,6 +232,30 @@ static bool get_chunk(const ql_h5r_array *a, hid_t dcpl, pipeline *p)
     return true;
 }
 
+/* Without filters libhdf5 takes the size of chunks from the layout when it is asked, but from the
+ * chunk's entry in the index when it reads, however little room there is. Do all entries agree with
+ * the layout, as far as that can be found out? */
+static bool plain_sizes_hold(const ql_h5r_array *a, const pipeline *p)
+{
+    hsize_t n = 0, offset[2], bytes = p->bytes;
+    hid_t space = H5Dget_space(a->id);
+    haddr_t address;
+    unsigned mask;
+    bool ok = space >= 0 && H5Dget_num_chunks(a->id, space, &n) >= 0 &&
+              n <= H5Dget_storage_size(a->id) / p->bytes &&
+              n * p->bytes == H5Dget_storage_size(a->id);
+    for (hsize_t i = 0; ok && i < n && n <= MANY_CHUNKS; i++)
+        ok = H5Dget_chunk_info(a->id, space, i, offset, &mask, &address, &bytes) >= 0 &&
+             bytes == p->bytes;
+    ql_h5r_close(space);
+    return ok;
+}
+
+static bool few_chunks(const ql_h5r_array *a, const pipeline *p)
+{
+    return H5Dget_storage_size(a->id) / p->bytes <= MANY_CHUNKS;
+}
+
 /* Raw elements are 0 where nothing was written. */
 static bool get_fill(const ql_h5r_array *a, hid_t dcpl, pipeline *p)
 {
@@ -245,7 +270,9 @@ static bool get_pipeline(const ql_h5r_array *a, pipeline *p)
     if ((!a->as_stored && !a->raw_size) || a->rank < 1) return false;
     *p = (pipeline){.size = a->raw_size ? a->raw_size : ql_num_size(a->num)};
     hid_t dcpl = H5Dget_create_plist(a->id);
-    bool ok = dcpl >= 0 && get_chunk(a, dcpl, p) && get_filters(dcpl, p) && get_fill(a, dcpl, p);
+    bool ok =
+        dcpl >= 0 && get_chunk(a, dcpl, p) && get_filters(dcpl, false, p) && get_fill(a, dcpl, p);
+    if (ok && p->n_steps == 0) ok = few_chunks(a, p) && plain_sizes_hold(a, p);
     (void)H5Eclear2(H5E_DEFAULT);
     ql_h5r_close(dcpl);
     return ok;
@@ -343,12 +370,13 @@ static void decode_item(void *ctx, int64_t item, int k, int rank)
     run *r = ctx;
     const slot *s = &r->slots[k];
     unsigned char *work = r->work[rank];
+    if (!r->take && s->n_stored == 0) return;
     const unsigned char *values =
         s->n_stored ? decode(r->pipe, s, work, home_of(r, s)) : fill_chunk(r->pipe, work);
-    if (values)
-        r->take(r, s, values);
-    else
+    if (!values)
         note_bad(r, item);
+    else if (r->take)
+        r->take(r, s, values);
 }
 
 /* The first chunk with a fault is told: all before it were fetched and decoded. */
@@ -424,4 +452,53 @@ ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, in
     QL_TRY(run_chunks(&r, threads, err));
     *done = true;
     return QL_OK;
+}
+
+/* ---- chunks that libhdf5 is to read ---- */
+
+/* Bytes that elements of a type take more in the file than in memory. */
+static int64_t grows_by(hid_t type, int64_t reference)
+{
+    int64_t more = 0;
+    if (H5Tis_variable_str(type) > 0 || H5Tget_class(type) == H5T_VLEN)
+        return reference - (int64_t)H5Tget_size(type);
+    if (H5Tget_class(type) != H5T_COMPOUND) return 0;
+    for (int i = 0; i < H5Tget_nmembers(type); i++) {
+        hid_t member = H5Tget_member_type(type, (unsigned)i);
+        more += member < 0 ? 0 : grows_by(member, reference);
+        ql_h5r_close(member);
+    }
+    return more;
+}
+
+/* Bytes of an element in the file. A value of variable length is there as a length, an address in
+ * the heap and a number. */
+static size_t stored_size(const ql_h5r_array *a)
+{
+    size_t address = 8, length = 8;
+    hid_t type = H5Dget_type(a->id), file = H5Iget_file_id(a->id), fcpl = H5Fget_create_plist(file);
+    if (fcpl >= 0) (void)H5Pget_sizes(fcpl, &address, &length);
+    int64_t size = type < 0 ? 0 : (int64_t)H5Tget_size(type);
+    if (type >= 0) size += grows_by(type, 4 + (int64_t)address + 4);
+    ql_h5r_close(fcpl);
+    ql_h5r_close(file);
+    ql_h5r_close(type);
+    return size > 0 ? (size_t)size : 0;
+}
+
+ql_status ql_h5r_check_chunks(const ql_h5r_array *a, int threads, ql_err *err)
+{
+    pipeline p = {.size = stored_size(a)};
+    if (a->rank < 1 || a->n == 0 || p.size == 0) return QL_OK;
+    hid_t dcpl = H5Dget_create_plist(a->id);
+    bool known = dcpl >= 0 && get_chunk(a, dcpl, &p) && get_filters(dcpl, true, &p);
+    (void)H5Eclear2(H5E_DEFAULT);
+    ql_h5r_close(dcpl);
+    if (!known) return QL_OK;
+    if (p.n_steps == 0) {
+        if (plain_sizes_hold(a, &p)) return QL_OK;
+        return ql_fail(err, QL_EDATA, "%s: has chunks of a wrong size", a->path);
+    }
+    run r = {.a = a, .pipe = &p, .end = a->dim[0]};
+    return run_chunks(&r, threads, err);
 }

@@ -76,6 +76,7 @@ ql_status ql_h5r_strings(const ql_h5r_array *a, hid_t type, hid_t mem, ql_names 
                        size);
     int64_t step = (int64_t)(BLOCK_BYTES / size);
     if (vlen && mem == type && ql_h5r_heap_strings(a, type, out)) return QL_OK;
+    QL_TRY(ql_h5r_check_chunks(a, 1, err));
     if (step > a->n) step = a->n;
     QL_GO(QL_NEW(block, step * (int64_t)size, "a block of names", err));
     for (int64_t at = 0; at < a->n; at += step) {
@@ -103,6 +104,7 @@ static ql_status read_ints(const ql_h5r_array *a, int64_t **out, ql_err *err)
     QL_TRY(ql_h5r_need_integers(a, err));
     QL_TRY(QL_NEW(*out, a->n, "a column of integers", err));
     if (a->rank == 1) return ql_h5r_read_i64(a, a->n, 1, *out, err);
+    QL_TRY(ql_h5r_check_chunks(a, 1, err));
     if (H5Dread(a->id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) >= 0) return QL_OK;
     return ql_h5_fail(err, QL_EDATA, "%s: cannot be read", a->path);
 }

@@ -55,8 +55,8 @@ static ql_status stream_blocks(const ql_h5r_array *a, int64_t n, int threads,
     size_t size = ql_num_size(a->num);
     int64_t block = (int64_t)(BLOCK_BYTES / size);
     unsigned char *buffer = NULL;
-    ql_status st = QL_OK;
-    if (!taker->out)
+    ql_status st = ql_h5r_check_chunks(a, threads, err);
+    if (st == QL_OK && !taker->out)
         st = QL_NEW(buffer, (n < block ? n : block) * (int64_t)size, "a block of the file", err);
     for (int64_t at = 0; st == QL_OK && at < n; at += block) {
         int64_t m = n - at < block ? n - at : block;

@@ -29,6 +29,11 @@ ql_status ql_h5r_stream(const ql_h5r_array *a, int64_t n, int threads, const ql_
 ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads,
                                const ql_h5r_taker *taker, bool *done, ql_err *err);
 
+/* Before H5Dread, which believes that a chunk decodes to its full size and reads beyond the end of
+ * one that does not: fails with QL_EDATA at the first such chunk. Costs a decoding of all chunks
+ * when they are filtered. What has filters that are not known here cannot be checked. */
+ql_status ql_h5r_check_chunks(const ql_h5r_array *a, int threads, ql_err *err);
+
 /* Rows first .. first + n - 1 of a 2-D dataset into out [n, dim[1]] of type a->num, when they are
  * whole rows of chunks that can be decoded here; *done says so. */
 ql_status ql_h5r_band_chunks(const ql_h5r_array *a, int64_t first, int64_t n, int threads,
