@@ -22,6 +22,7 @@ typedef struct {
     int64_t size, cap;
     uint32_t *at;  /* [N_NUMBERS]; where in raw an object's header is, 0: nowhere; owned */
     uint32_t last; /* highest number that may be set in at */
+    bool damaged;
 } heap;
 
 static uint64_t little(const unsigned char *p, int n)
@@ -87,15 +88,23 @@ static bool read_refs(const ql_h5r_array *a, int fd, unsigned char *refs)
 
 /* ---- collections ---- */
 
+static bool damaged(heap *h)
+{
+    h->damaged = true;
+    return false;
+}
+
+/* The free space counts its header, and ends the collection. */
 static bool find_objects(heap *h)
 {
     memset(h->at, 0, ((size_t)h->last + 1) * sizeof *h->at);
     h->last = 0;
     for (int64_t at = HEAD; h->size - at >= HEAD;) {
+        const uint64_t left = (uint64_t)(h->size - at);
         uint32_t number = (uint32_t)little(h->raw + at, 2);
         uint64_t bytes = little(h->raw + at + 8, 8);
-        if (number == 0) break;
-        if (bytes > (uint64_t)(h->size - at - HEAD) || h->at[number]) return false;
+        if (number == 0) return bytes == left || damaged(h);
+        if (bytes > left - HEAD || h->at[number]) return damaged(h);
         h->at[number] = (uint32_t)at;
         if (number > h->last) h->last = number;
         at += HEAD + ((int64_t)bytes + 7) / 8 * 8;
@@ -128,39 +137,39 @@ static bool load(heap *h, uint64_t address)
     return true;
 }
 
-/* An object whose size is not the length that refers to it is left to HDF5 as well. */
 static bool add_string(heap *h, const unsigned char *ref, ql_names *out)
 {
     uint64_t length = little(ref, 4), address = little(ref + 4, 8), number = little(ref + 12, 4);
     if (length == 0) return ql_names_add(out, "", 0, NULL) == QL_OK;
-    if (address == 0 || number == 0 || number >= N_NUMBERS) return false;
+    if (number == 0 || number >= N_NUMBERS) return damaged(h);
     if (address != h->address && !load(h, address)) return false;
     const unsigned char *object = h->raw + h->at[number];
-    if (h->at[number] == 0 || little(object + 8, 8) != length) return false;
+    if (h->at[number] == 0 || little(object + 8, 8) != length) return damaged(h);
     return ql_names_add(out, (const char *)object + HEAD, (size_t)length, NULL) == QL_OK;
 }
 
-static bool add_strings(const ql_h5r_array *a, int fd, ql_names *out)
+static ql_heap_outcome add_strings(const ql_h5r_array *a, int fd, ql_names *out, int64_t *bad)
 {
     heap h = {.fd = fd, .left = 2 * a->file_bytes + FREE_READS, .last = N_NUMBERS - 1};
     unsigned char *refs = ql_alloc(a->n, REF);
     h.at = ql_alloc(N_NUMBERS, sizeof *h.at);
     bool ok = refs && h.at && read_refs(a, fd, refs);
-    for (int64_t i = 0; ok && i < a->n; i++) ok = add_string(&h, refs + i * REF, out);
+    for (*bad = 0; ok && *bad < a->n; ++*bad) ok = add_string(&h, refs + *bad * REF, out);
+    if (!ok) --*bad;
     ql_free(h.raw);
     ql_free(h.at);
     ql_free(refs);
-    return ok;
+    return ok ? QL_HEAP_DONE : h.damaged ? QL_HEAP_DAMAGED : QL_HEAP_UNUSUAL;
 }
 
-bool ql_h5r_heap_strings(const ql_h5r_array *a, hid_t type, ql_names *out)
+ql_heap_outcome ql_h5r_heap_strings(const ql_h5r_array *a, hid_t type, ql_names *out, int64_t *bad)
 {
-    if (out->n > 0 || a->n == 0 || H5Tis_variable_str(type) <= 0) return false;
+    if (out->n > 0 || a->n == 0 || H5Tis_variable_str(type) <= 0) return QL_HEAP_UNUSUAL;
     hid_t file = H5Iget_file_id(a->id);
     int fd = file >= 0 && plain_layout(file) ? descriptor(file) : -1;
-    bool ok = fd >= 0 && add_strings(a, fd, out);
-    if (!ok) ql_names_free(out);
+    ql_heap_outcome outcome = fd < 0 ? QL_HEAP_UNUSUAL : add_strings(a, fd, out, bad);
+    if (outcome != QL_HEAP_DONE) ql_names_free(out);
     (void)H5Eclear2(H5E_DEFAULT);
     ql_h5r_close(file);
-    return ok;
+    return outcome;
 }

@@ -5,9 +5,14 @@
 
 #include "h5_read.h"
 
-/* Append the strings of a list whose file type, `type`, is a string of variable length. False, with
- * out (which must be empty) left so, when anything is unusual or wrong: HDF5 reads the list then,
- * or says what is wrong with it. */
-bool ql_h5r_heap_strings(const ql_h5r_array *a, hid_t type, ql_names *out);
+typedef enum {
+    QL_HEAP_DONE,
+    QL_HEAP_UNUSUAL, /* not a file that can be read so: HDF5 reads it, or says what is wrong */
+    QL_HEAP_DAMAGED  /* the heap contradicts itself, which HDF5 (1.10) would not survive */
+} ql_heap_outcome;
+
+/* Append the strings of a list whose file type, `type`, is a string of variable length. Unless all
+ * is well out, which must be empty, is left so. *bad is the element that shows the damage. */
+ql_heap_outcome ql_h5r_heap_strings(const ql_h5r_array *a, hid_t type, ql_names *out, int64_t *bad);
 
 #endif

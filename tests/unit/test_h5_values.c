@@ -198,7 +198,8 @@ static bool read_strings(hid_t file, const char **list)
     ql_err err = {0};
     fx_assert_ok(ql_h5r_array_open(file, "x", 1, &a, &err));
     hid_t type = H5Dget_type(a.id);
-    bool done = ql_h5r_heap_strings(&a, type, &direct);
+    int64_t bad;
+    bool done = ql_h5r_heap_strings(&a, type, &direct, &bad) == QL_HEAP_DONE;
     fx_assert_ok(ql_h5r_strings(&a, type, type, &names, &err));
     assert_int_equal(direct.n, done ? N_STRINGS : 0);
     assert_int_equal(names.n, N_STRINGS);
@@ -241,30 +242,83 @@ static void test_strings(void **state)
     H5Fclose(file);
 }
 
-/* A reference changed in one place: length, address or number of its object. The short way must
- * give up; what the library makes of it is not our concern here. */
+static void overwrite(const char *name, int64_t at, unsigned char value)
+{
+    int fd = open(fx_path(name), O_RDWR);
+    assert_int_equal(pwrite(fd, &value, 1, (off_t)at), 1);
+    close(fd);
+}
+
+static void assert_outcome(ql_h5r_array *a, ql_heap_outcome expected, int64_t place)
+{
+    ql_names names = {0};
+    ql_err err = {0};
+    int64_t bad = -1;
+    char message[64];
+    hid_t type = H5Dget_type(a->id);
+    assert_int_equal(ql_h5r_heap_strings(a, type, &names, &bad), expected);
+    assert_int_equal(names.n, 0);
+    assert_null(names.bytes);
+    if (expected == QL_HEAP_DAMAGED) {
+        assert_int_equal(ql_h5r_strings(a, type, type, &names, &err), QL_EDATA);
+        (void)snprintf(message, sizeof message, "/x: is damaged near value %d", (int)place);
+        assert_string_equal(err.msg, message);
+    }
+    H5Tclose(type);
+    ql_names_free(&names);
+}
+
+/* A reference changed in one place: length, address or number of its object. What contradicts the
+ * heap is damage; an address that holds no heap is left to the library. */
 static void test_lying_references(void **state)
 {
     static const struct {
         int at;
         unsigned char value;
-    } lies[] = {{0, 200}, {3, 127}, {4, 1}, {11, 255}, {10, 127}, {12, 0}, {14, 1}, {13, 255}};
-    const char **list = make_strings();
+        ql_heap_outcome outcome;
+    } lies[] = {{0, 200, QL_HEAP_DAMAGED},  {3, 127, QL_HEAP_DAMAGED},  {4, 1, QL_HEAP_UNUSUAL},
+                {11, 255, QL_HEAP_UNUSUAL}, {10, 127, QL_HEAP_UNUSUAL}, {12, 0, QL_HEAP_DAMAGED},
+                {14, 1, QL_HEAP_DAMAGED},   {13, 255, QL_HEAP_DAMAGED}};
     (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         hid_t file;
-        ql_names names = {0};
-        write_strings("l.h5", H5P_DEFAULT, false, list);
+        write_strings("l.h5", H5P_DEFAULT, false, make_strings());
         ql_h5r_array a = open_array("l.h5", &file);
-        haddr_t address = H5Dget_offset(a.id);
-        int fd = open(fx_path("l.h5"), O_RDWR);
-        assert_int_equal(pwrite(fd, &lies[i].value, 1, (off_t)address + 16 * 1234 + lies[i].at), 1);
-        close(fd);
-        hid_t type = H5Dget_type(a.id);
-        assert_false(ql_h5r_heap_strings(&a, type, &names));
-        assert_int_equal(names.n, 0);
-        assert_null(names.bytes);
-        H5Tclose(type);
+        overwrite("l.h5", (int64_t)H5Dget_offset(a.id) + 16 * 1234 + lies[i].at, lies[i].value);
+        assert_outcome(&a, lies[i].outcome, 1234);
+        close_array(&a, file);
+    }
+}
+
+/* The same of the heap: the size of an object, its number, and the free space at the end, whose
+ * size of 0 the library walks along for ever. */
+static void test_lying_heap(void **state)
+{
+    unsigned char ref[16];
+    (void)state;
+    for (int lie = 0; lie < 4; lie++) {
+        hid_t file;
+        int64_t address = 0, at = 0, size;
+        write_strings("h.h5", H5P_DEFAULT, false, make_strings());
+        ql_h5r_array a = open_array("h.h5", &file);
+        FILE *f = fopen(fx_path("h.h5"), "rb");
+        static unsigned char heap[1 << 20];
+        assert_int_equal(fseek(f, (long)H5Dget_offset(a.id) + 16, SEEK_SET), 0);
+        assert_int_equal(fread(ref, 1, 16, f), 16);
+        for (int i = 7; i >= 0; i--) address = address << 8 | ref[4 + i];
+        assert_int_equal(fseek(f, (long)address, SEEK_SET), 0);
+        int64_t got = (int64_t)fread(heap, 1, sizeof heap, f);
+        (void)fclose(f);
+        size = heap[8] | heap[9] << 8 | heap[10] << 16;
+        assert_true(memcmp(heap, "GCOL", 4) == 0 && size >= 4096 && size <= got);
+        for (at = 16; size - at >= 16 && (heap[at] | heap[at + 1]);)
+            at += 16 + (heap[at + 8] + 7) / 8 * 8;
+        static const int places[] = {8, 15, 0};
+        if (lie < 3) overwrite("h.h5", address + 16 + places[lie], lie == 2 ? 77 : 255);
+        assert_true(size - at >= 16);
+        if (lie == 3)
+            for (int i = 8; i < 16; i++) overwrite("h.h5", address + at + i, 0);
+        assert_outcome(&a, QL_HEAP_DAMAGED, 1);
         close_array(&a, file);
     }
 }
@@ -274,7 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries),          cmocka_unit_test(test_order),
         cmocka_unit_test(test_first_damage),     cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_lying_references),
+        cmocka_unit_test(test_lying_references), cmocka_unit_test(test_lying_heap),
     };
     return cmocka_run_group_tests(tests, fx_setup, fx_teardown);
 }
