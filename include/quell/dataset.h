@@ -24,6 +24,7 @@ typedef struct {
     ql_names others; /* with ql_read_options.columns: what else the file holds, for which there is
                       * no place here ("obsm/X_pca", "uns/log1p", a column of an unknown kind) */
     bool is_counts;  /* every entry is finite, >= 0 and whole */
+    float count_max; /* largest entry when reading has shown that all are counts; 0: not known */
     bool genes_differ; /* the matrix has other genes than the file's var (raw/X) */
 } ql_dataset;
 

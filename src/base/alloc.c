@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 typedef struct {
     void *raw;      /* what free() wants */
@@ -18,6 +21,11 @@ typedef struct {
 } header;
 
 enum { ALIGN = 64, EXTRA = 2 * ALIGN };
+
+/* Blocks from here on are offered to the system for huge pages: fewer faults when they are first
+ * touched, fewer misses of the address cache later. */
+enum { HUGE_BLOCK = 16 << 20, PAGE = 4096 };
+
 _Static_assert(sizeof(header) <= ALIGN, "the header must fit in front of an aligned block");
 
 static _Atomic int64_t held, peak, n_allocations, cap, fail_in;
@@ -72,6 +80,21 @@ static header *header_of(void *block)
     return (header *)(void *)((char *)block - ALIGN);
 }
 
+/* Such a block is a mapping of its own, from the page that raw is in; all of it is named, so that
+ * it stays one mapping, which realloc() can move. That it may fail is of no concern. */
+static void offer_huge_pages(void *raw, int64_t bytes)
+{
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    uintptr_t begin = (uintptr_t)raw / PAGE * PAGE, end = (uintptr_t)raw + (uintptr_t)bytes;
+    if (bytes < HUGE_BLOCK) return;
+    end = (end + PAGE - 1) / PAGE * PAGE;
+    (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)raw;
+    (void)bytes;
+#endif
+}
+
 void *ql_alloc(int64_t n, size_t size)
 {
     int64_t bytes = request_size(n, size);
@@ -81,6 +104,7 @@ void *ql_alloc(int64_t n, size_t size)
         unreserve(bytes + EXTRA);
         return NULL;
     }
+    offer_huge_pages(raw, bytes + EXTRA);
     atomic_fetch_add(&n_allocations, 1);
     void *block = align_up(raw);
     *header_of(block) = (header){raw, bytes + EXTRA, bytes};

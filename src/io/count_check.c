@@ -35,34 +35,27 @@ static void look_closer(const float *data, int64_t from, int64_t n, ql_count_che
     }
 }
 
-/* float32 has no fractions from here on; adding it rounds what is smaller to a whole number. Unlike
- * rintf this needs no call on processors without an instruction for it. */
-static const float WHOLE_FROM = 8388608.0f;
-
-static int is_no_count(float x)
+/* Plain arithmetic on whole pieces, which compilers turn into vectors. What is no count (NaN fails
+ * every comparison) becomes 0 or loses its fraction, and differs then from what it was. */
+void ql_see_entries(const float *x, int64_t n, ql_entries_seen *seen)
 {
-    return !(x >= 0.0f) | !(x < QL_COUNT_END) |
-           ((x < WHOLE_FROM) & ((x + WHOLE_FROM) - WHOLE_FROM != x));
+    int32_t top = 0;
+    int odd = 0, zeros = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float y = x[i] > 0.0f ? x[i] : 0.0f;
+        y = y < QL_COUNT_END ? y : 0.0f;
+        int32_t whole = (int32_t)y;
+        odd |= (float)whole != x[i];
+        zeros |= x[i] == 0.0f;
+        top = whole > top ? whole : top;
+    }
+    seen->counts &= !odd;
+    seen->zeros |= zeros != 0;
+    if (!odd && (float)top > seen->max) seen->max = (float)top;
 }
 
 /* Pieces short enough to stay in cache. */
 enum { PIECE = 2048 };
-
-/* Are all n <= PIECE entries counts? *max is raised to the largest then. The order of floats from 0
- * on is that of their bits, and the maximum of integers can be taken by vectors. */
-static bool all_counts(const float *x, int64_t n, float *max)
-{
-    int32_t bits[PIECE], top = 0;
-    float largest;
-    int bad = 0;
-    memcpy(bits, x, (size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++) bad |= is_no_count(x[i]);
-    for (int64_t i = 0; i < n; i++) top = bits[i] > top ? bits[i] : top;
-    if (bad) return false;
-    memcpy(&largest, &top, sizeof largest);
-    *max = largest > *max ? largest : *max;
-    return true;
-}
 
 /* One pass without branches, a second one only where it found something. */
 static void check_block(void *ctx, int64_t item)
@@ -74,9 +67,10 @@ static void check_block(void *ctx, int64_t item)
     if (end > job->n) end = job->n;
     for (; from < end; from += PIECE) {
         int64_t n = end - from < PIECE ? end - from : PIECE;
-        float max = c->max;
-        if (all_counts(job->data + from, n, &max))
-            c->max = max;
+        ql_entries_seen seen = ql_nothing_seen;
+        ql_see_entries(job->data + from, n, &seen);
+        if (seen.counts)
+            c->max = seen.max > c->max ? seen.max : c->max;
         else
             look_closer(job->data, from, n, c);
     }
@@ -106,6 +100,14 @@ ql_count_check ql_check_counts(const ql_csr *m, int threads)
     int64_t a = sum.first_impossible, b = sum.first_fraction;
     sum.first = a < 0 ? b : b < 0 || a < b ? a : b;
     return sum;
+}
+
+ql_count_check ql_check_dataset(const ql_dataset *ds, int threads)
+{
+    if (ds->count_max > 0.0f)
+        return (ql_count_check){
+            .first_impossible = -1, .first_fraction = -1, .first = -1, .max = ds->count_max};
+    return ql_check_counts(&ds->counts, threads);
 }
 
 int64_t ql_csr_row_of(const ql_csr *m, int64_t entry)

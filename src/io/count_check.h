@@ -21,6 +21,21 @@ typedef struct {
 
 ql_count_check ql_check_counts(const ql_csr *m, int threads);
 
+/* The same of a dataset in memory, whose reader may have looked already. */
+ql_count_check ql_check_dataset(const ql_dataset *ds, int threads);
+
+/* What entries are, as far as one pass without branches tells. Begin with ql_nothing_seen. */
+typedef struct {
+    bool counts; /* no entry is impossible or a fraction */
+    bool zeros;  /* some are 0 */
+    float max;   /* the largest entry; known when all are counts */
+} ql_entries_seen;
+
+static const ql_entries_seen ql_nothing_seen = {true, false, 0.0f};
+
+/* Look at n entries more. */
+void ql_see_entries(const float *x, int64_t n, ql_entries_seen *seen);
+
 static inline bool ql_are_counts(const ql_count_check *c)
 {
     return c->first < 0;

@@ -103,16 +103,19 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
                              ql_csr *m, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     int64_t shape[2], n_duplicates = 0;
+    float count_max = 0.0f;
     QL_TRY(ql_h5r_names(file, "matrix/barcodes", &ds->cells.index, err));
     QL_TRY(ql_xml_decode_names(&ds->cells.index, err));
     QL_TRY(ql_10x_shape(file, "matrix", shape, err));
     QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
     if (opt->sink) return stream_matrix(file, f, opt, ds, notes, err);
-    QL_TRY(
-        ql_matrix_h5_arrays(file, "matrix", shape[1], shape[0], "features", opt->threads, m, err));
-    QL_TRY(ql_csr_normalise_threads(m, opt->threads, &n_duplicates, err));
+    QL_TRY(ql_matrix_h5_rows(file, "matrix", shape[1], shape[0], "features", opt->threads, m,
+                             &n_duplicates, &count_max, err));
     ql_note_duplicates(n_duplicates, notes);
-    return ql_features_apply(f, opt, m, ds, notes, err);
+    const int64_t n_entries = ql_csr_nnz(m);
+    QL_TRY(ql_features_apply(f, opt, m, ds, notes, err));
+    if (ql_csr_nnz(&ds->counts) == n_entries) ds->count_max = count_max; /* none was left out */
+    return QL_OK;
 }
 
 /* Probe-level files look alike; their rows are probes, several a gene. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "h5_error.h"
+#include "h5_values.h"
 #include "h5_names.h"
 #include "quell/alloc.h"
 
@@ -66,6 +67,7 @@ static ql_status check_large(const ql_h5r_array *a, hid_t type, const ql_values 
 static ql_status read_numbers(const ql_h5r_array *a, hid_t mem, ql_values *out, ql_err *err)
 {
     QL_TRY(ql_new_(&out->values, a->n, ql_col_size(out->type), "an annotation column", err));
+    QL_TRY(ql_h5r_check_chunks(a, 1, err));
     if (a->n > 0 && H5Dread(a->id, mem, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->values) < 0)
         return ql_h5_fail(err, QL_EDATA, "%s: is damaged", a->path);
     for (int64_t i = 0; out->type == QL_COL_BOOL && i < a->n; i++)

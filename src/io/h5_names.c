@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "h5_error.h"
+#include "h5_heap.h"
 #include "h5_values.h"
 #include "quell/alloc.h"
 
@@ -64,6 +65,16 @@ static ql_status add_fixed(const ql_h5r_array *a, hid_t type, hid_t mem, int64_t
     return st;
 }
 
+static ql_status strings_of_heap(const ql_h5r_array *a, hid_t type, ql_names *out, bool *done,
+                                 ql_err *err)
+{
+    int64_t bad = 0;
+    ql_heap_outcome outcome = ql_h5r_heap_strings(a, type, out, &bad);
+    *done = outcome == QL_HEAP_DONE;
+    if (outcome != QL_HEAP_DAMAGED) return QL_OK;
+    return ql_fail(err, QL_EDATA, "%s: is damaged near value %" PRId64, a->path, bad);
+}
+
 ql_status ql_h5r_strings(const ql_h5r_array *a, hid_t type, hid_t mem, ql_names *out, ql_err *err)
 {
     char *block = NULL;
@@ -74,6 +85,12 @@ ql_status ql_h5r_strings(const ql_h5r_array *a, hid_t type, hid_t mem, ql_names 
         return ql_fail(err, QL_EDATA, "%s: its strings have an absurd size (%zu bytes)", a->path,
                        size);
     int64_t step = (int64_t)(BLOCK_BYTES / size);
+    if (vlen && mem == type) {
+        bool done = false;
+        QL_TRY(strings_of_heap(a, type, out, &done, err));
+        if (done) return QL_OK;
+    }
+    QL_TRY(ql_h5r_check_chunks(a, 1, err));
     if (step > a->n) step = a->n;
     QL_GO(QL_NEW(block, step * (int64_t)size, "a block of names", err));
     for (int64_t at = 0; at < a->n; at += step) {
@@ -101,6 +118,7 @@ static ql_status read_ints(const ql_h5r_array *a, int64_t **out, ql_err *err)
     QL_TRY(ql_h5r_need_integers(a, err));
     QL_TRY(QL_NEW(*out, a->n, "a column of integers", err));
     if (a->rank == 1) return ql_h5r_read_i64(a, a->n, 1, *out, err);
+    QL_TRY(ql_h5r_check_chunks(a, 1, err));
     if (H5Dread(a->id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) >= 0) return QL_OK;
     return ql_h5_fail(err, QL_EDATA, "%s: cannot be read", a->path);
 }

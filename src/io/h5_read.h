@@ -63,6 +63,7 @@ typedef struct {
     hid_t mem_type;     /* numeric: owned */
     bool as_stored;     /* numeric: mem_type is the file's own representation */
     bool is_bool, is_half;
+    size_t raw_size;    /* not 0: elements are so many bytes, taken as stored whatever they mean */
     int64_t file_bytes; /* size of the file */
 } ql_h5r_array;
 

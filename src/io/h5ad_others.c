@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "h5_error.h"
+#include "h5_values.h"
 #include "h5ad_parts.h"
 #include "quell/alloc.h"
 
@@ -93,6 +94,7 @@ out:
 
 static ql_status read_doubles(const ql_h5r_array *a, double *x, ql_err *err)
 {
+    QL_TRY(ql_h5r_check_chunks(a, 1, err));
     if (a->n == 0 || H5Dread(a->id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0)
         return QL_OK;
     return ql_h5_fail(err, QL_EDATA, "%s: cannot be read", a->path);

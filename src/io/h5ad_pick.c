@@ -53,8 +53,8 @@ static ql_status read_matrix(hid_t file, const char *path, const ql_read_options
     const int64_t n_cells = ds->cells.index.n, n_genes = ds->genes.index.n;
     ql_band_sink *s = opt->sink;
     if (!s)
-        return ql_matrix_h5_read(file, path, n_cells, n_genes, opt->threads, &ds->counts,
-                                 n_duplicates, err);
+        return ql_matrix_h5_read_seen(file, path, n_cells, n_genes, opt->threads, &ds->counts,
+                                      n_duplicates, &ds->count_max, err);
     s->cells = &ds->cells.index;
     s->genes = &ds->genes.index;
     QL_TRY(ql_matrix_h5_stream(file, path, n_cells, n_genes, s, ds, err));
@@ -72,6 +72,7 @@ static ql_status take(const choice *c, const char *path, ql_dataset *ds, ql_note
     ql_csr_free(&ds->counts);
     ql_store_free(ds->store);
     ds->store = NULL;
+    ds->count_max = 0.0f;
     QL_TRY(ql_h5ad_index(c->file, raw ? c->names->raw_var : c->names->var, &ds->genes.index, err));
     QL_TRY(read_matrix(c->file, path, c->opt, ds, &n_duplicates, err));
     ds->genes_differ = false;
@@ -138,7 +139,7 @@ static ql_status try_one(const choice *c, const char *path, ql_dataset *ds, ql_n
         ql_str_puts(why, ql_str_text(&c->opt->sink->why));
         return QL_OK;
     }
-    ql_count_check check = ql_check_counts(&ds->counts, c->opt->threads);
+    ql_count_check check = ql_check_dataset(ds, c->opt->threads);
     if (ql_are_counts(&check)) return QL_OK;
     ql_describe_noncount(&ds->counts, &check, check.first, &ds->cells.index, &ds->genes.index, why);
     return QL_OK;

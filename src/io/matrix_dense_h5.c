@@ -25,6 +25,7 @@ typedef struct {
     float *values;      /* [n, n_cols]; owned */
     ql_csr *m;          /* arrays grow; indptr is final for the rows done */
     int64_t cap;        /* entries m has room for */
+    bool checked;       /* the chunks, where libhdf5 reads them */
 } band;
 
 static void count_row(void *ctx, int64_t item)
@@ -86,7 +87,10 @@ static ql_status read_band(band *b, int threads, ql_err *err)
 {
     bool done = false;
     QL_TRY(ql_h5r_band_chunks(b->a, b->first, b->n, threads, b->raw, &done, err));
-    return done ? QL_OK : read_rows(b, err);
+    if (done) return QL_OK;
+    if (!b->checked) QL_TRY(ql_h5r_check_chunks(b->a, threads, err));
+    b->checked = true;
+    return read_rows(b, err);
 }
 
 static ql_status take_band(band *b, int threads, ql_err *err)

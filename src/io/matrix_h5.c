@@ -222,16 +222,25 @@ ql_status ql_sparse_h5_open(hid_t file, const char *group, int64_t n_rows, ql_sp
     return QL_OK;
 }
 
+/* What was seen of the entries while they were read. */
+typedef struct {
+    bool ascending; /* columns, strictly within every row */
+    ql_entries_seen values;
+} entries_seen;
+
 static ql_status read_entries(const ql_sparse_h5 *s, const char *cols, int threads, ql_csr *m,
-                              ql_err *err)
+                              entries_seen *seen, ql_err *err)
 {
     int64_t nnz = ql_csr_nnz(m);
-    QL_TRY(ql_h5r_read_indices(&s->indices, nnz, m->n_cols, cols, threads, m->indices, err));
-    return ql_h5r_read_f32(&s->data, nnz, threads, m->data, err);
+    ql_h5r_rows rows = {.indptr = m->indptr, .n_rows = m->n_rows};
+    QL_TRY(ql_h5r_read_indices(&s->indices, nnz, m->n_cols, cols, threads, m->indices, &rows, err));
+    seen->ascending = rows.ascending;
+    return ql_h5r_read_f32(&s->data, nnz, threads, m->data, &seen->values, err);
 }
 
-ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
-                              const char *cols, int threads, ql_csr *m, ql_err *err)
+static ql_status read_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                             const char *cols, int threads, ql_csr *m, entries_seen *seen,
+                             ql_err *err)
 {
     ql_sparse_h5 s = {0};
     int64_t *indptr = NULL;
@@ -243,12 +252,19 @@ ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int
     QL_GO(ql_h5r_need_memory((double)indptr[n_rows] * 8.0, group, err));
     QL_GO(ql_csr_alloc(m, n_rows, n_cols, indptr[n_rows], err));
     memcpy(m->indptr, indptr, (size_t)(n_rows + 1) * sizeof *indptr);
-    QL_GO(read_entries(&s, cols, threads, m, err));
+    QL_GO(read_entries(&s, cols, threads, m, seen, err));
 out:
     if (st != QL_OK) ql_csr_free(m);
     ql_free(indptr);
     ql_sparse_h5_close(&s);
     return st;
+}
+
+ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                              const char *cols, int threads, ql_csr *m, ql_err *err)
+{
+    entries_seen seen;
+    return read_arrays(file, group, n_rows, n_cols, cols, threads, m, &seen, err);
 }
 
 static ql_status read_csc(hid_t file, const char *path, int64_t n_rows, int64_t n_cols, int threads,
@@ -262,11 +278,37 @@ static ql_status read_csc(hid_t file, const char *path, int64_t n_rows, int64_t 
     return st;
 }
 
-ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
-                            int threads, ql_csr *m, int64_t *n_duplicates, ql_err *err)
+/* Rows that are in order need no second look. */
+ql_status ql_matrix_h5_rows(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                            const char *cols, int threads, ql_csr *m, int64_t *n_duplicates,
+                            float *count_max, ql_err *err)
+{
+    entries_seen seen;
+    *count_max = 0.0f;
+    if (n_duplicates) *n_duplicates = 0;
+    QL_TRY(read_arrays(file, group, n_rows, n_cols, cols, threads, m, &seen, err));
+    if (!seen.ascending || seen.values.zeros) return ql_csr_normalise(m, n_duplicates, err);
+    *count_max = seen.values.counts ? seen.values.max : 0.0f;
+    return QL_OK;
+}
+
+static ql_status read_sparse(hid_t file, const char *path, const ql_matrix_info *info, int threads,
+                             ql_csr *m, int64_t *n_duplicates, float *count_max, ql_err *err)
+{
+    const int64_t n_rows = info->n_rows, n_cols = info->n_cols;
+    if (info->layout == QL_LAYOUT_CSR)
+        return ql_matrix_h5_rows(file, path, n_rows, n_cols, "genes", threads, m, n_duplicates,
+                                 count_max, err);
+    QL_TRY(read_csc(file, path, n_rows, n_cols, threads, m, err));
+    return ql_csr_normalise_threads(m, threads, n_duplicates, err);
+}
+
+ql_status ql_matrix_h5_read_seen(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
+                                 int threads, ql_csr *m, int64_t *n_duplicates, float *count_max,
+                                 ql_err *err)
 {
     ql_matrix_info info;
-    ql_status st;
+    *count_max = 0.0f;
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     if (info.n_rows != n_rows || info.n_cols != n_cols)
         return ql_fail(err, QL_EDATA,
@@ -278,10 +320,15 @@ ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_
                        "/%s: is %" PRId64 " x %" PRId64 ", more than 2147483647 of one kind", path,
                        n_rows, n_cols);
     if (info.layout == QL_LAYOUT_DENSE) return ql_matrix_h5_dense(file, path, threads, m, err);
-    st = info.layout == QL_LAYOUT_CSC
-             ? read_csc(file, path, n_rows, n_cols, threads, m, err)
-             : ql_matrix_h5_arrays(file, path, n_rows, n_cols, "genes", threads, m, err);
-    if (st == QL_OK) st = ql_csr_normalise_threads(m, threads, n_duplicates, err);
+    ql_status st = read_sparse(file, path, &info, threads, m, n_duplicates, count_max, err);
     if (st != QL_OK) ql_csr_free(m);
     return st;
+}
+
+ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
+                            int threads, ql_csr *m, int64_t *n_duplicates, ql_err *err)
+{
+    float count_max;
+    return ql_matrix_h5_read_seen(file, path, n_rows, n_cols, threads, m, n_duplicates, &count_max,
+                                  err);
 }

@@ -27,10 +27,20 @@ ql_status ql_matrix_h5_info(hid_t file, const char *path, ql_matrix_info *info, 
 ql_status ql_matrix_h5_read(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
                             int threads, ql_csr *m, int64_t *n_duplicates, ql_err *err);
 
+/* The same; *count_max is the largest entry when it is known that all are counts, else 0. */
+ql_status ql_matrix_h5_read_seen(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
+                                 int threads, ql_csr *m, int64_t *n_duplicates, float *count_max,
+                                 ql_err *err);
+
 /* Read the three arrays in group as rows of compressed entries: n_rows from indptr, indices in
  * [0, n_cols) counting `cols` ("genes"). What is stored is kept: rows may be unsorted. */
 ql_status ql_matrix_h5_arrays(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
                               const char *cols, int threads, ql_csr *m, ql_err *err);
+
+/* The same with the rows put in order, as ql_matrix_h5_read_seen hands them over. */
+ql_status ql_matrix_h5_rows(hid_t file, const char *group, int64_t n_rows, int64_t n_cols,
+                            const char *cols, int threads, ql_csr *m, int64_t *n_duplicates,
+                            float *count_max, ql_err *err);
 
 /* The arrays of compressed rows, open: checked types, as many indices as values, a pointer more
  * than n_rows. Close whether or not the open succeeded. */

@@ -51,8 +51,7 @@ static void warn_noncount(const ql_read_options *opt, const ql_dataset *ds,
 static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
                               ql_err *err)
 {
-    ql_count_check check =
-        opt->sink ? opt->sink->check : ql_check_counts(&ds->counts, opt->threads);
+    ql_count_check check = opt->sink ? opt->sink->check : ql_check_dataset(ds, opt->threads);
     ds->is_counts = ql_are_counts(&check);
     if (check.max > EXACT_MAX)
         ql_note_add(notes, QL_NOTE_WARNING,
@@ -97,11 +96,13 @@ static ql_status settle_names(ql_names *names, const char *what, ql_notes *notes
     return QL_OK;
 }
 
-static int64_t count_few(const ql_csr *m)
+/* Counts that are stored are 1 at least, so a row with that many entries need not be looked at. */
+static int64_t count_few(const ql_csr *m, bool is_counts)
 {
     int64_t few = 0;
     for (int64_t i = 0; i < m->n_rows; i++) {
         double sum = 0;
+        if (is_counts && m->indptr[i + 1] - m->indptr[i] >= RAW_COUNTS) continue;
         for (int64_t k = m->indptr[i]; k < m->indptr[i + 1] && sum < RAW_COUNTS; k++)
             sum += (double)m->data[k];
         few += sum < RAW_COUNTS;
@@ -109,10 +110,11 @@ static int64_t count_few(const ql_csr *m)
     return few;
 }
 
-static void warn_raw(const ql_read_options *opt, const ql_csr *m, ql_notes *notes)
+static void warn_raw(const ql_read_options *opt, const ql_dataset *ds, ql_notes *notes)
 {
+    const ql_csr *m = &ds->counts;
     if (m->n_rows <= RAW_CELLS) return;
-    int64_t few = opt->sink ? opt->sink->n_few : count_few(m);
+    int64_t few = opt->sink ? opt->sink->n_few : count_few(m, ds->is_counts);
     if (few * 2 > m->n_rows)
         ql_note_add(notes, QL_NOTE_WARNING,
                     "more than half of the %" PRId64 " cells have fewer than %d counts: "
@@ -152,7 +154,7 @@ static ql_status read_checked(const ql_input *in, const ql_format *format,
     QL_TRY(check_values(opt, ds, notes, err));
     QL_TRY(settle_names(&ds->cells.index, "cells", notes, err));
     QL_TRY(settle_names(&ds->genes.index, "genes", notes, err));
-    warn_raw(opt, &ds->counts, notes);
+    warn_raw(opt, ds, notes);
     return QL_OK;
 }
 

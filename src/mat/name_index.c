@@ -5,29 +5,50 @@
 #include "quell/frame.h"
 #include "quell/strbuf.h"
 
+/* Of the hash in a slot, above a position; names of different tags need not be compared. */
+enum { TAG_BITS = 16 };
+#define POSITION_MASK (((uint64_t)1 << (64 - TAG_BITS)) - 1)
+
 /* Open addressing with linear probing; at most half of the slots are taken. */
 struct ql_name_index {
     const ql_names *names; /* borrowed */
-    int64_t *slot;         /* [mask + 1]; position + 1, or 0 when empty */
+    uint64_t *slot;        /* [mask + 1]; tag and position + 1, or 0 when empty */
     uint64_t mask;
 };
 
-/* FNV-1a, finished by a multiply and a fold because the table uses the low bits. */
+/* Eight bytes at a time, and a fold at the end because the table uses the low bits. */
 static uint64_t hash(const char *name)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 0x100000001b3u;
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    uint64_t h = 0xcbf29ce484222325u, word;
+    size_t left = strlen(name);
+    for (; left >= sizeof word; left -= sizeof word, name += sizeof word) {
+        memcpy(&word, name, sizeof word);
+        h = (h ^ word) * odd;
+        h ^= h >> 29;
+    }
+    word = left;
+    for (size_t i = 0; i < left; i++) word = word << 8 | (unsigned char)name[i];
+    h = (h ^ word) * odd;
     h ^= h >> 32;
-    h *= 0x9e3779b97f4a7c15u;
+    h *= odd;
     return h ^ h >> 29;
 }
 
-/* The slot that holds the name, or the empty one where it belongs. */
-static int64_t *slot_of(const ql_name_index *index, const char *name)
+static int64_t position(uint64_t slot)
 {
-    uint64_t at = hash(name) & index->mask;
-    while (index->slot[at] != 0 && strcmp(ql_name(index->names, index->slot[at] - 1), name) != 0)
-        at = (at + 1) & index->mask;
+    return (int64_t)(slot & POSITION_MASK) - 1;
+}
+
+/* The slot that holds the name of this hash, or the empty one where it belongs. */
+static uint64_t *slot_of(const ql_name_index *index, const char *name, uint64_t h)
+{
+    const uint64_t tag = h & ~POSITION_MASK;
+    uint64_t at = h & index->mask;
+    for (uint64_t slot; (slot = index->slot[at]) != 0; at = (at + 1) & index->mask)
+        if ((slot & ~POSITION_MASK) == tag &&
+            strcmp(ql_name(index->names, position(slot)), name) == 0)
+            break;
     return &index->slot[at];
 }
 
@@ -43,9 +64,10 @@ static int64_t enter_all(ql_name_index *index)
 {
     int64_t n_repeated = 0;
     for (int64_t i = 0; i < index->names->n; i++) {
-        int64_t *slot = slot_of(index, ql_name(index->names, i));
+        const char *name = ql_name(index->names, i);
+        uint64_t h = hash(name), *slot = slot_of(index, name, h);
         n_repeated += *slot != 0;
-        if (*slot == 0) *slot = i + 1;
+        if (*slot == 0) *slot = (h & ~POSITION_MASK) | (uint64_t)(i + 1);
     }
     return n_repeated;
 }
@@ -76,7 +98,7 @@ ql_status ql_name_index_new(const ql_names *names, ql_name_index **out, ql_err *
 
 int64_t ql_name_index_find(const ql_name_index *index, const char *name)
 {
-    return *slot_of(index, name) - 1;
+    return position(*slot_of(index, name, hash(name)));
 }
 
 void ql_name_index_free(ql_name_index *index)

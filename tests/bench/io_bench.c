@@ -146,8 +146,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "io_bench: %s\n", err.msg);
         return 1;
     }
+    double last = seconds[(int)s.rounds - 1];
     qsort(seconds, (size_t)s.rounds, sizeof *seconds, by_value);
-    printf("{\"seconds\":%.6g,\"fastest\":%.6g,\"entries\":%.0f}\n", seconds[(int)s.rounds / 2],
-           seconds[0], entries);
+    printf("{\"seconds\":%.6g,\"fastest\":%.6g,\"last\":%.6g,\"entries\":%.0f}\n",
+           seconds[(int)s.rounds / 2], seconds[0], last, entries);
     return 0;
 }

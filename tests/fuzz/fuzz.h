@@ -14,6 +14,7 @@ typedef struct {
     char name[64];
     const char *argument; /* of run: a format's or a layout's name; NULL: none */
     void (*run)(const char *argument, const uint8_t *data, size_t size);
+    bool of_library; /* finds faults that are not ours: run only when named */
 } fz_target;
 
 enum { FZ_TARGETS_MAX = 64 };
@@ -29,6 +30,8 @@ void fz_config(const char *argument, const uint8_t *data, size_t size);
 /* argument: a format, tried besides what is detected; of fz_folder it may be NULL */
 void fz_file(const char *argument, const uint8_t *data, size_t size);
 void fz_folder(const char *argument, const uint8_t *data, size_t size);
+void fz_packed_rows(const char *argument, const uint8_t *data, size_t size);
+void fz_h5_bytes(const char *argument, const uint8_t *data, size_t size);
 void fz_hdf5(const char *argument, const uint8_t *data, size_t size);
 bool fz_hdf5_has(const char *format); /* fz_hdf5 knows how a file of this format is laid out */
 

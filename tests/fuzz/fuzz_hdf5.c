@@ -380,43 +380,19 @@ static void op_copy(edit *e)
     H5Pclose(links);
 }
 
-/* Are these numbers whose chunks quell decodes itself? Of others libhdf5 (1.10) trusts the
- * stored size, and reads beyond it. */
-static bool decoded_by_us(hid_t dataset, hid_t plist)
-{
-    hid_t type = H5Dget_type(dataset);
-    H5T_class_t class = H5Tget_class(type);
-    hsize_t chunk[MAX_RANK];
-    bool ours =
-        (class == H5T_INTEGER || class == H5T_FLOAT) && H5Tget_size(type) <= 8 &&
-        H5Pget_layout(plist) == H5D_CHUNKED && H5Pget_chunk(plist, MAX_RANK, chunk) <= 2 &&
-        !(H5Pget_filter_by_id2(plist, H5Z_FILTER_FLETCHER32, NULL, NULL, NULL, 0, NULL, NULL) >= 0);
-    H5Tclose(type);
-    return ours;
-}
-
-static bool is_of_a_matrix(const char *path)
-{
-    static const char *const names[] = {"data", "indices", "X", "matrix"};
-    const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (strcmp(last, names[i]) == 0) return true;
-    return false;
-}
-
 /* The stored bytes of a chunk, as a damaged disk would give them. */
 static void op_chunk(edit *e)
 {
     hsize_t at[MAX_RANK] = {0};
     unsigned char bytes[64];
-    const char *path = pick_object(e);
-    hid_t id = is_of_a_matrix(path) ? H5Dopen2(e->file, path, H5P_DEFAULT) : -1;
+    hid_t id = H5Dopen2(e->file, pick_object(e), H5P_DEFAULT);
     if (id < 0) return;
     uint32_t skipped = fz_u8(&e->in) & 15;
     size_t n = fz_u8(&e->in) % sizeof bytes;
     for (size_t i = 0; i < n; i++) bytes[i] = fz_u8(&e->in);
     hid_t plist = H5Dget_create_plist(id);
-    if (decoded_by_us(id, plist) && n) H5Dwrite_chunk(id, H5P_DEFAULT, skipped, at, n, bytes);
+    if (H5Pget_layout(plist) == H5D_CHUNKED && n)
+        H5Dwrite_chunk(id, H5P_DEFAULT, skipped, at, n, bytes);
     H5Pclose(plist);
     H5Dclose(id);
 }

@@ -1,6 +1,6 @@
 /* Replays inputs with any compiler: all of the kept corpus as unit tests, or
  *
- *     fuzz --targets             the names of the targets
+ *     fuzz --targets             the names of the targets, without those of libraries
  *     fuzz TARGET FILE...        these files
  */
 #include <dirent.h>
@@ -80,7 +80,8 @@ static int print_targets(void)
 {
     fz_target all[FZ_TARGETS_MAX];
     int n = fz_targets(all);
-    for (int i = 0; i < n; i++) puts(all[i].name);
+    for (int i = 0; i < n; i++)
+        if (!all[i].of_library) puts(all[i].name);
     return 0;
 }
 

@@ -8,10 +8,9 @@
 #include "quell/reader.h"
 
 static const fz_target fixed[] = {
-    {"options", NULL, fz_options},
-    {"config", NULL, fz_config},
-    {"folder", NULL, fz_folder},
-    {"model", "model", fz_hdf5},
+    {"options", NULL, fz_options, false},    {"config", NULL, fz_config, false},
+    {"folder", NULL, fz_folder, false},      {"packed-rows", NULL, fz_packed_rows, false},
+    {"hdf5-bytes", NULL, fz_h5_bytes, true}, {"model", "model", fz_hdf5, false},
 };
 
 /* Formats of several files. */

@@ -144,6 +144,13 @@ def seeds(data):
     for name in HDF5:
         yield from (("read-" + name, program) for program in programs(name))
     yield from (("model", program) for program in programs("model"))
+    for numbers in ((1,), (2, 3, 5, 2), (0, 9, 250, 1, 1, 3, 7, 0), (240, 1, 2, 249, 9, 9, 9) * 3, (4, 63, 9) * 8):
+        yield "packed-rows", bytes((1, *numbers))
+    for packed in (b"\x01\x00", b"\x05\x01\x02\x02\x04", b"\x04\x00\0\0\xc0\x3f\0\0\x80\x3f"):
+        yield "packed-rows", bytes((0, 9, 0, 100, 0, 3)) + packed
+    for kind, place in itertools.product(range(5), (0, 96, 800, 2048)):
+        yield "hdf5-bytes", HEAD + bytes((kind, 0, 7 * (kind % 2), place % 256, place // 256, 2, 255, 255))
+        yield "hdf5-bytes", HEAD + bytes((kind, 1, 5))
     if data:
         yield from of_real_files(data)
 

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import zlib
 
 import h5py
 import numpy as np
@@ -101,6 +102,45 @@ def test_the_last_byte_missing(quell, tmp_path):
         source = WHOLE[kind][0](tmp_path)
         os.truncate(source, source.stat().st_size - 1)
         tried(quell, tmp_path, source)
+
+
+# ---- chunks that do not decode to their size, which libhdf5 would not notice ----
+
+def write_short_names(path, strings, compression, stored, mask):
+    """An h5ad whose cell names are one chunk, and that chunk is `stored`."""
+    source = samples.write_h5ad(path / "in.h5ad", X)
+    names = np.array(samples.names("cell", N_CELLS), dtype=strings)
+    with h5py.File(source, "r+") as f:
+        index = f["obs"].attrs["_index"]
+        del f["obs"][index]
+        data = f["obs"].create_dataset(index, data=names, chunks=(N_CELLS,), compression=compression,
+                                       dtype=h5py.string_dtype() if strings == "O" else None)
+        data.id.write_direct_chunk((0,), stored, filter_mask=mask)
+    return source
+
+
+@pytest.mark.parametrize("strings", ["S", "O"])
+@pytest.mark.parametrize("compression, stored, mask", [("gzip", zlib.compress(bytes(32)), 0), ("gzip", bytes(32), 1),
+                                                       (None, bytes(32), 0), ("gzip", zlib.compress(bytes(9999)), 0)],
+                         ids=["short", "short, not packed", "short, no filter", "long"])
+def test_names_in_a_chunk_of_another_size(quell, tmp_path, strings, compression, stored, mask):
+    source = write_short_names(tmp_path, strings, compression, stored, mask)
+    said = tried(quell, tmp_path, source)
+    assert "/obs/_index: " in said and ("chunk 0 (values from 0) is damaged" in said or "wrong size" in said)
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<i8", "<f2"])
+@pytest.mark.parametrize("compression", ["gzip", None])
+@pytest.mark.parametrize("size", [8, 200000])
+def test_counts_in_a_chunk_of_another_size(quell, tmp_path, kind, compression, size):
+    """The longer one once was written over what lay behind the room for it."""
+    source = samples.write_h5ad(tmp_path / "in.h5ad", X)
+    with h5py.File(source, "r+") as f:
+        del f["X/data"]
+        data = f["X"].create_dataset("data", data=X.data.astype(kind), chunks=(100,), compression=compression)
+        data.id.write_direct_chunk((100,), zlib.compress(bytes(size)) if compression else bytes(size))
+    said = tried(quell, tmp_path, source)
+    assert "/X/data: " in said and ("chunk 1 (values from 100) is damaged" in said or "wrong size" in said)
 
 
 # ---- sizes that overflow ----

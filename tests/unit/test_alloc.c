@@ -43,6 +43,24 @@ static void realloc_keeps_contents_and_zeroes_the_rest(void **state)
     ql_free(block);
 }
 
+/* Those that the system may give huge pages are moved and cut like others. */
+static void large_blocks_grow_and_shrink(void **state)
+{
+    (void)state;
+    const int64_t mib = 1 << 20;
+    unsigned char *block = ql_alloc(20 * mib + 5, 1);
+    assert_non_null(block);
+    for (int64_t i = 0; i < 20 * mib + 5; i += 4093) assert_int_equal(block[i], 0);
+    memset(block, 7, (size_t)(20 * mib + 5));
+    block = ql_realloc(block, 90 * mib + 3, 1);
+    assert_non_null(block);
+    for (int64_t i = 0; i < 90 * mib + 3; i += 1021)
+        assert_int_equal(block[i], i < 20 * mib + 5 ? 7 : 0);
+    block = ql_realloc(block, mib, 1);
+    for (int64_t i = 0; i < mib; i++) assert_int_equal(block[i], 7);
+    ql_free(block);
+}
+
 static void bytes_are_accounted_for(void **state)
 {
     (void)state;
@@ -135,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_and_zero),
         cmocka_unit_test(realloc_keeps_contents_and_zeroes_the_rest),
+        cmocka_unit_test(large_blocks_grow_and_shrink),
         cmocka_unit_test(bytes_are_accounted_for),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(the_cap_holds),
