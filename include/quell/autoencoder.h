@@ -8,7 +8,7 @@
 
 #include "quell/heads.h"
 #include "quell/hidden.h"
-#include "quell/input_layer.h"
+#include "quell/input_dense.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
 
@@ -37,7 +37,8 @@ typedef struct {
                               else of the mean over cells of the sum over genes */
     bool keep_short_batch; /* a short last minibatch stays on its own, as the reference has it */
     bool start_at_means;   /* initial mean biases: log of the gene means */
-    bool match_depth; /* predictions are scaled so that a cell's means add up to its molecules */
+    bool match_depth;   /* predictions are scaled so that a cell's means add up to its molecules */
+    ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     uint64_t seed;
 } ql_ae_config;
@@ -60,6 +61,7 @@ typedef struct {
     int n_threads;
     ql_head_space *space; /* [n_threads] */
     ql_real **tile_dw;    /* [n_threads] scratch of the input layer's gradient */
+    ql_real **tile_x;     /* [n_threads] scratch of dense inputs; NULL: they are sparse */
     uint64_t step;        /* minibatches trained on so far */
 } ql_ae;
 

@@ -44,7 +44,10 @@ typedef struct {
     double target_scale;   /* depth of the targets relative to the input's; 0 means 1 */
     double thin;           /* > 0: each molecule goes to the input with probability 1 - thin, else
                               to the target (drawn anew each epoch) */
-    uint64_t seed, epoch;  /* of the thinning */
+    double lose;           /* > 0: each molecule is lost from the input with this probability; the
+                              target keeps all (drawn anew each epoch) */
+    uint64_t seed, epoch;  /* of thinning and corruption */
+    bool target_input;     /* the targets' values become inputs, like the inputs' (l / sd) */
     const int64_t *window; /* [n_windows] where each window of a training order ends: its rows are
                               read together (ql_rows_want); NULL: rows are read one by one */
     int64_t n_windows;
@@ -55,12 +58,15 @@ typedef struct {
     int64_t n, n_pad; /* cells, and padded */
     ql_tiling tiling;
     ql_entries in;    /* inputs */
-    ql_entries out;   /* targets (counts); a view: of in's genes unless the source has others */
+    ql_entries out;   /* targets (counts, or their inputs); a view: of in's genes unless the source
+                         has others */
     ql_entries other; /* genes of targets that differ, and the targets' values; owned */
     bool separate;    /* other has genes of its own */
     ql_real *size;    /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
     double *total;    /* [n] molecules of the input */
     ql_real *weight;  /* [n_pad] factor of each cell's gradient, 0 for pads */
+    int64_t *row;     /* [n] of the source */
+    uint64_t seed, epoch; /* of the source */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets

@@ -19,7 +19,10 @@ typedef enum {
     QL_RNG_DROPOUT = 4, /* hidden dropout masks */
     QL_RNG_INPUT = 5,   /* input dropout masks */
     QL_RNG_THIN = 6,    /* binomial thinning of molecules */
-    QL_RNG_MCV = 7      /* thinning of a whole run's counts (--mcv) */
+    QL_RNG_MCV = 7,     /* thinning of a whole run's counts (--mcv) */
+    /* corruption of the input while training, start of a principal component analysis */
+    QL_RNG_CORRUPT = 20,
+    QL_RNG_PCA = 21
 } ql_rng_stream;
 
 typedef struct {
@@ -35,6 +38,9 @@ ql_rng_block ql_rng_at(uint64_t seed, ql_rng_stream stream, uint64_t a, uint64_t
 
 /* Uniform in [0, 1) with 24 bits, exact in float. */
 float ql_rng_unit(uint32_t word);
+
+/* Standard normal number of a word: the same bits everywhere; within 1e-6, between -6.4 and 6.4. */
+double ql_rng_normal(uint32_t word);
 
 /* A sequence of up to 2^32 words at (seed, stream, a, b), for loops that draw a varying number.
  * Word i is word i % 4 of ql_rng_at(seed, stream, a, b, i / 4). */

@@ -219,7 +219,11 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     if (args->model.input_thin > 0 && args->allow_noncounts)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--input-thinning splits molecules and needs whole counts");
+    QL_TRY(model_args_check(&args->model, &run->err));
     model_fit_options(&args->model, run->threads, &f->options);
+    if (ql_corrupt_lost(&f->options.ae.corrupt) > 0 && args->allow_noncounts)
+        return ql_fail(&run->err, QL_EUSAGE,
+                       "--corrupt thin splits molecules and needs whole counts");
     return choose_kernels(f);
 }
 

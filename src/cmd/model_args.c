@@ -18,6 +18,12 @@ static const char *optimizer_at(int i)
     return ql_opt_rules[i] ? ql_opt_rules[i]->name : NULL;
 }
 
+static const char *corruption_at(int i)
+{
+    if (i == 0) return "none";
+    return ql_corruptions[i - 1] ? ql_corruptions[i - 1]->name : NULL;
+}
+
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
@@ -91,6 +97,17 @@ const ql_option ql_model_rows[] = {
     {.name = "input-thinning", QL_DOUBLE_AT(S, input_thin), .def = "0", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Training", .level = QL_OPT_EXPERT,
      .help = "share of molecules to be predicted from the others"},
+    {.name = "corrupt", QL_CHOICE_AT(S, corrupt), .def = "none", .choice_at = corruption_at,
+     .group = "Training", .help = "damage the inputs while training; targets stay whole",
+     .more = "A denoising autoencoder. mask: scaled inputs become 0; dropout: the same, the others scaled "
+             "up; gaussian: normal noise is added; salt-pepper: no count, or 3 sd above the mean; thin: "
+             "molecules are lost. See docs/family-input.md."},
+    {.name = "corrupt-strength", QL_DOUBLE_AT(S, corrupt_strength), .min = 0, .max = 100,
+     .group = "Training", .unset = "0.2; gaussian 0.5, salt-pepper 0.1",
+     .help = "probability that an input, or a molecule, is hit; sd of gaussian"},
+    {.name = "inputdropout", QL_DOUBLE_AT(S, input_dropout), .def = "0", .min = 0, .max = 1,
+     .bits = QL_OPT_MAX_EXCLUDED, .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "as --corrupt dropout of this strength (DCA's name for it)"},
     {.name = "validation", QL_DOUBLE_AT(S, validation), .def = "0.1", .min = 0, .max = 0.9,
      .group = "Training", .help = "share of the cells kept for validation"},
     {.name = "validation-cells", QL_CHOICE_AT(S, validation_cells), .def = "random",
@@ -153,6 +170,35 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL},
 };
 
+/* Of --corrupt and --inputdropout, which are not given together. */
+static ql_corrupt corruption_of(const model_args *a)
+{
+    ql_corrupt c = {ql_corruption_find(a->corrupt), a->corrupt_strength};
+    if (a->input_dropout > 0) c = (ql_corrupt){ql_corruption_find("dropout"), a->input_dropout};
+    if (c.kind && isnan(c.strength)) c.strength = c.kind->usual;
+    return c;
+}
+
+ql_status model_args_check(const model_args *a, ql_err *err)
+{
+    const ql_corrupt c = corruption_of(a);
+    if (a->input_dropout > 0 && strcmp(a->corrupt, "none") != 0)
+        return ql_fail(err, QL_EUSAGE, "--inputdropout is a corruption: leave out --corrupt %s",
+                       a->corrupt);
+    if (!c.kind && !isnan(a->corrupt_strength))
+        return ql_fail(err, QL_EUSAGE, "--corrupt-strength needs a --corrupt");
+    if (c.kind && !(c.strength < c.kind->limit))
+        return ql_fail(err, QL_EUSAGE, "--corrupt-strength %g: must be below %g for %s", c.strength,
+                       c.kind->limit, c.kind->name);
+    if (ql_corrupt_lost(&c) > 0 && a->input_thin > 0)
+        return ql_fail(err, QL_EUSAGE,
+                       "--input-thinning and --corrupt thin both take molecules from the input: "
+                       "give one of them");
+    if (c.kind && !strcmp(c.kind->name, "salt-pepper") && !a->norm_input)
+        return ql_fail(err, QL_EUSAGE, "--corrupt salt-pepper needs z-scored inputs (--norminput)");
+    return QL_OK;
+}
+
 static ql_ae_config model_of(const model_args *a)
 {
     ql_ae_config c = {
@@ -167,6 +213,7 @@ static ql_ae_config model_of(const model_args *a)
         .l2 = a->l2,
         .l1_enc = a->l1_enc,
         .l2_enc = a->l2_enc,
+        .corrupt = corruption_of(a),
         .bf16 = !strcmp(a->precision, "bf16"),
         .optimizer = ql_opt_rule_find(a->optimizer),
         .rate = a->learning_rate,

@@ -97,7 +97,9 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
                   ae.hidden[i].n_out * ql_pad(ae.hidden[i].n_in)) *
                  real;
     int64_t width = tile_width(cfg);
-    return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
+    int64_t dense = ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
+    return bytes +
+           sizes->n_threads * (ql_head_space_bytes(width) + (QL_TILE * width + dense) * real);
 }
 
 static void start_hidden(ql_ae *ae, int i)
@@ -138,6 +140,16 @@ void ql_ae_start_optimizer(ql_ae *ae, double rate)
     ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, rate, ae->cfg.clip, ae->cfg.weight_decay);
 }
 
+/* Where inputs are not sparse while training. */
+static ql_status allocate_dense(ql_ae *ae, ql_err *err)
+{
+    if (!ql_corrupt_is_dense(&ae->cfg.corrupt)) return QL_OK;
+    QL_TRY(QL_NEW(ae->tile_x, ae->n_threads, "tile work space", err));
+    for (int t = 0; t < ae->n_threads; t++)
+        QL_TRY(QL_NEW(ae->tile_x[t], QL_INPUT_BLOCK, "tile work space", err));
+    return QL_OK;
+}
+
 static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
 {
     const int64_t width = tile_width(&ae->cfg);
@@ -155,7 +167,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
         QL_TRY(ql_head_space_alloc(&ae->space[t], width, err));
         QL_TRY(QL_NEW(ae->tile_dw[t], QL_TILE * width, "tile work space", err));
     }
-    return QL_OK;
+    return allocate_dense(ae, err);
 }
 
 static ql_status choose_products(ql_ae *ae, ql_err *err)
@@ -190,9 +202,11 @@ void ql_ae_free(ql_ae *ae)
     for (int t = 0; t < ae->n_threads; t++) {
         if (ae->space) ql_head_space_free(&ae->space[t]);
         if (ae->tile_dw) ql_free(ae->tile_dw[t]);
+        if (ae->tile_x) ql_free(ae->tile_x[t]);
     }
     ql_free(ae->space);
     ql_free(ae->tile_dw);
+    ql_free(ae->tile_x);
     ql_params_free(&ae->params);
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);

@@ -130,6 +130,25 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
                ql_heads_reduce(&ae->heads, ae->kern, b, item * slice, slice, last->grad));
 }
 
+/* One tile of the input layer, going forward in training: with corrupted inputs if so configured.
+ */
+static void train_input_tile(ql_ae *ae, const ql_batch *b, int64_t shard, int64_t tile, int rank)
+{
+    if (ae->tile_x)
+        ql_input_dense_forward_tile(&ae->input, &ae->params, ae->kern, b, &ae->cfg.corrupt, shard,
+                                    tile, ae->tile_x[rank]);
+    else
+        ql_input_forward_tile(&ae->input, &ae->params, ae->kern, b, shard, tile);
+}
+
+static void train_input_shard(ql_ae *ae, const ql_batch *b, int64_t shard, int rank)
+{
+    const ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
+    ql_input_begin_shard(&ae->input, b, shard);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
+        train_input_tile(ae, b, shard, tile, rank);
+}
+
 /* Update the input layer; a tile that has just been updated is in the cache, so the next minibatch
  * goes forward through it at once. */
 static void input_backward_shard(const epoch_job *job, const ql_batch *b, const ql_batch *next,
@@ -140,9 +159,14 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
     ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
     if (next) ql_input_begin_shard(&ae->input, next, shard);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
-        ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t, first->db,
-                               ae->tile_dw[rank], &ae->opt, &job->step);
-        if (next) ql_input_forward_tile(&ae->input, &ae->params, ae->kern, next, shard, tile);
+        if (ae->tile_x)
+            ql_input_dense_backward_tile(&ae->input, &ae->params, ae->kern, b, &ae->cfg.corrupt,
+                                         tile, first->out_t, ae->tile_dw[rank], ae->tile_x[rank],
+                                         &ae->opt, &job->step);
+        else
+            ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t,
+                                   first->db, ae->tile_dw[rank], &ae->opt, &job->step);
+        if (next) train_input_tile(ae, next, shard, tile, rank);
     }
 }
 
@@ -227,7 +251,8 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     ql_team_barrier(team);
     if (job->n_load > 0) load_rows(&w, job->source, job->n_load);
     fill_some(ae, &w, &fill, 0, items(fill.batch->n, FILL_CELLS));
-    input_forward(ae, &w, fill.batch);
+    QL_AE_EACH(&w, ae->input.tiling.n_shards, shard,
+               train_input_shard(ae, fill.batch, shard, rank));
     for (int64_t at = 0, k = 0; at < job->n; k++) {
         const ql_batch *b = &ae->batch[k % 2];
         at += b->n;

@@ -34,6 +34,7 @@ static ql_batch_source training_source(const run *r, int64_t epoch)
 {
     return (ql_batch_source){.counts = r->counts,
                              .thin = r->opt->input_thin,
+                             .lose = ql_corrupt_lost(&r->ae->cfg.corrupt),
                              .seed = r->opt->seed,
                              .epoch = (uint64_t)epoch,
                              .window = r->shuffle.end,

@@ -63,11 +63,15 @@ static void probe_start(probe *p, const ql_ae_config *cfg, model_shape shape, do
 {
     ql_err err = {0};
     *p = (probe){0};
-    shape.separate = thin > 0;
+    shape.separate = thin > 0 || ql_corrupt_lost(&cfg->corrupt) > 0;
     model_new(&p->model, cfg, shape);
     model_shake(&p->model, 0.1, 3);
     p->rows = ql_rows_of_csr(&p->model.counts);
-    p->source = (ql_batch_source){.counts = &p->rows, .thin = thin, .seed = 5, .epoch = 1};
+    p->source = (ql_batch_source){.counts = &p->rows,
+                                  .thin = thin,
+                                  .lose = ql_corrupt_lost(&cfg->corrupt),
+                                  .seed = 5,
+                                  .epoch = 1};
     double **const arrays[] = {&p->before, &p->gradient, &p->weights, &p->keep, &p->direction};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         assert_int_equal(QL_NEW(*arrays[i], p->model.ae.params.size, "gradient", &err), QL_OK);
@@ -258,6 +262,22 @@ static void thinned_inputs(void **state)
     check("thinned inputs", &c, small, 0.3);
 }
 
+static void corrupted_inputs(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    for (int i = 0; ql_corruptions[i]; i++) {
+        const ql_corruption *kind = ql_corruptions[i];
+        ql_ae_config c = model_config("nb", 3, bottle);
+        c.corrupt = (ql_corrupt){kind, kind->usual};
+        check(kind->name, &c, small, 0);
+        if (i > 0 && kind->apply) continue;
+        c = model_config("nb", 3, widths);
+        c.corrupt = (ql_corrupt){kind, kind->usual};
+        check("  3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+    }
+}
+
 /* More than a tile of genes, more than a block of cells; more tiles than shards. */
 static void several_tiles_shards_and_blocks(void **state)
 {
@@ -327,6 +347,7 @@ int main(void)
         cmocka_unit_test(dropout),
         cmocka_unit_test(penalties),
         cmocka_unit_test(thinned_inputs),
+        cmocka_unit_test(corrupted_inputs),
         cmocka_unit_test(several_tiles_shards_and_blocks),
         cmocka_unit_test(sum_over_genes),
         cmocka_unit_test(moving_statistics_do_not_matter),
