@@ -3,6 +3,7 @@
 
 #define COMMANDS(X)                                                                                \
     X(denoise)                                                                                     \
+    X(embed)                                                                                       \
     X(info)                                                                                        \
     X(convert)                                                                                     \
     X(help)                                                                                        \

@@ -27,20 +27,19 @@ static void release(job *j)
 
 /* ---- before the work ---- */
 
-static ql_status check_outputs(const job *j)
+ql_status denoise_check_outputs(const denoise_args *a, ql_run *run)
 {
-    const denoise_args *a = j->a;
-    ql_err *err = &j->run->err;
+    ql_err *err = &run->err;
     if (!a->output && !a->tsv && !a->obs_out && !a->obsm_out && !a->layer_out)
         return ql_fail(err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
     if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
         return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
-    for (int i = 0; i < j->run->n_args; i++) {
-        QL_TRY(denoise_check_side(a, j->run->args[i], err));
-        if (a->output) QL_TRY(ql_output_check(a->output, j->run->args[i], a->force, err));
+    for (int i = 0; i < run->n_args; i++) {
+        QL_TRY(denoise_check_side(a, run->args[i], err));
+        if (a->output) QL_TRY(ql_output_check(a->output, run->args[i], a->force, err));
     }
-    return ql_inputs_check(&a->fit.join, j->run);
+    return ql_inputs_check(&a->fit.join, run);
 }
 
 static int compare_genes(const void *a, const void *b)
@@ -178,9 +177,11 @@ static ql_status write_results(job *j)
 static ql_status work(job *j)
 {
     bool done;
-    if (!j->a->fit.plan) QL_TRY(check_outputs(j));
-    const fit_output output = {j->a->output, j->a->denoised, j->a->tsv != NULL,
-                               j->a->obs_out != NULL};
+    if (!j->a->fit.plan) QL_TRY(denoise_check_outputs(j->a, j->run));
+    const fit_output output = {.path = j->a->output,
+                               .layer = j->a->denoised,
+                               .text = j->a->tsv != NULL,
+                               .columns = j->a->obs_out != NULL};
     QL_TRY(fit_run_begin(&j->fit, &j->a->fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
@@ -191,12 +192,17 @@ static ql_status work(job *j)
     return write_results(j);
 }
 
-static ql_status denoise_run(const void *args, ql_run *run)
+ql_status denoise_work(const denoise_args *a, ql_run *run)
 {
-    job j = {.a = args, .run = run};
+    job j = {.a = a, .run = run};
     ql_status st = work(&j);
     release(&j);
     return st;
+}
+
+static ql_status denoise_run(const void *args, ql_run *run)
+{
+    return denoise_work(args, run);
 }
 
 static const ql_opt_table denoise_tables[] = {

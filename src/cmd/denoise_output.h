@@ -20,6 +20,12 @@ typedef struct {
     const ql_score *mcv; /* NULL: not asked for */
 } denoise_result;
 
+/* All of a run, as its options say. */
+QL_MUST_USE ql_status denoise_work(const denoise_args *a, ql_run *run);
+
+/* Before the work: can the outputs be made? */
+QL_MUST_USE ql_status denoise_check_outputs(const denoise_args *a, ql_run *run);
+
 /* Sentence that says what a layer's numbers are. */
 const char *denoise_scale_text(bool posterior);
 

@@ -45,7 +45,8 @@ static const char *cache_folder(fit_run *f)
 
 static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t names)
 {
-    const planned_output out = {f->output.layer, f->output.text, f->args->model.mcv};
+    const planned_output out = {f->output.layer, f->output.text, f->args->model.mcv,
+                                f->output.components};
     return memory_plan_of(&out, &f->options, sizes, names);
 }
 

@@ -28,10 +28,11 @@ extern const ql_option fit_rows[]; /* counts, plan and cache */
 
 /* What the command will write, as far as reading and the plan have to know. */
 typedef struct {
-    const char *path; /* beside which the cache may go; NULL: none */
-    bool layer;       /* values of all cells and genes are written */
-    bool text;        /* as text too */
-    bool columns;     /* the cells' columns are wanted */
+    const char *path;   /* beside which the cache may go; NULL: none */
+    bool layer;         /* values of all cells and genes are written */
+    bool text;          /* as text too */
+    bool columns;       /* the cells' columns are wanted */
+    int64_t components; /* > 0: not a network is fitted, but so many principal components */
 } fit_output;
 
 /* Everything of one run. */

@@ -20,9 +20,10 @@ typedef struct {
 
 /* What is planned beside the fit. */
 typedef struct {
-    bool layer; /* values of all cells and genes are written */
-    bool text;  /* as text too */
-    bool mcv;   /* a fit of its own on 90 % of the molecules goes before */
+    bool layer;         /* values of all cells and genes are written */
+    bool text;          /* as text too */
+    bool mcv;           /* a fit of its own on 90 % of the molecules goes before */
+    int64_t components; /* > 0: principal components instead of a network */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */
