@@ -22,7 +22,16 @@ typedef struct {
     double (*nll)(double y, double mu, double theta, double pi);
 } ql_likelihood;
 
-extern const ql_likelihood *const ql_likelihoods[];        /* NULL-terminated */
+extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
+
+/* Squared error of the scaled input: the classic autoencoder. It is none of the above, as it is not
+ * about counts; its nll is the loss itself. */
+extern const ql_likelihood ql_gaussian;
+static inline bool ql_is_of_inputs(const ql_likelihood *l)
+{
+    return l == &ql_gaussian;
+}
+
 const ql_likelihood *ql_likelihood_find(const char *name); /* NULL: unknown */
 
 #ifdef __cplusplus

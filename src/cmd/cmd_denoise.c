@@ -114,6 +114,9 @@ static ql_status choose_estimate(job *j)
 {
     const char *asked = j->a->estimate;
     bool can = j->fit.options.ae.likelihood->disp != QL_DISP_NONE || j->fit.options.fit_theta, umis;
+    if (!can && asked && strcmp(asked, "mean") != 0)
+        return ql_fail(&j->run->err, QL_EUSAGE,
+                       "--estimate %s: a model of the scaled inputs has no posterior", asked);
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
     if (asked || !can) return QL_OK;
     QL_TRY(looks_like_umis(&j->fit.rows, &umis, &j->run->err));
@@ -170,7 +173,7 @@ static ql_status write_results(job *j)
                 (long long)ql_ae_latent_width(&j->fit.fitted.ae),
                 j->a->denoised ? ", layers/denoised" : "");
     if (j->a->denoised)
-        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_text(j->posterior));
+        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_of(&r, j->posterior));
     return QL_OK;
 }
 

@@ -24,6 +24,7 @@ static const char *corruption_at(int i)
     return ql_corruptions[i - 1] ? ql_corruptions[i - 1]->name : NULL;
 }
 
+static const char *const targets[] = {"counts", "input", NULL};
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
@@ -34,6 +35,11 @@ static const char *const loss_scales[] = {"cell", "entry", NULL};
 const ql_option ql_model_rows[] = {
     {.name = "type", QL_CHOICE_AT(S, type), .def = "nb", .choice_at = type_at, .group = "Model",
      .help = "likelihood of the counts"},
+    {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
+     .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "
+             "(DCA's use_raw_as_output=False); validated by the loss. What is written is turned back into "
+             "counts."},
     {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,32", .aliases = "hiddensize",
      .min = 1, .max = 4096, .group = "Model", .help = "widths of the hidden layers",
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
@@ -194,6 +200,9 @@ ql_status model_args_check(const model_args *a, ql_err *err)
         return ql_fail(err, QL_EUSAGE,
                        "--input-thinning and --corrupt thin both take molecules from the input: "
                        "give one of them");
+    if (!strcmp(a->target, "input") && a->input_thin > 0)
+        return ql_fail(err, QL_EUSAGE,
+                       "--input-thinning predicts counts: leave it out with --target input");
     if (c.kind && !strcmp(c.kind->name, "salt-pepper") && !a->norm_input)
         return ql_fail(err, QL_EUSAGE, "--corrupt salt-pepper needs z-scored inputs (--norminput)");
     return QL_OK;
@@ -203,7 +212,7 @@ static ql_ae_config model_of(const model_args *a)
 {
     ql_ae_config c = {
         .n_hidden = a->hidden.n,
-        .likelihood = ql_likelihood_find(a->type),
+        .likelihood = strcmp(a->target, "input") ? ql_likelihood_find(a->type) : &ql_gaussian,
         .act = ql_activation_find(a->activation),
         .linear_latent = a->linear_latent,
         .batch_norm = a->batch_norm,
@@ -261,5 +270,6 @@ void model_fit_options(const model_args *a, int threads, ql_fit_options *out)
         .train = training_of(a),
         .threads = threads,
     };
-    out->fit_theta = out->ae.likelihood->disp != QL_DISP_CELL;
+    out->fit_theta =
+        out->ae.likelihood->disp != QL_DISP_CELL && !ql_is_of_inputs(out->ae.likelihood);
 }

@@ -22,7 +22,7 @@ typedef struct {
     int epochs, batch_size, early_stop, reduce_rate;
     bool restore_best, merge_last, mcv;
     /* input */
-    const char *corrupt;
+    const char *corrupt, *target;
     double corrupt_strength, input_dropout;
 } model_args;
 

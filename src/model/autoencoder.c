@@ -111,13 +111,22 @@ static void start_hidden(ql_ae *ae, int i)
     for (int64_t u = 0; u < h->n_out; u++) var[u] = 1;
 }
 
+/* An output of 0 on the scale of the inputs, where the shift is included. */
+static void start_at_shift(ql_ae *ae)
+{
+    ql_real *bias = ql_param(&ae->params, ae->heads.bias[QL_HEAD_MEAN]);
+    for (int64_t g = 0; g < ae->n_genes && ae->map.shift; g++) bias[g] = -ae->map.shift[g];
+}
+
 static void start_heads(ql_ae *ae, const ql_real *log_rate)
 {
     const ql_heads *h = &ae->heads;
     for (int k = 0; k < QL_MAX_HEADS; k++)
         if (h->dense[k])
             ql_params_glorot(&ae->params, h->weight[k], h->n_in, ae->n_genes, ae->cfg.seed);
-    if (ae->cfg.start_at_means)
+    if (ql_is_of_inputs(ae->cfg.likelihood))
+        start_at_shift(ae);
+    else if (ae->cfg.start_at_means)
         memcpy(ql_param(&ae->params, h->bias[QL_HEAD_MEAN]), log_rate,
                (size_t)ae->n_genes * sizeof *log_rate);
     if (h->disp_gene < 0) return;
@@ -187,6 +196,7 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
     ae->n_threads = sizes->n_threads;
     ae->input.shift = map.shift;
     ae->heads.lik = cfg->likelihood->kernel(kern);
+    if (ql_is_of_inputs(cfg->likelihood)) ae->heads.inverse = map;
     ql_status st = choose_products(ae, err);
     if (st == QL_OK) st = allocate(ae, sizes, err);
     if (st != QL_OK) {

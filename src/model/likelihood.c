@@ -51,6 +51,24 @@ static const ql_likelihood all[] = {
     {"poisson", "Poisson", QL_DISP_NONE, false, kernel_poisson_NONE, poisson_nll},
 };
 
+static double gaussian_nll(double y, double mu, double theta, double pi)
+{
+    (void)theta;
+    (void)pi;
+    return (y - mu) * (y - mu);
+}
+
+static const ql_lik_kern *kernel_gaussian(const ql_kern *k)
+{
+    return &k->gaussian;
+}
+
+const ql_likelihood ql_gaussian = {.name = "gaussian",
+                                   .summary = "squared error of the scaled input",
+                                   .disp = QL_DISP_NONE,
+                                   .kernel = kernel_gaussian,
+                                   .nll = gaussian_nll};
+
 const ql_likelihood *const ql_likelihoods[] = {&all[0], &all[1], &all[2], &all[3], &all[4], NULL};
 
 const ql_likelihood *ql_likelihood_find(const char *name)

@@ -83,7 +83,9 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
 {
     ql_status st;
     *out = (ql_fitted){.train = opt->train};
-    out->train.thinned = opt->train.thinned && opt->train.molecules;
+    out->train.thinned =
+        opt->train.thinned && opt->train.molecules &&
+        !ql_is_of_inputs(opt->ae.likelihood); /* other molecules' inputs are others */
     QL_GO(ql_prep_counts(counts, opt->prep, kern, opt->threads, &out->prep, err));
     decide_sizes(&out->train, out->prep.n_kept_cells);
     QL_GO(ql_split_cells(counts, &out->prep, &out->train, &out->split, err));

@@ -35,6 +35,7 @@ static ql_batch_source training_source(const run *r, int64_t epoch)
     return (ql_batch_source){.counts = r->counts,
                              .thin = r->opt->input_thin,
                              .lose = ql_corrupt_lost(&r->ae->cfg.corrupt),
+                             .target_input = ql_is_of_inputs(r->ae->cfg.likelihood),
                              .seed = r->opt->seed,
                              .epoch = (uint64_t)epoch,
                              .window = r->shuffle.end,
@@ -43,7 +44,9 @@ static ql_batch_source training_source(const run *r, int64_t epoch)
 
 static ql_batch_source validation_source(const run *r)
 {
-    if (!r->opt->thinned) return (ql_batch_source){.counts = r->counts};
+    if (!r->opt->thinned)
+        return (ql_batch_source){.counts = r->counts,
+                                 .target_input = ql_is_of_inputs(r->ae->cfg.likelihood)};
     return (ql_batch_source){
         .counts = &r->stop_seen,
         .targets = &r->stop_held,
@@ -104,13 +107,13 @@ static ql_status prepare(run *r)
     for (int64_t i = 0; i < s->n_valid; i++) r->valid_row[i] = r->opt->thinned ? i : s->valid[i];
     memcpy(r->best, r->ae->params.w, (size_t)r->ae->params.size * sizeof *r->best);
     r->stop = (ql_patience){.patience = r->opt->patience, .min_delta = stop_delta(r)};
+    r->plateau = (ql_patience){.patience = r->opt->rate_patience, .min_delta = r->opt->min_delta};
+    if (ql_is_of_inputs(r->ae->cfg.likelihood)) return QL_OK;
     /* with thinned inputs the targets change every epoch, and with them their constant */
     if (r->opt->input_thin == 0)
         QL_TRY(mean_log_factorial(r->counts, s->train, s->n_train, &r->train_constant, r->err));
     const ql_rows *targets = r->opt->thinned ? &r->stop_held : r->counts;
-    QL_TRY(mean_log_factorial(targets, r->valid_row, s->n_valid, &r->valid_constant, r->err));
-    r->plateau = (ql_patience){.patience = r->opt->rate_patience, .min_delta = r->opt->min_delta};
-    return QL_OK;
+    return mean_log_factorial(targets, r->valid_row, s->n_valid, &r->valid_constant, r->err);
 }
 
 static void release(run *r)

@@ -70,6 +70,7 @@ static void probe_start(probe *p, const ql_ae_config *cfg, model_shape shape, do
     p->source = (ql_batch_source){.counts = &p->rows,
                                   .thin = thin,
                                   .lose = ql_corrupt_lost(&cfg->corrupt),
+                                  .target_input = ql_is_of_inputs(cfg->likelihood),
                                   .seed = 5,
                                   .epoch = 1};
     double **const arrays[] = {&p->before, &p->gradient, &p->weights, &p->keep, &p->direction};
@@ -278,6 +279,22 @@ static void corrupted_inputs(void **state)
     }
 }
 
+static void scaled_inputs_as_targets(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    ql_ae_config c = model_config("nb", 3, bottle);
+    c.likelihood = &ql_gaussian;
+    check("squared error of inputs", &c, small, 0);
+    c.corrupt = (ql_corrupt){ql_corruption_find("thin"), 0.3};
+    check("  thinned, target whole", &c, small, 0);
+    c = model_config("nb", 3, widths);
+    c.likelihood = &ql_gaussian;
+    c.corrupt = (ql_corrupt){ql_corruption_find("gaussian"), 0.3};
+    check("  noisy, 3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22},
+          0);
+}
+
 /* More than a tile of genes, more than a block of cells; more tiles than shards. */
 static void several_tiles_shards_and_blocks(void **state)
 {
@@ -348,6 +365,7 @@ int main(void)
         cmocka_unit_test(penalties),
         cmocka_unit_test(thinned_inputs),
         cmocka_unit_test(corrupted_inputs),
+        cmocka_unit_test(scaled_inputs_as_targets),
         cmocka_unit_test(several_tiles_shards_and_blocks),
         cmocka_unit_test(sum_over_genes),
         cmocka_unit_test(moving_statistics_do_not_matter),

@@ -19,6 +19,7 @@ static void train(model_fixture *f, int64_t batch, int epochs, double thin, doub
         ql_batch_source source = {.counts = ROWS_OF(&f->counts),
                                   .thin = thin,
                                   .lose = ql_corrupt_lost(&f->ae.cfg.corrupt),
+                                  .target_input = ql_is_of_inputs(f->ae.cfg.likelihood),
                                   .seed = 2,
                                   .epoch = (uint64_t)e};
         if (ql_ae_train_epoch(&f->ae, &source, f->rows, f->n, batch, &loss[e], &err) != QL_OK)
@@ -182,6 +183,7 @@ static void corrupted_inputs_change_no_bit(void **state)
         run first, other;
         ql_ae_config c = adam_config("nb");
         c.corrupt = (ql_corrupt){ql_corruptions[k], ql_corruptions[k]->usual};
+        if (k % 2) c.likelihood = &ql_gaussian;
         run_start(&first, &c, "scalar", 1, 0);
         for (int i = 0; ql_kern_names[i]; i++) {
             if (!ql_kern_find(ql_kern_names[i])) continue;
