@@ -47,6 +47,7 @@ typedef struct {
     double lose;           /* > 0: each molecule is lost from the input with this probability; the
                               target keeps all (drawn anew each epoch) */
     uint64_t seed, epoch;  /* of thinning and corruption */
+    bool clean;            /* no corruption of scaled inputs, whatever the model says */
     bool target_input;     /* the targets' values become inputs, like the inputs' (l / sd) */
     const int64_t *window; /* [n_windows] where each window of a training order ends: its rows are
                               read together (ql_rows_want); NULL: rows are read one by one */
@@ -67,6 +68,7 @@ typedef struct {
     ql_real *weight;  /* [n_pad] factor of each cell's gradient, 0 for pads */
     int64_t *row;     /* [n] of the source */
     uint64_t seed, epoch; /* of the source */
+    bool clean;           /* of the source */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets

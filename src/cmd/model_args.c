@@ -24,6 +24,7 @@ static const char *corruption_at(int i)
     return ql_corruptions[i - 1] ? ql_corruptions[i - 1]->name : NULL;
 }
 
+static const char *const pretrainings[] = {"none", "denoise", NULL};
 static const char *const targets[] = {"counts", "input", NULL};
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
@@ -111,6 +112,11 @@ const ql_option ql_model_rows[] = {
     {.name = "corrupt-strength", QL_DOUBLE_AT(S, corrupt_strength), .min = 0, .max = 100,
      .group = "Training", .unset = "0.2; gaussian 0.5, salt-pepper 0.1",
      .help = "probability that an input, or a molecule, is hit; sd of gaussian"},
+    {.name = "pretrain", QL_CHOICE_AT(S, pretrain), .def = "none", .choices = pretrainings,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "what training begins with",
+     .more = "denoise: --pretrain-epochs epochs with the inputs of --corrupt, then all others without."},
+    {.name = "pretrain-epochs", QL_INT_AT(S, pretrain_epochs), .def = "20", .min = 1, .max = 1e6,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "epochs of --pretrain"},
     {.name = "inputdropout", QL_DOUBLE_AT(S, input_dropout), .def = "0", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Training", .level = QL_OPT_EXPERT,
      .help = "as --corrupt dropout of this strength (DCA's name for it)"},
@@ -193,6 +199,8 @@ ql_status model_args_check(const model_args *a, ql_err *err)
                        a->corrupt);
     if (!c.kind && !isnan(a->corrupt_strength))
         return ql_fail(err, QL_EUSAGE, "--corrupt-strength needs a --corrupt");
+    if (!c.kind && strcmp(a->pretrain, "denoise") == 0)
+        return ql_fail(err, QL_EUSAGE, "--pretrain denoise needs a --corrupt");
     if (c.kind && !(c.strength < c.kind->limit))
         return ql_fail(err, QL_EUSAGE, "--corrupt-strength %g: must be below %g for %s", c.strength,
                        c.kind->limit, c.kind->name);
@@ -255,6 +263,7 @@ static ql_train_options training_of(const model_args *a)
         .rate_factor = 0.1,
         .min_delta = 1e-4, /* ReduceLROnPlateau's */
         .input_thin = a->input_thin,
+        .corrupt_epochs = strcmp(a->pretrain, "denoise") ? 0 : a->pretrain_epochs,
         .seed = (uint64_t)a->seed.seed,
     };
 }

@@ -22,7 +22,8 @@ typedef struct {
     int epochs, batch_size, early_stop, reduce_rate;
     bool restore_best, merge_last, mcv;
     /* input */
-    const char *corrupt, *target;
+    const char *corrupt, *target, *pretrain;
+    int pretrain_epochs;
     double corrupt_strength, input_dropout;
 } model_args;
 

@@ -65,6 +65,7 @@ void ql_batch_begin(ql_batch *b, const ql_batch_source *source, int64_t n, ql_re
     b->n_pad = ql_pad(n);
     b->seed = source->seed;
     b->epoch = source->epoch;
+    b->clean = source->clean;
     b->out = targets_differ(source) ? b->other : b->in;
     b->out.value = b->other.value;
     for (int64_t i = 0; i < b->n_pad; i++) {

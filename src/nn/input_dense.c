@@ -25,7 +25,7 @@ void ql_input_block(const ql_input_layer *in, const ql_batch *b, const ql_corrup
     const ql_span genes = ql_tile_genes(&in->tiling, tile);
     const ql_corrupt_place at = {b->seed, b->epoch, b->row + first, genes.first};
     place_entries(in, b, tile, first, n, x);
-    if (ql_corrupt_is_dense(c))
+    if (ql_corrupt_is_dense(c) && !b->clean)
         ql_corrupt_block(c, &at, genes.count, n, in->shift ? in->shift + genes.first : NULL, x,
                          ql_pad(n));
 }

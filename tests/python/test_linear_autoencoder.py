@@ -93,3 +93,20 @@ def test_inputdropout_is_corrupt_dropout(quell, tmp_path):
         with h5py.File(tmp_path / name) as f:
             latent.append(f["obsm/X_dca"][:])
     assert np.array_equal(latent[0], latent[1]) and not np.array_equal(latent[0], latent[2])
+
+
+def test_pretraining_is_corrupted_then_clean(quell, tmp_path):
+    """As many epochs as with corruption throughout are the same; the next one is not."""
+    source = samples.write_h5ad(tmp_path / "in.h5ad", samples.counts(80, 60))
+    for kind in ("mask", "thin"):
+        loss = {}
+        for name, options in (("all", []), ("some", ["--pretrain", "denoise", "--pretrain-epochs", 4])):
+            out = tmp_path / f"{kind}-{name}.h5ad"
+            quell("denoise", source, "-o", out, "--corrupt", kind, "--epochs", 6, "--early-stop", 1,
+                  "--min-gain", 0, *options)
+            with h5py.File(out) as f:
+                loss[name] = f["uns/quell/denoise/history/loss"][:]
+        n = min(4, len(loss["all"]))
+        assert len(loss["some"]) > 4 and np.array_equal(loss["all"][:n], loss["some"][:n])
+        if len(loss["all"]) > 4:
+            assert loss["all"][4] != loss["some"][4]
