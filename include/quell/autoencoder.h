@@ -6,6 +6,7 @@
 #ifndef QUELL_AUTOENCODER_H
 #define QUELL_AUTOENCODER_H
 
+#include "quell/conv_layer.h"
 #include "quell/heads.h"
 #include "quell/hidden.h"
 #include "quell/input_dense.h"
@@ -38,6 +39,7 @@ typedef struct {
     bool keep_short_batch; /* a short last minibatch stays on its own, as the reference has it */
     bool start_at_means;   /* initial mean biases: log of the gene means */
     bool match_depth;   /* predictions are scaled so that a cell's means add up to its molecules */
+    ql_conv_shape conv; /* before the first hidden layer; filters 0: none */
     ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     uint64_t seed;
@@ -52,6 +54,7 @@ typedef struct {
     ql_input_map map;     /* borrowed arrays */
     ql_params params;
     ql_input_layer input;
+    ql_conv conv; /* with cfg.conv: what the input layer sees instead of the genes */
     ql_hidden hidden[QL_MAX_HIDDEN];
     int n_hidden, center;
     ql_heads heads;
@@ -61,8 +64,8 @@ typedef struct {
     int n_threads;
     ql_head_space *space; /* [n_threads] */
     ql_real **tile_dw;    /* [n_threads] scratch of the input layer's gradient */
-    ql_real **tile_x;     /* [n_threads] scratch of dense inputs; NULL: they are sparse */
-    uint64_t step;        /* minibatches trained on so far */
+    ql_real **tile_x; /* [n_threads] scratch of dense inputs (or of conv); NULL: they are sparse */
+    uint64_t step;    /* minibatches trained on so far */
 } ql_ae;
 
 /* Sizes that decide the memory a model takes. */

@@ -16,6 +16,8 @@ typedef struct {
     ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
     bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
     int threads;
+    const int64_t *gene_rank; /* [genes of the file] place in the genome, for ae.conv; NULL: as they
+                                 stand; borrowed */
 } ql_fit_options;
 
 typedef struct {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gene_order.h"
 #include "memory_plan.h"
 #include "quell/alloc.h"
 
@@ -191,9 +192,23 @@ static void tell_training(const fit_run *f)
     ql_summary_int(f->run->summary, "best_epoch", m->result.best + 1);
 }
 
+static ql_status order_genes(fit_run *f)
+{
+    const char *path = f->args->model.gene_order;
+    const ql_names *genes = &f->ds.genes.index;
+    int64_t n_missing;
+    if (!path) return QL_OK;
+    QL_TRY(gene_order_read(path, genes, &f->gene_rank, &n_missing, &f->run->err));
+    f->options.gene_rank = f->gene_rank;
+    ql_log_info(f->run->log, "%s: places %lld genes; %lld are not in it and go last", path,
+                (long long)(genes->n - n_missing), (long long)n_missing);
+    return QL_OK;
+}
+
 ql_status fit_run_train(fit_run *f)
 {
     ql_train_listener listener = {on_epoch, on_warning, f};
+    QL_TRY(order_genes(f));
     tell_model(f);
     if (f->args->model.mcv && f->ds.is_counts) {
         QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
@@ -233,5 +248,6 @@ void fit_run_free(fit_run *f)
     ql_fitted_free(&f->fitted);
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
+    ql_free(f->gene_rank);
     ql_notes_free(&f->notes);
 }

@@ -44,8 +44,9 @@ typedef struct {
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options options;
     ql_dataset ds;
-    ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
-    ql_str folder; /* of the output, if the cache goes there */
+    ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
+    ql_str folder;      /* of the output, if the cache goes there */
+    int64_t *gene_rank; /* of --gene-order; NULL: none */
     ql_notes notes;
     ql_score mcv; /* with --mcv */
     ql_fitted fitted;

@@ -1,6 +1,7 @@
 #include "model_args.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *type_at(int i)
@@ -44,6 +45,13 @@ const ql_option ql_model_rows[] = {
     {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,32", .aliases = "hiddensize",
      .min = 1, .max = 4096, .group = "Model", .help = "widths of the hidden layers",
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
+    {.name = "conv", QL_STRING_AT(S, conv), .unit = "FILTERS:WIDTH:STRIDE", .unset = "none",
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "a convolution over the genes before the first layer",
+     .more = "Genes in the order of --gene-order, else as they stand; FILTERS is 1, 2, 4, ... 64, WIDTH at "
+             "most 512 genes, STRIDE at most WIDTH. Worth trying for copy numbers, hardly for else."},
+    {.name = "gene-order", QL_STRING_AT(S, gene_order), .unit = "FILE", .unset = "as they stand",
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "where the genes lie in the genome, for --conv",
+     .more = "Lines 'NAME POSITION' or 'NAME CHROMOSOME START'; genes that are not in it go last."},
     {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
     {.name = "batchnorm", QL_FLAG_AT(S, batch_norm), .def = "yes", .group = "Model",
@@ -191,6 +199,36 @@ static ql_corrupt corruption_of(const model_args *a)
     return c;
 }
 
+/* The numbers of --conv; false: that is none. */
+static bool conv_of(const char *text, ql_conv_shape *out)
+{
+    char *end = NULL;
+    *out = (ql_conv_shape){0};
+    if (!text) return true;
+    out->filters = strtol(text, &end, 10);
+    if (end == text || *end != ':') return false;
+    out->width = strtol(text = end + 1, &end, 10);
+    if (end == text || *end != ':') return false;
+    out->stride = strtol(text = end + 1, &end, 10);
+    if (end == text || *end) return false;
+    bool filters = out->filters > 0 && out->filters <= QL_CONV_FILTERS &&
+                   (out->filters & (out->filters - 1)) == 0;
+    return filters && out->width > 0 && out->width <= QL_CONV_WIDTH && out->stride > 0 &&
+           out->stride <= out->width;
+}
+
+static ql_status check_conv(const model_args *a, ql_err *err)
+{
+    ql_conv_shape shape;
+    if (a->gene_order && !a->conv)
+        return ql_fail(err, QL_EUSAGE, "--gene-order is of use with --conv only");
+    if (conv_of(a->conv, &shape)) return QL_OK;
+    ql_fail(err, QL_EUSAGE, "--conv %s: not FILTERS:WIDTH:STRIDE", a->conv);
+    return ql_hint(
+        err, "such as 8:32:16; filters 1, 2, 4, ... %d, width at most %d, stride at most width",
+        QL_CONV_FILTERS, QL_CONV_WIDTH);
+}
+
 ql_status model_args_check(const model_args *a, ql_err *err)
 {
     const ql_corrupt c = corruption_of(a);
@@ -213,7 +251,7 @@ ql_status model_args_check(const model_args *a, ql_err *err)
                        "--input-thinning predicts counts: leave it out with --target input");
     if (c.kind && !strcmp(c.kind->name, "salt-pepper") && !a->norm_input)
         return ql_fail(err, QL_EUSAGE, "--corrupt salt-pepper needs z-scored inputs (--norminput)");
-    return QL_OK;
+    return check_conv(a, err);
 }
 
 static ql_ae_config model_of(const model_args *a)
@@ -244,6 +282,7 @@ static ql_ae_config model_of(const model_args *a)
         .match_depth = a->match_depth,
         .seed = (uint64_t)a->seed.seed,
     };
+    conv_of(a->conv, &c.conv);
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
     return c;
 }

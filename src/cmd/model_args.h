@@ -22,7 +22,7 @@ typedef struct {
     int epochs, batch_size, early_stop, reduce_rate;
     bool restore_best, merge_last, mcv;
     /* input */
-    const char *corrupt, *target, *pretrain;
+    const char *corrupt, *target, *pretrain, *conv, *gene_order;
     int pretrain_epochs;
     double corrupt_strength, input_dropout;
 } model_args;

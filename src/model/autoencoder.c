@@ -61,12 +61,27 @@ static void declare_penalties(ql_ae *ae)
     }
 }
 
+/* What the dense part of the first layer sees: genes, or what a convolution makes of them. */
+static int64_t input_width(const ql_ae_config *cfg, int64_t n_genes)
+{
+    return cfg->conv.filters > 0 ? ql_conv_features(&cfg->conv, n_genes) : n_genes;
+}
+
+/* Scratch of a thread for inputs that are not sparse, in numbers. */
+static int64_t dense_scratch(const ql_ae_config *cfg)
+{
+    if (cfg->conv.filters > 0) return ql_conv_space(&cfg->conv);
+    return ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
+}
+
 /* Everything of the model that needs no memory yet: layers and tensors. */
 static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 {
     *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = cfg->n_hidden};
     ae->center = cfg->n_hidden / 2;
-    ql_input_declare(&ae->input, &ae->params, n_genes, cfg->hidden[0]);
+    ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes), cfg->hidden[0]);
+    if (cfg->conv.filters > 0)
+        ql_conv_declare(&ae->conv, &ae->params, cfg->conv, n_genes, cfg->act);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
     ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[cfg->n_hidden - 1],
                      cfg->likelihood->disp, cfg->likelihood->has_pi);
@@ -89,7 +104,7 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     int64_t cells = capacity_of(sizes->batch_size), real = (int64_t)sizeof(ql_real);
     int64_t bytes = ql_params_bytes(&ae.params, cfg->optimizer->n_moments);
     bytes +=
-        2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.input.tiling, sizes->separate_targets);
+        2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.heads.tiling, sizes->separate_targets);
     bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
     bytes += ae.heads.tiling.n_shards * cells * (ae.heads.n_in * real + 8);
     for (int i = 0; i < ae.n_hidden; i++)
@@ -97,7 +112,10 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
                   ae.hidden[i].n_out * ql_pad(ae.hidden[i].n_in)) *
                  real;
     int64_t width = tile_width(cfg);
-    int64_t dense = ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
+    int64_t dense = dense_scratch(cfg);
+    if (cfg->conv.filters > 0)
+        bytes += ql_conv_bytes(&cfg->conv, sizes->n_genes) +
+                 2 * ql_batch_ordered_bytes(cells, sizes->max_row_nnz, ae.heads.tiling);
     return bytes +
            sizes->n_threads * (ql_head_space_bytes(width) + (QL_TILE * width + dense) * real);
 }
@@ -138,7 +156,11 @@ static void start_heads(ql_ae *ae, const ql_real *log_rate)
 
 static void start_weights(ql_ae *ae, const ql_real *log_rate)
 {
-    ql_params_glorot(&ae->params, ae->input.weight, ae->n_genes, ae->input.n_out, ae->cfg.seed);
+    ql_params_glorot(&ae->params, ae->input.weight, input_width(&ae->cfg, ae->n_genes),
+                     ae->input.n_out, ae->cfg.seed);
+    if (ae->cfg.conv.filters > 0)
+        ql_params_glorot(&ae->params, ae->conv.weight, ae->conv.shape.width,
+                         ae->conv.shape.width * ae->conv.shape.filters, ae->cfg.seed);
     for (int i = 0; i < ae->n_hidden; i++) start_hidden(ae, i);
     start_heads(ae, log_rate);
     ql_ae_start_optimizer(ae, ae->cfg.rate);
@@ -152,11 +174,14 @@ void ql_ae_start_optimizer(ql_ae *ae, double rate)
 /* Where inputs are not sparse while training. */
 static ql_status allocate_dense(ql_ae *ae, ql_err *err)
 {
-    if (!ql_corrupt_is_dense(&ae->cfg.corrupt)) return QL_OK;
+    const int64_t size = dense_scratch(&ae->cfg);
+    if (size == 0) return QL_OK;
     QL_TRY(QL_NEW(ae->tile_x, ae->n_threads, "tile work space", err));
     for (int t = 0; t < ae->n_threads; t++)
-        QL_TRY(QL_NEW(ae->tile_x[t], QL_INPUT_BLOCK, "tile work space", err));
-    return QL_OK;
+        QL_TRY(QL_NEW(ae->tile_x[t], size, "tile work space", err));
+    if (ae->cfg.conv.filters == 0) return QL_OK;
+    for (int i = 0; i < 2; i++) QL_TRY(ql_batch_alloc_ordered(&ae->batch[i], err));
+    return ql_conv_alloc(&ae->conv, &ae->map, err);
 }
 
 static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
@@ -164,7 +189,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     const int64_t width = tile_width(&ae->cfg);
     QL_TRY(ql_params_alloc(&ae->params, ae->cfg.optimizer->n_moments, err));
     for (int i = 0; i < 2; i++)
-        QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->input.tiling,
+        QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->heads.tiling,
                               sizes->separate_targets, err));
     QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
     for (int i = 0; i < ae->n_hidden; i++)
@@ -220,6 +245,7 @@ void ql_ae_free(ql_ae *ae)
     ql_params_free(&ae->params);
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);
+    ql_conv_free(&ae->conv);
     ql_heads_free(&ae->heads);
     for (int i = 0; i < ae->n_hidden; i++) ql_hidden_free(&ae->hidden[i]);
     *ae = (ql_ae){0};

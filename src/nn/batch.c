@@ -43,8 +43,22 @@ ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tili
     return QL_NEW(b->weight, ql_pad(capacity), "minibatch", err);
 }
 
+int64_t ql_batch_ordered_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling)
+{
+    return capacity *
+           (ql_pad(max_nnz + 1) * (4 + (int64_t)sizeof(ql_real)) + 4 * (tiling.n_tiles + 1) + 8);
+}
+
+ql_status ql_batch_alloc_ordered(ql_batch *b, ql_err *err)
+{
+    b->ordered.stride = b->in.stride;
+    QL_TRY(genes_alloc(&b->ordered, b->capacity, b->in.stride, b->tiling.n_tiles, err));
+    return QL_NEW(b->ordered.value, b->capacity * b->in.stride + QL_PAD, "minibatch", err);
+}
+
 void ql_batch_free(ql_batch *b)
 {
+    entries_free(&b->ordered);
     entries_free(&b->in);
     entries_free(&b->other);
     ql_free(b->size);
@@ -174,6 +188,28 @@ static const ql_real *take_counts(ql_batch *b, int64_t i, const ql_batch_source 
     return b->in.value + i * b->in.stride;
 }
 
+/* A cell's inputs by place, sorted by tile: count, add up, put. */
+static void order_entries(ql_batch *b, int64_t i, const int32_t *place)
+{
+    const int64_t at = i * b->in.stride, n = b->in.n_entries[i], n_tiles = b->tiling.n_tiles;
+    int32_t *start = b->ordered.tile_start + i * (n_tiles + 1);
+    memset(start, 0, (size_t)(n_tiles + 1) * sizeof *start);
+    for (int64_t k = at; k < at + n; k++) {
+        int32_t p = place ? place[b->in.gene[k]] : b->in.gene[k];
+        start[p / QL_TILE + 1]++;
+    }
+    for (int64_t t = 0; t < n_tiles; t++) start[t + 1] += start[t];
+    for (int64_t k = at; k < at + n; k++) {
+        int32_t p = place ? place[b->in.gene[k]] : b->in.gene[k];
+        int64_t to = at + start[p / QL_TILE]++;
+        b->ordered.gene[to] = p;
+        b->ordered.value[to] = b->in.value[k];
+    }
+    /* each start has moved to its tile's end, where the next one begins */
+    memmove(start + 1, start, (size_t)n_tiles * sizeof *start);
+    start[0] = 0;
+}
+
 static double size_factor(const ql_input_map *map, double total)
 {
     return map->size_factors && total > 0 ? total / map->median_total : 1;
@@ -215,5 +251,6 @@ void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_
     mark_tiles(&b->in, &b->tiling, i);
     kern->input_values(ql_pad(n), count, b->in.gene + at, (ql_real)(1 / size), map->inv_sd,
                        map->log, b->in.value + at);
+    if (b->ordered.gene) order_entries(b, i, map->place);
     if (source->target_input) scale_targets(b, i, source, map, kern);
 }

@@ -279,6 +279,23 @@ static void corrupted_inputs(void **state)
     }
 }
 
+static void convolution(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    ql_ae_config c = model_config("nb", 3, bottle);
+    c.conv = (ql_conv_shape){4, 5, 3};
+    check("convolution", &c, small, 0);
+    c.corrupt = (ql_corrupt){ql_corruption_find("gaussian"), 0.4};
+    check("  noisy", &c, small, 0);
+    c.batch_norm = false;
+    check("  noisy, no batch norm", &c, small, 0);
+    c = model_config("nb", 3, widths);
+    c.conv = (ql_conv_shape){8, 9, 2};
+    c.corrupt = (ql_corrupt){ql_corruption_find("mask"), 0.2};
+    check("  many tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+}
+
 static void scaled_inputs_as_targets(void **state)
 {
     (void)state;
@@ -366,6 +383,7 @@ int main(void)
         cmocka_unit_test(thinned_inputs),
         cmocka_unit_test(corrupted_inputs),
         cmocka_unit_test(scaled_inputs_as_targets),
+        cmocka_unit_test(convolution),
         cmocka_unit_test(several_tiles_shards_and_blocks),
         cmocka_unit_test(sum_over_genes),
         cmocka_unit_test(moving_statistics_do_not_matter),
