@@ -83,6 +83,10 @@ ql_status extras_parse(const char *list, const ql_likelihood *likelihood, unsign
     if ((*which & EXTRA_BIT(EXTRA_DROPOUT)) && !likelihood->has_pi)
         return ql_fail(err, QL_EUSAGE, "--write dropout: type %s has no dropout probabilities",
                        likelihood->name);
+    if ((extras_scores(*which) & QL_SCORE_BIT(QL_SCORE_NLL)) && likelihood->gaussian)
+        return ql_fail(err, QL_EUSAGE,
+                       "--write nll and outlier need a likelihood of counts, which a squared error "
+                       "is not");
     return QL_OK;
 }
 
