@@ -192,7 +192,7 @@ const ql_option ql_model_rows[] = {
              "molecules are lost. See docs/family-input.md."},
     {.name = "corrupt-strength", QL_DOUBLE_AT(S, corrupt_strength), .min = 0, .max = 100,
      .group = "Training", .unset = "0.2; gaussian 0.5, salt-pepper 0.1",
-     .help = "probability that an input, or a molecule, is hit; sd of gaussian"},
+     .help = "probability that an input or molecule is hit; gaussian: sd"},
     {.name = "pretrain", QL_CHOICE_AT(S, pretrain), .def = "none", .choices = pretrainings,
      .group = "Training", .level = QL_OPT_EXPERT, .help = "what training begins with",
      .more = "denoise: --pretrain-epochs epochs with the inputs of --corrupt, then all others without."},

@@ -71,6 +71,19 @@ def test_small(quell, counts, tmp_path, options):
     assert got["residual"] <= 1e-7
 
 
+def test_restarts(quell, tmp_path):
+    """Noise, of which no component stands out: the basis fills up and is begun anew."""
+    x = samples.counts(420, 500, seed=8).toarray()
+    source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(x))
+    quell("embed", source, "-o", tmp_path / "out.h5ad", "--model", "pca", "-n", 6, "--tolerance", 1e-9)
+    variance, loadings, _ = decompose(scaled(x), 6)
+    got = read(tmp_path / "out.h5ad")
+    with h5py.File(tmp_path / "out.h5ad") as f:
+        assert f["uns/quell/embed/passes"][()] * 16 > 2 * 6 + 160
+    np.testing.assert_allclose(got["variance"], variance, rtol=1e-6)
+    assert angle(got["loadings"], loadings) < 1e-6 and got["residual"] <= 1e-9
+
+
 def test_every_component_of_a_small_matrix(quell, tmp_path):
     """More components than the first block, up to the rank; a cell and a gene without counts."""
     x = np.array(samples.counts(31, 24).toarray())
