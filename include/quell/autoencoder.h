@@ -7,9 +7,11 @@
 #define QUELL_AUTOENCODER_H
 
 #include "quell/code.h"
+#include "quell/conv_layer.h"
 #include "quell/heads.h"
 #include "quell/hidden.h"
 #include "quell/init.h"
+#include "quell/input_dense.h"
 #include "quell/input_layer.h"
 #include "quell/input_terms.h"
 #include "quell/likelihood.h"
@@ -61,7 +63,9 @@ typedef struct {
     bool start_at_means;   /* initial mean biases: log of the gene means */
     bool shared_pi;        /* zinb-elempi: one k and one c for all genes */
     const ql_init *init;   /* of the weights; NULL: glorot_uniform */
-    bool match_depth; /* predictions are scaled so that a cell's means add up to its molecules */
+    bool match_depth;   /* predictions are scaled so that a cell's means add up to its molecules */
+    ql_conv_shape conv; /* before the first hidden layer; filters 0: none */
+    ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     uint64_t seed;
 } ql_ae_config;
@@ -76,6 +80,7 @@ typedef struct {
     ql_params params;
     ql_input_layer input;
     ql_input_terms input_terms;
+    ql_conv conv; /* with cfg.conv: what the input layer sees instead of the genes */
     ql_hidden hidden[QL_MAX_HIDDEN];
     int n_hidden, center;
     /* of heads with decoder layers of their own: those of branch b > 0 are fork[b - 1][i], i >
@@ -90,7 +95,8 @@ typedef struct {
     ql_head_space *space; /* [n_threads] */
     ql_real **tile_dw;    /* [n_threads] scratch of the input layer's gradient */
     double *code_scale;   /* [code] scratch of code_unit */
-    uint64_t step;        /* minibatches trained on so far */
+    ql_real **tile_x; /* [n_threads] scratch of dense inputs (or of conv); NULL: they are sparse */
+    uint64_t step;    /* minibatches trained on so far */
 } ql_ae;
 
 /* Sizes that decide the memory a model takes. */

@@ -25,6 +25,7 @@ typedef struct {
     const ql_real *inv_sd; /* [genes] */
     const ql_real *shift;  /* [genes] -mean * inv_sd, or NULL: no centring */
     double median_total;   /* size factor = total / median_total */
+    const int32_t *place;  /* [genes] place in genome order; NULL: as they are numbered */
 } ql_input_map;
 
 /* The cells' entries, each cell at a fixed stride. */
@@ -44,7 +45,11 @@ typedef struct {
     double target_scale;   /* depth of the targets relative to the input's; 0 means 1 */
     double thin;           /* > 0: each molecule goes to the input with probability 1 - thin, else
                               to the target (drawn anew each epoch) */
-    uint64_t seed, epoch;  /* of the thinning */
+    double lose;           /* > 0: each molecule is lost from the input with this probability; the
+                              target keeps all (drawn anew each epoch) */
+    uint64_t seed, epoch;  /* of thinning and corruption */
+    bool clean;            /* no corruption of scaled inputs, whatever the model says */
+    bool target_input;     /* the targets' values become inputs, like the inputs' (l / sd) */
     const int64_t *window; /* [n_windows] where each window of a training order ends: its rows are
                               read together (ql_rows_want); NULL: rows are read one by one */
     int64_t n_windows;
@@ -54,19 +59,30 @@ typedef struct {
     int64_t capacity; /* most cells */
     int64_t n, n_pad; /* cells, and padded */
     ql_tiling tiling;
-    ql_entries in;    /* inputs */
-    ql_entries out;   /* targets (counts); a view: of in's genes unless the source has others */
-    ql_entries other; /* genes of targets that differ, and the targets' values; owned */
-    bool separate;    /* other has genes of its own */
-    ql_real *size;    /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
-    double *total;    /* [n] molecules of the input */
-    ql_real *weight;  /* [n_pad] factor of each cell's gradient, 0 for pads */
+    ql_entries in;  /* inputs */
+    ql_entries out; /* targets (counts, or their inputs); a view: of in's genes unless the source
+                       has others */
+    ql_entries ordered;   /* inputs by place instead of gene, tile by tile, in a tile in any order;
+                             if there is room for them */
+    ql_entries other;     /* genes of targets that differ, and the targets' values; owned */
+    bool separate;        /* other has genes of its own */
+    ql_real *size;        /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
+    double *total;        /* [n] molecules of the input */
+    ql_real *weight;      /* [n_pad] factor of each cell's gradient, 0 for pads */
+    int64_t *row;         /* [n] of the source */
+    uint64_t seed, epoch; /* of the source */
+    bool clean;           /* of the source */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets
  * may have other entries than inputs. */
 ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tiling tiling,
                          bool separate, ql_err *err);
+
+/* Room for `ordered` too. */
+ql_status ql_batch_alloc_ordered(ql_batch *b, ql_err *err);
+int64_t ql_batch_ordered_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling);
+
 void ql_batch_free(ql_batch *b);
 int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate);
 

@@ -27,6 +27,8 @@ typedef struct {
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
+    const int64_t *gene_rank; /* [genes of the file] place in the genome, for ae.conv; NULL: as they
+                                 stand; borrowed */
 } ql_fit_options;
 
 typedef struct ql_fitted {

@@ -46,6 +46,7 @@ typedef struct {
     bool tied; /* the mean's weights are the tensor weight[QL_HEAD_MEAN] of another layer, set */
     ql_real *kept; /* before the heads are declared; their gradient [genes, pad(n_in)] goes here,
                       and they are not updated; borrowed */
+    ql_input_map inverse; /* values are inputs, to be turned back into counts; inv_sd NULL: not */
     ql_real ridge;
     double disp_rate; /* the learning rate of disp_gene is this times the others' */
     int64_t capacity;
@@ -108,7 +109,8 @@ void ql_heads_finish(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_he
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss);
 
 /* mu, theta and pi of one tile for cells [first, first + n) (first a multiple of QL_PAD, n at most
- * QL_BLOCK), left in space->act with row stride pad(n). Theta per gene: every row holds it. */
+ * QL_BLOCK), left in space->act with row stride pad(n). Theta per gene: every row holds it. With
+ * `inverse` mu is what the predicted input means in counts. */
 void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                      const ql_head_pass *pass, int64_t tile, int64_t first, int64_t n,
                      ql_head_space *space);

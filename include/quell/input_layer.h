@@ -38,6 +38,9 @@ void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard);
 void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
                            const ql_batch *b, int64_t shard, int64_t tile);
 
+/* Partial sums of a shard, [capacity + 1, pad(units)]. */
+ql_real *ql_input_part(const ql_input_layer *in, int64_t shard);
+
 /* Sum the shards for cells [first, first + n) of the batch (cell b->n: the constant part). */
 void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
                      int64_t n);

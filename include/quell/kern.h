@@ -161,6 +161,7 @@ typedef struct {
 #define X(name, disp) ql_lik_kern name##_##disp;
     QL_LIK_MAP(X)
 #undef X
+    ql_lik_kern gaussian; /* squared error; `count` is a scaled input, of any size */
 } ql_kern;
 
 /* The best table this processor runs, or the one QUELL_ISA asks for (scalar, avx2, avx512, neon; it

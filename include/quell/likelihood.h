@@ -17,8 +17,10 @@ typedef struct {
     const char *summary; /* one line for help and docs */
     ql_disp_kind disp;   /* how the kernel makes theta */
     bool has_pi;
-    bool gaussian; /* squared error around a linear mean: no likelihood of counts, hence no ln y! in
-                      the loss and no posterior */
+    bool gaussian;  /* squared error: no likelihood of counts, hence no ln y! in the loss and no
+                       posterior; the mean is linear */
+    bool of_inputs; /* its values are scaled inputs, not counts (target_input of ql_batch_source);
+                       its means are turned back into counts */
     ql_head_layout heads;
     const ql_lik_kern *(*kernel)(const ql_kern *kern);
     /* -ln P(y | mu, theta, pi) in float64, with the reference's epsilons, ln y! included (gaussian:
@@ -26,7 +28,12 @@ typedef struct {
     double (*nll)(double y, double mu, double theta, double pi);
 } ql_likelihood;
 
-extern const ql_likelihood *const ql_likelihoods[];        /* NULL-terminated */
+extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
+
+/* Squared error of the scaled input: the classic autoencoder. It is none of the above, as it is not
+ * about counts; its nll is the loss itself. */
+extern const ql_likelihood ql_gaussian;
+
 const ql_likelihood *ql_likelihood_find(const char *name); /* NULL: unknown */
 
 #ifdef __cplusplus

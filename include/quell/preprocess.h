@@ -30,6 +30,8 @@ typedef struct {
     ql_real *mean, *sd;      /* [n_kept_genes] of the input before centring; sd 0 -> 1; owned */
     ql_real *inv_sd, *shift; /* [n_kept_genes] what ql_input_map wants; owned */
     ql_real *log_rate;       /* [n_kept_genes] ln of the mean of count / size factor; owned */
+    int32_t
+        *place; /* [n_kept_genes] place among the kept ones in genome order; NULL: none; owned */
 } ql_prep;
 
 /* Sets empty genes aside IN PLACE: afterwards counts has n_kept_genes columns (ql_rows_renumber);
@@ -38,6 +40,9 @@ typedef struct {
  */
 ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *kern, int threads,
                          ql_prep *out, ql_err *err);
+/* Give the kept genes places by rank [n_genes], each of which is another. */
+ql_status ql_prep_places(ql_prep *p, const int64_t *rank, ql_err *err);
+
 void ql_prep_free(ql_prep *p);
 
 /* What a trained model knows of its genes, borrowed. */

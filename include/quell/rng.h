@@ -22,7 +22,10 @@ typedef enum {
     QL_RNG_MCV = 7,     /* thinning of a whole run's counts (--mcv) */
     QL_RNG_TRIALS = 8,  /* thinning for, and choice of, trials */
     QL_RNG_SEARCH = 9,  /* settings drawn by a search */
-    QL_RNG_PROBE = 30   /* directions in which the contractive penalty looks */
+    /* corruption of the input while training, start of a principal component analysis */
+    QL_RNG_CORRUPT = 20,
+    QL_RNG_PCA = 21,
+    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
 } ql_rng_stream;
 
 typedef struct {
@@ -38,6 +41,9 @@ ql_rng_block ql_rng_at(uint64_t seed, ql_rng_stream stream, uint64_t a, uint64_t
 
 /* Uniform in [0, 1) with 24 bits, exact in float. */
 float ql_rng_unit(uint32_t word);
+
+/* Standard normal number of a word: the same bits everywhere; within 1e-6, between -6.4 and 6.4. */
+double ql_rng_normal(uint32_t word);
 
 /* A sequence of up to 2^32 words at (seed, stream, a, b), for loops that draw a varying number.
  * Word i is word i % 4 of ql_rng_at(seed, stream, a, b, i / 4). */

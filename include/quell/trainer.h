@@ -25,6 +25,7 @@ typedef struct {
     double rate_factor;    /* by which it falls */
     double min_delta;      /* what counts as better for the rate */
     double input_thin; /* train to predict this share of the molecules from the others; 0: off */
+    int64_t corrupt_epochs; /* corrupt inputs in this many epochs only, at the start; 0: in all */
     uint64_t seed;
 } ql_train_options;
 

@@ -3,6 +3,7 @@
 
 #define COMMANDS(X)                                                                                \
     X(denoise)                                                                                     \
+    X(embed)                                                                                       \
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \

@@ -1,4 +1,5 @@
 /* quell apply: denoise and embed cells with a model that was trained before. */
+#include <math.h>
 #include <string.h>
 
 #include "denoise_job.h"
@@ -47,7 +48,10 @@ static void adopt_options(apply_job *a)
     *m = a->model.args;
     m->precision = "float32";
     m->mcv = false;
-    m->input_thin = 0;
+    m->input_thin = m->input_dropout = 0;
+    m->corrupt = m->pretrain = "none";
+    m->corrupt_strength = NAN;
+    m->gene_order = NULL; /* the model has the places */
     m->batch_size = BATCH;
     m->validation = a->args.score ? 1 : 0; /* the score takes the memory that validation would */
     if (!a->args.estimate) a->args.estimate = a->model.estimate;

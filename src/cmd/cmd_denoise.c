@@ -2,22 +2,9 @@
  */
 #include "denoise_job.h"
 
-static ql_status work(denoise_job *j)
-{
-    bool done;
-    QL_TRY(denoise_job_open(j, &done));
-    if (done) return QL_OK;
-    QL_TRY(denoise_job_begin(j));
-    QL_TRY(fit_run_train(&j->fit));
-    return denoise_job_write(j);
-}
-
 static ql_status denoise_run(const void *args, ql_run *run)
 {
-    denoise_job j = {.a = args, .run = run};
-    ql_status st = fit_run_end(&j.fit, work(&j));
-    denoise_job_free(&j);
-    return st;
+    return denoise_job_run(args, run);
 }
 
 static const ql_opt_table denoise_tables[] = {

@@ -76,6 +76,19 @@ static bool seen_before(const tuning *t, const char *settings)
     return false;
 }
 
+/* Settings that do not go together are the search's fault. */
+static ql_status check_trial(const tuning *t, const model_args *m)
+{
+    ql_fit_options o;
+    ql_err *err = &t->run->err;
+    const char *given = t->fit->args->model.gene_order, *drawn = m->gene_order;
+    if (drawn != given && (!drawn || !given || strcmp(drawn, given) != 0))
+        return ql_fail(err, QL_EUSAGE, "--search: gene-order is no setting to search");
+    QL_TRY(model_args_check(m, err));
+    model_fit_options(m, 1, &o);
+    return ql_ae_check(&o.ae, err);
+}
+
 /* The options of the next trial: draws that were there before are passed over; *found is false when
  * the space seems exhausted. */
 static ql_status draw_trial(tuning *t, uint64_t *draw, bool *found)
@@ -94,8 +107,11 @@ static ql_status draw_trial(tuning *t, uint64_t *draw, bool *found)
     if (st == QL_OK && *found) {
         model_args m = t->fit->args->model;
         st = search_each(&t->space, ql_str_text(&text), set_one, &m, err);
+        if (st == QL_OK) st = check_trial(t, &m);
         if (st == QL_OK) {
-            model_fit_options(&m, 1, &t->trials[t->n++].options);
+            ql_fit_options *o = &t->trials[t->n++].options;
+            model_fit_options(&m, 1, o);
+            o->gene_rank = t->fit->options.gene_rank;
             st = ql_names_add(&t->settings, ql_str_text(&text), strlen(ql_str_text(&text)), err);
         }
     }

@@ -19,6 +19,14 @@ const char *denoise_scale_text(bool posterior)
                  "not logged; normalise before comparing cells";
 }
 
+const char *denoise_scale_of(const denoise_result *r, bool posterior)
+{
+    if (!r->fitted->ae.cfg.likelihood->of_inputs) return denoise_scale_text(posterior);
+    return "counts at each cell's own depth, turned back from predicted scaled inputs (means of "
+           "logarithms, so below mean counts where these vary): raw scale, not normalised, not "
+           "logged; normalise before comparing cells";
+}
+
 /* ---- layers ---- */
 
 /* Progress over the cells of one layer. */
@@ -308,7 +316,7 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     QL_TRY(ql_h5ad_string(w, latent, latent_scale(r->fitted->ae.cfg.latent_at), err));
     QL_TRY(write_extra_scales(r, w, err));
     if (!r->args->denoised) return QL_OK;
-    QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_text(r->posterior), err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_of(r, r->posterior), err));
     if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
     return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
 }

@@ -67,15 +67,22 @@ static ql_status looks_like_umis(const ql_rows *m, bool *umis, ql_err *err)
     return ql_rows_check(m, err);
 }
 
+static bool writes_estimate(const denoise_args *a)
+{
+    return a->denoised || a->tsv || a->layer_out;
+}
+
 static ql_status choose_estimate(denoise_job *j)
 {
     const char *asked = j->a->estimate;
-    bool can = j->fit.options.ae.likelihood->disp != QL_DISP_NONE || j->fit.options.fit_theta, umis;
+    const ql_likelihood *lik = j->fit.options.ae.likelihood;
+    bool can = lik->disp != QL_DISP_NONE || j->fit.options.fit_theta, umis;
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
     if (!can && asked && strcmp(asked, "mean") != 0)
-        return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: --type %s has no posterior", asked,
-                       j->fit.options.ae.likelihood->name);
-    if (asked || !can) return QL_OK;
+        return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: %s %s has no posterior", asked,
+                       lik->of_inputs ? "--target" : "--type",
+                       lik->of_inputs ? "input" : lik->name);
+    if (asked || !can || !writes_estimate(j->a)) return QL_OK;
     QL_TRY(looks_like_umis(&j->fit.rows, &umis, &j->run->err));
     if (umis) return QL_OK;
     j->posterior = false;
@@ -100,9 +107,10 @@ static ql_status begin_output(denoise_job *j)
 
 ql_status denoise_job_extras(denoise_job *j)
 {
-    const char *type = j->a->fit.model.type;
+    const model_args *m = &j->a->fit.model;
     /* until it has been chosen, only what each candidate has can be promised */
-    const ql_likelihood *lik = ql_likelihood_find(strcmp(type, "auto") ? type : "poisson");
+    const ql_likelihood *lik =
+        strcmp(m->type, "auto") ? model_likelihood(m) : ql_likelihood_find("poisson");
     return extras_parse(j->a->write, lik, &j->which, &j->run->err);
 }
 
@@ -189,6 +197,24 @@ ql_status denoise_job_write(denoise_job *j)
                 (long long)ql_ae_latent_width(&j->fit.fitted.ae),
                 j->a->denoised ? ", layers/denoised" : "");
     if (j->a->denoised)
-        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_text(j->posterior));
+        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_of(&r, j->posterior));
     return QL_OK;
+}
+
+static ql_status work(denoise_job *j)
+{
+    bool done;
+    QL_TRY(denoise_job_open(j, &done));
+    if (done) return QL_OK;
+    QL_TRY(denoise_job_begin(j));
+    QL_TRY(fit_run_train(&j->fit));
+    return denoise_job_write(j);
+}
+
+ql_status denoise_job_run(const denoise_args *a, ql_run *run)
+{
+    denoise_job j = {.a = a, .run = run};
+    ql_status st = fit_run_end(&j.fit, work(&j));
+    denoise_job_free(&j);
+    return st;
 }

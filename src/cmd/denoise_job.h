@@ -39,4 +39,7 @@ QL_MUST_USE ql_status denoise_job_write(denoise_job *j);
 
 void denoise_job_free(denoise_job *j);
 
+/* All of it: train on the counts, then write what the options ask for. */
+QL_MUST_USE ql_status denoise_job_run(const denoise_args *a, ql_run *run);
+
 #endif

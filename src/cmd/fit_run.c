@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gene_order.h"
 #include "memory_plan.h"
 #include "quell/alloc.h"
 #include "quell/clock.h"
@@ -62,6 +63,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .held = ql_bundle_bytes(&f->start.model.bundle),
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,
+        .components = f->output.components,
     };
     return memory_plan_of(&out, &f->options, sizes, names);
 }
@@ -150,6 +152,19 @@ static ql_status read_unknown(fit_run *f, const ql_read_options *opt, const ql_r
                    "read in pieces");
 }
 
+static ql_status order_genes(fit_run *f)
+{
+    const char *path = f->args->model.gene_order;
+    const ql_names *genes = &f->ds.genes.index;
+    int64_t n_missing;
+    if (!path) return QL_OK;
+    QL_TRY(gene_order_read(path, genes, &f->gene_rank, &n_missing, &f->run->err));
+    f->options.gene_rank = f->gene_rank;
+    ql_log_info(f->run->log, "%s: places %lld genes; %lld are not in it and go last", path,
+                (long long)(genes->n - n_missing), (long long)n_missing);
+    return QL_OK;
+}
+
 ql_status fit_run_read(fit_run *f, bool *done)
 {
     ql_read_options opt;
@@ -185,7 +200,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     }
     f->options.train.molecules = f->ds.is_counts;
     memory_plan_tell(&p, stream, stream ? ql_store_folder(f->ds.store) : NULL, f->run);
-    return QL_OK;
+    return order_genes(f);
 }
 
 static void on_epoch(void *ctx, int64_t number, const ql_epoch *e, bool best)
@@ -302,7 +317,11 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
         return ql_fail(&run->err, QL_EUSAGE,
                        "--input-thinning splits molecules and needs whole counts");
     QL_TRY(dca_args_check(&args->dca, &args->model, run));
+    QL_TRY(model_args_check(&args->model, &run->err));
     model_fit_options(&args->model, run->threads, &f->options);
+    if (ql_corrupt_lost(&f->options.ae.corrupt) > 0 && args->allow_noncounts)
+        return ql_fail(&run->err, QL_EUSAGE,
+                       "--corrupt thin splits molecules and needs whole counts");
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
     QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
     f->options.resumable = args->checkpoint.dir != NULL;
@@ -320,6 +339,7 @@ void fit_run_reconfigure(fit_run *f)
     f->options.train.molecules = old.train.molecules;
     f->options.resumable = old.resumable;
     f->options.start = old.start;
+    f->options.gene_rank = old.gene_rank;
 }
 
 ql_status fit_run_end(fit_run *f, ql_status st)
@@ -334,5 +354,6 @@ void fit_run_free(fit_run *f)
     model_start_free(&f->start);
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
+    ql_free(f->gene_rank);
     ql_notes_free(&f->notes);
 }

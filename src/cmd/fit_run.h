@@ -45,6 +45,7 @@ typedef struct {
     bool model;          /* the model is written or comes from a file: so are the genes' columns */
     int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
     unsigned scores;     /* of the cells, that will be made (quell/cell_scores.h) */
+    int64_t components;  /* > 0: not a network is fitted, but so many principal components */
 } fit_output;
 
 /* Everything of one run. */
@@ -56,8 +57,9 @@ typedef struct fit_run {
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options options;
     ql_dataset ds;
-    ql_rows rows;  /* its counts; after the fit, of the genes that are kept */
-    ql_str folder; /* of the output, if the cache goes there */
+    ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
+    ql_str folder;      /* of the output, if the cache goes there */
+    int64_t *gene_rank; /* of --gene-order; NULL: none */
     ql_notes notes;
     type_choice type; /* with --type auto */
     checkpoint states;

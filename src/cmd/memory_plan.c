@@ -4,6 +4,7 @@
 
 #include "quell/clock.h"
 #include "quell/json.h"
+#include "quell/pca.h"
 #include "quell/trials.h"
 
 enum {
@@ -34,16 +35,16 @@ static int64_t most_of(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
-static int64_t latent_width(const ql_fit_options *fit)
+static int64_t latent_width(const planned_output *out, const ql_fit_options *fit)
 {
-    return fit->ae.hidden[fit->ae.n_hidden / 2];
+    return out->components > 0 ? out->components : fit->ae.hidden[fit->ae.n_hidden / 2];
 }
 
 /* The most that writing holds: the latent space, or the columns, or a band of a layer. */
 static int64_t writing(const planned_output *out, const ql_fit_options *fit, const ql_read_sizes *z,
                        int64_t names)
 {
-    int64_t latent = z->n_rows * latent_width(fit) * (int64_t)sizeof(float);
+    int64_t latent = z->n_rows * latent_width(out, fit) * (int64_t)sizeof(float);
     int64_t columns = names + z->n_rows * WRITE_CELL;
     int64_t rows = most_of(z->n_rows, BAND_ROWS);
     int64_t band = out->layer ? 2 * rows * z->n_cols * (int64_t)sizeof(float) : 0;
@@ -60,6 +61,13 @@ static int64_t near_rows(const ql_read_sizes *z)
     return bytes < NEAR_MOST ? (int64_t)bytes + (1 << 20) : NEAR_MOST;
 }
 
+/* What is computed, beside the counts. */
+static int64_t working(const ql_rows *shape, const planned_output *out, const ql_fit_options *fit)
+{
+    const ql_pca_options pca = {.components = out->components};
+    return out->components > 0 ? ql_pca_bytes(shape, &pca) : ql_fit_bytes(shape, fit);
+}
+
 memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
                            const ql_read_sizes *z, int64_t names)
 {
@@ -70,7 +78,7 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
     if (names == 0) names = z->n_rows * CELL_NAME + z->n_cols * GENE_NAME;
     int64_t fixed = PROGRAM + fit->threads * (int64_t)THREAD + names;
     int64_t read = z->n_rows * (READ_CELL + INDEX);
-    int64_t work = ql_fit_bytes(&shape, fit) + out->held + writing(out, fit, z, names);
+    int64_t work = working(&shape, out, fit) + out->held + writing(out, fit, z, names);
     if (out->scores) work += ql_cell_scores_bytes(fit, z->n_rows, out->scores);
     int64_t copies = out->trials ? ql_trials_bytes(z->nnz) : out->mcv ? z->nnz * 16 : 0;
     memory_plan p = {.cells = z->n_rows,

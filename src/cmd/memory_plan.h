@@ -28,6 +28,7 @@ typedef struct {
     int64_t held;        /* bytes that are held all the while: a model to start from */
     int64_t model_genes; /* of a model that comes from a file; 0: it is trained */
     unsigned scores;     /* of the cells, that are made after the fit */
+    int64_t components;  /* > 0: principal components instead of a network */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */

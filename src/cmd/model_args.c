@@ -1,6 +1,7 @@
 #include "model_args.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The registry, then "auto". */
@@ -28,6 +29,14 @@ static const char *optimizer_at(int i)
 
 #define TEST_SHARE 0.1 /* of --testsplit, as in the reference */
 
+static const char *corruption_at(int i)
+{
+    if (i == 0) return "none";
+    return ql_corruptions[i - 1] ? ql_corruptions[i - 1]->name : NULL;
+}
+
+static const char *const pretrainings[] = {"none", "denoise", NULL};
+static const char *const targets[] = {"counts", "input", NULL};
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
 static const char *const latent_choices[] = {"linear", "norm", "activation", NULL};
@@ -43,9 +52,21 @@ const ql_option ql_model_rows[] = {
      .help = "likelihood of the counts",
      .more = "auto: of poisson, nb and zinb the simplest that no other beats by more than two standard "
              "errors and 0.002 nats a held-out molecule; what they differ by is printed and stored."},
+    {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
+     .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "
+             "(DCA's use_raw_as_output=False); validated by the loss. What is written is turned back into "
+             "counts."},
     {.name = "hidden", .letter = 's', QL_INTS_AT(S, hidden), .def = "128,32", .aliases = "hiddensize",
      .min = 1, .max = 4096, .group = "Model", .help = "widths of the hidden layers",
      .more = "The middle one (of 2n the n+1st) is the bottleneck, whose values are the latent space."},
+    {.name = "conv", QL_STRING_AT(S, conv), .unit = "FILTERS:WIDTH:STRIDE", .unset = "none",
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "a convolution over the genes before the first layer",
+     .more = "Genes in the order of --gene-order, else as they stand; FILTERS is 1, 2, 4, ... 64, WIDTH at "
+             "most 512 genes, STRIDE at most WIDTH. Worth trying for copy numbers, hardly for else."},
+    {.name = "gene-order", QL_STRING_AT(S, gene_order), .unit = "FILE", .unset = "as they stand",
+     .group = "Model", .level = QL_OPT_EXPERT, .help = "where the genes lie in the genome, for --conv",
+     .more = "Lines 'NAME POSITION' or 'NAME CHROMOSOME START'; genes that are not in it go last."},
     {.name = "linear-latent", QL_FLAG_AT(S, linear_latent), .def = "yes", .group = "Model",
      .level = QL_OPT_EXPERT, .help = "no batch norm or activation at the bottleneck"},
     {.name = "latent-at", QL_CHOICE_AT(S, latent_at), .choices = latent_choices, .group = "Model",
@@ -164,6 +185,22 @@ const ql_option ql_model_rows[] = {
     {.name = "input-thinning", QL_DOUBLE_AT(S, input_thin), .def = "0", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Training", .level = QL_OPT_EXPERT,
      .help = "share of molecules to be predicted from the others"},
+    {.name = "corrupt", QL_CHOICE_AT(S, corrupt), .def = "none", .choice_at = corruption_at,
+     .group = "Training", .help = "damage the inputs while training; targets stay whole",
+     .more = "A denoising autoencoder. mask: scaled inputs become 0; dropout: the same, the others scaled "
+             "up; gaussian: normal noise is added; salt-pepper: no count, or 3 sd above the mean; thin: "
+             "molecules are lost. See docs/family-input.md."},
+    {.name = "corrupt-strength", QL_DOUBLE_AT(S, corrupt_strength), .min = 0, .max = 100,
+     .group = "Training", .unset = "0.2; gaussian 0.5, salt-pepper 0.1",
+     .help = "probability that an input or molecule is hit; gaussian: sd"},
+    {.name = "pretrain", QL_CHOICE_AT(S, pretrain), .def = "none", .choices = pretrainings,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "what training begins with",
+     .more = "denoise: --pretrain-epochs epochs with the inputs of --corrupt, then all others without."},
+    {.name = "pretrain-epochs", QL_INT_AT(S, pretrain_epochs), .def = "20", .min = 1, .max = 1e6,
+     .group = "Training", .level = QL_OPT_EXPERT, .help = "epochs of --pretrain"},
+    {.name = "inputdropout", QL_DOUBLE_AT(S, input_dropout), .def = "0", .min = 0, .max = 1,
+     .bits = QL_OPT_MAX_EXCLUDED, .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "as --corrupt dropout of this strength (DCA's name for it)"},
     {.name = "validation", QL_DOUBLE_AT(S, validation), .def = "0.1", .min = 0, .max = 0.9,
      .group = "Training", .help = "share of the cells kept for validation"},
     {.name = "testsplit", QL_FLAG_AT(S, test_split), .group = "Training", .level = QL_OPT_EXPERT,
@@ -229,10 +266,20 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL},
 };
 
-/* Until --type auto has been decided it is planned as the default. */
-static const ql_likelihood *likelihood_of(const char *type)
+static bool is_auto(const model_args *a)
 {
-    return ql_likelihood_find(strcmp(type, "auto") ? type : "nb");
+    return strcmp(a->type, "auto") == 0;
+}
+
+static bool predicts_input(const model_args *a)
+{
+    return strcmp(a->target, "input") == 0;
+}
+
+const ql_likelihood *model_likelihood(const model_args *a)
+{
+    if (predicts_input(a)) return &ql_gaussian;
+    return ql_likelihood_find(is_auto(a) ? "nb" : a->type);
 }
 
 /* The bottleneck's activation where the options say or imply one. */
@@ -276,12 +323,80 @@ static ql_latent_at latent_at_of(const model_args *a, const ql_ae_config *c)
     return (ql_latent_at)at;
 }
 
+/* Of --corrupt and --inputdropout, which are not given together. */
+static ql_corrupt corruption_of(const model_args *a)
+{
+    ql_corrupt c = {ql_corruption_find(a->corrupt), a->corrupt_strength};
+    if (a->input_dropout > 0) c = (ql_corrupt){ql_corruption_find("dropout"), a->input_dropout};
+    if (c.kind && isnan(c.strength)) c.strength = c.kind->usual;
+    return c;
+}
+
+/* The numbers of --conv; false: that is none. */
+static bool conv_of(const char *text, ql_conv_shape *out)
+{
+    char *end = NULL;
+    *out = (ql_conv_shape){0};
+    if (!text) return true;
+    out->filters = strtol(text, &end, 10);
+    if (end == text || *end != ':') return false;
+    out->width = strtol(text = end + 1, &end, 10);
+    if (end == text || *end != ':') return false;
+    out->stride = strtol(text = end + 1, &end, 10);
+    if (end == text || *end) return false;
+    bool filters = out->filters > 0 && out->filters <= QL_CONV_FILTERS &&
+                   (out->filters & (out->filters - 1)) == 0;
+    return filters && out->width > 0 && out->width <= QL_CONV_WIDTH && out->stride > 0 &&
+           out->stride <= out->width;
+}
+
+static ql_status check_conv(const model_args *a, ql_err *err)
+{
+    ql_conv_shape shape;
+    if (a->gene_order && !a->conv)
+        return ql_fail(err, QL_EUSAGE, "--gene-order is of use with --conv only");
+    if (conv_of(a->conv, &shape)) return QL_OK;
+    ql_fail(err, QL_EUSAGE, "--conv %s: not FILTERS:WIDTH:STRIDE", a->conv);
+    return ql_hint(
+        err, "such as 8:32:16; filters 1, 2, 4, ... %d, width at most %d, stride at most width",
+        QL_CONV_FILTERS, QL_CONV_WIDTH);
+}
+
+ql_status model_args_check(const model_args *a, ql_err *err)
+{
+    const ql_corrupt c = corruption_of(a);
+    if (a->input_dropout > 0 && strcmp(a->corrupt, "none") != 0)
+        return ql_fail(err, QL_EUSAGE, "--inputdropout is a corruption: leave out --corrupt %s",
+                       a->corrupt);
+    if (!c.kind && !isnan(a->corrupt_strength))
+        return ql_fail(err, QL_EUSAGE, "--corrupt-strength needs a --corrupt");
+    if (!c.kind && strcmp(a->pretrain, "denoise") == 0)
+        return ql_fail(err, QL_EUSAGE, "--pretrain denoise needs a --corrupt");
+    if (c.kind && !(c.strength < c.kind->limit))
+        return ql_fail(err, QL_EUSAGE, "--corrupt-strength %g: must be below %g for %s", c.strength,
+                       c.kind->limit, c.kind->name);
+    if (ql_corrupt_lost(&c) > 0 && a->input_thin > 0)
+        return ql_fail(err, QL_EUSAGE,
+                       "--input-thinning and --corrupt thin both take molecules from the input: "
+                       "give one of them");
+    if (predicts_input(a) && is_auto(a)) {
+        ql_fail(err, QL_EUSAGE, "--type auto chooses among likelihoods of counts");
+        return ql_hint(err, "leave it out with --target input");
+    }
+    if (predicts_input(a) && a->input_thin > 0)
+        return ql_fail(err, QL_EUSAGE,
+                       "--input-thinning predicts counts: leave it out with --target input");
+    if (c.kind && !strcmp(c.kind->name, "salt-pepper") && !a->norm_input)
+        return ql_fail(err, QL_EUSAGE, "--corrupt salt-pepper needs z-scored inputs (--norminput)");
+    return check_conv(a, err);
+}
+
 static ql_ae_config model_of(const model_args *a)
 {
     const char *norm = a->norm ? a->norm : a->batch_norm ? "batch" : "none";
     ql_ae_config c = {
         .n_hidden = a->hidden.n,
-        .likelihood = likelihood_of(a->type),
+        .likelihood = model_likelihood(a),
         .act = ql_activation_find(a->activation),
         .code_act = code_activation(a),
         .slope = a->slope,
@@ -294,6 +409,7 @@ static ql_ae_config model_of(const model_args *a)
         .l2 = a->l2,
         .l1_enc = a->l1_enc,
         .l2_enc = a->l2_enc,
+        .corrupt = corruption_of(a),
         .bf16 = !strcmp(a->precision, "bf16"),
         .optimizer = ql_opt_rule_find(a->optimizer),
         .rate = a->learning_rate,
@@ -306,9 +422,11 @@ static ql_ae_config model_of(const model_args *a)
         .start_at_means = a->start_at_means,
         .shared_pi = a->shared_pi,
         .init = ql_init_find(a->init),
-        .match_depth = a->match_depth && !likelihood_of(a->type)->gaussian,
         .seed = (uint64_t)a->seed.seed,
     };
+    /* sums of values that may be negative are no depths */
+    c.match_depth = a->match_depth && (!c.likelihood->gaussian || c.likelihood->of_inputs);
+    conv_of(a->conv, &c.conv);
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
     add_dropout(a, &c);
     add_regularisation(a, &c);
@@ -332,6 +450,7 @@ static ql_train_options training_of(const model_args *a)
         .rate_factor = 0.1,
         .min_delta = 1e-4, /* ReduceLROnPlateau's */
         .input_thin = a->input_thin,
+        .corrupt_epochs = strcmp(a->pretrain, "denoise") ? 0 : a->pretrain_epochs,
         .seed = (uint64_t)a->seed.seed,
     };
 }

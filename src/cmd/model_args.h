@@ -26,10 +26,20 @@ typedef struct {
     double learning_rate, weight_decay, clip, validation, input_thin, min_gain;
     int epochs, batch_size, early_stop, reduce_rate;
     bool restore_best, merge_last, mcv, test_split;
+    /* input */
+    const char *corrupt, *target, *pretrain, *conv, *gene_order;
+    int pretrain_epochs;
+    double corrupt_strength, input_dropout;
 } model_args;
 
 extern const ql_option ql_model_rows[];
 extern const ql_preset ql_model_presets[];
+
+/* What is predicted, and how it is judged; until --type auto is decided, its default. */
+const ql_likelihood *model_likelihood(const model_args *a);
+
+/* Options that do not go together (QL_EUSAGE). */
+QL_MUST_USE ql_status model_args_check(const model_args *a, ql_err *err);
 
 /* The fit that the options describe. */
 void model_fit_options(const model_args *a, int threads, ql_fit_options *out);

@@ -164,8 +164,10 @@ static ql_status read_options(model_file *m, int threads, ql_err *err)
     }
     if (st != QL_OK) return ql_fail(err, st, "%s", own.msg);
     if (m->args.hidden.n < 1) return ql_fail(err, QL_EDATA, "options: no hidden layers");
-    model_fit_options(&m->args, threads, &m->fit);
-    return QL_OK;
+    st = model_args_check(&m->args, &own);
+    if (st == QL_OK) model_fit_options(&m->args, threads, &m->fit);
+    if (st == QL_OK) st = ql_ae_check(&m->fit.ae, &own);
+    return st == QL_OK ? QL_OK : ql_fail(err, QL_EDATA, "options: %s", own.msg);
 }
 
 static ql_status read_genes(model_file *m, ql_err *err)

@@ -146,6 +146,7 @@ static void put(int64_t n, const int32_t *index, const ql_real *from, ql_real *t
 #include "lik_poisson.h"
 #include "lik_nb.h"
 #include "lik_zinb.h"
+#include "lik_gaussian.h"
 
 /* clang-format off */
 #define X(name, kind) LIK_DEFINE(name, kind)
@@ -268,6 +269,7 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                             .sgd = opt_sgd,
                             .rmsprop = opt_rmsprop,
                             .adam = opt_adam,
+                            .gaussian = {gaussian_sweep, gaussian_list, gaussian_link},
 #define X(name, kind)                                                                              \
     .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
                             QL_LIK_MAP(X)

@@ -106,12 +106,27 @@ static void declare_input_terms(ql_ae *ae)
         ae->input_terms.jacobian = ae->center == 0 ? QL_JACOBIAN_EXACT : QL_JACOBIAN_PROBE;
 }
 
+/* What the dense part of the first layer sees: genes, or what a convolution makes of them. */
+static int64_t input_width(const ql_ae_config *cfg, int64_t n_genes)
+{
+    return cfg->conv.filters > 0 ? ql_conv_features(&cfg->conv, n_genes) : n_genes;
+}
+
+/* Scratch of a thread for inputs that are not sparse, in numbers. */
+static int64_t dense_scratch(const ql_ae_config *cfg)
+{
+    if (cfg->conv.filters > 0) return ql_conv_space(&cfg->conv);
+    return ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
+}
+
 /* Everything of the model that needs no memory yet: layers and tensors. */
 static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 {
     *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = cfg->n_hidden};
     ae->center = cfg->n_hidden / 2;
-    ql_input_declare(&ae->input, &ae->params, n_genes, cfg->hidden[0]);
+    ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes), cfg->hidden[0]);
+    if (cfg->conv.filters > 0)
+        ql_conv_declare(&ae->conv, &ae->params, cfg->conv, n_genes, cfg->act, (ql_real)cfg->slope);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
     declare_input_terms(ae);
     ae->heads.tied = cfg->tied;
@@ -146,7 +161,7 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     int64_t cells = capacity_of(sizes->batch_size), real = (int64_t)sizeof(ql_real);
     int64_t bytes = ql_params_bytes(&ae.params, cfg->optimizer->n_moments);
     bytes +=
-        2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.input.tiling, sizes->separate_targets);
+        2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.heads.tiling, sizes->separate_targets);
     bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
     bytes += ql_heads_bytes(&ae.heads, cells) + ql_ae_fork_bytes(&ae, cells);
     for (int b = 0; b < ae.heads.n_branches; b++)
@@ -154,7 +169,12 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
             bytes += ql_hidden_bytes(ql_ae_layer(&ae, b, i), cells);
     bytes += ql_input_terms_bytes(&ae.input_terms);
     int64_t width = tile_width(cfg);
-    return bytes + sizes->n_threads * (ql_head_space_bytes(width) + QL_TILE * width * real);
+    int64_t dense = dense_scratch(cfg);
+    if (cfg->conv.filters > 0)
+        bytes += ql_conv_bytes(&cfg->conv, sizes->n_genes) +
+                 2 * ql_batch_ordered_bytes(cells, sizes->max_row_nnz, ae.heads.tiling);
+    return bytes +
+           sizes->n_threads * (ql_head_space_bytes(width) + (QL_TILE * width + dense) * real);
 }
 
 int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes)
@@ -209,12 +229,22 @@ static void start_means(ql_ae *ae, const ql_real *log_rate)
         bias[g] = ae->cfg.likelihood->gaussian ? (ql_real)ql_exp((double)log_rate[g]) : log_rate[g];
 }
 
+/* An output of 0 on the scale of the inputs, where the shift is included. */
+static void start_at_shift(ql_ae *ae)
+{
+    ql_real *bias = ql_param(&ae->params, ae->heads.bias[QL_HEAD_MEAN]);
+    for (int64_t g = 0; g < ae->n_genes && ae->map.shift; g++) bias[g] = -ae->map.shift[g];
+}
+
 static void start_heads(ql_ae *ae, const ql_real *log_rate)
 {
     const ql_heads *h = &ae->heads;
     for (int k = 0; k < QL_MAX_HEADS; k++)
         if (h->weight[k] >= 0) start_head(ae, k);
-    if (ae->cfg.start_at_means) start_means(ae, log_rate);
+    if (ae->cfg.likelihood->of_inputs)
+        start_at_shift(ae);
+    else if (ae->cfg.start_at_means)
+        start_means(ae, log_rate);
     if (h->disp_gene < 0) return;
     ql_real log_theta[QL_PAD], *t = ql_param(&ae->params, h->disp_gene);
     for (int i = 0; i < QL_PAD; i++) log_theta[i] = (ql_real)ae->cfg.start_theta;
@@ -224,7 +254,10 @@ static void start_heads(ql_ae *ae, const ql_real *log_rate)
 
 static void start_weights(ql_ae *ae, const ql_real *log_rate)
 {
-    start_tensor(ae, ae->input.weight, ae->n_genes, ae->input.n_out);
+    const ql_conv_shape *conv = &ae->cfg.conv;
+    start_tensor(ae, ae->input.weight, input_width(&ae->cfg, ae->n_genes), ae->input.n_out);
+    if (conv->filters > 0)
+        start_tensor(ae, ae->conv.weight, conv->width, conv->width * conv->filters);
     for (int b = 0; b < ae->heads.n_branches; b++)
         for (int i = b ? ae->center + 1 : 0; i < ae->n_hidden; i++)
             start_hidden(ae, ql_ae_layer(ae, b, i));
@@ -238,12 +271,25 @@ void ql_ae_start_optimizer(ql_ae *ae, double rate)
     ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, rate, ae->cfg.clip, ae->cfg.weight_decay);
 }
 
+/* Where inputs are not sparse while training. */
+static ql_status allocate_dense(ql_ae *ae, ql_err *err)
+{
+    const int64_t size = dense_scratch(&ae->cfg);
+    if (size == 0) return QL_OK;
+    QL_TRY(QL_NEW(ae->tile_x, ae->n_threads, "tile work space", err));
+    for (int t = 0; t < ae->n_threads; t++)
+        QL_TRY(QL_NEW(ae->tile_x[t], size, "tile work space", err));
+    if (ae->cfg.conv.filters == 0) return QL_OK;
+    for (int i = 0; i < 2; i++) QL_TRY(ql_batch_alloc_ordered(&ae->batch[i], err));
+    return ql_conv_alloc(&ae->conv, &ae->map, err);
+}
+
 static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
 {
     const int64_t width = tile_width(&ae->cfg);
     QL_TRY(ql_params_alloc(&ae->params, ae->cfg.optimizer->n_moments, err));
     for (int i = 0; i < 2; i++)
-        QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->input.tiling,
+        QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->heads.tiling,
                               sizes->separate_targets, err));
     QL_TRY(ql_input_alloc(&ae->input, ae->capacity, err));
     for (int i = 0; i < ae->n_hidden; i++)
@@ -261,7 +307,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
         QL_TRY(ql_head_space_alloc(&ae->space[t], width, err));
         QL_TRY(QL_NEW(ae->tile_dw[t], QL_TILE * width, "tile work space", err));
     }
-    return QL_OK;
+    return allocate_dense(ae, err);
 }
 
 static ql_status choose_products(ql_ae *ae, ql_err *err)
@@ -283,6 +329,7 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
     ae->n_threads = sizes->n_threads;
     ae->input.shift = map.shift;
     ae->heads.lik = cfg->likelihood->kernel(kern);
+    if (cfg->likelihood->of_inputs) ae->heads.inverse = map;
     ql_status st = choose_products(ae, err);
     if (st == QL_OK) st = allocate(ae, sizes, err);
     if (st != QL_OK) {
@@ -298,15 +345,18 @@ void ql_ae_free(ql_ae *ae)
     for (int t = 0; t < ae->n_threads; t++) {
         if (ae->space) ql_head_space_free(&ae->space[t]);
         if (ae->tile_dw) ql_free(ae->tile_dw[t]);
+        if (ae->tile_x) ql_free(ae->tile_x[t]);
     }
     ql_free(ae->space);
     ql_free(ae->tile_dw);
+    ql_free(ae->tile_x);
     ql_params_free(&ae->params);
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);
     ql_ae_fork_free(ae); /* asks the heads how many there are */
     ql_input_terms_free(&ae->input_terms);
     ql_free(ae->code_scale);
+    ql_conv_free(&ae->conv);
     ql_heads_free(&ae->heads);
     for (int i = 0; i < ae->n_hidden; i++) ql_hidden_free(&ae->hidden[i]);
     *ae = (ql_ae){0};

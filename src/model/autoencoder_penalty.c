@@ -28,8 +28,25 @@ static ql_status check_code(const ql_ae_config *cfg, ql_err *err)
     return QL_OK;
 }
 
+/* A convolution's dense layer reads features, which no layer mirrors and no input is. */
+static ql_status check_conv(const ql_ae_config *cfg, ql_err *err)
+{
+    const struct {
+        bool given;
+        const char *what;
+    } strangers[] = {{cfg->tied, "--tied: there is no transposed one to decode with"},
+                     {cfg->contractive > 0, "--contractive"},
+                     {cfg->orthogonal > 0, "--orthogonal"},
+                     {cfg->act->trained_slope, "an activation with trained slopes"}};
+    for (size_t i = 0; cfg->conv.filters > 0 && i < sizeof strangers / sizeof *strangers; i++)
+        if (strangers[i].given)
+            return ql_fail(err, QL_EUSAGE, "--conv does not go with %s", strangers[i].what);
+    return QL_OK;
+}
+
 ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err)
 {
+    QL_TRY(check_conv(cfg, err));
     if (cfg->tied && !mirrors(cfg)) {
         ql_fail(err, QL_EUSAGE, "--tied needs layers that mirror each other around the bottleneck");
         return ql_hint(err, "give --hidden such as 128,32,128");

@@ -55,10 +55,37 @@ static void input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
                ql_input_reduce(&ae->input, ae->kern, b, item * REDUCE_ROWS, REDUCE_ROWS));
 }
 
-static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
+static ql_conv_pass conv_pass(const ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int rank)
 {
-    QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
-               ql_input_forward_shard(&ae->input, &ae->params, ae->kern, b, shard));
+    return (ql_conv_pass){b, c, &ae->input, &ae->params, ae->kern, ae->tile_x[rank]};
+}
+
+/* One tile of the first layer going forward; c NULL: in inference, without corruption. */
+static void input_tile(ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int64_t shard,
+                       int64_t tile, int rank)
+{
+    if (ae->cfg.conv.filters > 0) {
+        const ql_conv_pass pass = conv_pass(ae, b, c, rank);
+        ql_conv_forward_tile(&ae->conv, &pass, shard, tile);
+    } else if (c && ae->tile_x) {
+        ql_input_dense_forward_tile(&ae->input, &ae->params, ae->kern, b, c, shard, tile,
+                                    ae->tile_x[rank]);
+    } else {
+        ql_input_forward_tile(&ae->input, &ae->params, ae->kern, b, shard, tile);
+    }
+}
+
+static void input_shard(ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int64_t shard, int rank)
+{
+    const ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
+    ql_input_begin_shard(&ae->input, b, shard);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
+        input_tile(ae, b, c, shard, tile, rank);
+}
+
+static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_corrupt *c)
+{
+    QL_AE_EACH(w, ae->input.tiling.n_shards, shard, input_shard(ae, b, c, shard, w->rank));
 }
 
 ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *opt,
@@ -81,7 +108,7 @@ void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, co
     if (w->rank == 0) ql_batch_begin(b, source, n, 1);
     ql_team_barrier(w->team);
     QL_AE_EACH(w, items(n, FILL_CELLS), item, fill_cells(ae, &fill, item));
-    input_forward(ae, w, b);
+    input_forward(ae, w, b, NULL);
     input_reduce(ae, w, b);
     if (w->rank == 0) hidden_forward(ae, b, (ql_pass){0});
     ql_team_barrier(w->team);
@@ -181,11 +208,41 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
     ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
     if (next) ql_input_begin_shard(&ae->input, next, shard);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
-        ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t, first->db,
-                               ae->tile_dw[rank], &ae->input_terms, job->number, &ae->opt,
-                               &job->step);
-        if (next) ql_input_forward_tile(&ae->input, &ae->params, ae->kern, next, shard, tile);
+        if (ae->tile_x)
+            ql_input_dense_backward_tile(&ae->input, &ae->params, ae->kern, b, &ae->cfg.corrupt,
+                                         tile, first->out_t, ae->tile_dw[rank], ae->tile_x[rank],
+                                         &ae->input_terms, job->number, &ae->opt, &job->step);
+        else
+            ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t,
+                                   first->db, ae->tile_dw[rank], &ae->input_terms, job->number,
+                                   &ae->opt, &job->step);
+        if (next) input_tile(ae, next, &ae->cfg.corrupt, shard, tile, rank);
     }
+}
+
+static void conv_backward_shard(const epoch_job *job, const ql_batch *b, int64_t shard, int rank)
+{
+    ql_ae *ae = job->ae;
+    const ql_hidden *first = &ae->hidden[0];
+    const ql_conv_pass pass = conv_pass(ae, b, &ae->cfg.corrupt, rank);
+    ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
+    ql_conv_begin_shard(&ae->conv, shard);
+    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
+        ql_conv_backward_tile(&ae->conv, &pass, &ae->params, shard, tile, first->grad, first->out_t,
+                              ae->tile_dw[rank], &ae->opt, &job->step);
+}
+
+/* The filters belong to all tiles: the next minibatch waits for their update. */
+static void conv_backward(const epoch_job *job, ql_ae_worker *w, const ql_batch *b,
+                          const ql_batch *next)
+{
+    ql_ae *ae = job->ae;
+    const int n_shards = ae->input.tiling.n_shards;
+    QL_AE_EACH(w, n_shards, shard, conv_backward_shard(job, b, shard, w->rank));
+    if (w->rank == 0)
+        ql_conv_update(&ae->conv, &ae->params, ae->kern, n_shards, &ae->opt, &job->step);
+    ql_team_barrier(w->team);
+    if (next) input_forward(ae, w, next, &ae->cfg.corrupt);
 }
 
 /* Have the counts at hand that the next minibatch is cut out of. */
@@ -265,8 +322,11 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
         job->progress->loss += scaled_penalty(ae, b, hidden_backward(ae, b, &job->step));
     }
     fill_some(ae, w, next, n_fill / 2, n_fill);
-    QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
-               input_backward_shard(job, b, next ? next->batch : NULL, shard, w->rank));
+    if (ae->cfg.conv.filters > 0)
+        conv_backward(job, w, b, next ? next->batch : NULL);
+    else
+        QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
+                   input_backward_shard(job, b, next ? next->batch : NULL, shard, w->rank));
 }
 
 static void train_epoch(void *ctx, ql_team *team, int rank)
@@ -280,7 +340,7 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     ql_team_barrier(team);
     if (job->n_load > 0) load_rows(&w, job->source, job->n_load);
     fill_some(ae, &w, &fill, 0, items(fill.batch->n, FILL_CELLS));
-    input_forward(ae, &w, fill.batch);
+    input_forward(ae, &w, fill.batch, &ae->cfg.corrupt);
     for (int64_t k = 0; at < job->n; k++) {
         const ql_batch *b = &ae->batch[k % 2];
         at += b->n;

@@ -40,6 +40,7 @@ static double zinb_nll(double y, double mu, double theta, double pi)
     {                                                                                              \
         return &k->field;                                                                          \
     }
+KERNEL(gaussian)
 KERNEL(normal_NONE)
 KERNEL(poisson_NONE)
 KERNEL(nb_GENE)
@@ -126,6 +127,14 @@ const ql_likelihood *const ql_likelihoods[] = {
     &all[0], &all[1], &all[2], &all[3], &all[4],  &all[5],
     &all[6], &all[7], &all[8], &all[9], &all[10], NULL,
 };
+const ql_likelihood ql_gaussian = {.name = "gaussian",
+                                   .summary = "squared error of the scaled input",
+                                   .disp = QL_DISP_NONE,
+                                   .gaussian = true,
+                                   .of_inputs = true,
+                                   .heads = {{QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}},
+                                   .kernel = kernel_gaussian,
+                                   .nll = normal_nll};
 
 const ql_likelihood *ql_likelihood_find(const char *name)
 {

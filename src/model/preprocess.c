@@ -247,10 +247,34 @@ out:
     return st;
 }
 
+typedef struct {
+    int64_t rank;
+    int32_t gene;
+} ranked;
+
+static int compare_ranks(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+ql_status ql_prep_places(ql_prep *p, const int64_t *rank, ql_err *err)
+{
+    ranked *order;
+    QL_TRY(QL_NEW(p->place, p->n_kept_genes, "gene order", err));
+    QL_TRY(QL_NEW(order, p->n_kept_genes, "gene order", err));
+    for (int64_t g = 0; g < p->n_kept_genes; g++)
+        order[g] = (ranked){rank[p->kept_gene[g]], (int32_t)g};
+    qsort(order, (size_t)p->n_kept_genes, sizeof *order, compare_ranks);
+    for (int64_t i = 0; i < p->n_kept_genes; i++) p->place[order[i].gene] = (int32_t)i;
+    ql_free(order);
+    return QL_OK;
+}
+
 void ql_prep_free(ql_prep *p)
 {
     void *const owned[] = {p->kept_gene, p->kept_cell, p->total, p->gene_total, p->mean,
-                           p->sd,        p->inv_sd,    p->shift, p->log_rate};
+                           p->sd,        p->inv_sd,    p->shift, p->log_rate,   p->place};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ql_free(owned[i]);
     *p = (ql_prep){0};
 }
@@ -263,6 +287,7 @@ ql_input_map ql_prep_map(const ql_prep *p)
         .inv_sd = p->inv_sd,
         .shift = p->opt.center ? p->shift : NULL,
         .median_total = p->median_total,
+        .place = p->place,
     };
 }
 

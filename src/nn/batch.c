@@ -23,7 +23,7 @@ int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool
 {
     int64_t stride = ql_pad(max_nnz + 1);
     int64_t genes = stride * 4 + 4 * (tiling.n_tiles + 1) + 8;
-    return capacity * (genes * (separate ? 2 : 1) + 2 * stride * (int64_t)sizeof(ql_real) + 16);
+    return capacity * (genes * (separate ? 2 : 1) + 2 * stride * (int64_t)sizeof(ql_real) + 24);
 }
 
 /* The kernels work in whole vectors and may look beyond the last cell's entries: QL_PAD more. */
@@ -39,28 +39,47 @@ ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tili
     QL_TRY(QL_NEW(b->other.value, capacity * stride + QL_PAD, "minibatch", err));
     QL_TRY(QL_NEW(b->size, ql_pad(capacity), "minibatch", err));
     QL_TRY(QL_NEW(b->total, ql_pad(capacity), "minibatch", err));
+    QL_TRY(QL_NEW(b->row, ql_pad(capacity), "minibatch", err));
     return QL_NEW(b->weight, ql_pad(capacity), "minibatch", err);
+}
+
+int64_t ql_batch_ordered_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling)
+{
+    return capacity *
+           (ql_pad(max_nnz + 1) * (4 + (int64_t)sizeof(ql_real)) + 4 * (tiling.n_tiles + 1) + 8);
+}
+
+ql_status ql_batch_alloc_ordered(ql_batch *b, ql_err *err)
+{
+    b->ordered.stride = b->in.stride;
+    QL_TRY(genes_alloc(&b->ordered, b->capacity, b->in.stride, b->tiling.n_tiles, err));
+    return QL_NEW(b->ordered.value, b->capacity * b->in.stride + QL_PAD, "minibatch", err);
 }
 
 void ql_batch_free(ql_batch *b)
 {
+    entries_free(&b->ordered);
     entries_free(&b->in);
     entries_free(&b->other);
     ql_free(b->size);
     ql_free(b->total);
     ql_free(b->weight);
+    ql_free(b->row);
     *b = (ql_batch){0};
 }
 
 static bool targets_differ(const ql_batch_source *source)
 {
-    return source->targets || source->thin > 0;
+    return source->targets || source->thin > 0 || source->lose > 0;
 }
 
 void ql_batch_begin(ql_batch *b, const ql_batch_source *source, int64_t n, ql_real weight)
 {
     b->n = n;
     b->n_pad = ql_pad(n);
+    b->seed = source->seed;
+    b->epoch = source->epoch;
+    b->clean = source->clean;
     b->out = targets_differ(source) ? b->other : b->in;
     b->out.value = b->other.value;
     for (int64_t i = 0; i < b->n_pad; i++) {
@@ -124,6 +143,19 @@ static void thin_row(ql_batch *b, int64_t i, const ql_batch_source *s, int64_t r
     }
 }
 
+/* All of a row is the target; what is not lost of it is the input. */
+static void lose_molecules(ql_batch *b, int64_t i, const ql_batch_source *s, int64_t row)
+{
+    ql_rng rng = ql_rng_start(s->seed, QL_RNG_CORRUPT, s->epoch, (uint64_t)row);
+    const int64_t at = i * b->out.stride;
+    take_row(&b->out, i, s->counts, row, b->out.value);
+    b->in.n_entries[i] = 0;
+    for (int64_t k = at; k < at + b->out.n_entries[i]; k++) {
+        uint32_t y = (uint32_t)b->out.value[k], lost = ql_rng_binomial(&rng, y, s->lose);
+        if (y > lost) append(&b->in, i, b->out.gene[k], (ql_real)(y - lost));
+    }
+}
+
 static void mark_tiles(ql_entries *e, const ql_tiling *t, int64_t i)
 {
     int32_t *start = e->tile_start + i * (t->n_tiles + 1);
@@ -146,12 +178,59 @@ static const ql_real *take_counts(ql_batch *b, int64_t i, const ql_batch_source 
     }
     if (source->thin > 0) {
         thin_row(b, i, source, row);
+    } else if (source->lose > 0) {
+        lose_molecules(b, i, source, row);
     } else {
         take_row(&b->in, i, source->counts, row, b->in.value);
         take_row(&b->out, i, source->targets, row, b->out.value);
     }
     mark_tiles(&b->out, &b->tiling, i);
     return b->in.value + i * b->in.stride;
+}
+
+/* A cell's inputs by place, sorted by tile: count, add up, put. */
+static void order_entries(ql_batch *b, int64_t i, const int32_t *place)
+{
+    const int64_t at = i * b->in.stride, n = b->in.n_entries[i], n_tiles = b->tiling.n_tiles;
+    int32_t *start = b->ordered.tile_start + i * (n_tiles + 1);
+    memset(start, 0, (size_t)(n_tiles + 1) * sizeof *start);
+    for (int64_t k = at; k < at + n; k++) {
+        int32_t p = place ? place[b->in.gene[k]] : b->in.gene[k];
+        start[p / QL_TILE + 1]++;
+    }
+    for (int64_t t = 0; t < n_tiles; t++) start[t + 1] += start[t];
+    for (int64_t k = at; k < at + n; k++) {
+        int32_t p = place ? place[b->in.gene[k]] : b->in.gene[k];
+        int64_t to = at + start[p / QL_TILE]++;
+        b->ordered.gene[to] = p;
+        b->ordered.value[to] = b->in.value[k];
+    }
+    /* each start has moved to its tile's end, where the next one begins */
+    memmove(start + 1, start, (size_t)n_tiles * sizeof *start);
+    start[0] = 0;
+}
+
+static double size_factor(const ql_input_map *map, double total)
+{
+    return map->size_factors && total > 0 ? total / map->median_total : 1;
+}
+
+static double target_size(const ql_batch *b, int64_t i, const ql_input_map *map)
+{
+    return size_factor(map, sum_counts(b->out.value + i * b->out.stride, b->out.n_entries[i]));
+}
+
+/* Targets as the network's input would have them, were it not damaged. */
+static void scale_targets(ql_batch *b, int64_t i, const ql_batch_source *source,
+                          const ql_input_map *map, const ql_kern *kern)
+{
+    const int64_t at = i * b->out.stride, n = ql_pad(b->out.n_entries[i]);
+    ql_real *value = b->out.value + at;
+    if (!targets_differ(source))
+        memcpy(value, b->in.value + at, (size_t)n * sizeof *value);
+    else
+        kern->input_values(n, value, b->out.gene + at, (ql_real)(1 / target_size(b, i, map)),
+                           map->inv_sd, map->log, value);
 }
 
 void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_t row,
@@ -163,10 +242,15 @@ void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_
            scale = source->target_scale > 0 ? source->target_scale : 1;
     /* the mean is on the input's depth; the target's is this much of it */
     if (source->thin > 0) scale = source->thin / (1 - source->thin);
-    double size = map->size_factors && total > 0 ? total / map->median_total : 1;
+    double size = size_factor(map, total);
     b->total[i] = total;
+    b->row[i] = row;
+    /* the target is whole: its size factor is no function of the input's */
+    if (source->lose > 0) scale = target_size(b, i, map) / size;
     b->size[i] = (ql_real)(size * scale);
     mark_tiles(&b->in, &b->tiling, i);
     kern->input_values(ql_pad(n), count, b->in.gene + at, (ql_real)(1 / size), map->inv_sd,
                        map->log, b->in.value + at);
+    if (b->ordered.gene) order_entries(b, i, map->place);
+    if (source->target_input) scale_targets(b, i, source, map, kern);
 }

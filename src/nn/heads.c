@@ -388,6 +388,26 @@ void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss)
     }
 }
 
+/* Bounds of a mean before its size factor, as those of the count likelihoods. */
+#define RATE_LO (ql_real)1e-5
+#define RATE_HI (ql_real)1e6
+
+/* Predicted inputs (l / sd) become counts at the cells' depth. size [t->ld] */
+static void invert(const ql_input_map *map, const ql_kern *kern, const tile_block *t,
+                   const ql_real *size, ql_real *mean)
+{
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        ql_real *x = mean + g * t->ld, inv_sd = map->inv_sd[t->genes.first + g];
+        for (int64_t i = 0; i < t->ld; i++) x[i] /= inv_sd;
+        if (map->log) kern->exp(t->ld, x, x);
+        for (int64_t i = 0; i < t->ld; i++) {
+            ql_real rate = map->log ? x[i] - 1 : x[i];
+            rate = rate < RATE_LO ? RATE_LO : rate > RATE_HI ? RATE_HI : rate;
+            x[i] = rate * size[i];
+        }
+    }
+}
+
 void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                      const ql_head_pass *pass, int64_t tile, int64_t first, int64_t n,
                      ql_head_space *space)
@@ -402,4 +422,6 @@ void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
         .pi = space->act[QL_HEAD_PI],
         .disp_gene = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t.genes.first : NULL,
         .size = pass->batch->size + first});
+    if (h->inverse.inv_sd)
+        invert(&h->inverse, kern, &t, pass->batch->size + first, space->act[QL_HEAD_MEAN]);
 }

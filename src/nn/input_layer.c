@@ -31,7 +31,7 @@ void ql_input_free(ql_input_layer *in)
     *in = (ql_input_layer){0};
 }
 
-static ql_real *part_of(const ql_input_layer *in, int64_t shard)
+ql_real *ql_input_part(const ql_input_layer *in, int64_t shard)
 {
     return in->parts + shard * shard_stride(in);
 }
@@ -39,14 +39,14 @@ static ql_real *part_of(const ql_input_layer *in, int64_t shard)
 void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard)
 {
     size_t n = (size_t)((b->n + 1) * ql_pad(in->n_out));
-    memset(part_of(in, shard), 0, n * sizeof(ql_real));
+    memset(ql_input_part(in, shard), 0, n * sizeof(ql_real));
 }
 
 void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
                            const ql_batch *b, int64_t shard, int64_t tile)
 {
     const int64_t h = ql_pad(in->n_out);
-    ql_real *part = part_of(in, shard);
+    ql_real *part = ql_input_part(in, shard);
     ql_span genes = ql_tile_genes(&in->tiling, tile);
     const ql_real *w = ql_param(p, in->weight) + genes.first * h;
     for (int64_t i = 0; i < b->n; i++) {

@@ -84,8 +84,10 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
 {
     ql_status st;
     *out = (ql_fitted){.train = opt->train};
-    out->train.thinned = opt->train.thinned && opt->train.molecules;
+    out->train.thinned = opt->train.thinned && opt->train.molecules &&
+                         !opt->ae.likelihood->of_inputs; /* other molecules' inputs are others */
     QL_GO(ql_prep_counts(counts, opt->prep, kern, opt->threads, &out->prep, err));
+    if (opt->gene_rank) QL_GO(ql_prep_places(&out->prep, opt->gene_rank, err));
     decide_sizes(&out->train, out->prep.n_kept_cells);
     QL_GO(ql_split_cells(counts, &out->prep, &out->train, &out->split, err));
     ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);

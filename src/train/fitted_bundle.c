@@ -61,6 +61,9 @@ static ql_status put_genes(const ql_fitted *f, ql_bundle *b, ql_err *err)
     QL_GO(ql_bundle_copy_array(b, "genes/sd", (ql_array){QL_ELEM_F32, n, -1, sd}, err));
     QL_GO(
         ql_bundle_copy_array(b, "genes/total", (ql_array){QL_ELEM_F64, n, -1, p->gene_total}, err));
+    if (p->place)
+        QL_GO(
+            ql_bundle_copy_array(b, "genes/place", (ql_array){QL_ELEM_I32, n, -1, p->place}, err));
     if (f->theta)
         QL_GO(
             ql_bundle_copy_array(b, "genes/theta", (ql_array){QL_ELEM_F32, n, -1, f->theta}, err));
@@ -203,6 +206,34 @@ static ql_status check_surplus(const ql_bundle *b, const ql_params *p, ql_err *e
     return QL_OK;
 }
 
+/* Each gene has a place of its own. */
+static ql_status check_permutation(const int32_t *place, int64_t n, ql_err *err)
+{
+    uint8_t *taken;
+    ql_status st = QL_OK;
+    QL_TRY(QL_NEW(taken, n, "gene order", err));
+    for (int64_t g = 0; g < n && st == QL_OK; g++) {
+        if (place[g] < 0 || place[g] >= n || taken[place[g]])
+            st = ql_fail(err, QL_EDATA, "genes/place: value %lld is %d: not a place of its own",
+                         (long long)g, (int)place[g]);
+        else
+            taken[place[g]] = 1;
+    }
+    ql_free(taken);
+    return st;
+}
+
+/* Places are of use to a convolution only, and it can do without. */
+static ql_status check_places(const ql_bundle *b, const ql_fit_options *opt, int64_t n, ql_err *err)
+{
+    ql_array places;
+    if (!ql_bundle_find(b, "genes/place")) return QL_OK;
+    if (opt->ae.conv.filters == 0)
+        return ql_fail(err, QL_EDATA, "genes/place is of no use without a convolution");
+    QL_TRY(ql_bundle_array(b, "genes/place", (ql_array){QL_ELEM_I32, n, -1, NULL}, &places, err));
+    return check_permutation(places.values, n, err);
+}
+
 static ql_status check_genes(const ql_bundle *b, const ql_fit_options *opt, int64_t n, ql_err *err)
 {
     const ql_array f32 = {QL_ELEM_F32, n, -1, NULL}, f64 = {QL_ELEM_F64, n, -1, NULL};
@@ -212,6 +243,7 @@ static ql_status check_genes(const ql_bundle *b, const ql_fit_options *opt, int6
     QL_TRY(check_array(b, "genes/mean", f32, ANY, err));
     QL_TRY(check_array(b, "genes/sd", f32, POSITIVE, err));
     QL_TRY(check_array(b, "genes/total", f64, NOT_NEGATIVE, err));
+    QL_TRY(check_places(b, opt, n, err));
     if (!opt->fit_theta) return QL_OK;
     return check_array(b, "genes/theta", f32, POSITIVE, err);
 }
@@ -240,6 +272,14 @@ ql_status ql_fitted_check(const ql_bundle *b, const ql_fit_options *opt, int64_t
 
 /* ---- taking ---- */
 
+static ql_status take_places(const ql_bundle *b, ql_prep *p, ql_err *err)
+{
+    const int64_t n = p->n_kept_genes;
+    if (!ql_bundle_find(b, "genes/place")) return QL_OK;
+    QL_TRY(QL_NEW(p->place, n, "gene order", err));
+    return ql_bundle_load(b, "genes/place", (ql_array){QL_ELEM_I32, n, -1, NULL}, p->place, err);
+}
+
 static ql_status take_prep(const ql_bundle *b, const ql_fit_options *opt, const ql_rows *counts,
                            const ql_gene_places *genes, ql_prep *out, ql_err *err)
 {
@@ -252,7 +292,8 @@ static ql_status take_prep(const ql_bundle *b, const ql_fit_options *opt, const 
     QL_TRY(ql_bundle_double(b, "genes/median_total", &known.median_total, err));
     known.mean = mean.values;
     known.sd = sd.values;
-    return ql_prep_apply(counts, opt->prep, &known, out, err);
+    QL_TRY(ql_prep_apply(counts, opt->prep, &known, out, err));
+    return take_places(b, out, err);
 }
 
 static ql_status take_tensors(const ql_bundle *b, ql_params *p, ql_err *err)
@@ -327,7 +368,7 @@ out:
  */
 static bool per_gene(const ql_tensor *t, int64_t n_genes)
 {
-    static const char *const hidden[] = {"enc", "center", "dec"};
+    static const char *const hidden[] = {"enc", "center", "dec", "inputconv"};
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
         if (strncmp(t->name, hidden[i], strlen(hidden[i])) == 0) return false;
     return t->rows == n_genes || (t->rows == 1 && t->cols == n_genes);
@@ -347,13 +388,43 @@ static void start_genes(ql_params *p, const ql_tensor *t, const ql_array *old,
     }
 }
 
+/* Behind a convolution the first layer's rows belong to positions, which are others as soon as a
+ * gene is. */
+typedef enum { ROWS_ARE_GENES, SAME_POSITIONS, OTHER_ROWS } first_rows;
+
+static bool same_places(const ql_bundle *b, const ql_prep *p)
+{
+    ql_array old;
+    const int64_t n = p->n_kept_genes;
+    if (!p->place || !ql_bundle_find(b, "genes/place"))
+        return !p->place && !ql_bundle_find(b, "genes/place");
+    return ql_bundle_array(b, "genes/place", (ql_array){QL_ELEM_I32, n, -1, NULL}, &old, NULL) ==
+               QL_OK &&
+           memcmp(old.values, p->place, (size_t)n * sizeof *p->place) == 0;
+}
+
+static first_rows compare_first_rows(const ql_bundle *b, const int64_t *source, const ql_fitted *f,
+                                     int64_t n_old)
+{
+    const bool conv = f->ae.cfg.conv.filters > 0;
+    if (conv != (ql_bundle_find(b, "net/inputconv/weight") != NULL)) return OTHER_ROWS;
+    if (!conv) return ROWS_ARE_GENES;
+    bool same = n_old == f->ae.n_genes && same_places(b, &f->prep);
+    for (int64_t g = 0; g < n_old && same; g++) same = source[g] == g;
+    return same ? SAME_POSITIONS : OTHER_ROWS;
+}
+
 /* false: the old model has nothing that would fit. */
 static bool start_tensor(const ql_bundle *b, const int64_t *source, ql_params *p,
-                         const ql_tensor *t, int64_t n_genes, int64_t n_old)
+                         const ql_tensor *t, int64_t n_genes, int64_t n_old, first_rows rows)
 {
     char name[NAME];
     ql_array want = tensor_shape(t), old;
     bool genes = per_gene(t, n_genes);
+    if (strcmp(t->name, "input/weight") == 0) {
+        if (rows == OTHER_ROWS) return false;
+        genes = rows == ROWS_ARE_GENES;
+    }
     if (genes) want.n_rows = n_old;
     tensor_name(t, name);
     if (ql_bundle_array(b, name, want, &old, NULL) != QL_OK) return false;
@@ -375,9 +446,10 @@ ql_status ql_fitted_start(const ql_bundle *b, const int64_t *source, ql_fitted *
     ql_params *p = &f->ae.params;
     ql_array old;
     QL_TRY(ql_bundle_array(b, "genes/mean", (ql_array){QL_ELEM_F32, -1, -1, NULL}, &old, err));
+    const first_rows rows = compare_first_rows(b, source, f, old.n_rows);
     for (int i = 0; i < p->n_tensors; i++) {
         const ql_tensor *t = &p->tensor[i];
-        bool taken = start_tensor(b, source, p, t, f->ae.n_genes, old.n_rows);
+        bool taken = start_tensor(b, source, p, t, f->ae.n_genes, old.n_rows, rows);
         note(taken ? &report->taken : &report->fresh, t->name);
     }
     return report->taken.failed || report->fresh.failed

@@ -204,6 +204,8 @@ uint64_t ql_train_origin(const ql_ae *ae, const ql_split *split, const ql_train_
     const int64_t bytes = (int64_t)sizeof(int64_t);
     uint64_t h = ql_hash_word(QL_HASH_START, (uint64_t)opt->batch_size);
     h = ql_hash_bytes(h, ae->params.w, ae->params.size * (int64_t)sizeof *ae->params.w);
+    if (ae->map.place)
+        h = ql_hash_bytes(h, ae->map.place, ae->n_genes * (int64_t)sizeof *ae->map.place);
     h = ql_hash_bytes(h, split->train, split->n_train * bytes);
     return ql_hash_bytes(h, split->valid, split->n_valid * bytes);
 }

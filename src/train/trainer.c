@@ -113,10 +113,24 @@ static bool epoch_to_keep(run *r)
 
 /* ---- epochs ---- */
 
+/* Epochs at the start in which inputs are corrupted, where it is not all of them. */
+static bool is_pretraining(const run *r, int64_t epoch)
+{
+    return epoch < r->opt->corrupt_epochs;
+}
+
+static bool is_clean(const run *r, int64_t epoch)
+{
+    return r->opt->corrupt_epochs > 0 && !is_pretraining(r, epoch);
+}
+
 static ql_batch_source training_source(const run *r, int64_t epoch)
 {
     return (ql_batch_source){.counts = r->counts,
                              .thin = r->opt->input_thin,
+                             .lose = is_clean(r, epoch) ? 0 : ql_corrupt_lost(&r->ae->cfg.corrupt),
+                             .clean = is_clean(r, epoch),
+                             .target_input = r->ae->cfg.likelihood->of_inputs,
                              .seed = r->opt->seed,
                              .epoch = (uint64_t)epoch,
                              .window = r->shuffle.end,
@@ -125,7 +139,9 @@ static ql_batch_source training_source(const run *r, int64_t epoch)
 
 static ql_batch_source validation_source(const run *r)
 {
-    if (!r->opt->thinned) return (ql_batch_source){.counts = r->counts};
+    if (!r->opt->thinned)
+        return (ql_batch_source){.counts = r->counts,
+                                 .target_input = r->ae->cfg.likelihood->of_inputs};
     return (ql_batch_source){
         .counts = &r->stop_seen,
         .targets = &r->stop_held,
@@ -296,6 +312,7 @@ static bool book(run *r, const ql_epoch *e)
     if (r->listener && r->listener->epoch)
         r->listener->epoch(r->listener->ctx, out->n_epochs, e, improved);
     if (ql_patience_step(&r->plateau, e->validation, NULL)) r->ae->opt.rate *= r->opt->rate_factor;
+    stop = stop && !is_pretraining(r, out->n_epochs - 1);
     if (stop) out->stopped = ql_train_ends[1];
     return stop;
 }

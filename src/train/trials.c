@@ -21,6 +21,7 @@ enum {
 
 typedef struct {
     ql_csr seen, select, report;     /* [cells, genes]: genes that are seen */
+    int64_t *gene;                   /* [genes] their numbers among all */
     double select_lost, report_lost; /* molecules of the other genes */
 } parts;
 
@@ -29,6 +30,7 @@ static void parts_free(parts *p)
     ql_csr_free(&p->seen);
     ql_csr_free(&p->select);
     ql_csr_free(&p->report);
+    ql_free(p->gene);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -60,7 +62,11 @@ static ql_status keep_seen_genes(parts *p, ql_err *err)
     QL_GO(QL_NEW(total, n_genes, "gene totals", err));
     QL_GO(QL_NEW(map, n_genes, "gene list", err));
     ql_csr_sums(&p->seen, NULL, total);
-    for (int64_t g = 0; g < n_genes; g++) map[g] = total[g] > 0 ? kept++ : -1;
+    QL_GO(QL_NEW(p->gene, n_genes, "gene list", err));
+    for (int64_t g = 0; g < n_genes; g++) {
+        map[g] = total[g] > 0 ? kept : -1;
+        if (total[g] > 0) p->gene[kept++] = g;
+    }
     (void)ql_csr_keep_columns(&p->seen, map, kept);
     p->select_lost = ql_csr_keep_columns(&p->select, map, kept);
     p->report_lost = ql_csr_keep_columns(&p->report, map, kept);
@@ -157,18 +163,30 @@ typedef struct {
     ql_err *errors;     /* [n_active] */
 } rung_job;
 
+/* Places in the genome of the genes that are seen. */
+static ql_status seen_ranks(const parts *p, const int64_t *all, int64_t **out, ql_err *err)
+{
+    if (!all) return QL_OK;
+    QL_TRY(QL_NEW(*out, p->seen.n_cols, "gene order", err));
+    for (int64_t g = 0; g < p->seen.n_cols; g++) (*out)[g] = all[p->gene[g]];
+    return QL_OK;
+}
+
 static ql_status run_trial(rung_job *job, ql_trial *t, ql_err *err)
 {
     const parts *p = job->parts;
     ql_rows counts = ql_rows_of_csr(&p->seen); /* no gene is empty: nothing is written */
     ql_fit_options o = t->options;
     ql_fitted f;
-    ql_status st;
+    int64_t *rank = NULL;
     o.threads = 1;
     o.train.molecules = true;
     if (job->epochs > 0 && job->epochs < o.train.epochs) o.train.epochs = job->epochs;
     t->rung = job->rung;
-    st = ql_fit(&counts, &o, job->kern, NULL, &f, err);
+    QL_TRY(seen_ranks(p, o.gene_rank, &rank, err));
+    o.gene_rank = rank;
+    ql_status st = ql_fit(&counts, &o, job->kern, NULL, &f, err);
+    ql_free(rank);
     t->diverged = st == QL_EDIVERGED;
     if (t->diverged) {
         t->select.value = t->report.value = -INFINITY;

@@ -63,11 +63,16 @@ static void probe_start(probe *p, const ql_ae_config *cfg, model_shape shape, do
 {
     ql_err err = {0};
     *p = (probe){0};
-    shape.separate = thin > 0;
+    shape.separate = thin > 0 || ql_corrupt_lost(&cfg->corrupt) > 0;
     model_new(&p->model, cfg, shape);
     model_shake(&p->model, 0.1, 3);
     p->rows = ql_rows_of_csr(&p->model.counts);
-    p->source = (ql_batch_source){.counts = &p->rows, .thin = thin, .seed = 5, .epoch = 1};
+    p->source = (ql_batch_source){.counts = &p->rows,
+                                  .thin = thin,
+                                  .lose = ql_corrupt_lost(&cfg->corrupt),
+                                  .target_input = cfg->likelihood->of_inputs,
+                                  .seed = 5,
+                                  .epoch = 1};
     double **const arrays[] = {&p->before, &p->gradient, &p->weights, &p->keep, &p->direction};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         assert_int_equal(QL_NEW(*arrays[i], p->model.ae.params.size, "gradient", &err), QL_OK);
@@ -413,6 +418,55 @@ static void hidden_layers_and_penalties(void **state)
     }
 }
 
+static void corrupted_inputs(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    for (int i = 0; ql_corruptions[i]; i++) {
+        const ql_corruption *kind = ql_corruptions[i];
+        ql_ae_config c = model_config("nb", 3, bottle);
+        c.corrupt = (ql_corrupt){kind, kind->usual};
+        check(kind->name, &c, small, 0);
+        if (i > 0 && kind->apply) continue;
+        c = model_config("nb", 3, widths);
+        c.corrupt = (ql_corrupt){kind, kind->usual};
+        check("  3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+    }
+}
+
+static void convolution(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    ql_ae_config c = model_config("nb", 3, bottle);
+    c.conv = (ql_conv_shape){4, 5, 3};
+    check("convolution", &c, small, 0);
+    c.corrupt = (ql_corrupt){ql_corruption_find("gaussian"), 0.4};
+    check("  noisy", &c, small, 0);
+    c.batch_norm = false;
+    check("  noisy, no batch norm", &c, small, 0);
+    c = model_config("nb", 3, widths);
+    c.conv = (ql_conv_shape){8, 9, 2};
+    c.corrupt = (ql_corrupt){ql_corruption_find("mask"), 0.2};
+    check("  many tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
+}
+
+static void scaled_inputs_as_targets(void **state)
+{
+    (void)state;
+    const int64_t widths[] = {10, 4, 9};
+    ql_ae_config c = model_config("nb", 3, bottle);
+    c.likelihood = &ql_gaussian;
+    check("squared error of inputs", &c, small, 0);
+    c.corrupt = (ql_corrupt){ql_corruption_find("thin"), 0.3};
+    check("  thinned, target whole", &c, small, 0);
+    c = model_config("nb", 3, widths);
+    c.likelihood = &ql_gaussian;
+    c.corrupt = (ql_corrupt){ql_corruption_find("gaussian"), 0.3};
+    check("  noisy, 3 tiles, 2 blocks", &c, (model_shape){.cells = 140, .genes = 270, .seed = 22},
+          0);
+}
+
 /* More than a tile of genes, more than a block of cells; more tiles than shards. */
 static void several_tiles_shards_and_blocks(void **state)
 {
@@ -496,6 +550,9 @@ int main(void)
         cmocka_unit_test(penalties),
         cmocka_unit_test(thinned_inputs),
         cmocka_unit_test(hidden_layers_and_penalties),
+        cmocka_unit_test(corrupted_inputs),
+        cmocka_unit_test(scaled_inputs_as_targets),
+        cmocka_unit_test(convolution),
         cmocka_unit_test(several_tiles_shards_and_blocks),
         cmocka_unit_test(sum_over_genes),
         cmocka_unit_test(moving_statistics_do_not_matter),

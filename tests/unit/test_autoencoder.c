@@ -16,8 +16,12 @@ static void train(model_fixture *f, int64_t batch, int epochs, double thin, doub
 {
     ql_err err = {0};
     for (int e = 0; e < epochs; e++) {
-        ql_batch_source source = {
-            .counts = ROWS_OF(&f->counts), .thin = thin, .seed = 2, .epoch = (uint64_t)e};
+        ql_batch_source source = {.counts = ROWS_OF(&f->counts),
+                                  .thin = thin,
+                                  .lose = ql_corrupt_lost(&f->ae.cfg.corrupt),
+                                  .target_input = f->ae.cfg.likelihood->of_inputs,
+                                  .seed = 2,
+                                  .epoch = (uint64_t)e};
         if (ql_ae_train_epoch(&f->ae, &source, f->rows, f->n, batch, &loss[e], &err) != QL_OK)
             fail_msg("%s", err.msg);
     }
@@ -117,7 +121,7 @@ static void run_start(run *r, const ql_ae_config *c, const char *isa, int thread
     model_shape shape = some_tiles;
     shape.isa = isa;
     shape.threads = threads;
-    shape.separate = thin > 0;
+    shape.separate = thin > 0 || ql_corrupt_lost(&c->corrupt) > 0;
     model_new(&r->model, c, shape);
     train(&r->model, 48, 3, thin, r->loss);
     predict(&r->model, 0, &r->out);
@@ -189,6 +193,25 @@ static void shared_heads_change_no_bit(void **state)
         ql_ae_config c = adam_config(types[l]);
         c.shared_pi = l == 3;
         same_everywhere(&c, 0, threads, 1);
+    }
+}
+
+static void corrupted_inputs_change_no_bit(void **state)
+{
+    (void)state;
+    for (int k = 0; ql_corruptions[k]; k++) {
+        run first, other;
+        ql_ae_config c = adam_config("nb");
+        c.corrupt = (ql_corrupt){ql_corruptions[k], ql_corruptions[k]->usual};
+        if (k % 2) c.likelihood = &ql_gaussian;
+        run_start(&first, &c, "scalar", 1, 0);
+        for (int i = 0; ql_kern_names[i]; i++) {
+            if (!ql_kern_find(ql_kern_names[i])) continue;
+            run_start(&other, &c, ql_kern_names[i], i + 2, 0);
+            same_run(&first, &other);
+            run_end(&other);
+        }
+        run_end(&first);
     }
 }
 
@@ -729,6 +752,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_and_processors_change_no_bit),
         cmocka_unit_test(shared_heads_change_no_bit),
+        cmocka_unit_test(corrupted_inputs_change_no_bit),
         cmocka_unit_test(dense_counts_change_no_bit),
         cmocka_unit_test(another_seed_is_another_run),
         cmocka_unit_test(blocks_change_no_bit),

@@ -63,7 +63,7 @@ static ql_batch batch_of(int64_t capacity, bool separate)
 
 static ql_input_map map_of(bool log, bool factors)
 {
-    return (ql_input_map){log, factors, inv_sd, shift, 120.0};
+    return (ql_input_map){log, factors, inv_sd, shift, 120.0, NULL};
 }
 
 static double row_total(const ql_csr *m, int64_t row)
@@ -182,7 +182,7 @@ static void thinning_divides_the_molecules(void **state)
 {
     (void)state;
     ql_batch b = batch_of(ROWS, true);
-    ql_input_map plain = {false, false, inv_sd, shift, 1};
+    ql_input_map plain = {false, false, inv_sd, shift, 1, NULL};
     ql_real ones[GENES];
     for (int g = 0; g < GENES; g++) ones[g] = 1;
     plain.inv_sd = ones;

@@ -31,7 +31,8 @@ static void add_formula(void *ctx, const ql_ae_tile *t)
             double theta = b->theta > 0 ? b->theta : t->theta ? (double)t->theta[at] : 0;
             double y = (double)x[at], pi = t->pi ? (double)t->pi[at] : 0;
             b->nll[t->first_row + t->first + i] +=
-                b->likelihood->nll(y, (double)t->mean[at], theta, pi) - lgamma(y + 1);
+                b->likelihood->nll(y, (double)t->mean[at], theta, pi) -
+                (b->likelihood->gaussian ? 0 : lgamma(y + 1));
         }
     }
 }
