@@ -34,9 +34,15 @@ static const ql_option *find_row(const ql_option *rows, const char *name)
     return NULL;
 }
 
+static bool is_whole(const ql_option *row)
+{
+    return row->type == QL_OPT_INT || row->type == QL_OPT_INT64;
+}
+
+/* Of a list of numbers a range draws the only item. */
 static bool is_number(const ql_option *row)
 {
-    return row->type == QL_OPT_DOUBLE || row->type == QL_OPT_INT || row->type == QL_OPT_INT64;
+    return is_whole(row) || row->type == QL_OPT_DOUBLE || row->type == QL_OPT_DOUBLES;
 }
 
 /* Would the option take it? */
@@ -125,10 +131,10 @@ static void draw_range(const search_dim *d, double u, ql_str *out)
     bool logarithmic = d->low > 0 && d->high >= LOG_RATIO * d->low;
     double v = logarithmic ? d->low * ql_exp(u * ql_log(d->high / d->low))
                            : d->low + u * (d->high - d->low);
-    if (d->row->type == QL_OPT_DOUBLE)
-        ql_str_printf(out, "%.3g", v);
-    else
+    if (is_whole(d->row))
         ql_str_printf(out, "%lld", (long long)(v + 0.5));
+    else
+        ql_str_printf(out, "%.3g", v);
 }
 
 void search_draw(const search_space *s, uint64_t seed, uint64_t draw, ql_str *out)

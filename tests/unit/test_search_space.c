@@ -13,7 +13,8 @@
 
 typedef struct {
     ql_int_list hidden;
-    double rate, dropout;
+    double rate;
+    ql_double_list dropout;
     int epochs;
     bool norm;
 } args;
@@ -22,7 +23,7 @@ typedef struct {
 static const ql_option rows[] = {
     {.name = "hidden", QL_INTS_AT(S, hidden), .min = 1, .max = 4096},
     {.name = "rate", QL_DOUBLE_AT(S, rate), .min = 0, .max = 10, .bits = QL_OPT_MIN_EXCLUDED},
-    {.name = "dropout", QL_DOUBLE_AT(S, dropout), .min = 0, .max = 1},
+    {.name = "dropout", QL_DOUBLES_AT(S, dropout), .min = 0, .max = 1},
     {.name = "epochs", QL_INT_AT(S, epochs), .min = 1, .max = 1000},
     {.name = "norm", QL_FLAG_AT(S, norm)},
     {.name = NULL},
