@@ -22,7 +22,7 @@ const ql_option dca_rows[] = {
 
 static ql_status check_type(const model_args *m, ql_run *run)
 {
-    const ql_likelihood *lik = ql_likelihood_find(m->type);
+    const ql_likelihood *lik = model_likelihood(m);
     if (m->shared_pi && lik->heads.kind[QL_HEAD_PI] != QL_KIND_ELEMENT)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--sharedpi: --type %s has no k and c (zinb-elempi has)", m->type);

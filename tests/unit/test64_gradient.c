@@ -434,6 +434,22 @@ static void corrupted_inputs(void **state)
     }
 }
 
+/* Penalties and tied weights see the input layer's weights, whatever the inputs are. */
+static void corrupted_inputs_and_penalties(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tied", "tied, orthogonal", "contractive",
+                                        "contractive, tied", "all of it"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            if (strcmp(settings[i].name, names[k]) != 0) continue;
+            ql_ae_config c = config_of(&settings[i]);
+            c.corrupt = (ql_corrupt){ql_corruption_find("gaussian"), 0.3};
+            check(names[k], &c, small, 0);
+        }
+    }
+}
+
 static void convolution(void **state)
 {
     (void)state;
@@ -551,6 +567,7 @@ int main(void)
         cmocka_unit_test(thinned_inputs),
         cmocka_unit_test(hidden_layers_and_penalties),
         cmocka_unit_test(corrupted_inputs),
+        cmocka_unit_test(corrupted_inputs_and_penalties),
         cmocka_unit_test(scaled_inputs_as_targets),
         cmocka_unit_test(convolution),
         cmocka_unit_test(several_tiles_shards_and_blocks),

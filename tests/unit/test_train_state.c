@@ -95,6 +95,9 @@ typedef struct {
     int threads;
     int64_t epochs;
     bool poisoned; /* a weight is NaN after the second epoch */
+    const char *corrupt;
+    int64_t corrupt_epochs;
+    bool of_inputs, conv, tied;
 } settings;
 
 static const settings usual = {.optimizer = "adam", .rate = 0.01, .every = 1e-9, .epochs = 4};
@@ -105,13 +108,24 @@ static void run_training(training *t, settings s, const ql_bundle *from)
     c.optimizer = ql_opt_rule_find(s.optimizer);
     c.rate = s.rate;
     c.dropout = 0.2;
+    if (s.corrupt) {
+        c.corrupt.kind = ql_corruption_find(s.corrupt);
+        c.corrupt.strength = c.corrupt.kind->usual;
+    }
+    if (s.of_inputs) c.likelihood = &ql_gaussian;
+    if (s.conv) c.conv = (ql_conv_shape){4, 6, 3};
+    if (s.tied) {
+        c.tied = true;
+        c.contractive = c.orthogonal = 0.01;
+    }
     ql_err err = {0};
     *t = (training){.from = from, .poisoned = s.poisoned};
     t->opt = (ql_train_options){.epochs = s.epochs,
                                 .batch_size = 32,
                                 .validation = 0.2,
                                 .molecules = true,
-                                .thinned = true,
+                                .thinned = !s.of_inputs,
+                                .corrupt_epochs = s.corrupt_epochs,
                                 .restore_best = true,
                                 .rate_patience = 1,
                                 .rate_factor = 0.5,
@@ -195,6 +209,30 @@ static void states_of_all_minibatches_lead_to_the_same_weights(void **state)
     from_every_state(s);
     s.optimizer = "sgd";
     from_every_state(s);
+}
+
+/* What befalls an input is a function of seed, epoch, cell and gene, and whether it is an epoch of
+ * the pretraining one of its number. */
+static void states_of_damaged_inputs(void **state)
+{
+    (void)state;
+    static const settings kinds[] = {
+        {.corrupt = "mask"},
+        {.corrupt = "thin"},
+        {.corrupt = "gaussian", .corrupt_epochs = 2},
+        {.corrupt = "thin", .corrupt_epochs = 2},
+        {.corrupt = "dropout", .of_inputs = true},
+        {.corrupt = "salt-pepper", .conv = true},
+        {.corrupt = "mask", .tied = true},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        settings s = kinds[i];
+        s.optimizer = usual.optimizer;
+        s.rate = usual.rate;
+        s.every = usual.every;
+        s.epochs = usual.epochs;
+        from_every_state(s);
+    }
 }
 
 static void states_of_epochs_too(void **state)
@@ -435,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_of_all_minibatches_lead_to_the_same_weights),
+        cmocka_unit_test(states_of_damaged_inputs),
         cmocka_unit_test(states_of_epochs_too),
         cmocka_unit_test(states_of_a_run_that_diverged),
         cmocka_unit_test(every_field_matters),
