@@ -21,11 +21,12 @@ ql_status ql_part_open(const char *path, ql_part **out, ql_err *err)
     QL_TRY(QL_NEW(p, 1, "a part", err));
     p->path = path;
     ql_status st = ql_h5r_open(path, &p->file, err);
-    if (st == QL_OK)
+    if (st == QL_OK) {
         *out = p;
-    else
-        ql_free(p);
-    return st;
+        return QL_OK;
+    }
+    ql_free(p);
+    return ql_context(err, "%s", path);
 }
 
 void ql_part_close(ql_part *p)
