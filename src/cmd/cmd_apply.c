@@ -223,6 +223,18 @@ static ql_status check_outputs(const apply_job *a)
     return ql_output_check(args->output, args->load_model, args->force, &a->job.run->err);
 }
 
+/* Models of quell 0.3.0's first days know nothing of the cells they were trained on. */
+static ql_status check_reference(const apply_job *a)
+{
+    const unsigned wanted = EXTRA_BIT(EXTRA_DISTANCE) | EXTRA_BIT(EXTRA_OUTLIER);
+    if (!(a->job.which & wanted) || ql_reference_is_in(&a->model.bundle)) return QL_OK;
+    ql_fail(&a->job.run->err, QL_EDATA,
+            "%s: does not know the cells it was trained on, which --write distance and outlier "
+            "compare with",
+            a->args.load_model);
+    return ql_hint(&a->job.run->err, "train it again with this quell");
+}
+
 static ql_status work(apply_job *a)
 {
     bool done;
@@ -233,6 +245,7 @@ static ql_status work(apply_job *a)
     QL_TRY(model_file_read(a->args.load_model, j->run->threads, &a->model, &j->run->err));
     adopt_options(a);
     QL_TRY(denoise_job_extras(j));
+    QL_TRY(check_reference(a));
     const fit_output output = {.path = a->args.output,
                                .layer = a->args.denoised || (j->which & EXTRA_LAYERS),
                                .scores = extras_scores(j->which),

@@ -6,6 +6,7 @@
 
 #include "denoise_output.h"
 #include "quell/alloc.h"
+#include "quell/outlier.h"
 
 void denoise_job_free(denoise_job *j)
 {
@@ -127,7 +128,8 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
                                .layer = a->denoised || (j->which & EXTRA_LAYERS),
                                .text = a->tsv != NULL,
                                .columns = a->obs_out != NULL,
-                               .scores = extras_scores(j->which),
+                               .scores = extras_scores(j->which) |
+                                         (denoise_saves_model(a) ? QL_OUTLIER_SCORES : 0),
                                .trials = j->trials,
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
@@ -156,7 +158,7 @@ static void report(const denoise_job *j, const denoise_result *r)
         denoise_report(r, &j->fit.mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
 
-static ql_status save_model(const denoise_job *j)
+static ql_status save_model(denoise_job *j)
 {
     const model_content content = {.args = &j->a->fit.model,
                                    .genes = &j->fit.ds.genes,
@@ -167,6 +169,7 @@ static ql_status save_model(const denoise_job *j)
                                    .threads = j->run->threads};
     ql_str path = {0};
     if (!denoise_saves_model(j->a)) return QL_OK;
+    QL_TRY(ql_reference_make(&j->fit.fitted, &j->fit.rows, &j->run->err));
     denoise_model_path(j->a, &path);
     ql_status st = model_file_write(ql_str_text(&path), &content, &j->run->err);
     if (st == QL_OK) ql_log_info(j->run->log, "wrote %s: the model", ql_str_text(&path));
