@@ -5,6 +5,7 @@
 
 #include "quell/code_use.h"
 #include "quell/estimate.h"
+#include "quell/reference.h"
 #include "quell/trainer.h"
 
 #ifdef __cplusplus
@@ -39,7 +40,8 @@ typedef struct ql_fitted {
     ql_train_options train; /* as used: sizes decided */
     float *theta;     /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
-    ql_score score;   /* on the validation cells' `report` molecules; n_cells 0: none */
+    ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
+    ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
 } ql_fitted;
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */

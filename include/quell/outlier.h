@@ -20,23 +20,6 @@ extern "C" {
     (QL_SCORE_BIT(QL_SCORE_ERROR) | QL_SCORE_BIT(QL_SCORE_PEARSON) |                               \
      QL_SCORE_BIT(QL_SCORE_DISTANCE))
 
-enum { QL_TREND_TERMS = 3, QL_OUTLIER_PARTS = 3 };
-
-/* A quadratic in x = ln depth, held beyond the depths it was fitted on. */
-typedef struct {
-    double low, high;            /* of x */
-    double centre;               /* term k is multiplied by (x - centre)^k */
-    double term[QL_TREND_TERMS]; /* those beyond the degree are 0 */
-    double sd;                   /* of the departures; about 0: all of them count as 0 */
-} ql_trend;
-
-/* Everything that rates a cell among its peers; can outlive those. */
-typedef struct {
-    ql_trend trend[QL_OUTLIER_PARTS];
-    int64_t n;      /* peers */
-    double *sorted; /* [n] their statistics, ascending; owned */
-} ql_outlier;
-
 /* peers[0..n): cells of the scores. total [cells]: molecules. Degree of the trend: 2 from 50 peers
  * on, 1 from 10, else 0. */
 QL_MUST_USE ql_status ql_outlier_fit(ql_outlier *o, const ql_cell_scores *s, const double *total,

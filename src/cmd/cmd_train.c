@@ -2,6 +2,7 @@
 #include "denoise_output.h"
 #include "fit_run.h"
 #include "quell/h5ad_writer.h"
+#include "quell/outlier.h"
 
 typedef struct {
     ql_common_args common;
@@ -56,6 +57,7 @@ static ql_status write_model(const train_args *a, fit_run *f)
                                    .in_path = f->ds.path,
                                    .force = a->force,
                                    .threads = f->run->threads};
+    QL_TRY(ql_reference_make(&f->fitted, &f->rows, &f->run->err));
     QL_TRY(model_file_write(a->save_model, &content, &f->run->err));
     ql_log_info(f->run->log, "wrote %s: a model of %lld genes", a->save_model,
                 (long long)f->fitted.prep.n_kept_genes);
@@ -65,7 +67,7 @@ static ql_status write_model(const train_args *a, fit_run *f)
 static ql_status work(const train_args *a, fit_run *f, ql_run *run)
 {
     bool done;
-    const fit_output output = {.path = a->save_model, .model = true};
+    const fit_output output = {.path = a->save_model, .model = true, .scores = QL_OUTLIER_SCORES};
     if (!a->fit.plan) QL_TRY(check(a, run));
     QL_TRY(fit_run_begin(f, &a->fit, output, run));
     QL_TRY(fit_run_read(f, &done));

@@ -130,6 +130,16 @@ static void rate_cells(const ql_fitted *f, const ql_outlier *held, const ql_outl
     }
 }
 
+/* New cells, none of which the model has seen, among the held-out cells it was saved with. */
+static ql_status compare_outliers(const ql_fitted *f, cell_extras *e, ql_err *err)
+{
+    const ql_outlier *held = &f->reference.held;
+    QL_TRY(QL_NEW(e->outlier, e->scores.n_cells, "outliers", err));
+    rate_cells(f, held, held, e);
+    e->n_held = held->n;
+    return QL_OK;
+}
+
 static ql_status find_outliers(const ql_fitted *f, cell_extras *e, ql_err *err)
 {
     const ql_split *split = &f->split;
@@ -147,9 +157,14 @@ out:
     return st;
 }
 
+static bool has_held(const ql_fitted *f)
+{
+    return f->split.n_valid > 0 || f->reference.held.n > 0;
+}
+
 static void tell(const ql_fitted *f, unsigned which, ql_run *run)
 {
-    if ((which & EXTRA_BIT(EXTRA_OUTLIER)) && f->split.n_valid == 0)
+    if ((which & EXTRA_BIT(EXTRA_OUTLIER)) && !has_held(f))
         ql_log_warn(run->log, "--write outlier: no cells are held out to compare with "
                               "(--validation 0); obs/quell_outlier is not written");
     if ((which & EXTRA_BIT(EXTRA_DISPERSION)) && f->ae.heads.kind[QL_HEAD_DISP] <= QL_KIND_GENE)
@@ -166,8 +181,9 @@ ql_status cell_extras_make(ql_fitted *fitted, const ql_rows *rows, unsigned whic
     *out = (cell_extras){.which = which};
     tell(fitted, which, run);
     if (scores) QL_GO(ql_cell_scores_of(fitted, rows, scores, &out->scores, err));
-    if ((which & EXTRA_BIT(EXTRA_OUTLIER)) && fitted->split.n_valid > 0)
-        QL_GO(find_outliers(fitted, out, err));
+    if ((which & EXTRA_BIT(EXTRA_OUTLIER)) && has_held(fitted))
+        QL_GO(fitted->split.n_valid > 0 ? find_outliers(fitted, out, err)
+                                        : compare_outliers(fitted, out, err));
 out:
     if (st != QL_OK) cell_extras_free(out);
     return st;

@@ -6,6 +6,7 @@
 
 #include "denoise_output.h"
 #include "quell/alloc.h"
+#include "quell/outlier.h"
 
 void denoise_job_free(denoise_job *j)
 {
@@ -99,6 +100,11 @@ static ql_status begin_output(denoise_job *j)
     int notes = j->fit.notes.n;
     QL_TRY(ql_denoise_deflate(j->a, &opt.deflate, &j->run->err));
     if (!j->a->output) return QL_OK;
+    if (j->shard.of > 0) {
+        const cell_range range = shard_range(j->shard, j->fit.ds.counts.n_rows);
+        QL_TRY(shard_begin(j->a->output, &j->fit.ds, range, &opt, &j->writer, &j->run->err));
+        return denoise_claim_h5ad(j->a, j->writer, &j->run->err);
+    }
     QL_TRY(ql_h5ad_begin(j->a->output, &j->fit.ds, &opt, &j->fit.notes, &j->writer, &j->run->err));
     ql_notes added = {.items = j->fit.notes.items + notes, .n = j->fit.notes.n - notes};
     ql_log_notes(j->run->log, &added);
@@ -122,7 +128,8 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
                                .layer = a->denoised || (j->which & EXTRA_LAYERS),
                                .text = a->tsv != NULL,
                                .columns = a->obs_out != NULL,
-                               .scores = extras_scores(j->which),
+                               .scores = extras_scores(j->which) |
+                                         (denoise_saves_model(a) ? QL_OUTLIER_SCORES : 0),
                                .trials = j->trials,
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
@@ -151,7 +158,7 @@ static void report(const denoise_job *j, const denoise_result *r)
         denoise_report(r, &j->fit.mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
 
-static ql_status save_model(const denoise_job *j)
+static ql_status save_model(denoise_job *j)
 {
     const model_content content = {.args = &j->a->fit.model,
                                    .genes = &j->fit.ds.genes,
@@ -162,6 +169,7 @@ static ql_status save_model(const denoise_job *j)
                                    .threads = j->run->threads};
     ql_str path = {0};
     if (!denoise_saves_model(j->a)) return QL_OK;
+    QL_TRY(ql_reference_make(&j->fit.fitted, &j->fit.rows, &j->run->err));
     denoise_model_path(j->a, &path);
     ql_status st = model_file_write(ql_str_text(&path), &content, &j->run->err);
     if (st == QL_OK) ql_log_info(j->run->log, "wrote %s: the model", ql_str_text(&path));
@@ -175,6 +183,7 @@ ql_status denoise_job_write(denoise_job *j)
                         .run = j->run,
                         .ds = &j->fit.ds,
                         .rows = &j->fit.rows,
+                        .range = shard_range(j->shard, j->fit.ds.counts.n_rows),
                         .fitted = &j->fit.fitted,
                         .genes = &j->genes,
                         .extras = &j->extras,

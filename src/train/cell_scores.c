@@ -196,9 +196,11 @@ static ql_status score_distance(ql_fitted *f, const ql_rows *counts, double *out
     ql_status st;
     QL_GO(QL_NEW(latent, counts->n_rows * width, "the latent space", err));
     QL_GO(ql_predict_latent(f, counts, QL_LATENT_LINEAR, latent, err));
-    QL_GO(ql_gauss_fit(&gauss, latent, width, f->split.train, f->split.n_train, err));
+    const bool known = f->reference.gauss.width == width;
+    if (!known) QL_GO(ql_gauss_fit(&gauss, latent, width, f->split.train, f->split.n_train, err));
+    const ql_gauss *g = known ? &f->reference.gauss : &gauss;
     for (int64_t i = 0; i < p->n_kept_cells; i++)
-        out[p->kept_cell[i]] = ql_gauss_distance(&gauss, latent + p->kept_cell[i] * width);
+        out[p->kept_cell[i]] = ql_gauss_distance(g, latent + p->kept_cell[i] * width);
 out:
     ql_gauss_free(&gauss);
     ql_free(latent);

@@ -113,6 +113,7 @@ void ql_fitted_free(ql_fitted *f)
     ql_split_free(&f->split);
     ql_train_result_free(&f->result);
     ql_prep_free(&f->prep);
+    ql_reference_free(&f->reference);
     ql_free(f->theta);
     *f = (ql_fitted){0};
 }

@@ -138,6 +138,7 @@ ql_status ql_fitted_put(const ql_fitted *f, ql_bundle *b, ql_err *err)
     QL_TRY(ql_bundle_put_double(b, "genes/median_total", f->prep.median_total, err));
     QL_TRY(put_genes(f, b, err));
     QL_TRY(put_training(f, b, err));
+    QL_TRY(ql_reference_put(&f->reference, b, err));
     return put_score(&f->score, b, err);
 }
 
@@ -267,6 +268,7 @@ ql_status ql_fitted_check(const ql_bundle *b, const ql_fit_options *opt, int64_t
     QL_TRY(check_tensors(b, &ae.params, err));
     QL_TRY(check_surplus(b, &ae.params, err));
     QL_TRY(check_training(b, err));
+    QL_TRY(ql_reference_check(b, ql_ae_latent_width(&ae), err));
     return check_genes(b, opt, n_genes, err);
 }
 
@@ -357,6 +359,7 @@ ql_status ql_fitted_take(const ql_bundle *b, const ql_fit_options *opt, const ql
     QL_GO(take_network(b, opt, counts, kern, out, err));
     if (opt->fit_theta) QL_GO(take_theta(b, out, err));
     QL_GO(take_training(b, out, err));
+    QL_GO(ql_reference_take(b, ql_ae_latent_width(&out->ae), &out->reference, err));
 out:
     if (st != QL_OK) ql_fitted_free(out);
     return st;

@@ -5,14 +5,7 @@
 
 #include <stdint.h>
 
-#include "quell/status.h"
-
-typedef struct {
-    int64_t width;
-    double *mean;   /* [width]; owned */
-    double *factor; /* [width, width] lower triangle L, L L' = covariance; owned */
-    double *work;   /* [width]; owned */
-} ql_gauss;
+#include "quell/reference.h"
 
 /* Mean and covariance of rows[0..n) of x [.., width], a millionth of the mean variance added to
  * each variance, so that a coordinate that does not vary divides by no zero. */

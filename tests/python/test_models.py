@@ -379,3 +379,65 @@ def test_provenance(quell, nb, source, tmp_path):
         assert run["history/best_epoch"][()] == m["training"].attrs["best_epoch"]
         np.testing.assert_array_equal(run["history/loss"][()], m["training/history/loss"][()])
         assert run["seed"][()] == 3
+
+
+# ---- new cells among those the model knows ----
+
+def test_scores_of_new_cells(quell, x, source, tmp_path):
+    """Cells that were tested but not trained on get the same scores from the model's file alone."""
+    scores = ["nll", "error", "pearson", "distance", "outlier"]
+    quell("denoise", source, "-o", tmp_path / "a.h5ad", "--testsplit", "--save-model", tmp_path / "m.h5",
+          "--write", ",".join(scores), *EPOCHS)
+    quell("train", source, "-o", tmp_path / "same.h5", "--testsplit", *EPOCHS)
+    assert (tmp_path / "same.h5").read_bytes() == (tmp_path / "m.h5").read_bytes()
+    split, held, *all_a = read(tmp_path / "a.h5ad", "obs/quell_split", "uns/quell/denoise/outlier/held_out_cells",
+                               *(f"obs/quell_{name}" for name in scores))
+    test, valid = np.flatnonzero(split == b"test"), np.flatnonzero(split == b"validation")
+    assert len(test) > 5 and held == len(valid)
+    for kept in (np.arange(203), test):
+        new = samples.write_h5ad(tmp_path / "new.h5ad", x[kept])
+        apply(quell, tmp_path / "m.h5", new, tmp_path / "b.h5ad", "--force", "--write", ",".join(scores))
+        held_b, *all_b = read(tmp_path / "b.h5ad", "uns/quell/denoise/outlier/held_out_cells",
+                              *(f"obs/quell_{name}" for name in scores))
+        assert held_b == held
+        for name, a, b in zip(scores, all_a, all_b):
+            same = np.isin(kept, test) if name == "outlier" else np.ones(len(kept), bool)
+            np.testing.assert_array_equal(a[kept][same], b[same], err_msg=name)
+    (shares,) = read(tmp_path / "a.h5ad", "obs/quell_outlier")
+    apply(quell, tmp_path / "m.h5", source, tmp_path / "b.h5ad", "--force", "--write", "outlier")
+    (again,) = read(tmp_path / "b.h5ad", "obs/quell_outlier")
+    np.testing.assert_allclose(shares[valid] * held, again[valid] * (held + 1), rtol=1e-12)
+
+
+def test_models_without_their_cells(quell, nb, source, tmp_path):
+    """As an older quell wrote them; and one without held-out cells."""
+    shutil.copy(nb, tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "a") as f:
+        assert {"latent", "heldout"} == set(f["reference"])
+        del f["reference"]
+    for name in ("distance", "outlier"):
+        done = apply(quell, tmp_path / "old.h5", source, tmp_path / "out.h5ad", "--write", name, code=65)
+        assert "does not know the cells it was trained on" in done.stderr
+    apply(quell, tmp_path / "old.h5", source, tmp_path / "out.h5ad", "--write", "error")
+    quell("train", source, "-o", tmp_path / "all.h5", "--validation", 0, *EPOCHS)
+    done = apply(quell, tmp_path / "all.h5", source, tmp_path / "two.h5ad", "--write", "distance,outlier")
+    assert "no cells are held out" in done.stderr
+    with h5py.File(tmp_path / "two.h5ad") as f:
+        assert "quell_distance" in f["obs"] and "quell_outlier" not in f["obs"]
+
+
+@pytest.mark.parametrize("name,at,value", [
+    ("latent/mean", 0, np.nan), ("latent/factor", (1, 1), 0.0), ("heldout/trends", (0, 6), -1.0),
+    ("heldout/statistics", 0, 1e9), ("latent/mean", None, None)])
+def test_damaged_reference(quell, nb, source, tmp_path, name, at, value):
+    shutil.copy(nb, tmp_path / "bad.h5")
+    with h5py.File(tmp_path / "bad.h5", "a") as f:
+        data = f[f"reference/{name}"][()]
+        del f[f"reference/{name}"]
+        if at is None:
+            data = data[:-1]
+        else:
+            data[at] = value
+        f[f"reference/{name}"] = data
+    done = apply(quell, tmp_path / "bad.h5", source, tmp_path / "out.h5ad", code=65)
+    assert f"reference/{name}" in done.stderr
