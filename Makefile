@@ -294,8 +294,8 @@ docs: man ## renew docs/options.md and the table in README.md; man pages (in $(B
 figure: $(BUILD)/quell ## draw docs/denoising.png anew (PYTHON needs numpy, h5py, matplotlib)
 	$(PYTHON) tools/make-figure.py --quell $(BUILD)/quell
 
-$(BUILD)/quell.pc: VERSION $(BUILD)/.flags
-	@{ echo 'prefix=$(prefix)'; echo 'libdir=$${prefix}/lib'; echo 'includedir=$${prefix}/include'; echo; \
+$(BUILD)/quell.pc: FORCE
+	@{ echo 'prefix=$(prefix)'; echo 'libdir=$(libdir)'; echo 'includedir=$(includedir)'; echo; \
 	   echo 'Name: quell'; echo 'Description: autoencoders for single-cell counts'; echo 'Version: $(VERSION)'; \
 	   echo 'Cflags: -I$${includedir}'; echo 'Libs: -L$${libdir} -lquell $(LIBS) $(OPENMP_CFLAGS)'; } > $@
 
