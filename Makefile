@@ -351,6 +351,7 @@ static-archive:
 	@rm -rf $(BUILD)/pack
 	@$(MAKE) --no-print-directory DESTDIR=$(BUILD)/pack/$(STATIC_NAME) prefix= install-program >/dev/null
 	@strip $(BUILD)/pack/$(STATIC_NAME)/bin/quell
+	@sh tools/check-static.sh $(BUILD)/pack/$(STATIC_NAME)/bin/quell build/quell
 	@cp LICENSE README.md CITATION.cff $(BUILD)/pack/$(STATIC_NAME)
 	@mkdir $(BUILD)/pack/$(STATIC_NAME)/licenses
 	@for lib in $(STATIC_DEBS); do f=/usr/share/doc/$$lib/copyright; \
