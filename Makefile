@@ -15,6 +15,9 @@ bindir     = $(prefix)/bin
 libdir     = $(prefix)/lib
 includedir = $(prefix)/include
 mandir     = $(prefix)/share/man
+bashcompdir = $(prefix)/share/bash-completion/completions
+zshcompdir  = $(prefix)/share/zsh/site-functions
+fishcompdir = $(prefix)/share/fish/vendor_completions.d
 
 # Homebrew keeps these libraries out of the default search paths; Apple's clang needs libomp named.
 OPENMP_CFLAGS := -fopenmp
@@ -33,19 +36,27 @@ endif
 pc = $(shell $(PKG_CONFIG) $(1) 2>/dev/null || echo $(2))
 HDF5_PC     := $(shell $(PKG_CONFIG) --exists hdf5-serial 2>/dev/null && echo hdf5-serial || echo hdf5)
 DEFLATE     := $(shell $(PKG_CONFIG) --exists libdeflate 2>/dev/null && echo 1)
-LIB_CFLAGS  := $(call pc,--cflags $(HDF5_PC)) $(call pc,--cflags openblas) $(call pc,--cflags cmocka) \
+LIB_CFLAGS  := $(call pc,--cflags $(HDF5_PC)) $(call pc,--cflags cmocka) \
                $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate))
 HDF5_LIBS   := $(call pc,--libs $(HDF5_PC),-lhdf5) $(if $(DEFLATE),$(call pc,--libs libdeflate)) -lz
-ENGINE_LIBS := $(call pc,--libs openblas,-lopenblas) $(OPENMP_LIBS) -lm -lpthread
+ENGINE_LIBS := $(OPENMP_LIBS) -lm -lpthread
+BLAS_LIBS    = $(call pc,--libs openblas,-lopenblas)
 CMOCKA_LIBS := $(call pc,--libs cmocka,-lcmocka)
-LIBS         = $(HDF5_LIBS) $(ENGINE_LIBS)
+LIBS         = $(HDF5_LIBS) $(STATIC_LIBS) $(ENGINE_LIBS)
+
+# `make static`: what a static libhdf5 needs besides zlib, as far as it is there. Its S3 driver, which
+# would want curl and OpenSSL, is not linked, because nothing calls it.
+ifdef STATIC
+archive      = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
+STATIC_LIBS := -static $(call archive,sz) $(call archive,aec) -lz -ldl
+endif
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
 WARN += $(if $(filter 1 true,$(CI) $(WERROR)),-Werror)
 # -ffp-contract=off: a product and a sum are fused only where the source says fma (docs/determinism.md)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -DQL_VERSION='"$(VERSION)"' \
              -Iinclude $(LIB_CFLAGS) -ffp-contract=off -fno-math-errno -fno-trapping-math $(OPENMP_CFLAGS) $(WARN) \
-             $(CPPFLAGS) $(CFLAGS)
+             $(if $(STATIC),-DQL_STATIC) $(CPPFLAGS) $(CFLAGS)
 
 ARCH := $(patsubst arm64,aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
 LAYERS        := base mat kern nn io model train cli cmd
@@ -67,7 +78,7 @@ all: $(BUILD)/quell $(BUILD)/libquell.a ## build the program and the library (th
 
 # --- compiling -------------------------------------------------------------------------------
 
-COMPILE = $(CC) $(ALL_CFLAGS) $(ISA_CFLAGS) -MMD -MP -c $< -o $@
+COMPILE = $(CC) $(ALL_CFLAGS) $(ISA_CFLAGS) $(FILE_CFLAGS) -MMD -MP -c $< -o $@
 
 # One short line per step; `make V=1` shows the commands.
 Q   = $(if $(V),,@)
@@ -80,6 +91,15 @@ $(BUILD)/.flags: FORCE
 	@{ $(CC) --version | head -n 1; \
 	   printf '%s\n' $(call quote,$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)); } > $@.now
 	@cmp -s $@.now $@ && rm -f $@.now || { CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' sh tools/install-deps.sh --hint build; mv -f $@.now $@; }
+
+# Only what says it is compiled anew after a commit.
+SOURCE_ID := $(shell sh tools/source-id.sh)
+$(BUILD)/.source: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SOURCE_ID)' | cmp -s - $@ || echo '$(SOURCE_ID)' > $@
+
+$(BUILD)/src/cmd/cmd_version.o: $(BUILD)/.source
+$(BUILD)/src/cmd/cmd_version.o: FILE_CFLAGS := -DQL_SOURCE_ID='"$(SOURCE_ID)"'
 
 $(BUILD)/src/kern/%_avx2.o:   ISA_CFLAGS := -mavx2 -mfma
 $(BUILD)/src/kern/%_avx512.o: ISA_CFLAGS := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
@@ -147,10 +167,12 @@ $(BUILD)/tests/test64_%: $(BUILD)/tests/test64_%.o $(BUILD)/libquell64.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(ENGINE_LIBS) $(CMOCKA_LIBS) -o $@
 
+$(BUILD)/bench/sgemm_bench: ENGINE_LIBS += $(BLAS_LIBS)
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libquell.a $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(BUILD)/libquell.a $(LIBS) -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(findstring sgemm,$@),$(call pc,--cflags openblas)) $(LDFLAGS) $< $(BUILD)/libquell.a $(LIBS) -o $@
 
 # --- what the program needs ------------------------------------------------------------------
 
@@ -250,6 +272,7 @@ lint: check-layers ## check layers, headers, banned functions, sizes, format, li
 	@CC='$(CC)' CXX='$(CXX)' FLAGS='$(LIB_CFLAGS)' sh tests/lint/check-headers.sh
 	@sh tests/lint/check-format.sh
 	@sh tests/lint/check-links.sh
+	@sh tests/lint/check-version.sh
 	@sh tests/lint/self-test.sh
 
 check-layers: ## check that includes point down only
@@ -271,34 +294,72 @@ docs: man ## renew docs/options.md and the table in README.md; man pages (in $(B
 figure: $(BUILD)/quell ## draw docs/denoising.png anew (PYTHON needs numpy, h5py, matplotlib)
 	$(PYTHON) tools/make-figure.py --quell $(BUILD)/quell
 
-$(BUILD)/quell.pc: VERSION $(BUILD)/.flags
-	@{ echo 'prefix=$(prefix)'; echo 'libdir=$${prefix}/lib'; echo 'includedir=$${prefix}/include'; echo; \
+$(BUILD)/quell.pc: FORCE
+	@{ echo 'prefix=$(prefix)'; echo 'libdir=$(libdir)'; echo 'includedir=$(includedir)'; echo; \
 	   echo 'Name: quell'; echo 'Description: autoencoders for single-cell counts'; echo 'Version: $(VERSION)'; \
 	   echo 'Cflags: -I$${includedir}'; echo 'Libs: -L$${libdir} -lquell $(LIBS) $(OPENMP_CFLAGS)'; } > $@
 
+# Completions, under the names the shells look for.
+COMPLETIONS = $(BUILD)/completions/quell $(BUILD)/completions/_quell $(BUILD)/completions/quell.fish
+
+completions: $(BUILD)/quell
+	@mkdir -p $(BUILD)/completions
+	@$(BUILD)/quell help --format bash > $(BUILD)/completions/quell
+	@$(BUILD)/quell help --format zsh > $(BUILD)/completions/_quell
+	@$(BUILD)/quell help --format fish > $(BUILD)/completions/quell.fish
+
 INSTALL ?= install
 
-install: all man $(BUILD)/quell.pc ## install under PREFIX (with DESTDIR in front)
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/quell $(DESTDIR)$(mandir)/man1
+install-program: all man completions ## install the program, its man pages and completions only
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man1 $(bashcompdir) $(zshcompdir) $(fishcompdir))
 	$(INSTALL) -m 755 $(BUILD)/quell $(DESTDIR)$(bindir)/quell
+	$(INSTALL) -m 644 $(MAN_PAGES:%=$(BUILD)/man/%.1) $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(BUILD)/completions/quell $(DESTDIR)$(bashcompdir)/quell
+	$(INSTALL) -m 644 $(BUILD)/completions/_quell $(DESTDIR)$(zshcompdir)/_quell
+	$(INSTALL) -m 644 $(BUILD)/completions/quell.fish $(DESTDIR)$(fishcompdir)/quell.fish
+
+install: install-program $(BUILD)/quell.pc ## install under PREFIX (with DESTDIR in front)
+	$(INSTALL) -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/quell
 	$(INSTALL) -m 644 $(BUILD)/libquell.a $(DESTDIR)$(libdir)/libquell.a
 	$(INSTALL) -m 644 $(BUILD)/quell.pc $(DESTDIR)$(libdir)/pkgconfig/quell.pc
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(includedir)/quell
-	$(INSTALL) -m 644 $(MAN_PAGES:%=$(BUILD)/man/%.1) $(DESTDIR)$(mandir)/man1
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(bindir)/quell $(DESTDIR)$(libdir)/libquell.a $(DESTDIR)$(libdir)/pkgconfig/quell.pc
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(addsuffix .1,$(MAN_PAGES)))
+	rm -f $(DESTDIR)$(bashcompdir)/quell $(DESTDIR)$(zshcompdir)/_quell $(DESTDIR)$(fishcompdir)/quell.fish
 	rm -rf $(DESTDIR)$(includedir)/quell
 
 # Reproducible: the same commit gives the same bytes.
 dist: ## make the source archive of the last commit (in $(BUILD))
-	@mkdir -p $(BUILD)
-	git archive --format=tar --prefix=quell-$(VERSION)/ HEAD | gzip -9n > $(BUILD)/quell-$(VERSION).tar.gz
-	@ls -l $(BUILD)/quell-$(VERSION).tar.gz
+	@rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist
+	@git archive --format=tar --prefix=quell-$(VERSION)/ HEAD | tar -xf - -C $(BUILD)/dist
+	@sh tools/pack.sh $(BUILD)/dist quell-$(VERSION) $(BUILD)/quell-$(VERSION).tar.gz
+	@rm -rf $(BUILD)/dist
+
+distcheck: dist ## unpack that archive, build it, denoise, install, pack again: the same bytes
+	@PYTHON='$(PYTHON)' JOBS='$(JOBS)' sh tools/distcheck.sh $(BUILD)/quell-$(VERSION).tar.gz
+
+# For any Linux with this processor: no library is needed where it runs.
+static: ## build a static program and pack it (in build-static; needs the static libraries)
+	@$(AGAIN) BUILD=build-static STATIC=1 static-archive
+
+STATIC_NAME = quell-$(VERSION)-linux-$(ARCH)
+STATIC_DEBS = libhdf5-dev zlib1g-dev libdeflate-dev libaec-dev libc6-dev libgomp1
+
+static-archive:
+	@rm -rf $(BUILD)/pack
+	@$(MAKE) --no-print-directory DESTDIR=$(BUILD)/pack/$(STATIC_NAME) prefix= install-program >/dev/null
+	@strip $(BUILD)/pack/$(STATIC_NAME)/bin/quell
+	@sh tools/check-static.sh $(BUILD)/pack/$(STATIC_NAME)/bin/quell build/quell
+	@cp LICENSE README.md CITATION.cff $(BUILD)/pack/$(STATIC_NAME)
+	@mkdir $(BUILD)/pack/$(STATIC_NAME)/licenses
+	@for lib in $(STATIC_DEBS); do f=/usr/share/doc/$$lib/copyright; \
+	    if [ -f $$f ]; then cp $$f $(BUILD)/pack/$(STATIC_NAME)/licenses/$$lib.txt; fi; done
+	@sh tools/pack.sh $(BUILD)/pack $(STATIC_NAME) $(BUILD)/$(STATIC_NAME).tar.gz
 
 clean: ## remove what was built (keeps the Python packages)
-	rm -rf build-asan build-fuzz
+	rm -rf build-asan build-fuzz build-static
 	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'venv*' -exec rm -rf {} +
 
 distclean: clean ## remove the Python packages too
@@ -312,6 +373,6 @@ help: ## print this list
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
 .PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
-        man docs figure install uninstall dist clean distclean help
+        man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

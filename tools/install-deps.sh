@@ -15,7 +15,6 @@ needs() {
     cat <<'TABLE'
 build|pkg-config|command pkg-config
 build|libhdf5-dev|lib hdf5.h hdf5 hdf5-serial hdf5
-build|libopenblas-dev|lib cblas.h openblas openblas
 build|zlib1g-dev|lib zlib.h z zlib
 build|libdeflate-dev|lib libdeflate.h deflate libdeflate
 all|libcmocka-dev|cmocka
@@ -65,9 +64,9 @@ missing() { # build|all
 }
 
 how_to_install() { # packages
-    conda='conda install -c conda-forge hdf5 openblas zlib libdeflate cmocka pkg-config c-compiler python'
+    conda='conda install -c conda-forge hdf5 zlib libdeflate cmocka pkg-config c-compiler python'
     if [ "$(uname -s)" = Darwin ]; then
-        echo 'brew install hdf5 openblas libomp zlib libdeflate cmocka pkg-config'
+        echo 'brew install hdf5 libomp zlib libdeflate cmocka pkg-config'
     elif [ -n "${CONDA_PREFIX:-}" ]; then
         echo "$conda"
     elif probe_command apt-get; then

@@ -149,8 +149,8 @@ void ql_command_line(int argc, char *const *argv, ql_str *out);
 
 /* ---- help, made from the rows ---- */
 
-/* Row of the help formats: name ("text", "markdown", "man", "json", "bash") and how to print a
- * command. all: expert options too. */
+/* Row of the help formats: name ("text", "markdown", "man", "json", "bash", "zsh", "fish") and how
+ * to print a command. all: expert options too. */
 typedef struct {
     const char *name;
     void (*command)(const ql_command *command, const ql_opts *opts, bool all, ql_str *out);

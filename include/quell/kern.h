@@ -177,6 +177,9 @@ extern const char *const ql_kern_names[]; /* every name, best first, NULL-termin
  * depend on the processor; not on the number of threads. */
 QL_MUST_USE bool ql_kern_bf16(const ql_kern *base, ql_kern *out, const char **how);
 
+/* Name of table i of those that are built into the program, best first; NULL past the end. */
+const char *ql_kern_built(int i);
+
 /* Name of the table that ql_kern_select would give ("?" when QUELL_ISA is wrong). */
 const char *ql_kern_isa_name(void);
 

@@ -8,13 +8,13 @@ extern "C" {
 
 typedef struct {
     const char *name;
-    char version[160]; /* as the library reports it at run time; "none" if it is not used */
+    char version[64]; /* as the library reports it at run time, where it does */
 } ql_library;
 
-enum { QL_N_LIBRARIES = 4 };
+enum { QL_MAX_LIBRARIES = 4 };
 
-/* HDF5, zlib, libdeflate, BLAS. */
-void ql_libraries(ql_library out[QL_N_LIBRARIES]);
+/* HDF5, zlib, libdeflate, OpenMP: those of them that are linked. Returns their number. */
+int ql_libraries(ql_library out[QL_MAX_LIBRARIES]);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,10 @@ extern "C" {
  * text that says which of them decided. */
 int ql_threads_default(const char **why);
 
+/* The version of OpenMP the compiler has, as "4.5", or its date where it is a newer one; "" without
+ * OpenMP. */
+const char *ql_openmp_version(void);
+
 /* Call fn(ctx, item) for each item in [0, n_items), in any order and from any of n_threads threads.
  * Items are handed out one by one. */
 void ql_parallel_for(int n_threads, int64_t n_items, void (*fn)(void *ctx, int64_t item),

@@ -209,3 +209,23 @@ void ql_parallel_for(int n_threads, int64_t n_items, void (*fn)(void *ctx, int64
     loop l = {n_items, fn, ctx};
     ql_team_run(n_threads < n_items ? n_threads : (int)n_items, run_loop, &l);
 }
+
+/* ---- what OpenMP it is ---- */
+
+#ifndef _OPENMP
+#define _OPENMP 0
+#endif
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
+
+const char *ql_openmp_version(void)
+{
+    static const struct {
+        int date;
+        const char *version;
+    } known[] = {{0, ""},         {201107, "3.1"}, {201307, "4.0"}, {201511, "4.5"},
+                 {201811, "5.0"}, {202011, "5.1"}, {202111, "5.2"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].date == _OPENMP) return known[i].version;
+    return TEXT_OF(_OPENMP);
+}

@@ -20,6 +20,9 @@ void ql_run_resources(ql_run *run, const ql_common_args *common);
 /* "denoise" -> "quell denoise [OPTIONS] INPUT" (help.c). */
 void ql_help_usage(const ql_command *command, ql_str *out);
 
+/* Is the argument the name of a command, as in `quell help NAME`? */
+bool ql_help_takes_command(const ql_command *command);
+
 /* Is the row shown: not hidden, and basic unless all. */
 bool ql_help_shows(const ql_option *row, bool all);
 
@@ -37,7 +40,7 @@ void ql_help_facts(const ql_option *row, ql_str *out);
 extern const char ql_help_about[];
 
 extern const ql_help_format ql_help_text, ql_help_markdown, ql_help_man, ql_help_schema,
-    ql_help_bash;
+    ql_help_bash, ql_help_zsh, ql_help_fish;
 
 /* What `quell` alone prints. */
 void ql_help_short(const ql_command *const *commands, ql_str *out);

@@ -58,7 +58,7 @@ static int program_version(const ql_command *const *commands)
 {
     ql_str text = {0};
     (void)commands;
-    ql_str_puts(&text, "quell " QL_VERSION "\n");
+    ql_str_puts(&text, QL_VERSION "\n");
     int code = print_and_exit(stdout, &text, QL_OK);
     ql_str_free(&text);
     return code;

@@ -6,8 +6,9 @@
 
 const char ql_help_about[] = "quell - autoencoders for single-cell counts";
 
-const ql_help_format *const ql_help_formats[] = {&ql_help_text,   &ql_help_markdown, &ql_help_man,
-                                                 &ql_help_schema, &ql_help_bash,     NULL};
+const ql_help_format *const ql_help_formats[] = {
+    &ql_help_text, &ql_help_markdown, &ql_help_man,  &ql_help_schema,
+    &ql_help_bash, &ql_help_zsh,      &ql_help_fish, NULL};
 
 static const ql_help_format *find_format(const char *name)
 {
@@ -45,6 +46,12 @@ void ql_help_usage(const ql_command *command, ql_str *out)
     ql_str_printf(out, "quell %s [OPTIONS]", command->name);
     for (const ql_positional *p = command->positionals; p && p->name; p++)
         ql_str_printf(out, " %s", p->name);
+}
+
+bool ql_help_takes_command(const ql_command *command)
+{
+    const ql_positional *p = command->positionals;
+    return p && p->name && strcmp(p->name, "[COMMAND]") == 0;
 }
 
 bool ql_help_shows(const ql_option *row, bool all)

@@ -28,7 +28,17 @@ static void put_choices(const ql_command *command, const ql_opts *opts, ql_str *
     }
 }
 
-static void put_command(const ql_command *command, ql_str *out)
+/* Words that are no options: nothing, so that bash offers files, but for the names of commands. */
+static void put_words(const ql_command *command, const ql_command *const *commands, ql_str *out)
+{
+    if (!ql_help_takes_command(command)) return;
+    ql_str_puts(out, " *) words='");
+    for (const ql_command *const *c = commands; *c; c++)
+        ql_str_printf(out, "%s%s", c == commands ? "" : " ", (*c)->name);
+    ql_str_puts(out, "' ;;");
+}
+
+static void put_command(const ql_command *command, const ql_command *const *commands, ql_str *out)
 {
     ql_opts *opts;
     if (ql_command_opts(command, NULL, &opts, NULL) != QL_OK) {
@@ -38,7 +48,9 @@ static void put_command(const ql_command *command, ql_str *out)
     put_choices(command, opts, out);
     ql_str_printf(out, "        %s:*) case $cur in -*) words='", command->name);
     put_options(opts, out);
-    ql_str_puts(out, "' ;; esac ;;\n");
+    ql_str_puts(out, "' ;;");
+    put_words(command, commands, out);
+    ql_str_puts(out, " esac ;;\n");
     ql_opts_free(opts);
 }
 
@@ -49,7 +61,7 @@ static void bash_program(const ql_command *const *commands, ql_str *out)
                      "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words='--help --version");
     for (const ql_command *const *c = commands; *c; c++) ql_str_printf(out, " %s", (*c)->name);
     ql_str_puts(out, "'\n    else\n        case ${COMP_WORDS[1]}:$prev in\n");
-    for (const ql_command *const *c = commands; *c; c++) put_command(*c, out);
+    for (const ql_command *const *c = commands; *c; c++) put_command(*c, commands, out);
     ql_str_puts(out, "        esac\n    fi\n"
                      "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
                      "}\ncomplete -o default -F _quell quell\n");

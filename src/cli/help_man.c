@@ -139,14 +139,23 @@ static void man_command(const ql_command *command, const ql_opts *opts, bool all
     ql_str_puts(out, ".SH SEE ALSO\nquell(1)\n");
 }
 
+static void see_also(const ql_command *const *commands, ql_str *out)
+{
+    ql_str_puts(out, ".SH SEE ALSO\n");
+    for (const ql_command *const *c = commands; *c; c++)
+        ql_str_printf(out, "%squell\\-%s(1)", c == commands ? "" : ",\n", (*c)->name);
+    ql_str_puts(out, "\n");
+}
+
 static void man_program(const ql_command *const *commands, ql_str *out)
 {
     heading(NULL, out);
     put(strchr(ql_help_about, '-') + 2, out);
     ql_str_puts(out, "\n.SH SYNOPSIS\nquell COMMAND [OPTIONS] ...\n.SH COMMANDS\n");
-    for (; *commands; commands++) entry((*commands)->name, (*commands)->summary, out);
+    for (const ql_command *const *c = commands; *c; c++) entry((*c)->name, (*c)->summary, out);
     environment(out);
     exit_status(out);
+    see_also(commands, out);
 }
 
 const ql_help_format ql_help_man = {"man", man_command, man_program};

@@ -29,8 +29,30 @@ static const ql_opt_table version_tables[] = {{version_rows, 0}, {NULL, 0}};
 #define COMPILER "unknown"
 #endif
 
-#ifndef QL_GIT_ID
-#define QL_GIT_ID "unknown"
+#ifndef QL_SOURCE_ID
+#define QL_SOURCE_ID "unknown"
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define BUILD_TYPE "sanitized"
+#elif defined(__OPTIMIZE__)
+#define BUILD_TYPE "release"
+#else
+#define BUILD_TYPE "debug"
+#endif
+
+#ifdef QL_STATIC
+#define LINKING "static"
+#else
+#define LINKING "dynamic"
+#endif
+
+#if defined(__x86_64__)
+#define PROCESSOR "x86_64"
+#elif defined(__aarch64__)
+#define PROCESSOR "aarch64"
+#else
+#define PROCESSOR "other"
 #endif
 
 /* Instructions that --precision bf16 would use. */
@@ -42,32 +64,44 @@ static const char *bf16_name(void)
     return kern && ql_kern_bf16(kern, &bf16, &how) ? how : "none";
 }
 
+/* What the compiler was told, in the order it is printed. */
+static const struct {
+    const char *name, *value;
+} facts[] = {{"source", QL_SOURCE_ID},
+             {"build", BUILD_TYPE},
+             {"linking", LINKING},
+             {"compiler", COMPILER},
+             {"processor", PROCESSOR}};
+enum { N_FACTS = sizeof facts / sizeof *facts };
+
 static void as_text(ql_str *out)
 {
-    ql_library lib[QL_N_LIBRARIES];
-    ql_libraries(lib);
+    ql_library lib[QL_MAX_LIBRARIES];
+    int n_lib = ql_libraries(lib);
     ql_str_printf(out, "quell %s\n", QL_VERSION);
-    ql_str_printf(out, "%-12s %s\n", "source", QL_GIT_ID);
-    ql_str_printf(out, "%-12s %s\n", "compiler", COMPILER);
-    ql_str_printf(out, "%-12s %s\n", "SIMD path", ql_kern_isa_name());
-    ql_str_printf(out, "%-12s %s\n", "bfloat16", bf16_name());
-    for (int i = 0; i < QL_N_LIBRARIES; i++)
-        ql_str_printf(out, "%-12s %s\n", lib[i].name, lib[i].version);
+    for (int i = 0; i < N_FACTS; i++)
+        ql_str_printf(out, "%-12s %s\n", facts[i].name, facts[i].value);
+    ql_str_printf(out, "%-12s %s (of", "SIMD path", ql_kern_isa_name());
+    for (int i = 0; ql_kern_built(i); i++) ql_str_printf(out, " %s", ql_kern_built(i));
+    ql_str_printf(out, ")\n%-12s %s\n", "bfloat16", bf16_name());
+    for (int i = 0; i < n_lib; i++) ql_str_printf(out, "%-12s %s\n", lib[i].name, lib[i].version);
 }
 
 static void as_json(ql_str *out)
 {
-    ql_library lib[QL_N_LIBRARIES];
+    ql_library lib[QL_MAX_LIBRARIES];
+    int n_lib = ql_libraries(lib);
     ql_json j = {.out = out};
-    ql_libraries(lib);
     ql_json_begin_object(&j, NULL);
     ql_json_string(&j, "version", QL_VERSION);
-    ql_json_string(&j, "source", QL_GIT_ID);
-    ql_json_string(&j, "compiler", COMPILER);
+    for (int i = 0; i < N_FACTS; i++) ql_json_string(&j, facts[i].name, facts[i].value);
     ql_json_string(&j, "simd", ql_kern_isa_name());
+    ql_json_begin_array(&j, "simd_built");
+    for (int i = 0; ql_kern_built(i); i++) ql_json_string(&j, NULL, ql_kern_built(i));
+    ql_json_end_array(&j);
     ql_json_string(&j, "bfloat16", bf16_name());
     ql_json_begin_object(&j, "libraries");
-    for (int i = 0; i < QL_N_LIBRARIES; i++) ql_json_string(&j, lib[i].name, lib[i].version);
+    for (int i = 0; i < n_lib; i++) ql_json_string(&j, lib[i].name, lib[i].version);
     ql_json_end_object(&j);
     ql_json_end_object(&j);
     ql_str_puts(out, "\n");

@@ -1,4 +1,4 @@
-/* Versions of the libraries behind the readers and the linear algebra. */
+/* Versions of the libraries behind readers, compression and threads. */
 #include "quell/libraries.h"
 
 #include <hdf5.h>
@@ -8,8 +8,7 @@
 #include <libdeflate.h>
 #endif
 
-/* BLAS is switchable: only OpenBLAS has this function. */
-extern char *openblas_get_config(void) __attribute__((weak));
+#include "quell/parallel.h"
 
 static void hdf5_version(char *out, size_t size)
 {
@@ -30,27 +29,31 @@ static void libdeflate_version(char *out, size_t size)
 #ifdef QL_HAVE_LIBDEFLATE
     snprintf(out, size, "%s", LIBDEFLATE_VERSION_STRING);
 #else
-    snprintf(out, size, "none");
+    snprintf(out, size, "%s", "");
 #endif
 }
 
-static void blas_version(char *out, size_t size)
+static void openmp_version(char *out, size_t size)
 {
-    snprintf(out, size, "%s", openblas_get_config ? openblas_get_config() : "no OpenBLAS");
+    snprintf(out, size, "%s", ql_openmp_version());
 }
 
+/* An empty version: not linked. */
 static const struct {
     const char *name;
     void (*version)(char *out, size_t size);
-} libraries[QL_N_LIBRARIES] = {{"HDF5", hdf5_version},
-                               {"zlib", version_of_zlib},
-                               {"libdeflate", libdeflate_version},
-                               {"BLAS", blas_version}};
+} libraries[QL_MAX_LIBRARIES] = {{"HDF5", hdf5_version},
+                                 {"zlib", version_of_zlib},
+                                 {"libdeflate", libdeflate_version},
+                                 {"OpenMP", openmp_version}};
 
-void ql_libraries(ql_library out[QL_N_LIBRARIES])
+int ql_libraries(ql_library out[QL_MAX_LIBRARIES])
 {
-    for (int i = 0; i < QL_N_LIBRARIES; i++) {
-        out[i].name = libraries[i].name;
-        libraries[i].version(out[i].version, sizeof out[i].version);
+    int n = 0;
+    for (int i = 0; i < QL_MAX_LIBRARIES; i++) {
+        out[n].name = libraries[i].name;
+        libraries[i].version(out[n].version, sizeof out[n].version);
+        n += *out[n].version != '\0';
     }
+    return n;
 }

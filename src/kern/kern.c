@@ -86,6 +86,11 @@ ql_status ql_kern_select(const ql_kern **out, ql_err *err)
     return QL_OK;
 }
 
+const char *ql_kern_built(int i)
+{
+    return i < N_TABLES ? tables[i].table->isa : NULL;
+}
+
 const char *ql_kern_isa_name(void)
 {
     const ql_kern *table;

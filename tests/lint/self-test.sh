@@ -12,6 +12,13 @@ fresh() {
     mkdir -p "$root/include/quell" "$root/tests" "$root/src/base" "$root/src/mat" "$root/src/nn" "$root/src/io"
     echo 'int ql_csr(void);' > "$root/include/quell/csr.h"
     printf '#include "quell/csr.h"\n\nint ql_csr(void)\n{\n    return 0;\n}\n' > "$root/src/mat/csr.c"
+    mkdir -p "$root/docs" "$root/packaging/conda" "$root/packaging/debian" "$root/packaging/homebrew"
+    echo 1.2.3 > "$root/VERSION"
+    echo 'version: 1.2.3' > "$root/CITATION.cff"
+    printf '# Changes\n\n## 1.2.3\n\n## 1.2.2\n' > "$root/docs/CHANGELOG.md"
+    echo '{% set version = "1.2.3" %}' > "$root/packaging/conda/meta.yaml"
+    echo 'quell (1.2.3-1) unstable; urgency=medium' > "$root/packaging/debian/changelog"
+    echo 'url "https://x/quell-1.2.3.tar.gz"' > "$root/packaging/homebrew/quell.rb"
     printf '#include <hdf5.h>\n#include "quell/csr.h"\n/* printf("x") */\n' > "$root/src/io/reader.c"
 }
 
@@ -32,7 +39,7 @@ wrong() { # check file text
 }
 
 fresh
-for check in check-layers.sh check-banned.sh check-sizes.sh check-headers.sh check-links.sh; do expect 0 "$check"; done
+for check in check-layers.sh check-banned.sh check-sizes.sh check-headers.sh check-links.sh check-version.sh; do expect 0 "$check"; done
 
 wrong check-layers.sh src/base/log.c '#include "quell/csr.h"'
 wrong check-layers.sh src/base/log.c '#include "../mat/csr.h"\n#include <omp.h>'
@@ -46,6 +53,12 @@ wrong check-sizes.sh src/nn/tile.c "void f(void)\n{\n$(awk 'BEGIN { for (i = 0; 
 wrong check-sizes.sh src/nn/tile.c "$(awk 'BEGIN { for (i = 0; i < 801; i++) printf "int x;\\n" }')"
 wrong check-links.sh README.md '[a page](docs/missing.md)'
 wrong check-links.sh README.md '# One\n\n[two](#two)'
+wrong check-version.sh VERSION 1.2.4
+wrong check-version.sh CITATION.cff 'version: 1.2.2'
+wrong check-version.sh docs/CHANGELOG.md '## 1.3.0\n\n## 1.2.3'
+wrong check-version.sh packaging/conda/meta.yaml '{% set version = "1.2" %}'
+wrong check-version.sh packaging/debian/changelog 'quell (1.2.30-1) unstable'
+wrong check-version.sh packaging/homebrew/quell.rb 'url "https://x/quell.tar.gz"'
 wrong check-headers.sh include/quell/csr.h 'size_t ql_csr(void);'
 command -v "${CXX:-c++}" >/dev/null 2>&1 && wrong check-headers.sh include/quell/csr.h 'int ql_csr(int class);'
 

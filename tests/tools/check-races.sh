@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 build=${BUILD:-build}/races
 flags="-std=c11 -D_GNU_SOURCE -DQL_VERSION=\"0\" -Iinclude -Isrc/base -Itests/unit -O1 -g -ffp-contract=off -fno-math-errno
        -fsanitize=thread -Wno-unknown-pragmas"
-libraries='-lcmocka -lopenblas -lm -lpthread'
+libraries='-lcmocka -lm -lpthread'
 mkdir -p "$build"
 rm -f "$build"/*.o
 for file in src/base/*.c src/mat/*.c src/kern/kern.c src/kern/kern_bf16.c src/kern/kern_scalar.c src/nn/*.c src/model/*.c src/train/*.c \
