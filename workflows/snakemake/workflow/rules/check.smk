@@ -35,7 +35,8 @@ rule samples:
         " --models {input.models} > {output} 2> {log}"
 
 
-# What a run of this sample needs, with the options that it will have.
+# What a run of this sample needs, with the options that it will have. Every thread needs some
+# memory: planned for more than the rules have.
 rule plan:
     input:
         counts=counts_of,
@@ -48,7 +49,8 @@ rule plan:
         "../envs/quell.yaml"
     params:
         options=" ".join([config["read"], config["train"], config["apply"]]),
-    threads: 1
+        workers=config["memory"]["threads"],
     shell:
-        "quell denoise {input.counts} -o unwritten.h5ad --plan=json --quiet {params.options}"
+        "quell denoise {input.counts} -o unwritten.h5ad --plan=json --quiet"
+        " --threads {params.workers} {params.options}"
         " > {output} 2> {log}"
