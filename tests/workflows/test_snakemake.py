@@ -1,0 +1,292 @@
+"""The Snakemake workflow (workflows/snakemake) with the program under test: what comes out, and what
+happens when jobs are stopped, have too little memory or get data that cannot be used.
+
+QUELL      the program; default build/quell
+SNAKEMAKE  the command; default snakemake of the Python that runs the tests
+"""
+import filecmp
+import json
+import os
+import pathlib
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import anndata
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FLOW = ROOT / "workflows" / "snakemake"
+WRAPPERS = ROOT / "workflows" / "snakemake-wrapper"
+PROGRAM = pathlib.Path(os.environ.get("QUELL", ROOT / "build" / "quell")).resolve()
+SNAKEMAKE = os.environ.get("SNAKEMAKE", f"{pathlib.Path(sys.executable).parent}/snakemake")
+COUNTS = ROOT / "example_data" / "pbmc_small.h5"
+WAIT = 300  # seconds that a run may take on a busy machine
+
+# Stands for quell on the PATH: notes its process and arguments, then is quell.
+SHIM = """#!/bin/sh
+echo "$$ $*" >> "$CALLS"
+exec "{program}" "$@"
+"""
+
+
+def quell(*args):
+    subprocess.run([PROGRAM, *map(str, args)], check=True, capture_output=True)
+
+
+HAS_SHARDS = subprocess.run([PROGRAM, "merge", "--help"], capture_output=True).returncode == 0
+needs_shards = pytest.mark.skipif(not HAS_SHARDS, reason="this quell has no command merge")
+
+
+class Flow:
+    """The workflow in a working folder of its own, with a quell that keeps a list of its calls."""
+
+    def __init__(self, folder, samples, **config):
+        self.folder = folder
+        self.calls_file = folder / "calls"
+        (folder / "config").mkdir(parents=True)
+        (folder / "bin").mkdir()
+        shim = folder / "bin" / "quell"
+        shim.write_text(SHIM.format(program=PROGRAM))
+        shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
+        lines = [f"{name}\t{path}" for name, path in samples.items()]
+        (folder / "config" / "samples.tsv").write_text("\n".join(["sample\tcounts", *lines]) + "\n")
+        self.configure(**config)
+        self.env = {**os.environ, "CALLS": str(self.calls_file), "XDG_CACHE_HOME": str(folder / "cache"),
+                    "PATH": f"{folder / 'bin'}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def configure(self, **config):
+        settings = {"train": "--epochs 4", "shards": 0, "clusters": False, "multiqc": False, **config}
+        # JSON is YAML.
+        (self.folder / "config" / "config.yaml").write_text(json.dumps(settings))
+
+    def start(self, *more):
+        # The tests' own threads and memory: the profile of the workflow, as a user has it.
+        line = [SNAKEMAKE, "-s", FLOW / "workflow" / "Snakefile", "--directory", self.folder, "--cores", "2",
+                "--profile", FLOW / "workflow" / "profiles" / "default", *more]
+        return subprocess.Popen([str(word) for word in line], env=self.env, cwd=FLOW, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run(self, *more, code=0):
+        process = self.start(*more)
+        text = process.communicate(timeout=WAIT)[0]
+        assert process.returncode == code, text
+        return text
+
+    def calls(self, command):
+        """Processes and arguments of what has been called so far."""
+        lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+        split = [line.split() for line in lines]
+        return [(int(words[0]), words[2:]) for words in split if words[1] == command]
+
+    def memory(self, command):
+        """The budgets that the calls were given, in MiB."""
+        return [int(words[words.index("--memory") + 1].rstrip("M")) for _, words in self.calls(command)]
+
+    def denoised(self, sample):
+        return self.folder / "results" / "denoised" / f"{sample}.h5ad"
+
+    def log(self, sample, rule):
+        return (self.folder / "logs" / sample / f"{rule}.log").read_text()
+
+
+def plain(folder, counts, *train_options):
+    """What the command line writes, without a workflow."""
+    folder.mkdir(exist_ok=True)
+    model, output = folder / "model.quell.h5", folder / "plain.h5ad"
+    quell("train", counts, "--save-model", model, *train_options)
+    quell("apply", counts, "--load-model", model, "-o", output, "--no-score")
+    return output
+
+
+def same(one, other):
+    return filecmp.cmp(one, other, shallow=False)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    return plain(tmp_path_factory.mktemp("plain"), COUNTS, "--epochs", "4")
+
+
+def test_the_test_profile(tmp_path, expected):
+    """The folder .test as it is, two samples: finished, the bytes of the command line, nothing left to do."""
+    flow = Flow(tmp_path, {})
+    data = tmp_path / "a" / "b" / "c"  # from here ../../../ leads where .test expects the example data
+    shutil.copytree(FLOW / ".test", data)
+    shutil.copytree(ROOT / "example_data", tmp_path / "example_data")
+    flow.folder = data
+    flow.run()
+    assert same(flow.denoised("tenx"), expected)
+    assert same(flow.denoised("folder"), plain(tmp_path / "p", ROOT / "example_data" / "pbmc_small_mtx", "--epochs", "4"))
+    table = [line.split("\t") for line in (data / "results" / "samples.tsv").read_text().splitlines()]
+    assert [row[:3] for row in table] == [["sample", "cells", "genes"], ["tenx", "560", "1500"], ["folder", "560", "1500"]]
+    assert not any("NA" in row for row in table)
+    assert "Nothing to be done" in flow.run()
+
+
+def test_lint():
+    done = subprocess.run([SNAKEMAKE, "--lint", "-s", FLOW / "workflow" / "Snakefile", "--directory", FLOW / ".test"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_memory_is_planned(tmp_path):
+    flow = Flow(tmp_path, {"a": COUNTS}, memory={"margin": 2.0})
+    flow.run()
+    planned = json.loads((tmp_path / "results" / "plan" / "a.json").read_text())["memory_bytes"]
+    assert flow.memory("train") == [-(-2 * planned // 2**20)]
+    assert flow.memory("apply") == flow.memory("train")
+
+
+def test_too_little_memory_is_retried_with_more(tmp_path, expected):
+    flow = Flow(tmp_path, {"a": COUNTS}, memory={"margin": 0.1, "growth": 4.0, "threads": 1})
+    flow.run()
+    budgets = flow.memory("train")
+    assert len(budgets) > 1 and budgets == sorted(set(budgets))
+    log = flow.log("a", "train")
+    assert log.count("exit code 137") == len(budgets) - 1
+    # said before training began
+    assert log.count("trained 4 epochs") == 1
+    assert same(flow.denoised("a"), expected)
+
+
+def wait_for(what, process):
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end and process.poll() is None:
+        if what():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("whom", ["quell", "the job"])
+def test_terminated_job_goes_on(tmp_path, whom):
+    """TERM to the program alone, or to every process of the job at once, as Slurm does."""
+    long = "--epochs 100 --early-stop 1000"
+    flow = Flow(tmp_path, {"a": COUNTS}, train=long, checkpoints={"folder": "states", "every": "0.02s"})
+    process = flow.start()
+    assert wait_for(lambda: list((tmp_path / "states").glob("*.h5")), process)
+    pid = flow.calls("train")[0][0]
+    victims = [pid]
+    if whom == "the job":
+        status = pathlib.Path(f"/proc/{pid}/stat")
+        if not status.exists():
+            pytest.skip("no /proc to find the job's shell in")
+        victims.append(int(status.read_text().rsplit(")", 1)[1].split()[1]))
+    for victim in victims:
+        os.kill(victim, signal.SIGTERM)
+    text = process.communicate(timeout=WAIT)[0]
+    assert process.returncode == 0, text
+    log = flow.log("a", "train")
+    assert log.count("exit code 143") == 1 and len(flow.calls("train")) == 2
+    assert "goes on" in log or "going on" in log or "resum" in log or "continu" in log, log
+    assert same(flow.denoised("a"), plain(tmp_path / "p", COUNTS, *long.split()))
+    assert not list((tmp_path / "states").glob("*.h5"))
+
+
+def log_normalised(path):
+    numbers = np.log1p(np.random.default_rng(0).poisson(1, (60, 40))).astype("float32")
+    anndata.AnnData(numbers).write_h5ad(path)
+    return path
+
+
+def test_bad_data_are_not_retried(tmp_path, expected):
+    bad = log_normalised(tmp_path / "bad.h5ad")
+    flow = Flow(tmp_path / "flow", {"bad": bad, "good": COUNTS})
+    flow.run("--keep-going", code=1)
+    trained = [words for _, words in flow.calls("train")]
+    assert len([words for words in trained if str(bad) in words]) == 1
+    log = flow.log("bad", "train")
+    assert "exit code 65" in log and "not run" in log
+    # The others are finished all the same.
+    assert same(flow.denoised("good"), expected)
+    # Mended data are tried again, by the same command.
+    shutil.copy(COUNTS, tmp_path / "bad.h5ad")
+    os.utime(tmp_path / "bad.h5ad")
+    flow.run("--keep-going")
+    assert same(flow.denoised("bad"), expected)
+
+
+@needs_shards
+@pytest.mark.parametrize("shards", [1, 3, 8])
+def test_shards_do_not_show(tmp_path, expected, shards):
+    flow = Flow(tmp_path, {"a": COUNTS}, shards=shards)
+    flow.run()
+    assert len(flow.calls("apply")) == shards and len(flow.calls("merge")) == 1
+    assert same(flow.denoised("a"), expected)
+
+
+@needs_shards
+def test_a_stopped_shard_is_retried(tmp_path, expected):
+    """One shard ends with too little memory: it alone is run again."""
+    flow = Flow(tmp_path, {"a": COUNTS}, shards=3)
+    flow.run()
+    flow.denoised("a").unlink()
+    flow.configure(shards=3, memory={"margin": 0.1, "growth": 4.0, "threads": 1})
+    flow.run("--rerun-triggers", "mtime")
+    assert len(flow.calls("train")) == 1
+    assert "exit code 137" in flow.log("a", "apply.1-of-3")
+    assert same(flow.denoised("a"), expected)
+
+
+@pytest.mark.skipif(subprocess.run(["python3", "-c", "import scanpy, igraph"], capture_output=True).returncode != 0,
+                    reason="optional: scanpy is not installed")
+def test_clusters(tmp_path):
+    tables = []
+    for name in "ab":
+        flow = Flow(tmp_path / name, {"s": COUNTS}, clusters=True, train="--epochs 20")
+        flow.run()
+        tables.append((tmp_path / name / "results" / "clusters" / "s.tsv").read_text())
+    rows = [line.split("\t") for line in tables[0].splitlines()]
+    assert rows[0] == ["cell", "cluster", "umap_1", "umap_2"] and len(rows) == 561
+    assert len({row[1] for row in rows[1:]}) > 2
+    assert tables[0] == tables[1]
+
+
+# --- the guard, without Snakemake -----------------------------------------------------------------
+
+GUARD = FLOW / "workflow" / "scripts" / "guard.sh"
+
+
+def guarded(folder, attempt, script):
+    done = subprocess.run(["sh", GUARD, str(attempt), folder / "log", "sh", "-c", script], capture_output=True)
+    return done.returncode
+
+
+@pytest.mark.parametrize("code, again", [(0, True), (1, True), (63, True), (64, False), (65, False), (78, False),
+                                         (79, True), (130, True), (137, True), (143, True)])
+def test_guard(tmp_path, code, again):
+    script = f"echo x >> {tmp_path}/ran; exit {code}"
+    assert [guarded(tmp_path, attempt, script) for attempt in (1, 2, 3)] == [code] * 3
+    assert len((tmp_path / "ran").read_text().split()) == (3 if again else 1)
+    # another run of Snakemake
+    assert guarded(tmp_path, 1, script) == code
+    assert len((tmp_path / "ran").read_text().split()) == (4 if again else 2)
+
+
+# --- the wrapper ----------------------------------------------------------------------------------
+
+
+def test_wrapper(tmp_path):
+    """As the repository of wrappers tests: its test folder, with the prefix of a local copy."""
+    copy = tmp_path / "prefix" / "master"
+    shutil.copytree(WRAPPERS / "bio", copy / "bio")
+    test = tmp_path / "test"
+    shutil.copytree(WRAPPERS / "bio" / "quell" / "denoise" / "test", test)
+    (test / "counts").mkdir(exist_ok=True)
+    shutil.copy(COUNTS, test / "counts" / "a.h5")
+    env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([SNAKEMAKE, "--cores", "2", "--wrapper-prefix", f"file://{tmp_path}/prefix/",
+                           "denoised/a.h5ad", "denoised with space/a.h5ad"],
+                          cwd=test, env=env, capture_output=True, text=True, timeout=WAIT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    output = tmp_path / "plain.h5ad"
+    quell("denoise", COUNTS, "-o", output, "--epochs", "4", "--seed", "1")
+    assert same(test / "denoised" / "a.h5ad", output)
+    assert same(test / "denoised with space" / "a.h5ad", output)
+    assert (test / "models" / "a.quell.h5").exists()
+    assert "--threads 2" in (test / "logs" / "a.log").read_text()

@@ -1,0 +1,91 @@
+import csv
+import json
+import math
+import shutil
+import subprocess
+
+from snakemake.utils import validate
+
+
+validate(config, schema="../schemas/config.schema.yaml")
+
+
+def read_samples(path):
+    with open(path, newline="") as sheet:
+        return list(csv.DictReader(sheet, delimiter="\t"))
+
+
+def samples_by_name(rows):
+    names = {}
+    for row in rows:
+        validate(row, schema="../schemas/samples.schema.yaml")
+        if row["sample"] in names:
+            raise WorkflowError(f"{config['samples']}: sample {row['sample']} is there twice")
+        names[row["sample"]] = row
+    return names
+
+
+SAMPLES = samples_by_name(read_samples(config["samples"]))
+SHARDS = config["shards"]
+
+
+wildcard_constraints:
+    sample="|".join(re.escape(name) for name in SAMPLES),
+
+
+scattergather:
+    shards=max(1, SHARDS),
+
+
+def counts_of(wildcards):
+    return SAMPLES[wildcards.sample]["counts"]
+
+
+def imports(module):
+    """Whether the Python that rules would call has this module."""
+    found = subprocess.run(["python3", "-c", f"import {module}"], capture_output=True)
+    return found.returncode == 0
+
+
+def switched_on(setting, is_there):
+    """auto: when the program or module is there."""
+    return is_there() if setting == "auto" else setting
+
+
+CLUSTERS = switched_on(config["clusters"], lambda: imports("scanpy"))
+MULTIQC = switched_on(config["multiqc"], lambda: shutil.which("multiqc") is not None)
+
+
+def wanted_files():
+    files = expand("results/denoised/{sample}.h5ad", sample=SAMPLES)
+    files += ["results/samples.tsv"]
+    if CLUSTERS:
+        files += expand("results/clusters/{sample}.tsv", sample=SAMPLES)
+    if MULTIQC:
+        files += ["results/multiqc/report.html"]
+    return files
+
+
+def planned_mb(scale=1.0):
+    """Memory in MiB: what quell planned, more with every attempt, at most memory.limit_mb.
+
+    Snakemake asks once more when the plan has been written.
+    """
+
+    def need(wildcards, input, attempt):
+        with open(input.plan) as plan:
+            planned = json.load(plan)["memory_bytes"]
+        memory = config["memory"]
+        grown = planned * scale * memory["margin"] * memory["growth"] ** (attempt - 1)
+        return min(max(1, math.ceil(grown / 2**20)), memory["limit_mb"])
+
+    return need
+
+
+def attempt_number(wildcards, attempt):
+    return attempt
+
+
+# Runs a command for the rule, and fails at once when an attempt before has shown that trying again
+# is in vain.
+GUARD = workflow.source_path("../scripts/guard.sh")
