@@ -1,0 +1,30 @@
+process SCANPY_CLUSTERS {
+    tag "${meta.id}"
+    label 'process_low'
+
+    conda "${moduleDir}/environment.yml"
+    container "community.wave.seqera.io/library/scanpy"
+
+    input:
+    tuple val(meta), path(h5ad)
+
+    output:
+    tuple val(meta), path("${prefix}.clusters.csv"), emit: csv
+    tuple val(meta), path("${prefix}.umap.png"), emit: png
+    tuple val("${task.process}"), val('scanpy'), eval('python3 -c "import importlib.metadata as m; print(m.version(\'scanpy\'))"'), topic: versions, emit: versions_scanpy
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    prefix = task.ext.prefix ?: "${meta.id}"
+    resolution = task.ext.args ?: '1.0'
+    template('clusters.py')
+
+    stub:
+    prefix = task.ext.prefix ?: "${meta.id}"
+    """
+    touch ${prefix}.clusters.csv
+    touch ${prefix}.umap.png
+    """
+}
