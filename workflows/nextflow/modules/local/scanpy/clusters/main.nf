@@ -17,9 +17,11 @@ process SCANPY_CLUSTERS {
     task.ext.when == null || task.ext.when
 
     script:
+    def args = task.ext.args ?: ''
     prefix = task.ext.prefix ?: "${meta.id}"
-    resolution = task.ext.args ?: '1.0'
-    template('clusters.py')
+    """
+    scanpy_clusters.py ${h5ad} ${prefix} ${args}
+    """
 
     stub:
     prefix = task.ext.prefix ?: "${meta.id}"

@@ -12,7 +12,7 @@ process QUELL_EMBED {
     tuple val(meta), path("${prefix}.h5ad"), emit: h5ad
     tuple val(meta), path("${prefix}.summary.json"), emit: summary, optional: true
     path "*_mqc.{json,tsv}", emit: multiqc_files, optional: true
-    tuple val("${task.process}"), val('quell'), eval('quell --version'), topic: versions, emit: versions_quell
+    tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell
 
     when:
     task.ext.when == null || task.ext.when

@@ -10,7 +10,7 @@ process QUELL_INFO {
 
     output:
     tuple val(meta), path("${prefix}.info.json"), emit: json
-    tuple val("${task.process}"), val('quell'), eval('quell --version'), topic: versions, emit: versions_quell
+    tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell
 
     when:
     task.ext.when == null || task.ext.when

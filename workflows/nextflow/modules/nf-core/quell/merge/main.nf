@@ -11,7 +11,7 @@ process QUELL_MERGE {
 
     output:
     tuple val(meta), path("${prefix}.h5ad"), emit: h5ad
-    tuple val("${task.process}"), val('quell'), eval('quell --version'), topic: versions, emit: versions_quell
+    tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell
 
     when:
     task.ext.when == null || task.ext.when
