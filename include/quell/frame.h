@@ -63,6 +63,9 @@ typedef struct {
  * length (else QL_EDATA). A column of the same name is replaced. */
 ql_status ql_frame_add(ql_frame *frame, const char *name, ql_col_type type, const void *values,
                        ql_err *err);
+/* Rows first .. first + n - 1 of a frame as another (zero-initialised), index and columns. */
+ql_status ql_frame_rows(const ql_frame *frame, int64_t first, int64_t n, ql_frame *out,
+                        ql_err *err);
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name); /* NULL: absent */
 size_t ql_col_size(ql_col_type type); /* bytes of one value; 0 for strings */
 void ql_frame_free(ql_frame *frame);

@@ -97,6 +97,11 @@ QL_MUST_USE ql_status ql_h5ad_strings(ql_h5ad_writer *w, const char *key, const 
 QL_MUST_USE ql_status ql_h5ad_doubles(ql_h5ad_writer *w, const char *key, const double *values,
                                       int64_t n, ql_err *err);
 
+/* What was done since the start, in order, as lines of a word and a key: "claim uns/quell/denoise",
+ * "claim-column obs/x", "matrix obsm/x", "dense layers/x", "chosen layers/x", "columns obs", "value
+ * uns/x". The same done to the same start gives the same bytes. Borrowed, until the next call. */
+const ql_names *ql_h5ad_journal(const ql_h5ad_writer *w);
+
 /* Flush, close, fsync, rename. The writer is freed in any case. */
 QL_MUST_USE ql_status ql_h5ad_commit(ql_h5ad_writer *w, ql_err *err);
 void ql_h5ad_abort(ql_h5ad_writer *w); /* removes the temporary; NULL is allowed */

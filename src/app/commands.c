@@ -7,6 +7,7 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(merge)                                                                                       \
     X(info)                                                                                        \
     X(convert)                                                                                     \
     X(help)                                                                                        \

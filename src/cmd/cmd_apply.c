@@ -16,6 +16,10 @@ static const ql_option apply_rows[] = {
     {.name = "score", QL_FLAG_AT(S, score), .def = "yes", .group = "Model", .bits = QL_OPT_VOLATILE,
      .help = "say how well the model predicts held-out molecules",
      .more = "A tenth of the molecules of at most 10000 cells is predicted from the others."},
+    {.name = "shard", QL_STRING_AT(S, shard), .unit = "I/N", .group = "Output", .bits = QL_OPT_VOLATILE,
+     .unset = "all cells", .help = "write part I of N of the cells, for quell merge",
+     .more = "The parts can be made at the same time, on several machines; I counts from 1. A part has the "
+             "results of its cells and no counts. --score is left out."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -31,6 +35,7 @@ typedef struct {
     gene_match match;
     denoise_applied applied;
     ql_str options; /* the model's, as JSON */
+    shard_marks marks;
 } apply_job;
 
 static void release(apply_job *a)
@@ -124,6 +129,58 @@ out:
     return st;
 }
 
+/* A part is written as an h5ad alone, of one input. */
+static ql_status check_shard(const apply_job *a)
+{
+    const denoise_args *args = &a->args;
+    ql_err *err = &a->job.run->err;
+    if (!args->shard) return QL_OK;
+    if (args->tsv || args->obs_out || args->obsm_out || args->layer_out || !args->output)
+        return ql_fail(
+            err, QL_EUSAGE,
+            "--shard writes a part with -o; --tsv, --obs-out, --obsm-out and --layer-out "
+            "are for all cells");
+    if (a->job.run->n_args == 1) return QL_OK;
+    ql_fail(err, QL_EUSAGE, "--shard takes one input");
+    return ql_hint(err, "quell convert joins several");
+}
+
+/* Cells of other parts are predicted by those. */
+static void keep_shard(const apply_job *a, ql_prep *p)
+{
+    const cell_range r = shard_range(a->job.shard, p->n_cells);
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->n_kept_cells; i++) {
+        const int64_t cell = p->kept_cell[i];
+        if (cell >= r.first && cell < r.first + r.n) p->kept_cell[n++] = cell;
+    }
+    p->n_kept_cells = n;
+}
+
+static ql_status write_header(void *ctx, ql_h5ad_writer *w, ql_err *err)
+{
+    const apply_job *a = ctx;
+    shard_header h = {.spec = a->job.shard,
+                      .n_cells = a->job.fit.ds.counts.n_rows,
+                      .marks = &a->marks,
+                      .opts = a->job.run->opts};
+    QL_TRY(ql_denoise_deflate(&a->args, &h.deflate, err));
+    return shard_write_header(&h, w, err);
+}
+
+static ql_status begin_shard(apply_job *a)
+{
+    denoise_job *j = &a->job;
+    const cell_range r = shard_range(j->shard, j->fit.ds.counts.n_rows);
+    if (j->shard.of == 0) return QL_OK;
+    j->write_more = write_header;
+    j->ctx = a;
+    ql_log_info(j->run->log, "part %lld of %lld: %lld of %lld cells, from cell %lld on",
+                (long long)j->shard.number, (long long)j->shard.of, (long long)r.n,
+                (long long)j->fit.ds.counts.n_rows, (long long)r.first);
+    return shard_marks_make(&j->fit.ds, a->args.load_model, &a->marks, &j->run->err);
+}
+
 static ql_status take_model(apply_job *a)
 {
     fit_run *f = &a->job.fit;
@@ -135,6 +192,7 @@ static ql_status take_model(apply_job *a)
     if (f->fitted.prep.n_kept_cells < f->fitted.prep.n_cells)
         ql_log_info(f->run->log, "set aside: %lld cells without counts in the model's genes",
                     (long long)(f->fitted.prep.n_cells - f->fitted.prep.n_kept_cells));
+    keep_shard(a, &f->fitted.prep);
     ql_summary_int(f->run->summary, "cells", f->fitted.prep.n_cells);
     ql_summary_int(f->run->summary, "genes", f->fitted.prep.n_genes);
     return a->args.score && f->ds.is_counts ? score(f) : QL_OK;
@@ -160,6 +218,7 @@ static ql_status check_outputs(const apply_job *a)
 {
     const denoise_args *args = &a->args;
     QL_TRY(denoise_job_check(&a->job));
+    QL_TRY(check_shard(a));
     if (!args->output) return QL_OK;
     return ql_output_check(args->output, args->load_model, args->force, &a->job.run->err);
 }
@@ -168,6 +227,8 @@ static ql_status work(apply_job *a)
 {
     bool done;
     denoise_job *j = &a->job;
+    QL_TRY(shard_parse(a->args.shard, &j->shard, &j->run->err));
+    if (a->args.shard) a->args.score = false;
     if (!a->args.fit.plan) QL_TRY(check_outputs(a));
     QL_TRY(model_file_read(a->args.load_model, j->run->threads, &a->model, &j->run->err));
     adopt_options(a);
@@ -184,6 +245,7 @@ static ql_status work(apply_job *a)
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
     QL_TRY(match_genes(a));
+    QL_TRY(begin_shard(a));
     QL_TRY(denoise_job_begin(j));
     QL_TRY(take_model(a));
     return denoise_job_write(j);

@@ -9,7 +9,7 @@ typedef struct {
     fit_args fit;
     const char *output, *tsv, *key, *compression, *estimate, *genes;
     const char *obs_out, *obsm_out, *layer_out, *write;
-    const char *save_model, *load_model;
+    const char *save_model, *load_model, *shard;
     bool force, denoised, save_weights, score;
 } denoise_args;
 

@@ -32,7 +32,7 @@ const char *denoise_scale_of(const denoise_result *r, bool posterior)
 /* Progress over the cells of one layer. */
 void denoise_tell_cells(const denoise_result *r, int64_t done)
 {
-    ql_progress p = QL_PROGRESS("write", "cells", (double)done, (double)r->ds->counts.n_rows);
+    ql_progress p = QL_PROGRESS("write", "cells", (double)done, (double)r->range.n);
     p.cells = done;
     ql_log_progress(r->run->log, &p);
 }
@@ -40,14 +40,14 @@ void denoise_tell_cells(const denoise_result *r, int64_t done)
 static ql_status write_bands(const denoise_result *r, ql_h5ad_writer *w, const ql_predictor *p,
                              int64_t band_rows, ql_err *err)
 {
-    const int64_t n_cells = r->ds->counts.n_rows;
+    const int64_t first = r->range.first, n_cells = r->range.n;
     float *band;
     ql_status st;
     QL_TRY(QL_NEW(band, band_rows * p->n_columns, "a band of the denoised layer", err));
     for (int64_t row = 0; row < n_cells; row += band_rows) {
         int64_t n = n_cells - row < band_rows ? n_cells - row : band_rows;
         denoise_tell_cells(r, row);
-        QL_GO(ql_predict_cells(p, row, n, band, err));
+        QL_GO(ql_predict_cells(p, first + row, n, band, err));
         QL_GO(ql_h5ad_dense_rows(w, band, n, err));
     }
     st = ql_h5ad_dense_end(w, err);
@@ -68,10 +68,10 @@ static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const c
     const gene_list *genes = r->genes;
     QL_GO(ql_predictor_new(&p, r->fitted, counts, value, genes->ascending, genes->n, err));
     if (genes->ascending)
-        QL_GO(ql_h5ad_chosen_begin(w, key, counts->n_rows, n_genes, genes->ascending, genes->n,
+        QL_GO(ql_h5ad_chosen_begin(w, key, r->range.n, n_genes, genes->ascending, genes->n,
                                    &band_rows, err));
     else
-        QL_GO(ql_h5ad_dense_begin(w, key, counts->n_rows, n_genes, &band_rows, err));
+        QL_GO(ql_h5ad_dense_begin(w, key, r->range.n, n_genes, &band_rows, err));
     QL_GO(write_bands(r, w, &p, band_rows, err));
 out:
     ql_predictor_free(&p);
@@ -109,7 +109,7 @@ static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err
     QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
     snprintf(key, sizeof key, "obsm/%s", r->args->key);
     QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
-    QL_GO(ql_h5ad_matrix(w, key, latent, n, width, err));
+    QL_GO(ql_h5ad_matrix(w, key, latent + r->range.first * width, r->range.n, width, err));
 out:
     ql_free(latent);
     return st;
@@ -165,13 +165,16 @@ out:
 
 static ql_status write_cells(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
-    ql_frame frame = {0};
+    ql_frame frame = {0}, part = {0};
     ql_status st;
     QL_GO(frame_like(&r->ds->cells, &frame, err));
     QL_GO(denoise_cell_columns(r, &frame, err));
-    QL_GO(ql_h5ad_columns(w, "obs", &frame, err));
+    const bool all = r->range.n == frame.index.n;
+    if (!all) QL_GO(ql_frame_rows(&frame, r->range.first, r->range.n, &part, err));
+    QL_GO(ql_h5ad_columns(w, "obs", all ? &frame : &part, err));
 out:
     ql_frame_free(&frame);
+    ql_frame_free(&part);
     return st;
 }
 

@@ -99,6 +99,11 @@ static ql_status begin_output(denoise_job *j)
     int notes = j->fit.notes.n;
     QL_TRY(ql_denoise_deflate(j->a, &opt.deflate, &j->run->err));
     if (!j->a->output) return QL_OK;
+    if (j->shard.of > 0) {
+        const cell_range range = shard_range(j->shard, j->fit.ds.counts.n_rows);
+        QL_TRY(shard_begin(j->a->output, &j->fit.ds, range, &opt, &j->writer, &j->run->err));
+        return denoise_claim_h5ad(j->a, j->writer, &j->run->err);
+    }
     QL_TRY(ql_h5ad_begin(j->a->output, &j->fit.ds, &opt, &j->fit.notes, &j->writer, &j->run->err));
     ql_notes added = {.items = j->fit.notes.items + notes, .n = j->fit.notes.n - notes};
     ql_log_notes(j->run->log, &added);
@@ -175,6 +180,7 @@ ql_status denoise_job_write(denoise_job *j)
                         .run = j->run,
                         .ds = &j->fit.ds,
                         .rows = &j->fit.rows,
+                        .range = shard_range(j->shard, j->fit.ds.counts.n_rows),
                         .fitted = &j->fit.fitted,
                         .genes = &j->genes,
                         .extras = &j->extras,

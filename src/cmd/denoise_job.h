@@ -16,6 +16,7 @@ typedef struct {
     cell_extras extras;
     bool posterior;
     const denoise_applied *applied; /* NULL: the model was trained on these counts */
+    shard_spec shard;               /* the h5ad is a part of the cells */
     bool trials;                    /* fits are compared before the one that is written */
     /* the last before the h5ad is finished; NULL: nothing more to be written */
     ql_status (*write_more)(void *ctx, ql_h5ad_writer *w, ql_err *err);

@@ -8,6 +8,7 @@
 #include "quell/dataset.h"
 #include "quell/h5ad_writer.h"
 #include "quell/predict.h"
+#include "shard.h"
 
 /* A model that was trained elsewhere, as it met these counts. */
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
     ql_run *run;
     const ql_dataset *ds; /* names as read */
     const ql_rows *rows;  /* its counts as ql_fit left them */
+    cell_range range;     /* the cells that an h5ad is written of */
     ql_fitted *fitted;
     const gene_list *genes;
     const cell_extras *extras;

@@ -38,6 +38,7 @@ static ql_status begin_dense(ql_h5ad_writer *w, const char *key, int64_t n_rows,
                              int64_t *band_rows, ql_err *err)
 {
     band_matrix *m = &w->m;
+    QL_TRY(ql_h5ad_note(w, "dense", key, err));
     QL_TRY(start_matrix(w, key, n_rows, n_cols, err));
     m->n_stored = n_cols;
     ql_chunk_spec spec = {.parent = m->parent,
@@ -116,6 +117,7 @@ ql_status ql_h5ad_chosen_begin(ql_h5ad_writer *w, const char *key, int64_t n_row
     hid_t group = -1;
     ql_status st;
 
+    QL_GO(ql_h5ad_note(w, "chosen", key, err));
     QL_GO(check_columns(key, cols, n_kept, n_cols, err));
     QL_GO(start_matrix(w, key, n_rows, n_cols, err));
     m->n_stored = n_kept;

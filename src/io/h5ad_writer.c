@@ -1,11 +1,13 @@
 #include "h5ad_writer_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "h5_error.h"
 #include "h5_out.h"
 #include "h5ad_start.h"
 #include "quell/alloc.h"
+#include "quell/strbuf.h"
 
 enum {
     SMALL_BYTES = 1 << 20, /* arrays up to this stay contiguous */
@@ -19,6 +21,23 @@ ql_status ql_h5ad_done(ql_h5ad_writer *w, ql_status st, ql_err *err)
     w->failed = true;
     if (st != QL_EINT && st != QL_ETERM) ql_context(err, "%s", w->out.path);
     return st;
+}
+
+/* ---- the journal ---- */
+
+ql_status ql_h5ad_note(ql_h5ad_writer *w, const char *what, const char *key, ql_err *err)
+{
+    ql_str line = {0};
+    ql_str_printf(&line, "%s %s", what, key);
+    ql_status st = line.failed ? ql_fail(err, QL_EMEMORY, "no memory for a name")
+                               : ql_names_add(&w->journal, line.text, line.len, err);
+    ql_str_free(&line);
+    return st;
+}
+
+const ql_names *ql_h5ad_journal(const ql_h5ad_writer *w)
+{
+    return &w->journal;
 }
 
 /* ---- keys ---- */
@@ -151,6 +170,7 @@ void ql_h5ad_abort(ql_h5ad_writer *w)
     if (w->file >= 0) H5Fclose(w->file);
     H5Eclear2(H5E_DEFAULT);
     ql_out_abort(&w->out);
+    ql_names_free(&w->journal);
     ql_free(w);
 }
 
@@ -186,6 +206,7 @@ static ql_status write_matrix(ql_h5ad_writer *w, const char *key, const float *d
                           .threads = w->opt.threads,
                           .encode = true};
 
+    QL_TRY(ql_h5ad_note(w, "matrix", key, err));
     QL_TRY(ql_h5ad_check_shape(w, key, n_rows, n_cols, err));
     if (n_cols > 0 && n_rows > SMALL_BYTES / 4 / n_cols) spec.level = w->opt.deflate;
     QL_TRY(ql_h5ad_open_parent(w, key, &spec.parent, &spec.name, err));
@@ -247,6 +268,7 @@ static ql_status add_columns(ql_h5ad_writer *w, const char *frame, const ql_fram
         return ql_fail(err, QL_EINTERNAL, "%s: columns of %lld values", frame,
                        (long long)columns->index.n);
     }
+    QL_TRY(ql_h5ad_note(w, "columns", frame, err));
     hid_t group = H5Gopen2(w->file, frame, H5P_DEFAULT);
     if (group < 0) return ql_h5_fail(err, QL_EIO, "cannot open %s", frame);
     ql_status st = write_columns(w, group, columns, err);
@@ -280,6 +302,9 @@ out:
 
 ql_status ql_h5ad_claim_column(ql_h5ad_writer *w, const char *frame, const char *name, ql_err *err)
 {
+    char key[300];
+    (void)snprintf(key, sizeof key, "%s/%s", frame, name);
+    QL_TRY(ql_h5ad_note(w, "claim-column", key, err));
     hid_t group = H5Gopen2(w->file, frame, H5P_DEFAULT);
     if (group < 0) return ql_h5ad_done(w, ql_h5_fail(err, QL_EIO, "cannot open %s", frame), err);
     ql_status st = drop_column(w, group, name, err);
@@ -291,6 +316,7 @@ ql_status ql_h5ad_claim(ql_h5ad_writer *w, const char *key, ql_err *err)
 {
     hid_t parent = -1;
     const char *leaf = NULL;
+    QL_TRY(ql_h5ad_note(w, "claim", key, err));
     ql_status st = ql_h5ad_open_parent(w, key, &parent, &leaf, err);
     if (st == QL_OK) st = ql_h5out_close(parent, key, err);
     return ql_h5ad_done(w, st, err);
@@ -315,6 +341,7 @@ static ql_status put(ql_h5ad_writer *w, const char *key, const uns_value *v, ql_
 {
     hid_t parent = -1;
     const char *leaf = NULL;
+    QL_TRY(ql_h5ad_note(w, "value", key, err));
     ql_status st = ql_h5ad_open_parent(w, key, &parent, &leaf, err);
     if (st != QL_OK) return ql_h5ad_done(w, st, err);
     st = write_value(parent, leaf, v, err);

@@ -25,6 +25,7 @@ struct ql_h5ad_writer {
     ql_write_options opt;
     int64_t n_cells, n_genes;
     band_matrix m;
+    ql_names journal;
     bool failed; /* what HDF5 reports afterwards cannot be trusted */
 };
 
@@ -39,6 +40,10 @@ QL_MUST_USE ql_status ql_h5ad_check_shape(const ql_h5ad_writer *w, const char *k
  * caller, *leaf points into key. */
 QL_MUST_USE ql_status ql_h5ad_open_parent(ql_h5ad_writer *w, const char *key, hid_t *parent,
                                           const char **leaf, ql_err *err);
+
+/* Add a line to the journal. */
+QL_MUST_USE ql_status ql_h5ad_note(ql_h5ad_writer *w, const char *what, const char *key,
+                                   ql_err *err);
 
 /* Give up the matrix in work, if there is one. */
 void ql_h5ad_release_bands(band_matrix *m);

@@ -88,6 +88,37 @@ out:
     return st;
 }
 
+/* The values of some rows, as ql_frame_add takes them; strings are copied into *strings. */
+static ql_status rows_of(const ql_column *c, int64_t first, int64_t n, ql_names *strings,
+                         const void **out, ql_err *err)
+{
+    *out = strings;
+    if (c->type != QL_COL_STRING)
+        *out = (const char *)c->values + (size_t)first * ql_col_size(c->type);
+    for (int64_t i = first; i < first + n && c->type == QL_COL_STRING; i++)
+        QL_TRY(
+            ql_names_add(strings, ql_name(&c->strings, i), strlen(ql_name(&c->strings, i)), err));
+    return QL_OK;
+}
+
+ql_status ql_frame_rows(const ql_frame *frame, int64_t first, int64_t n, ql_frame *out, ql_err *err)
+{
+    const ql_column index = {.type = QL_COL_STRING, .strings = frame->index};
+    ql_names strings = {0};
+    const void *values;
+    ql_status st;
+    QL_GO(rows_of(&index, first, n, &out->index, &values, err));
+    for (int i = 0; i < frame->n_columns; i++) {
+        const ql_column *c = &frame->columns[i];
+        QL_GO(rows_of(c, first, n, &strings, &values, err));
+        QL_GO(ql_frame_add(out, c->name, c->type, values, err));
+        ql_names_free(&strings);
+    }
+out:
+    ql_names_free(&strings);
+    return st;
+}
+
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name)
 {
     return find(frame, name);
