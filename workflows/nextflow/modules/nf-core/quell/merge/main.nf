@@ -11,6 +11,7 @@ process QUELL_MERGE {
 
     output:
     tuple val(meta), path("${prefix}.h5ad"), emit: h5ad
+    tuple val(meta), path("${prefix}.summary.json"), emit: summary, optional: true
     tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell
 
     when:
@@ -30,6 +31,7 @@ process QUELL_MERGE {
         -o ${prefix}.h5ad \\
         --threads ${task.cpus} \\
         ${memory} \\
+        --summary ${prefix}.summary.json \\
         ${args}
     """
 
@@ -37,5 +39,6 @@ process QUELL_MERGE {
     prefix = task.ext.prefix ?: "${meta.id}"
     """
     touch ${prefix}.h5ad
+    touch ${prefix}.summary.json
     """
 }
