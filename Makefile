@@ -227,6 +227,14 @@ python: $(BUILD)/quell ## run the tests in Python (after `make deps`)
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/python $(VENV) tests/python
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/python-anndata08 $(VENV08) tests/python/test_anndata*.py
 
+# Not in `make check`: gets Java programs of 40 MB from Maven Central, once.
+NEXTFLOW ?= build/nextflow/nextflow
+
+workflows-nextflow: export NEXTFLOW := $(abspath $(NEXTFLOW))
+workflows-nextflow: $(BUILD)/quell ## run the Nextflow workflow for real (needs Java 17; after `make deps`)
+	@sh tools/get-nextflow.sh $(dir $(NEXTFLOW))
+	@sh tests/tools/run-pytest.sh $(BUILD)/results/workflows-nextflow $(VENV) tests/workflows/test_nextflow.py
+
 # Inputs that are broken, outputs that fail: the part of the tests in Python that is worth the sanitizers.
 broken: $(BUILD)/quell
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/broken $(VENV) \
@@ -372,7 +380,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
-.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python broken asan lint check-layers \
+.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python workflows-nextflow broken asan lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

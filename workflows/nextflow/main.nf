@@ -1,0 +1,78 @@
+#!/usr/bin/env nextflow
+/*
+ * Denoised counts and an embedding for every sample of a sheet: look at the counts, train, apply the
+ * model to shards of the cells, gather the shards; clusters and a MultiQC report if wanted.
+ * docs/nextflow.md says how to run it.
+ */
+nextflow.preview.topic = true
+
+include { QUELL_DENOISING } from './subworkflows/local/quell_denoising'
+include { SCANPY_CLUSTERS } from './modules/local/scanpy/clusters'
+include { MULTIQC         } from './modules/nf-core/multiqc'
+
+// Paths in the sheet are relative to the sheet, unless absolute or an address.
+def counts_of(row, sheet) {
+    def counts = row.counts.trim()
+    def path = counts.startsWith('/') || counts.contains('://') ? file(counts) : sheet.parent.resolve(counts).normalize()
+    if (!path.exists()) {
+        error("${sheet.name}: sample ${row.sample}: there is no ${path}")
+    }
+    return path
+}
+
+def sample_of(row, sheet) {
+    if (!row.sample || !row.counts) {
+        error("${sheet.name}: every line needs a sample and its counts (columns sample,counts): ${row}")
+    }
+    if (!(row.sample ==~ /[A-Za-z0-9][A-Za-z0-9._-]*/)) {
+        error("${sheet.name}: sample '${row.sample}': names hold letters, digits, '.', '_' and '-'")
+    }
+    return [[id: row.sample], counts_of(row, sheet)]
+}
+
+def samples_of(sheet) {
+    def samples = sheet.splitCsv(header: true, strip: true).collect { row -> sample_of(row, sheet) }
+    if (!samples) {
+        error("${sheet.name}: no samples in it")
+    }
+    def names = samples.collect { meta, _counts -> meta.id }
+    def twice = names.findAll { name -> names.count(name) > 1 }
+    if (twice) {
+        error("${sheet.name}: sample ${twice[0]} is there more than once")
+    }
+    return samples
+}
+
+def check_params() {
+    if (!params.input) {
+        error('--input: a sheet with the columns sample,counts is needed (-profile test runs the example data)')
+    }
+    if (!(params.shards.toString() ==~ /[1-9][0-9]*/)) {
+        error("--shards ${params.shards}: at least 1 is needed")
+    }
+    // A relative one would lie in the work directory of each task, and a retry would not find it.
+    if (!params.checkpoint_dir.toString().startsWith('/')) {
+        error("--checkpoint_dir ${params.checkpoint_dir}: an absolute path is needed")
+    }
+}
+
+workflow {
+    main:
+    check_params()
+    file(params.checkpoint_dir).mkdirs()
+
+    def model = params.model ? [[id: 'model'], file(params.model, checkIfExists: true)] : []
+    QUELL_DENOISING(channel.fromList(samples_of(file(params.input, checkIfExists: true))), model, params.shards.toInteger())
+
+    if (params.clusters) {
+        SCANPY_CLUSTERS(QUELL_DENOISING.out.h5ad)
+    }
+    if (params.multiqc) {
+        MULTIQC(QUELL_DENOISING.out.multiqc_files.flatten().collect(sort: { a, b -> a.name <=> b.name }))
+    }
+
+    channel.topic('versions')
+        .unique()
+        .map { process, tool, version -> "${process.tokenize(':').last()}:\n    ${tool}: ${version}" }
+        .collectFile(name: 'versions.yml', storeDir: "${params.outdir}/pipeline_info", newLine: true, sort: true)
+}

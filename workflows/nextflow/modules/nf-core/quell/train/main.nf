@@ -1,0 +1,43 @@
+process QUELL_TRAIN {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    conda "${moduleDir}/environment.yml"
+    container "quell:0.2.0"
+
+    input:
+    tuple val(meta), path(counts)
+    tuple val(meta2), path(model)
+
+    output:
+    tuple val(meta), path("${prefix}.quell.h5"), emit: model
+    tuple val(meta), path("${prefix}.summary.json"), emit: summary, optional: true
+    path "*_mqc.{json,tsv}", emit: multiqc_files, optional: true
+    tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def memory = task.memory ? "--memory ${task.memory.toMega()}M" : ''
+    def init = model ? "--init-from ${model}" : ''
+    prefix = task.ext.prefix ?: "${meta.id}"
+    """
+    quell train \\
+        ${counts} \\
+        --save-model ${prefix}.quell.h5 \\
+        ${init} \\
+        --threads ${task.cpus} \\
+        ${memory} \\
+        --summary ${prefix}.summary.json \\
+        ${args}
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: "${meta.id}"
+    """
+    touch ${prefix}.quell.h5
+    touch ${prefix}.summary.json
+    """
+}
