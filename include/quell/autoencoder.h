@@ -97,6 +97,8 @@ typedef struct {
     double *code_scale;   /* [code] scratch of code_unit */
     ql_real **tile_x; /* [n_threads] scratch of dense inputs (or of conv); NULL: they are sparse */
     uint64_t step;    /* minibatches trained on so far */
+    const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
+                           * depths are matched over the others; NULL: none; borrowed */
 } ql_ae;
 
 /* Sizes that decide the memory a model takes. */

@@ -38,7 +38,9 @@ typedef struct ql_fitted {
     ql_split split;
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
-    float *theta;     /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
+    float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
+    uint8_t *lacks; /* [kept genes] as ql_ae has it; NULL: none; owned */
+    int64_t n_lacking;
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */

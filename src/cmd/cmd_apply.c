@@ -278,7 +278,7 @@ static const ql_opt_table apply_tables[] = {
     {apply_rows, 0},
     {ql_denoise_rows, 0},
     {fit_rows, offsetof(denoise_args, fit)},
-    {ql_join_rows, offsetof(denoise_args, fit.join)},
+    {ql_join_outer_rows, offsetof(denoise_args, fit.join)},
     {ql_read_rows, offsetof(denoise_args, fit.read)},
     {NULL, 0},
 };
@@ -302,5 +302,5 @@ const ql_command ql_cmd_apply = {
     .run = apply_run,
     .more = "Genes are matched by name, else by id (a column gene_ids), in any order. Genes of the "
             "model "
-            "that the data do not have count as 0; genes that the model does not have are ignored.",
+            "that the data do not have count as 0 and get none of the molecules; genes that the model does not have are ignored.",
 };

@@ -209,6 +209,26 @@ static ql_status pick_genes(tsv_job *j, ql_err *err)
     return ql_fail(err, QL_EDATA, "--tsv: none of the genes of %s has counts", j->r->args->genes);
 }
 
+/* Those that this model does not write may lie there from an earlier run. */
+static ql_status remove_stale(const tsv_job *j, ql_err *err)
+{
+    const ql_fitted *f = j->r->fitted;
+    const ql_head_kind *kind = f->ae.heads.kind;
+    const struct {
+        const char *name;
+        bool written;
+    } files[] = {{"mean.tsv", j->r->args->denoised},
+                 {"dispersion.tsv", f->theta || kind[QL_HEAD_DISP] != QL_KIND_NONE},
+                 {"dropout.tsv", kind[QL_HEAD_PI] != QL_KIND_NONE}};
+    char path[4096];
+    for (size_t i = 0; i < sizeof files / sizeof *files && j->r->args->force; i++) {
+        snprintf(path, sizeof path, "%s/%s", j->dir, files[i].name);
+        if (!files[i].written && unlink(path) != 0 && errno != ENOENT)
+            return ql_fail(err, QL_ECREATE, "%s: cannot be removed: %s", path, strerror(errno));
+    }
+    return QL_OK;
+}
+
 ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *err)
 {
     const ql_prep *prep = &r->fitted->prep;
@@ -218,6 +238,7 @@ ql_status denoise_write_tsv(const denoise_result *r, const char *dir, ql_err *er
         return ql_fail(err, QL_ECREATE, "%s: %s", dir, strerror(errno));
     QL_GO(pick_names(&r->ds->cells.index, prep->kept_cell, prep->n_kept_cells, &j.cells, err));
     QL_GO(pick_genes(&j, err));
+    QL_GO(remove_stale(&j, err));
     QL_GO(write_files(&j, err));
 out:
     ql_names_free(&j.cells);

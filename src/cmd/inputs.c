@@ -8,22 +8,26 @@
 
 static const char *const joins[] = {"inner", "outer", NULL};
 
-const ql_option ql_join_rows[] = {
-    {.name = "join",
-     QL_CHOICE_AT(ql_join_args, join),
-     .choices = joins,
-     .def = "inner",
-     .group = "Input",
-     .help = "several inputs: genes that all have, or that any has",
-     .more = "Genes are matched by name. outer counts a gene as 0 where an input lacks it."},
-    {.name = "samples",
-     QL_STRING_AT(ql_join_args, samples),
-     .unit = "NAME,NAME,...",
-     .unset = "from the names of the files",
-     .group = "Input",
-     .help = "several inputs: what obs['sample'] calls them"},
-    {.name = NULL},
-};
+/* clang-format off */
+#define JOIN_ROWS(DEFAULT)                                                                         \
+    {.name = "join",                                                                               \
+     QL_CHOICE_AT(ql_join_args, join),                                                             \
+     .choices = joins,                                                                             \
+     .def = DEFAULT,                                                                               \
+     .group = "Input",                                                                             \
+     .help = "several inputs: genes that all have, or that any has",                               \
+     .more = "Genes are matched by name. outer counts a gene as 0 where an input lacks it."},      \
+    {.name = "samples",                                                                            \
+     QL_STRING_AT(ql_join_args, samples),                                                          \
+     .unit = "NAME,NAME,...",                                                                      \
+     .unset = "from the names of the files",                                                       \
+     .group = "Input",                                                                             \
+     .help = "several inputs: what obs['sample'] calls them"},                                     \
+    {.name = NULL}
+
+const ql_option ql_join_rows[] = {JOIN_ROWS("inner")};
+const ql_option ql_join_outer_rows[] = {JOIN_ROWS("outer")};
+/* clang-format on */
 
 /* --- before the work --- */
 

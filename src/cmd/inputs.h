@@ -14,6 +14,7 @@ typedef struct {
 } ql_join_args;
 
 extern const ql_option ql_join_rows[];
+extern const ql_option ql_join_outer_rows[]; /* where a model says which genes count */
 
 /* Before the work: QL_EUSAGE when an input is given twice, or the options do not fit their number.
  */

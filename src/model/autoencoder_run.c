@@ -408,6 +408,12 @@ static ql_head_pass inference_pass(ql_ae *ae)
     return ql_ae_head_pass(ae, &ae->batch[0], NULL, NULL);
 }
 
+/* Can the counts have the gene of the tile? */
+static bool seen(const ql_ae *ae, int64_t tile, int64_t g)
+{
+    return !ae->lacks || !ae->lacks[ql_tile_genes(&ae->heads.tiling, tile).first + g];
+}
+
 /* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
 static void depth_shard(ql_ae *ae, int64_t shard, int rank)
 {
@@ -423,7 +429,8 @@ static void depth_shard(ql_ae *ae, int64_t shard, int rank)
                             &ae->space[rank]);
             const ql_real *mean = ae->space[rank].act[QL_HEAD_MEAN];
             for (int64_t g = 0; g < genes; g++)
-                for (int64_t i = 0; i < n; i++) sum[first + i] += (double)mean[g * ql_pad(n) + i];
+                for (int64_t i = 0; i < n && seen(ae, tile, g); i++)
+                    sum[first + i] += (double)mean[g * ql_pad(n) + i];
         }
     }
 }

@@ -134,7 +134,9 @@ static void add_tile(void *ctx, const ql_ae_tile *t)
 {
     const residuals *r = ctx;
     const ql_real *x = ql_ae_tile_counts(t, NULL);
+    const uint8_t *lacks = r->f->ae.lacks;
     for (int64_t g = 0; g < t->genes.count; g++) {
+        if (lacks && lacks[t->genes.first + g]) continue;
         gene_cells c = {
             .x = x + g * t->ld, .mu = t->mean + g * t->ld, .pi = t->pi ? t->pi + g * t->ld : NULL};
         expect(r->f, t, g, &c);
@@ -159,13 +161,14 @@ static ql_status end_batch(void *ctx, int64_t first_row, int64_t n, ql_err *err)
 {
     const residuals *r = ctx;
     const ql_prep *p = &r->f->prep;
+    const int64_t n_genes = p->n_kept_genes - r->f->n_lacking;
     (void)err;
     for (int which = 0; which < N_SUMS; which++) {
         for (int64_t i = 0; r->out[which] && i < n; i++) {
             double sum = 0;
             for (int shard = 0; shard < r->f->ae.heads.tiling.n_shards; shard++)
                 sum += shard_sums(r, shard, which)[i];
-            r->out[which][p->kept_cell[first_row + i]] = sum / (double)p->n_kept_genes;
+            r->out[which][p->kept_cell[first_row + i]] = sum / (double)n_genes;
         }
     }
     return QL_OK;

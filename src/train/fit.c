@@ -115,6 +115,7 @@ void ql_fitted_free(ql_fitted *f)
     ql_prep_free(&f->prep);
     ql_reference_free(&f->reference);
     ql_free(f->theta);
+    ql_free(f->lacks);
     *f = (ql_fitted){0};
 }
 

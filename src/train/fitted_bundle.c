@@ -349,6 +349,17 @@ static ql_status take_network(const ql_bundle *b, const ql_fit_options *opt, con
     return take_tensors(b, &f->ae.params, err);
 }
 
+/* Genes of the model that the counts do not have. */
+static ql_status take_lacking(const ql_gene_places *genes, ql_fitted *f, ql_err *err)
+{
+    for (int64_t g = 0; g < genes->n_genes; g++) f->n_lacking += genes->place[g] < 0;
+    if (f->n_lacking == 0) return QL_OK;
+    QL_TRY(QL_NEW(f->lacks, genes->n_genes, "gene list", err));
+    for (int64_t g = 0; g < genes->n_genes; g++) f->lacks[g] = genes->place[g] < 0;
+    f->ae.lacks = f->lacks;
+    return QL_OK;
+}
+
 ql_status ql_fitted_take(const ql_bundle *b, const ql_fit_options *opt, const ql_rows *counts,
                          const ql_gene_places *genes, const ql_kern *kern, ql_fitted *out,
                          ql_err *err)
@@ -357,6 +368,7 @@ ql_status ql_fitted_take(const ql_bundle *b, const ql_fit_options *opt, const ql
     *out = (ql_fitted){.train = opt->train};
     QL_GO(take_prep(b, opt, counts, genes, &out->prep, err));
     QL_GO(take_network(b, opt, counts, kern, out, err));
+    QL_GO(take_lacking(genes, out, err));
     if (opt->fit_theta) QL_GO(take_theta(b, out, err));
     QL_GO(take_training(b, out, err));
     QL_GO(ql_reference_take(b, ql_ae_latent_width(&out->ae), &out->reference, err));

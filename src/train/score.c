@@ -78,7 +78,9 @@ static void score_held(const scoring *s, const ql_ae_tile *t, const ql_real *x)
 /* The mass that each prediction puts on the tile. */
 static void score_mass(const scoring *s, const ql_ae_tile *t, const ql_real *x)
 {
+    const uint8_t *lacks = s->ae->lacks;
     for (int64_t g = 0; g < t->genes.count; g++) {
+        if (lacks && lacks[t->genes.first + g]) continue;
         for (int64_t i = 0; i < t->n; i++) {
             double *cell = shard_cell(s, t->shard, t->first + i);
             for (int w = 0; w < QL_N_PREDS; w++)

@@ -6,7 +6,10 @@ curve is that of left-out cells against held-out ones. Compared with it: the rec
 principal components of the same training cells, in three preprocessings, with and without a trend in
 depth taken out.
 
-    python left_out_type.py SHARED/data pbmc3k B NK [--seeds 5]      a line of docs/quality.md
+With --apply the model is made by quell train from the training cells and half of the held-out ones,
+which calibrate it; quell apply rates the other half and the left-out cells, of which nothing was seen.
+
+    python left_out_type.py SHARED/data pbmc3k B NK [--seeds 5] [--apply]    a table of docs/quality.md
 """
 import argparse
 import os
@@ -45,6 +48,42 @@ def scores(run, counts, role, seed, folder):
     obs = ad.read_h5ad(target).obs
     assert np.array_equal(obs["quell_split"] == "train", role == TRAIN)
     return obs
+
+
+def applied_scores(run, counts, role, seed, folder):
+    """The same of cells that a saved model has not seen in any way; NaN for those it was made of."""
+    model, known, new, target = (folder / name for name in ("m.quell.h5", "known.h5ad", "new.h5ad", "out.h5ad"))
+    held = np.flatnonzero(role == HELD)
+    calibrate, made = held[:len(held) // 2], np.flatnonzero(role == TRAIN)
+    counts[np.r_[made, calibrate]].write_h5ad(known)
+    fresh = np.r_[held[len(held) // 2:], np.flatnonzero(role == LEFT)]
+    counts[fresh].write_h5ad(new)
+    share = (len(calibrate) - 0.5) / (len(made) + len(calibrate))
+    run("train", known, "-o", model, "--force", "--validation-cells", "last", "--validation", float(share),
+        "--epochs", 40, "--early-stop", 1000000, "--no-restore-best", "--seed", seed)
+    run("apply", new, "-m", model, "-o", target, "--no-denoised", "--no-score", "--force", "--write",
+        ",".join(PARTS) + ",nll,outlier")
+    return ad.read_h5ad(target).obs, fresh
+
+
+def evaluate_applied(run, path, kind, seed, folder):
+    """AUROC of the column quell_outlier, left-out cells against fresh ones of the other types, and of PCA."""
+    from sklearn.metrics import roc_auc_score
+
+    counts, role = split(path, kind, seed)
+    obs, fresh = applied_scores(run, counts, role, seed, folder)
+    left = role[fresh] == LEFT
+    depth = np.asarray(counts.X.sum(1)).ravel()
+    held = np.flatnonzero(role == HELD)
+    calibrate = held[:len(held) // 2]
+    found = {name: obs[name].to_numpy() for name in ("quell_outlier", "quell_error", "quell_pearson",
+                                                     "quell_distance", "quell_nll")}
+    for name, error in pca_errors(counts, role).items():
+        found[f"PCA, {name}"] = error[fresh]
+        found[f"PCA, {name}, no trend"] = without_trend(np.log(error), depth, calibrate)[fresh]
+    found = {name: roc_auc_score(left, values) for name, values in found.items()}
+    found["share of fresh cells above 0.95"] = np.mean(obs["quell_outlier"].to_numpy()[~left] > 0.95)
+    return found
 
 
 def without_trend(values, depth, peers, degree=2):
@@ -116,6 +155,7 @@ def main():
     p.add_argument("name")
     p.add_argument("kinds", nargs="+")
     p.add_argument("--seeds", type=int, default=5)
+    p.add_argument("--apply", action="store_true")
     a = p.parse_args()
     quell = os.environ.get("QUELL", "build/quell")
 
@@ -124,7 +164,7 @@ def main():
 
     for kind in a.kinds:
         with tempfile.TemporaryDirectory() as folder:
-            rows = [evaluate(run, a.data / f"{a.name}.h5ad", kind, seed, pathlib.Path(folder))
+            rows = [(evaluate_applied if a.apply else evaluate)(run, a.data / f"{a.name}.h5ad", kind, seed, pathlib.Path(folder))
                     for seed in range(1, a.seeds + 1)]
         for name in rows[0]:
             values = [row[name] for row in rows]

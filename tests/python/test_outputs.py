@@ -271,3 +271,18 @@ def test_text_files_alone(quell, source):
     before = (folder / "mean.tsv").read_bytes()
     quell("denoise", source, "--tsv", folder, "--epochs", 1, "--force")
     assert (folder / "mean.tsv").read_bytes() == before
+
+
+def test_files_of_another_type_do_not_stay(quell, tmp_path):
+    """A file that lies there from a model with dropout is not one of a model without."""
+    source = samples.write_h5ad(tmp_path / "in.h5ad", samples.counts(60, 50))
+    folder = tmp_path / "dca"
+    quell("denoise", source, "--tsv", folder, "--epochs", 1, "--type", "zinb-conddisp")
+    (folder / "mine.txt").write_text("kept")
+    assert (folder / "dropout.tsv").exists() and (folder / "dispersion.tsv").exists()
+    quell("denoise", source, "--tsv", folder, "--epochs", 1, "--type", "poisson", "--estimate", "mean", code=73)
+    assert (folder / "dropout.tsv").exists()
+    quell("denoise", source, "--tsv", folder, "--epochs", 1, "--type", "nb", "--force")
+    assert {p.name for p in folder.iterdir()} == {"mean.tsv", "latent.tsv", "dispersion.tsv", "mine.txt"}
+    quell("denoise", source, "--tsv", folder, "--epochs", 1, "--type", "normal", "--force")
+    assert {p.name for p in folder.iterdir()} == {"mean.tsv", "latent.tsv", "mine.txt"}
