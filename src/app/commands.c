@@ -7,6 +7,7 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
     X(help)                                                                                        \
