@@ -1,7 +1,7 @@
 #!/bin/sh
 # Includes point down only. The order, and what each layer may use:
 #
-#   base < mat < kern < nn < model < train < cmd < app;  io above mat;  cli above base
+#   base < mat < kern < nn < model < train < cmd < app;  io above mat;  cli and draw above base
 #   io never sees kern, nn, model, train, nor they io.
 #
 # A header of include/quell belongs to the layer that has a .c file of its name, or to the row of
@@ -21,8 +21,9 @@ BEGIN {
     may["train"] = " base mat kern nn model train "
     may["io"]    = " base mat io "
     may["cli"]   = " base cli "
-    may["cmd"]   = " base mat kern nn model train io cli cmd "
-    may["app"]   = " base mat kern nn model train io cli cmd app "
+    may["draw"]  = " base draw "
+    may["cmd"]   = " base mat kern nn model train io draw cli cmd "
+    may["app"]   = " base mat kern nn model train io draw cli cmd app "
 
     # headers without a .c file of their name
     homeless["real.h"] = "base"
