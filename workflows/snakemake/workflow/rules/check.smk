@@ -28,10 +28,9 @@ rule samples:
     conda:
         "../envs/quell.yaml"
     params:
-        script=workflow.source_path("../scripts/samples.py"),
         names=list(SAMPLES),
     shell:
-        "python3 {params.script} --names {params.names} --info {input.info}"
+        'python3 "$scripts/samples.py" --names {params.names} --info {input.info}'
         " --models {input.models} > {output} 2> {log}"
 
 

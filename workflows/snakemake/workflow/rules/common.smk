@@ -1,6 +1,8 @@
 import csv
 import json
 import math
+import os
+import re
 import shutil
 import subprocess
 
@@ -86,6 +88,6 @@ def attempt_number(wildcards, attempt):
     return attempt
 
 
-# Runs a command for the rule, and fails at once when an attempt before has shown that trying again
-# is in vain.
-GUARD = workflow.source_path("../scripts/guard.sh")
+# Commands find the scripts as $scripts. As params they would make every job run again when the
+# workflow is in another folder.
+shell.prefix(f"set -euo pipefail; scripts='{workflow.basedir}/scripts'; ")

@@ -16,7 +16,6 @@ if SHARDS == 0:
         conda:
             "../envs/quell.yaml"
         params:
-            guard=GUARD,
             options=" ".join([config["read"], config["apply"]]),
         threads: 4
         retries: 3
@@ -24,7 +23,7 @@ if SHARDS == 0:
             mem_mb=planned_mb(),
             attempt=attempt_number,
         shell:
-            "sh {params.guard} {resources.attempt} {log}"
+            'sh "$scripts/guard.sh" {resources.attempt} {log}'
             " quell apply {input.counts} --load-model {input.model} -o {output} --no-score"
             " --threads {threads} --memory {resources.mem_mb}M {params.options}"
 
@@ -42,7 +41,6 @@ else:
         conda:
             "../envs/quell.yaml"
         params:
-            guard=GUARD,
             shard=lambda wildcards: wildcards.scatteritem.replace("-of-", "/"),
             options=" ".join([config["read"], config["apply"]]),
         threads: 2
@@ -51,7 +49,7 @@ else:
             mem_mb=planned_mb(),
             attempt=attempt_number,
         shell:
-            "sh {params.guard} {resources.attempt} {log}"
+            'sh "$scripts/guard.sh" {resources.attempt} {log}'
             " quell apply {input.counts} --load-model {input.model} -o {output} --no-score"
             " --shard {params.shard} --threads {threads} --memory {resources.mem_mb}M {params.options}"
 
@@ -69,7 +67,6 @@ else:
         conda:
             "../envs/quell.yaml"
         params:
-            guard=GUARD,
             options=config["read"],
         threads: 1
         retries: 3
@@ -77,6 +74,6 @@ else:
             mem_mb=planned_mb(),
             attempt=attempt_number,
         shell:
-            "sh {params.guard} {resources.attempt} {log}"
+            'sh "$scripts/guard.sh" {resources.attempt} {log}'
             " quell merge {input.parts} --input {input.counts} -o {output}"
             " --threads {threads} --memory {resources.mem_mb}M {params.options}"

@@ -12,13 +12,12 @@ rule clusters:
     conda:
         "../envs/scanpy.yaml"
     params:
-        script=workflow.source_path("../scripts/clusters.py"),
         resolution=config["resolution"],
         seed=config["seed"],
     # One thread, or the layout of UMAP is another every time.
     threads: 1
     shell:
-        "python3 {params.script} {input} --resolution {params.resolution} --seed {params.seed}"
+        'python3 "$scripts/clusters.py" {input} --resolution {params.resolution} --seed {params.seed}'
         " > {output} 2> {log}"
 
 

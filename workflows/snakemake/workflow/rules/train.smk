@@ -12,7 +12,6 @@ rule train:
     conda:
         "../envs/quell.yaml"
     params:
-        guard=GUARD,
         options=" ".join([config["read"], config["train"]]),
         states=config["checkpoints"]["folder"],
         every=config["checkpoints"]["every"],
@@ -23,7 +22,7 @@ rule train:
         mem_mb=planned_mb(),
         attempt=attempt_number,
     shell:
-        "sh {params.guard} {resources.attempt} {log}"
+        'sh "$scripts/guard.sh" {resources.attempt} {log}'
         " quell train {input.counts} --save-model {output.model} --seed {params.seed}"
         " --checkpoint {params.states} --checkpoint-every {params.every}"
         " --threads {threads} --memory {resources.mem_mb}M {params.options}"
