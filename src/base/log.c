@@ -32,6 +32,11 @@ ql_status ql_log_new(double (*clock)(void), ql_log **out, ql_err *err)
     return QL_OK;
 }
 
+double ql_log_seconds(const ql_log *log)
+{
+    return log ? log->clock() - log->begin : 0;
+}
+
 void ql_log_free(ql_log *log)
 {
     if (!log) return;

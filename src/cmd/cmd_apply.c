@@ -265,6 +265,7 @@ static const ql_opt_table apply_tables[] = {
     {apply_rows, 0},
     {ql_denoise_rows, 0},
     {fit_rows, offsetof(denoise_args, fit)},
+    {mqc_rows, offsetof(denoise_args, fit.mqc)},
     {ql_join_rows, offsetof(denoise_args, fit.join)},
     {ql_read_rows, offsetof(denoise_args, fit.read)},
     {NULL, 0},

@@ -32,6 +32,7 @@ static ql_status check_pca(const denoise_args *d, ql_run *run)
                      {d->save_weights, "saveweights"},
                      {d->fit.init_from != NULL, "init-from"},
                      {d->fit.checkpoint.dir != NULL, "checkpoint"},
+                     {d->fit.mqc.dir != NULL, "mqc"},
                      {d->fit.model.mcv, "mcv"}};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         if (strangers[i].given)

@@ -1,6 +1,7 @@
 /* quell train: read counts, train a count autoencoder, write it. */
 #include "denoise_output.h"
 #include "fit_run.h"
+#include "mqc.h"
 #include "quell/h5ad_writer.h"
 
 typedef struct {
@@ -31,20 +32,25 @@ static ql_status check(const train_args *a, ql_run *run)
 {
     for (int i = 0; i < run->n_args; i++)
         QL_TRY(ql_output_check(a->save_model, run->args[i], a->force, &run->err));
+    QL_TRY(mqc_check(&a->fit.mqc, run));
     return ql_inputs_check(&a->fit.join, run);
 }
 
-static void report(fit_run *f)
+static denoise_result result_of(fit_run *f)
 {
     const bool posterior = f->options.fit_theta || f->options.ae.likelihood->disp != QL_DISP_NONE;
-    const denoise_result r = {.run = f->run,
-                              .ds = &f->ds,
-                              .rows = &f->rows,
-                              .fitted = &f->fitted,
-                              .posterior = posterior};
-    denoise_report(&r, &f->fitted.score, "cells that were not trained on", "heldout");
+    return (denoise_result){.run = f->run,
+                            .ds = &f->ds,
+                            .rows = &f->rows,
+                            .fitted = &f->fitted,
+                            .posterior = posterior};
+}
+
+static void report(const fit_run *f, const denoise_result *r)
+{
+    denoise_report(r, &f->fitted.score, "cells that were not trained on", "heldout");
     if (f->args->model.mcv)
-        denoise_report(&r, &f->mcv, "all cells, a model of 90 % of their molecules", "mcv");
+        denoise_report(r, &f->mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
 
 static ql_status write_model(const train_args *a, fit_run *f)
@@ -71,8 +77,10 @@ static ql_status work(const train_args *a, fit_run *f, ql_run *run)
     QL_TRY(fit_run_read(f, &done));
     if (done) return QL_OK;
     QL_TRY(fit_run_train(f));
-    report(f);
-    return write_model(a, f);
+    const denoise_result r = result_of(f);
+    report(f, &r);
+    QL_TRY(write_model(a, f));
+    return mqc_write(&a->fit.mqc, &r, &run->err);
 }
 
 static ql_status train_run(const void *args, ql_run *run)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "denoise_output.h"
+#include "mqc.h"
 #include "quell/alloc.h"
 
 void denoise_job_free(denoise_job *j)
@@ -41,6 +42,7 @@ ql_status denoise_job_check(const denoise_job *j)
         return ql_fail(err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
     if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
         return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
+    QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {
         QL_TRY(denoise_check_side(a, j->run->args[i], err));
@@ -174,6 +176,21 @@ static ql_status save_model(const denoise_job *j)
     return st;
 }
 
+static ql_status write_h5ad(denoise_job *j, const denoise_result *r)
+{
+    QL_TRY(denoise_write_h5ad(r, j->writer, &j->run->err));
+    if (j->write_more) QL_TRY(j->write_more(j->ctx, j->writer, &j->run->err));
+    ql_h5ad_writer *writer = j->writer;
+    j->writer = NULL; /* commit frees it in any case */
+    QL_TRY(ql_h5ad_commit(writer, &j->run->err));
+    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, j->a->key,
+                (long long)ql_ae_latent_width(&j->fit.fitted.ae),
+                j->a->denoised ? ", layers/denoised" : "");
+    if (j->a->denoised)
+        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_of(r, j->posterior));
+    return QL_OK;
+}
+
 ql_status denoise_job_write(denoise_job *j)
 {
     denoise_result r = {.args = j->a,
@@ -193,18 +210,8 @@ ql_status denoise_job_write(denoise_job *j)
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
     QL_TRY(denoise_write_side(&r, &j->run->err));
     QL_TRY(save_model(j));
-    if (!j->writer) return QL_OK;
-    QL_TRY(denoise_write_h5ad(&r, j->writer, &j->run->err));
-    if (j->write_more) QL_TRY(j->write_more(j->ctx, j->writer, &j->run->err));
-    ql_h5ad_writer *writer = j->writer;
-    j->writer = NULL; /* commit frees it in any case */
-    QL_TRY(ql_h5ad_commit(writer, &j->run->err));
-    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, j->a->key,
-                (long long)ql_ae_latent_width(&j->fit.fitted.ae),
-                j->a->denoised ? ", layers/denoised" : "");
-    if (j->a->denoised)
-        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_of(&r, j->posterior));
-    return QL_OK;
+    if (j->writer) QL_TRY(write_h5ad(j, &r));
+    return mqc_write(&j->a->fit.mqc, &r, &j->run->err);
 }
 
 static ql_status work(denoise_job *j)

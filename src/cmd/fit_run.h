@@ -8,6 +8,7 @@
 #include "inputs.h"
 #include "model_args.h"
 #include "model_start.h"
+#include "mqc_args.h"
 #include "quell/notes.h"
 #include "quell/read_args.h"
 #include "type_choice.h"
@@ -19,6 +20,7 @@ typedef struct {
     model_args model;
     dca_args dca;
     checkpoint_args checkpoint;
+    mqc_args mqc;
     bool allow_noncounts, stream;
     const char *tmpdir, *plan, *init_from;
 } fit_args;
@@ -29,7 +31,7 @@ extern const ql_option fit_init_rows[]; /* where training starts */
 #define FIT_TABLES(S, member)                                                                      \
     {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
         {fit_rows, offsetof(S, member)}, {dca_rows, offsetof(S, member.dca)},                      \
-        {checkpoint_rows, offsetof(S, member.checkpoint)},                                         \
+        {checkpoint_rows, offsetof(S, member.checkpoint)}, {mqc_rows, offsetof(S, member.mqc)},    \
         {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
