@@ -153,6 +153,34 @@ def test_same_bytes_as_the_command_line_and_resume(pipeline, expected):
 
 
 @needs_nextflow
+def test_multiqc_and_clusters(pipeline, expected):
+    """Stand-ins for multiqc and scanpy: what they are given, not what they make of it."""
+    tools = stand_in(pipeline.folder / "bin", 'exec "$REAL" "$@"\n')
+    (tools / "multiqc").write_text("""#!/bin/bash
+[ "$1" = --version ] && { echo "multiqc, version 9.9"; exit; }
+ls -L */ | grep _mqc > multiqc_report.html
+mkdir multiqc_report_data
+""")
+    # The version of scanpy is asked of python3; the script of the pipeline is found first, so python3 it is.
+    (tools / "python3").write_text("""#!/bin/bash
+[ "$1" = -c ] && { echo 8.8; exit; }
+ls "$2" > "$3.clusters.csv"
+touch "$3.umap.png"
+""")
+    for name in ("multiqc", "python3"):
+        (tools / name).chmod(0o755)
+    pipeline.run("--multiqc", "--clusters", path=tools)
+    report = (pipeline.results / "multiqc" / "multiqc_report.html").read_text()
+    assert all(f"{sample}." in report for sample in SAMPLES), report
+    for sample in SAMPLES:
+        table = pipeline.results / "clusters" / f"{sample}.clusters.csv"
+        assert table.read_text() == f"{sample}.denoised.h5ad\n"
+    versions = (pipeline.results / "pipeline_info" / "versions.yml").read_text()
+    assert "multiqc: 9.9\n" in versions and "scanpy: 8.8\n" in versions
+    assert_as_expected(pipeline, expected)
+
+
+@needs_nextflow
 def test_a_given_model_is_not_trained(pipeline, expected):
     model, _ = expected["pbmc_h5"]
     pipeline.run("--model", model, "--shards", "2")
@@ -202,9 +230,7 @@ def test_too_little_memory_is_tried_again_with_more(pipeline, expected):
     assert_as_expected(pipeline, expected, ["pbmc_h5"])
 
 
-@needs_nextflow
 def test_memory_grows_with_the_attempt():
-    """Evaluated by Nextflow itself, of the labels as shipped."""
     text = (PIPELINE / "conf" / "base.config").read_text()
     assert len(re.findall(r"memory = \{ \d+\.GB \* task\.attempt \}", text)) == 5
     assert "[104, 130, 137, 143, 175]" in text
@@ -221,7 +247,7 @@ def test_what_a_retry_cannot_mend_is_not_tried_again(pipeline):
     short.write_bytes(SAMPLES["pbmc_h5"].read_bytes()[:20000])
     pipeline.run("--input", sheet(pipeline.folder, short=short), code=1)
     assert [row["exit"] for row in pipeline.tasks()] == ["65"]
-    pipeline.run("--input", sheet(pipeline.folder, a=SAMPLES["pbmc_h5"]), "--input_args", "--nonsense", code=1)
+    pipeline.run("--input", sheet(pipeline.folder, a=SAMPLES["pbmc_h5"]), "--input_args=--nonsense", code=1)
     assert [row["exit"] for row in pipeline.tasks()] == ["64"]
     assert not pipeline.results.joinpath("denoised").exists()
 
