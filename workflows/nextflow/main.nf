@@ -61,8 +61,9 @@ workflow {
     check_params()
     file(params.checkpoint_dir).mkdirs()
 
-    def model = params.model ? [[id: 'model'], file(params.model, checkIfExists: true)] : []
-    QUELL_DENOISING(channel.fromList(samples_of(file(params.input, checkIfExists: true))), model, params.shards.toInteger())
+    def sheet = file(params.input, checkIfExists: true)
+    ch_models = params.model ? channel.fromPath(params.model, checkIfExists: true) : channel.empty()
+    QUELL_DENOISING(channel.fromList(samples_of(sheet)), ch_models, !params.model, params.shards.toInteger())
 
     if (params.clusters) {
         SCANPY_CLUSTERS(QUELL_DENOISING.out.h5ad)

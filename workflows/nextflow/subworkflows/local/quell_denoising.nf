@@ -10,7 +10,8 @@ include { QUELL_MERGE } from '../../modules/nf-core/quell/merge'
 workflow QUELL_DENOISING {
     take:
     samples // channel: [ meta, counts ]
-    model   // [ meta, model ] for all samples, or [] to train one for each
+    models  // channel: one model for all samples, or none if one is trained for each
+    trains  // whether one is trained for each
     shards  // number of shards
 
     main:
@@ -18,12 +19,9 @@ workflow QUELL_DENOISING {
     // What is no matrix of counts has failed by now, before anything is trained.
     ch_counts = samples.join(QUELL_INFO.out.json).map { meta, counts, _json -> [meta, counts] }
 
-    ch_model = channel.empty()
+    ch_model = ch_counts.combine(models).map { meta, _counts, model -> [meta, model] }
     ch_multiqc = channel.empty()
-    if (model) {
-        ch_model = ch_counts.map { meta, _counts -> [meta, model[1]] }
-    }
-    else {
+    if (trains) {
         QUELL_TRAIN(ch_counts, [[:], []])
         ch_model = QUELL_TRAIN.out.model
         ch_multiqc = QUELL_TRAIN.out.multiqc_files

@@ -2,7 +2,7 @@ process MULTIQC {
     label 'process_single'
 
     conda "${moduleDir}/environment.yml"
-    container "community.wave.seqera.io/library/multiqc"
+    container "multiqc/multiqc:v1.35"
 
     input:
     path(multiqc_files, stageAs: "?/*")

@@ -3,7 +3,6 @@ process SCANPY_CLUSTERS {
     label 'process_low'
 
     conda "${moduleDir}/environment.yml"
-    container "community.wave.seqera.io/library/scanpy"
 
     input:
     tuple val(meta), path(h5ad)
