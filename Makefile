@@ -182,7 +182,7 @@ VENV08 ?= build/venv08
 
 deps: deps-all venvs ## install what is missing: libraries (apt), Python packages for the tests
 
-deps-build deps-all:
+deps-build deps-all deps-bench:
 	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' sh tools/install-deps.sh $(@:deps-%=%)
 
 venvs: deps-all
@@ -265,7 +265,7 @@ fuzz: ## feed readers and option tables made-up inputs (needs clang; FUZZ_SECOND
 BENCH_ARGS ?=
 BENCH_PYTHON ?= $(VENV)/bin/python
 
-bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c)) ## measure the speed, as ratios (BENCH_ARGS='--only threads'; peers as BENCH_PYTHON has them)
+bench: deps-bench all $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c)) ## measure the speed, as ratios (BENCH_ARGS='--only threads'; peers as BENCH_PYTHON has them)
 	$(BENCH_PYTHON) tests/bench/bench.py --build $(BUILD) --data $(BUILD)/bench/data $(BENCH_ARGS)
 
 check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long checks, needs qemu-user)
@@ -380,7 +380,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
-.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all venvs demo check tests unit cli python workflows-nextflow broken asan lint check-layers \
+.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench venvs demo check tests unit cli python workflows-nextflow broken asan lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Install what building (build) or building and testing (all) quell needs and is not there.
+# Install what building (build), building and testing (all) or measuring (bench) quell needs and is not
+# there.
 #
-#   install-deps.sh [--hint] build|all
+#   install-deps.sh [--hint] build|all|bench
 #
 # Each need is probed first (pkg-config, else by compiling a line), so that a machine that has
 # everything sees no package manager at all. With --hint nothing is installed and nothing fails.
@@ -17,6 +18,7 @@ build|pkg-config|command pkg-config
 build|libhdf5-dev|lib hdf5.h hdf5 hdf5-serial hdf5
 build|zlib1g-dev|lib zlib.h z zlib
 build|libdeflate-dev|lib libdeflate.h deflate libdeflate
+bench|libopenblas-dev|lib cblas.h openblas openblas
 all|libcmocka-dev|cmocka
 all|python3|python
 all|python3-venv|venv
@@ -54,7 +56,7 @@ probe_cmocka() {
 probe_python() { probe_command python3; }
 probe_venv() { python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
-missing() { # build|all
+missing() { # build|all|bench
     wanted=$1
     needs | while IFS='|' read -r want package probe; do
         [ "$want" = build ] || [ "$want" = "$wanted" ] || continue
