@@ -626,8 +626,8 @@ def test_side_files_alone(denoised, tmp_path):
     genes.write_text("g7\ng2\n")
     denoised("--layer-out", tmp_path / "layer.npy", "--genes", genes)
     a = ad.read_h5ad(tmp_path / "plain.h5ad")
-    np.testing.assert_array_equal(np.load(tmp_path / "layer.npy"), a[:, ["g2", "g7"]].layers["denoised"])
-    assert (tmp_path / "layer.genes.txt").read_text() == "g2\ng7\n"
+    np.testing.assert_array_equal(np.load(tmp_path / "layer.npy"), a[:, ["g7", "g2"]].layers["denoised"])
+    assert (tmp_path / "layer.genes.txt").read_text() == "g7\ng2\n"
 
 
 @pytest.mark.parametrize("option, name, blocked", [
