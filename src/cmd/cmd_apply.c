@@ -302,5 +302,6 @@ const ql_command ql_cmd_apply = {
     .run = apply_run,
     .more = "Genes are matched by name, else by id (a column gene_ids), in any order. Genes of the "
             "model "
-            "that the data do not have count as 0 and get none of the molecules; genes that the model does not have are ignored.",
+            "that the data do not have count as 0 and get none of the molecules; genes that the "
+            "model does not have are ignored.",
 };
