@@ -48,7 +48,7 @@ typedef struct ql_log ql_log;
 /* clock: seconds, monotonic; NULL: ql_clock_wall. Tests give a fake. */
 QL_MUST_USE ql_status ql_log_new(double (*clock)(void), ql_log **out, ql_err *err);
 double ql_log_seconds(const ql_log *log); /* since it was made; 0 for NULL */
-void ql_log_free(ql_log *log); /* closes the sinks; NULL is allowed */
+void ql_log_free(ql_log *log);            /* closes the sinks; NULL is allowed */
 
 /* Add a sink (at most 8; self is handed back to its functions, and freed by its close if it owns
  * anything). */

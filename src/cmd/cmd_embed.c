@@ -28,12 +28,10 @@ static ql_status check_pca(const denoise_args *d, ql_run *run)
     const struct {
         bool given;
         const char *name;
-    } strangers[] = {{d->save_model != NULL, "save-model"},
-                     {d->save_weights, "saveweights"},
-                     {d->fit.init_from != NULL, "init-from"},
-                     {d->fit.checkpoint.dir != NULL, "checkpoint"},
-                     {d->fit.mqc.dir != NULL, "mqc"},
-                     {d->fit.model.mcv, "mcv"}};
+    } strangers[] = {
+        {d->save_model != NULL, "save-model"},   {d->save_weights, "saveweights"},
+        {d->fit.init_from != NULL, "init-from"}, {d->fit.checkpoint.dir != NULL, "checkpoint"},
+        {d->fit.mqc.dir != NULL, "mqc"},         {d->fit.model.mcv, "mcv"}};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         if (strangers[i].given)
             return ql_fail(&run->err, QL_EUSAGE, "--%s is of no use with --model pca",
