@@ -49,7 +49,7 @@ static ql_status report_run(const void *args, ql_run *run)
 static const ql_opt_table report_tables[] = {{report_rows, 0}, {NULL, 0}};
 
 static const ql_positional report_positionals[] = {
-    {"INPUT", "an h5ad that quell denoise, apply, tune or embed has written"},
+    {"INPUT", "an h5ad that quell denoise, apply or tune has written"},
     {NULL, NULL},
 };
 
