@@ -98,8 +98,8 @@ $(BUILD)/.source: FORCE
 	@mkdir -p $(@D)
 	@echo '$(SOURCE_ID)' | cmp -s - $@ || echo '$(SOURCE_ID)' > $@
 
-$(BUILD)/src/cmd/cmd_version.o: $(BUILD)/.source
-$(BUILD)/src/cmd/cmd_version.o: FILE_CFLAGS := -DQL_SOURCE_ID='"$(SOURCE_ID)"'
+$(BUILD)/src/app/source_id.o: $(BUILD)/.source
+$(BUILD)/src/app/source_id.o: FILE_CFLAGS := -DQL_SOURCE_ID='"$(SOURCE_ID)"'
 
 $(BUILD)/src/kern/%_avx2.o:   ISA_CFLAGS := -mavx2 -mfma
 $(BUILD)/src/kern/%_avx512.o: ISA_CFLAGS := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512

@@ -68,6 +68,9 @@ typedef struct {
 
 extern const ql_option ql_seed_rows[];
 
+/* What `quell version` calls the source: a commit, "release", or "unknown". */
+extern const char *const ql_source_id;
+
 /* ---- commands ---- */
 
 /* An argument by position. name: "INPUT" (one), "[MODEL]" (may be left out), "FILE..." (one or

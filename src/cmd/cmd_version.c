@@ -22,37 +22,36 @@ static const ql_option version_rows[] = {
 static const ql_opt_table version_tables[] = {{version_rows, 0}, {NULL, 0}};
 
 #if defined(__clang__)
-#define COMPILER "clang " __clang_version__
+static const char *const compiler = "clang " __clang_version__;
 #elif defined(__GNUC__)
-#define COMPILER "gcc " __VERSION__
+static const char *const compiler = "gcc " __VERSION__;
 #else
-#define COMPILER "unknown"
+static const char *const compiler = "unknown";
 #endif
 
-#ifndef QL_SOURCE_ID
-#define QL_SOURCE_ID "unknown"
-#endif
+/* The program has the strong one (src/app/source_id.c): tests are not linked anew for a commit. */
+__attribute__((weak)) const char *const ql_source_id = "unknown";
 
 #if defined(__SANITIZE_ADDRESS__)
-#define BUILD_TYPE "sanitized"
+static const char *const build_type = "sanitized";
 #elif defined(__OPTIMIZE__)
-#define BUILD_TYPE "release"
+static const char *const build_type = "release";
 #else
-#define BUILD_TYPE "debug"
+static const char *const build_type = "debug";
 #endif
 
 #ifdef QL_STATIC
-#define LINKING "static"
+static const char *const linking = "static";
 #else
-#define LINKING "dynamic"
+static const char *const linking = "dynamic";
 #endif
 
 #if defined(__x86_64__)
-#define PROCESSOR "x86_64"
+static const char *const processor = "x86_64";
 #elif defined(__aarch64__)
-#define PROCESSOR "aarch64"
+static const char *const processor = "aarch64";
 #else
-#define PROCESSOR "other"
+static const char *const processor = "other";
 #endif
 
 /* Instructions that --precision bf16 would use. */
@@ -64,14 +63,15 @@ static const char *bf16_name(void)
     return kern && ql_kern_bf16(kern, &bf16, &how) ? how : "none";
 }
 
-/* What the compiler was told, in the order it is printed. */
+/* What the build was told, in the order it is printed. */
 static const struct {
-    const char *name, *value;
-} facts[] = {{"source", QL_SOURCE_ID},
-             {"build", BUILD_TYPE},
-             {"linking", LINKING},
-             {"compiler", COMPILER},
-             {"processor", PROCESSOR}};
+    const char *name;
+    const char *const *value;
+} facts[] = {{"source", &ql_source_id},
+             {"build", &build_type},
+             {"linking", &linking},
+             {"compiler", &compiler},
+             {"processor", &processor}};
 enum { N_FACTS = sizeof facts / sizeof *facts };
 
 static void as_text(ql_str *out)
@@ -80,7 +80,7 @@ static void as_text(ql_str *out)
     int n_lib = ql_libraries(lib);
     ql_str_printf(out, "quell %s\n", QL_VERSION);
     for (int i = 0; i < N_FACTS; i++)
-        ql_str_printf(out, "%-12s %s\n", facts[i].name, facts[i].value);
+        ql_str_printf(out, "%-12s %s\n", facts[i].name, *facts[i].value);
     ql_str_printf(out, "%-12s %s (of", "SIMD path", ql_kern_isa_name());
     for (int i = 0; ql_kern_built(i); i++) ql_str_printf(out, " %s", ql_kern_built(i));
     ql_str_printf(out, ")\n%-12s %s\n", "bfloat16", bf16_name());
@@ -94,7 +94,7 @@ static void as_json(ql_str *out)
     ql_json j = {.out = out};
     ql_json_begin_object(&j, NULL);
     ql_json_string(&j, "version", QL_VERSION);
-    for (int i = 0; i < N_FACTS; i++) ql_json_string(&j, facts[i].name, facts[i].value);
+    for (int i = 0; i < N_FACTS; i++) ql_json_string(&j, facts[i].name, *facts[i].value);
     ql_json_string(&j, "simd", ql_kern_isa_name());
     ql_json_begin_array(&j, "simd_built");
     for (int i = 0; ql_kern_built(i); i++) ql_json_string(&j, NULL, ql_kern_built(i));
