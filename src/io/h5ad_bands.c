@@ -153,21 +153,12 @@ ql_status ql_h5ad_dense_rows(ql_h5ad_writer *w, const float *rows, int64_t n, ql
 static ql_status write_row_pointers(ql_h5ad_writer *w, ql_err *err)
 {
     const band_matrix *m = &w->m;
-    const ql_chunk_spec spec = {.parent = m->parent,
-                                .name = "indptr",
-                                .type = H5T_NATIVE_INT64,
-                                .rank = 1,
-                                .n_rows = m->n_rows + 1,
-                                .n_cols = 1,
-                                .chunk_rows = QL_SPARSE_CHUNK,
-                                .threads = w->opt.threads,
-                                .level = w->opt.deflate > 1 ? w->opt.deflate : 1};
     int64_t *indptr = NULL;
     ql_status st;
 
     QL_GO(QL_NEW(indptr, m->n_rows + 1, "row pointers", err));
     for (int64_t i = 0; i <= m->n_rows; i++) indptr[i] = i * m->n_stored;
-    QL_GO(ql_chunks_write(&spec, indptr, err));
+    QL_GO(ql_h5ad_write_indptr(m->parent, indptr, m->n_rows, &w->opt, err));
 out:
     ql_free(indptr);
     return st;

@@ -50,10 +50,21 @@ static ql_status put_indices(piece_writer *p, ql_row_view row, int64_t *end, ql_
     return append(p, row.gene, row.n, err);
 }
 
+static hid_t pointer_type(int64_t nnz)
+{
+    return nnz <= INT32_MAX ? H5T_NATIVE_INT32 : H5T_NATIVE_INT64;
+}
+
+static ql_status append_pointer(piece_writer *p, int64_t value, ql_err *err)
+{
+    int32_t narrow = (int32_t)value;
+    return append(p, p->size == sizeof narrow ? (const void *)&narrow : &value, 1, err);
+}
+
 static ql_status put_end(piece_writer *p, ql_row_view row, int64_t *end, ql_err *err)
 {
     *end += row.n;
-    return append(p, end, 1, err);
+    return append_pointer(p, *end, err);
 }
 
 static ql_status put_rows(piece_writer *p, const ql_rows *rows, put_row *put, ql_err *err)
@@ -61,7 +72,7 @@ static ql_status put_rows(piece_writer *p, const ql_rows *rows, put_row *put, ql
     ql_row_cursor c;
     int64_t end = 0;
     ql_status st = ql_cursor_open(&c, rows, err);
-    if (put == put_end && st == QL_OK) st = append(p, &end, 1, err);
+    if (put == put_end && st == QL_OK) st = append_pointer(p, end, err);
     for (int64_t i = 0; i < rows->n_rows && st == QL_OK; i++)
         st = put(p, ql_cursor_row(&c, i), &end, err);
     ql_cursor_close(&c);
@@ -104,7 +115,35 @@ ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds, const ql_write_o
     spec.type = H5T_NATIVE_INT32;
     QL_TRY(write_array(&spec, &rows, put_indices, err));
     spec.name = "indptr";
-    spec.type = H5T_NATIVE_INT64;
+    spec.type = pointer_type(rows.nnz);
     spec.n_rows = rows.n_rows + 1;
     return write_array(&spec, &rows, put_end, err);
+}
+
+static ql_status write_narrow(const ql_chunk_spec *spec, const int64_t *indptr, ql_err *err)
+{
+    int32_t *narrow = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(narrow, spec->n_rows, "row pointers", err));
+    for (int64_t i = 0; i < spec->n_rows; i++) narrow[i] = (int32_t)indptr[i];
+    QL_GO(ql_chunks_write(spec, narrow, err));
+out:
+    ql_free(narrow);
+    return st;
+}
+
+ql_status ql_h5ad_write_indptr(hid_t group, const int64_t *indptr, int64_t n_rows,
+                               const ql_write_options *opt, ql_err *err)
+{
+    const ql_chunk_spec spec = {.parent = group,
+                                .name = "indptr",
+                                .type = pointer_type(indptr[n_rows]),
+                                .rank = 1,
+                                .n_rows = n_rows + 1,
+                                .n_cols = 1,
+                                .chunk_rows = QL_SPARSE_CHUNK,
+                                .level = opt->deflate > 1 ? opt->deflate : 1,
+                                .threads = opt->threads};
+    if (indptr[n_rows] <= INT32_MAX) return write_narrow(&spec, indptr, err);
+    return ql_chunks_write(&spec, indptr, err);
 }

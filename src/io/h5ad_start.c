@@ -217,7 +217,7 @@ static ql_status write_counts(hid_t file, const ql_dataset *ds, const ql_write_o
     }
     QL_GO(write_array(group, "data", H5T_NATIVE_FLOAT, nnz, m->data, opt, err));
     QL_GO(write_array(group, "indices", H5T_NATIVE_INT32, nnz, m->indices, opt, err));
-    QL_GO(write_array(group, "indptr", H5T_NATIVE_INT64, m->n_rows + 1, m->indptr, opt, err));
+    QL_GO(ql_h5ad_write_indptr(group, m->indptr, m->n_rows, opt, err));
     QL_GO(ql_h5out_close(group, "X", err));
     return QL_OK;
 out:

@@ -21,7 +21,13 @@ QL_MUST_USE ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds,
 QL_MUST_USE ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds,
                                          const ql_write_options *opt, ql_err *err);
 
-/* Values in a chunk of a sparse matrix's arrays: 256 KiB of data, 512 KiB of row pointers. */
+/* Row pointers [n_rows + 1] as the dataset indptr: int32 wherever that holds the last of them.
+ * anndata hands the arrays to scipy as they are, and scipy takes no two types of indices in one
+ * matrix (tocoo fails). */
+QL_MUST_USE ql_status ql_h5ad_write_indptr(hid_t group, const int64_t *indptr, int64_t n_rows,
+                                           const ql_write_options *opt, ql_err *err);
+
+/* Values in a chunk of a sparse matrix's arrays: 256 KiB, of wide row pointers 512 KiB. */
 enum { QL_SPARSE_CHUNK = 65536 };
 
 #endif

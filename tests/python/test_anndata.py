@@ -267,3 +267,15 @@ def test_the_input_is_not_overwritten(quell, counts):
     done = denoise(quell, counts, counts, "--force", code=64)
     assert "input" in done.stderr
     assert counts.read_bytes() == before
+
+
+@pytest.mark.parametrize("how", [[], ["--stream"]], ids=["memory", "streamed"])
+def test_sparse_matrices_have_one_type_of_index(quell, example_data, tmp_path, how):
+    """scipy's tocoo, and with it much else, fails where indices and row pointers differ in type."""
+    (tmp_path / "genes.txt").write_text("CD3D\nLYZ\n")
+    quell("denoise", example_data / "pbmc_small.h5", "-o", tmp_path / "out.h5ad", "--epochs", 1, "--genes",
+          tmp_path / "genes.txt", *how)
+    data = read(tmp_path / "out.h5ad")
+    for matrix in data.X, data.layers["denoised"]:
+        assert matrix.indptr.dtype == matrix.indices.dtype == np.int32
+        assert matrix.tocoo().nnz == matrix.nnz
