@@ -38,6 +38,8 @@ typedef struct {
     const ql_activation *act;
     const ql_activation *code_act; /* of the bottleneck; NULL: act, or linear if linear_latent */
     double slope;                  /* of leakyrelu below zero */
+    int stage; /* above 0: built are the first so many hidden layers, the last of which the heads
+                  read, and the layers below it do not learn (layer-wise pretraining) */
     bool linear_latent; /* the bottleneck has no norm, nor an activation unless code_act is one */
     ql_latent_at latent_at;
     bool batch_norm, layer_norm; /* at most one */

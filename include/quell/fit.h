@@ -23,8 +23,9 @@ typedef struct {
 typedef struct {
     ql_prep_options prep;
     ql_ae_config ae;
-    ql_train_options train;    /* batch_size 0: by the number of cells; patience -1: by the steps */
-    bool fit_theta;            /* dispersions per gene by empirical Bayes after training */
+    ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
+    bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
+    int64_t layer_epochs; /* above 0: each encoder layer is first trained on its own for so many */
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;

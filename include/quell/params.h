@@ -24,6 +24,7 @@ typedef struct {
     int64_t rows, cols, ld;
     int64_t offset; /* of the first element in the block */
     bool trained;   /* false: state that is saved but not updated by an optimizer (moving means) */
+    bool frozen;    /* training leaves it as it is */
     bool decays;    /* the optimizer's weight decay applies */
     bool nonnegative; /* held at 0 or above after each step */
     ql_real l1, l2;   /* penalties */

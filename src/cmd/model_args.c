@@ -35,7 +35,7 @@ static const char *corruption_at(int i)
     return ql_corruptions[i - 1] ? ql_corruptions[i - 1]->name : NULL;
 }
 
-static const char *const pretrainings[] = {"none", "denoise", NULL};
+static const char *const pretrainings[] = {"none", "denoise", "layers", NULL};
 static const char *const targets[] = {"counts", "input", NULL};
 static const char *const cell_choices[] = {"random", "last", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
@@ -195,7 +195,9 @@ const ql_option ql_model_rows[] = {
      .help = "probability that an input or molecule is hit; gaussian: sd"},
     {.name = "pretrain", QL_CHOICE_AT(S, pretrain), .def = "none", .choices = pretrainings,
      .group = "Training", .level = QL_OPT_EXPERT, .help = "what training begins with",
-     .more = "denoise: --pretrain-epochs epochs with the inputs of --corrupt, then all others without."},
+     .more = "denoise: --pretrain-epochs epochs with the inputs of --corrupt, then all others without. "
+             "layers: each encoder layer in turn for so many epochs, as the last of a network whose heads "
+             "read it, on those before it; then the whole."},
     {.name = "pretrain-epochs", QL_INT_AT(S, pretrain_epochs), .def = "20", .min = 1, .max = 1e6,
      .group = "Training", .level = QL_OPT_EXPERT, .help = "epochs of --pretrain"},
     {.name = "inputdropout", QL_DOUBLE_AT(S, input_dropout), .def = "0", .min = 0, .max = 1,
@@ -467,5 +469,6 @@ void model_fit_options(const model_args *a, int threads, ql_fit_options *out)
         .threads = threads,
     };
     const ql_likelihood *lik = out->ae.likelihood;
+    out->layer_epochs = strcmp(a->pretrain, "layers") ? 0 : a->pretrain_epochs;
     out->fit_theta = lik->disp != QL_DISP_CELL && !lik->gaussian;
 }

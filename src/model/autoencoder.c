@@ -119,10 +119,23 @@ static int64_t dense_scratch(const ql_ae_config *cfg)
     return ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
 }
 
+/* Hidden layers that are built: all, or those up to a stage of pretraining. */
+static int n_built(const ql_ae_config *cfg)
+{
+    return cfg->stage > 0 ? cfg->stage : cfg->n_hidden;
+}
+
+/* The layers below the one whose stage it is do not learn. */
+static void freeze_below(ql_ae *ae)
+{
+    const int first = ae->hidden[ae->cfg.stage - 1].weight; /* -1 at the first stage */
+    for (int i = 0; i < first; i++) ae->params.tensor[i].frozen = true;
+}
+
 /* Everything of the model that needs no memory yet: layers and tensors. */
 static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 {
-    *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = cfg->n_hidden};
+    *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = n_built(cfg)};
     ae->center = cfg->n_hidden / 2;
     ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes), cfg->hidden[0]);
     if (cfg->conv.filters > 0)
@@ -134,12 +147,13 @@ static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
     ql_head_layout layout = cfg->likelihood->heads;
     /* without layers behind the bottleneck there is nothing to have one's own of */
     layout.fork = layout.fork && ae->center + 1 < ae->n_hidden;
-    ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[cfg->n_hidden - 1], &layout,
+    ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[ae->n_hidden - 1], &layout,
                      cfg->shared_pi);
     ql_ae_fork_declare(ae);
     ae->heads.ridge = (ql_real)cfg->ridge;
     ae->heads.disp_rate = cfg->disp_rate;
     declare_penalties(ae);
+    if (cfg->stage > 0) freeze_below(ae);
 }
 
 void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
@@ -150,7 +164,7 @@ void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 /* The widest array a tile's gradient needs. */
 static int64_t tile_width(const ql_ae_config *cfg)
 {
-    int64_t last = cfg->hidden[cfg->n_hidden - 1];
+    int64_t last = cfg->hidden[n_built(cfg) - 1];
     return ql_pad(last > cfg->hidden[0] ? last : cfg->hidden[0]);
 }
 

@@ -123,6 +123,7 @@ void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, con
     const ql_tensor *t = &p->tensor[tensor];
     int64_t at = t->offset + first * t->ld;
     ql_opt_step s = *step;
+    if (t->frozen) return;
     s.l1 = t->l1;
     s.l2 = t->l2;
     if (!t->decays) s.weight_decay = 0;

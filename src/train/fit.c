@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "pretrain.h"
 #include "quell/alloc.h"
 
 enum {
@@ -67,6 +68,7 @@ int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
     int64_t bytes = ql_ae_bytes(&cfg, &sizes);
     /* the best weights' copy: one array beside the weights and their moments */
     bytes += bytes / (2 + cfg.optimizer->n_moments);
+    if (opt->layer_epochs > 0) bytes += ql_pretrain_bytes(&cfg, &sizes);
     if (opt->resumable) bytes += ql_ae_state_bytes(&cfg, counts->n_cols);
     return bytes + thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
            counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
@@ -93,6 +95,7 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
     QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern,
                     err));
+    if (opt->layer_epochs > 0) QL_GO(ql_pretrain_layers(out, counts, opt, &sizes, kern, err));
     if (opt->start) QL_GO(opt->start->set(opt->start->ctx, out, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
