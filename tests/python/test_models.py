@@ -88,10 +88,9 @@ def test_forward_pass_of_the_documentation(quell, model, x, source):
                                    mean * (counts + theta) / (mean + theta), rtol=4e-5)
 
 
+@pytest.mark.parametrize("model", ["zinb-conddisp", "dca"], indirect=True)
 def test_theta_of_cells_and_genes(quell, model, x, source, tmp_path):
-    """theta itself, where it is written: in DCA's text files."""
-    if model.name[:4] not in ("zinb", "dca0"):
-        pytest.skip("theta is per gene")
+    """theta itself, where it is written: in DCA's text files of the types that have one a cell."""
     quell("denoise", source, "--tsv", tmp_path / "text", *EPOCHS,
           *KINDS["dca" if model.name.startswith("dca") else "zinb-conddisp"])
     quell("apply", source, "-m", model / "m.quell.h5", "--tsv", tmp_path / "applied")
