@@ -95,7 +95,8 @@ def test_at_least_as_good_as_the_defaults(quell, shared_data, tmp_path, name):
     train, test = split_molecules(read_counts(shared_data / f"{name}.h5ad"), seed=0)
     source = samples.write_h5ad(tmp_path / "train.h5ad", train.astype(np.float32))
     gains = []
-    for command in (["denoise"], ["tune", "--trials", "8"]):
+    space = "hidden=256,32 dropout=0.4|0.55|0.65 learning-rate=0.0003|0.001"
+    for command in (["denoise"], ["tune", "--trials", "3", "--search", space]):
         out = tmp_path / f"{command[0]}.h5ad"
         quell(*command, source, "-o", out, "--compression", "none", "--estimate", "posterior")
         with h5py.File(out) as f:
