@@ -67,7 +67,8 @@ ql_status ql_frame_add(ql_frame *frame, const char *name, ql_col_type type, cons
 ql_status ql_frame_rows(const ql_frame *frame, int64_t first, int64_t n, ql_frame *out,
                         ql_err *err);
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name); /* NULL: absent */
-size_t ql_col_size(ql_col_type type); /* bytes of one value; 0 for strings */
+size_t ql_col_size(ql_col_type type);                   /* bytes of one value; 0 for strings */
+double ql_column_number(const ql_column *c, int64_t i); /* NaN for strings */
 void ql_frame_free(ql_frame *frame);
 
 #ifdef __cplusplus

@@ -28,6 +28,10 @@ typedef struct {
 
 /* m is changed by nothing but ql_rows_renumber. */
 ql_rows ql_rows_of_csr(const ql_csr *m);
+
+/* Lists of row numbers: 0 .. n-1 in a new one, the caller's; one put in ascending order. */
+QL_MUST_USE ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err);
+void ql_rows_sort(int64_t *rows, int64_t n);
 ql_rows ql_rows_of_store(ql_row_store *store);
 
 /* Largest number of entries in a row. */

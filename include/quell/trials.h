@@ -60,7 +60,7 @@ typedef struct {
 
 /* What the trials were compared on. */
 typedef struct {
-    int64_t n_cells, n_genes; /* used */
+    int64_t n_cells; /* used */
     int n_rungs;
 } ql_trials_facts;
 

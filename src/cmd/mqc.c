@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -96,29 +97,31 @@ static void put_point(ql_json *j, double x, double y)
     if (isfinite(y)) ql_json_double(j, key, y);
 }
 
-static ql_status put_loss(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
+/* One member of each epoch, by its offset in ql_epoch. */
+static ql_status put_curve(const denoise_result *r, const char *sample, size_t member, ql_json *j)
 {
     const ql_train_result *t = &r->fitted->result;
-    (void)err;
     ql_json_begin_object(j, "data");
     ql_json_begin_object(j, sample);
-    for (int64_t i = 0; i < t->n_epochs; i++) put_point(j, (double)i + 1, t->history[i].loss);
+    for (int64_t i = 0; i < t->n_epochs; i++)
+        put_point(j, (double)i + 1,
+                  *(const double *)(const void *)((const char *)&t->history[i] + member));
     ql_json_end_object(j);
     ql_json_end_object(j);
     return QL_OK;
 }
 
+static ql_status put_loss(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
+{
+    (void)err;
+    return put_curve(r, sample, offsetof(ql_epoch, loss), j);
+}
+
 static ql_status put_validation(const denoise_result *r, const char *sample, ql_json *j,
                                 ql_err *err)
 {
-    const ql_train_result *t = &r->fitted->result;
     (void)err;
-    ql_json_begin_object(j, "data");
-    ql_json_begin_object(j, sample);
-    for (int64_t i = 0; i < t->n_epochs; i++) put_point(j, (double)i + 1, t->history[i].validation);
-    ql_json_end_object(j);
-    ql_json_end_object(j);
-    return QL_OK;
+    return put_curve(r, sample, offsetof(ql_epoch, validation), j);
 }
 
 /* ---- counts before ---- */

@@ -199,22 +199,6 @@ static void grouping_free(grouping *g)
     for (int i = 0; i <= MOST_GROUPS; i++) ql_str_free(&g->name[i]);
 }
 
-static double column_value(const ql_column *c, int64_t i)
-{
-    switch (c->type) {
-    case QL_COL_F32:
-        return ((const float *)c->values)[i];
-    case QL_COL_F64:
-        return ((const double *)c->values)[i];
-    case QL_COL_I64:
-        return (double)((const int64_t *)c->values)[i];
-    case QL_COL_BOOL:
-        return ((const uint8_t *)c->values)[i];
-    default:
-        return NAN;
-    }
-}
-
 /* Even steps between the smallest and the largest; what is not finite is grey. */
 static void group_numbers(const double *v, int64_t n, grouping *g)
 {
@@ -279,7 +263,7 @@ static ql_status group_cells(const report_data *d, const char *color, grouping *
     if (color && !c) return ql_fail(err, QL_EUSAGE, "--color: obs has no column '%s'", color);
     if (c && c->type == QL_COL_STRING) return group_strings(&c->strings, g, err);
     QL_TRY(QL_NEW(v, n, "colours of cells", err));
-    for (int64_t i = 0; i < n; i++) v[i] = c ? column_value(c, i) : log10(d->depth[i]);
+    for (int64_t i = 0; i < n; i++) v[i] = c ? ql_column_number(c, i) : log10(d->depth[i]);
     group_numbers(v, n, g);
     ql_free(v);
     return QL_OK;
@@ -405,7 +389,7 @@ static ql_status put_distributions(const report_data *d, ql_str *out, ql_err *er
     put_heading(out, "Depth of the cells");
     put_histogram("Molecules per cell", "log10 of molecules", v, n, out);
     if (outlier && outlier->type != QL_COL_STRING) {
-        for (int64_t i = 0; i < n; i++) v[i] = column_value(outlier, i);
+        for (int64_t i = 0; i < n; i++) v[i] = ql_column_number(outlier, i);
         put_histogram("quell_outlier: share of held-out cells that fit better",
                       "near 1: unlike any "
                       "cell the model has learned",

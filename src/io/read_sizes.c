@@ -145,18 +145,25 @@ out:
     return st;
 }
 
+/* Of a 10x group, genes x cells. */
+static ql_status sizes_of_10x_group(hid_t file, const char *group, ql_read_sizes *out, ql_err *err)
+{
+    int64_t shape[2];
+    QL_TRY(ql_10x_shape(file, group, shape, err));
+    *out = (ql_read_sizes){.n_rows = shape[1], .n_cols = shape[0], .streams = true};
+    QL_TRY(measure_rows(file, group, shape[1], out, err));
+    finish(out, true); /* columns are chosen from a copy */
+    return QL_OK;
+}
+
 static ql_status sizes_of_10x(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                               ql_err *err)
 {
     hid_t file = -1;
-    int64_t shape[2];
     ql_status st;
     (void)opt;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(ql_10x_shape(file, "matrix", shape, err));
-    *out = (ql_read_sizes){.n_rows = shape[1], .n_cols = shape[0], .streams = true};
-    QL_GO(measure_rows(file, "matrix", shape[1], out, err));
-    finish(out, true); /* columns are chosen from a copy */
+    QL_GO(sizes_of_10x_group(file, "matrix", out, err));
 out:
     ql_h5r_close(file);
     return st;
@@ -167,15 +174,11 @@ static ql_status sizes_of_10x_v2(const char *path, const ql_read_options *opt, q
 {
     hid_t file = -1;
     ql_str group = {0};
-    int64_t shape[2];
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(ql_10x_v2_single(file, opt, &group, err));
     if (group.len == 0) goto out;
-    QL_GO(ql_10x_shape(file, ql_str_text(&group), shape, err));
-    *out = (ql_read_sizes){.n_rows = shape[1], .n_cols = shape[0], .streams = true};
-    QL_GO(measure_rows(file, ql_str_text(&group), shape[1], out, err));
-    finish(out, true);
+    QL_GO(sizes_of_10x_group(file, ql_str_text(&group), out, err));
 out:
     ql_str_free(&group);
     ql_h5r_close(file);

@@ -2,6 +2,7 @@
 #include "quell/frame.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -122,6 +123,22 @@ out:
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name)
 {
     return find(frame, name);
+}
+
+double ql_column_number(const ql_column *c, int64_t i)
+{
+    switch (c->type) {
+    case QL_COL_F32:
+        return (double)((const float *)c->values)[i];
+    case QL_COL_F64:
+        return ((const double *)c->values)[i];
+    case QL_COL_I64:
+        return (double)((const int64_t *)c->values)[i];
+    case QL_COL_BOOL:
+        return ((const uint8_t *)c->values)[i];
+    default:
+        return NAN;
+    }
 }
 
 void ql_frame_free(ql_frame *frame)

@@ -53,22 +53,6 @@ static ql_status append_names(ql_names *to, const ql_names *from, ql_err *err)
 
 /* --- numbers --- */
 
-static double number_at(const ql_column *c, int64_t i)
-{
-    switch (c->type) {
-    case QL_COL_F32:
-        return (double)((const float *)c->values)[i];
-    case QL_COL_F64:
-        return ((const double *)c->values)[i];
-    case QL_COL_I64:
-        return (double)((const int64_t *)c->values)[i];
-    case QL_COL_BOOL:
-        return ((const uint8_t *)c->values)[i];
-    default:
-        return NAN;
-    }
-}
-
 static const void *value_at(const ql_column *c, int64_t i)
 {
     return (const char *)c->values + (size_t)i * ql_col_size(c->type);
@@ -88,7 +72,7 @@ static ql_status widen(ql_column *c, int64_t n, ql_err *err)
     double *wide = NULL;
     if (c->type == QL_COL_F64) return QL_OK;
     QL_TRY(QL_NEW(wide, n, "an annotation column", err));
-    for (int64_t i = 0; i < n; i++) wide[i] = number_at(c, i);
+    for (int64_t i = 0; i < n; i++) wide[i] = ql_column_number(c, i);
     ql_free(c->values);
     c->values = wide;
     c->type = QL_COL_F64;
@@ -107,7 +91,7 @@ static ql_status append_numbers(ql_column *c, int64_t n, const ql_column *d, int
         memcpy((char *)c->values + (size_t)n * size, d->values, (size_t)m * size);
         return QL_OK;
     }
-    for (int64_t i = 0; i < m; i++) ((double *)c->values)[n + i] = number_at(d, i);
+    for (int64_t i = 0; i < m; i++) ((double *)c->values)[n + i] = ql_column_number(d, i);
     return QL_OK;
 }
 
@@ -136,7 +120,7 @@ static bool same_value(const ql_column *c, int64_t i, const ql_column *d, int64_
 {
     if (c->type == QL_COL_STRING)
         return strcmp(ql_name(&c->strings, i), ql_name(&d->strings, k)) == 0;
-    double x = number_at(c, i), y = number_at(d, k);
+    double x = ql_column_number(c, i), y = ql_column_number(d, k);
     if (c->type == QL_COL_F32 || c->type == QL_COL_F64) return x == y || (isnan(x) && isnan(y));
     return memcmp(value_at(c, i), value_at(d, k), ql_col_size(c->type)) == 0;
 }

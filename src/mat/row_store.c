@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "packed_rows.h"
@@ -305,12 +304,6 @@ int64_t ql_store_get(ql_row_store *s, int64_t row, int32_t *gene, float *count)
 
 /* ---- rows wanted soon ---- */
 
-static int compare_rows(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Room for n rows; without it rows are read one by one. */
 static bool grow_near(near_rows *w, int64_t n)
 {
@@ -326,7 +319,7 @@ static bool grow_near(near_rows *w, int64_t n)
 static void sort_near(near_rows *w, const int64_t *order, int64_t n)
 {
     memcpy(w->row, order, (size_t)n * sizeof *order);
-    qsort(w->row, (size_t)n, sizeof *w->row, compare_rows);
+    ql_rows_sort(w->row, n);
     w->n = n;
 }
 

@@ -1,6 +1,7 @@
 #include "quell/rows.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -25,6 +26,24 @@ ql_rows ql_rows_of_csr(const ql_csr *m)
                      .nnz = ql_csr_nnz(m),
                      .max_row = ql_csr_max_row(m),
                      .csr = (ql_csr *)(uintptr_t)m};
+}
+
+ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err)
+{
+    QL_TRY(QL_NEW(*rows, n, "cell list", err));
+    for (int64_t i = 0; i < n; i++) (*rows)[i] = i;
+    return QL_OK;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void ql_rows_sort(int64_t *rows, int64_t n)
+{
+    qsort(rows, (size_t)n, sizeof *rows, compare_rows);
 }
 
 ql_status ql_rows_renumber(ql_rows *rows, const int32_t *map, int64_t n_cols, ql_err *err)

@@ -1,6 +1,7 @@
 #include "quell/params.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/kern.h"
@@ -21,6 +22,13 @@ int ql_params_add(ql_params *p, const char *name, int64_t rows, int64_t cols, bo
 int64_t ql_params_bytes(const ql_params *p, int n_moments)
 {
     return (1 + n_moments) * p->size * (int64_t)sizeof(ql_real);
+}
+
+const ql_tensor *ql_params_find(const ql_params *p, const char *name)
+{
+    for (int i = 0; i < p->n_tensors; i++)
+        if (!strcmp(p->tensor[i].name, name)) return &p->tensor[i];
+    return NULL;
 }
 
 ql_status ql_params_alloc(ql_params *p, int n_moments, ql_err *err)

@@ -140,8 +140,7 @@ ql_status ql_cross_validate(const ql_rows *counts, const ql_fit_options *opt, co
     ql_fitted fitted = {0};
     int64_t *rows;
     ql_status st;
-    QL_TRY(QL_NEW(rows, counts->n_rows, "cell list", err));
-    for (int64_t i = 0; i < counts->n_rows; i++) rows[i] = i;
+    QL_TRY(ql_rows_list(counts->n_rows, &rows, err));
     QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, opt->train.seed, QL_RNG_MCV,
                        &seen, &held, err));
     ql_rows input = ql_rows_of_csr(&seen);

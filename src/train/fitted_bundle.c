@@ -189,19 +189,12 @@ static ql_status check_tensors(const ql_bundle *b, const ql_params *p, ql_err *e
     return QL_OK;
 }
 
-static bool declared(const ql_params *p, const char *name)
-{
-    for (int i = 0; i < p->n_tensors; i++)
-        if (strcmp(p->tensor[i].name, name) == 0) return true;
-    return false;
-}
-
 /* A tensor too many means another network than the options say. */
 static ql_status check_surplus(const ql_bundle *b, const ql_params *p, ql_err *err)
 {
     for (int i = 0; i < b->n; i++) {
         const char *name = b->entries[i].name;
-        if (strncmp(name, "net/", 4) == 0 && !declared(p, name + 4))
+        if (strncmp(name, "net/", 4) == 0 && !ql_params_find(p, name + 4))
             return ql_fail(err, QL_EDATA, "%s is no part of a network of these options", name);
     }
     return QL_OK;

@@ -28,20 +28,13 @@ int64_t ql_pretrain_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     return 2 * most;
 }
 
-static const ql_tensor *find_tensor(const ql_params *p, const char *name)
-{
-    for (int i = 0; i < p->n_tensors; i++)
-        if (!strcmp(p->tensor[i].name, name)) return &p->tensor[i];
-    return NULL;
-}
-
 /* Tensors of the layers, which come before those of the heads, from one network into another. */
 static void pass_layers(const ql_ae *from, ql_ae *to)
 {
     const int heads = from->heads.weight[QL_HEAD_MEAN];
     for (int i = 0; i < heads; i++) {
         const ql_tensor *t = &from->params.tensor[i];
-        const ql_tensor *u = find_tensor(&to->params, t->name);
+        const ql_tensor *u = ql_params_find(&to->params, t->name);
         if (!u || u->rows != t->rows || u->cols != t->cols) continue;
         memcpy(to->params.w + u->offset, from->params.w + t->offset,
                (size_t)(t->rows * t->ld) * sizeof(ql_real));

@@ -1,15 +1,8 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/trainer.h"
 #include "shuffle.h"
-
-static int compare_rows(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
 
 /* Move the last n_valid of `cells` to the validation list. */
 static ql_status divide(const int64_t *cells, int64_t n, int64_t n_valid, ql_split *s, ql_err *err)
@@ -21,8 +14,7 @@ static ql_status divide(const int64_t *cells, int64_t n, int64_t n_valid, ql_spl
     memcpy(s->train, cells, (size_t)s->n_train * sizeof *cells);
     memcpy(s->valid, cells + s->n_train, (size_t)n_valid * sizeof *cells);
     /* the blocks that an epoch shuffles are neighbours in the file */
-    if (s->n_train > QL_WINDOW_ROWS)
-        qsort(s->train, (size_t)s->n_train, sizeof *s->train, compare_rows);
+    if (s->n_train > QL_WINDOW_ROWS) ql_rows_sort(s->train, s->n_train);
     return QL_OK;
 }
 
@@ -46,8 +38,8 @@ static ql_status take_test(const ql_train_options *opt, int64_t *cells, int64_t 
     *n -= n_test;
     s->n_test = n_test;
     memcpy(s->test, cells + *n, (size_t)n_test * sizeof *cells);
-    qsort(s->test, (size_t)n_test, sizeof *s->test, compare_rows);
-    qsort(cells, (size_t)*n, sizeof *cells, compare_rows);
+    ql_rows_sort(s->test, n_test);
+    ql_rows_sort(cells, *n);
     return QL_OK;
 }
 
@@ -70,14 +62,6 @@ out:
     return st;
 }
 
-/* Rows 0 .. n-1, for matrices that hold only the validation cells. */
-static ql_status own_rows(int64_t n, int64_t **rows, ql_err *err)
-{
-    QL_TRY(QL_NEW(*rows, n, "cell list", err));
-    for (int64_t i = 0; i < n; i++) (*rows)[i] = i;
-    return QL_OK;
-}
-
 ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_train_options *opt,
                          ql_split *out, ql_err *err)
 {
@@ -88,7 +72,7 @@ ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_tr
     if (!opt->molecules || out->n_valid == 0) goto out;
     QL_GO(ql_thin_rows(counts, out->valid, out->n_valid, QL_HELD_SHARE, opt->seed, QL_RNG_THIN,
                        &out->report_seen, &out->report_held, err));
-    QL_GO(own_rows(out->n_valid, &rows, err));
+    QL_GO(ql_rows_list(out->n_valid, &rows, err));
     ql_rows seen = ql_rows_of_csr(&out->report_seen);
     QL_GO(ql_thin_rows(&seen, rows, out->n_valid, QL_HELD_SHARE / (1 - QL_HELD_SHARE),
                        opt->seed + 1, QL_RNG_THIN, &out->stop_seen, &out->stop_held, err));

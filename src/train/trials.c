@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -33,22 +32,15 @@ static void parts_free(parts *p)
     ql_free(p->gene);
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Rows 0 .. n-1 of which only *n stay: a random draw, ascending. */
 static ql_status draw_rows(int64_t *n, int64_t most, uint64_t seed, int64_t **rows, ql_err *err)
 {
-    QL_TRY(QL_NEW(*rows, *n, "cell list", err));
-    for (int64_t i = 0; i < *n; i++) (*rows)[i] = i;
+    QL_TRY(ql_rows_list(*n, rows, err));
     if (most <= 0 || most >= *n) return QL_OK;
     ql_rng rng = ql_rng_start(seed, QL_RNG_TRIALS, 0, 0);
     ql_rng_shuffle(&rng, *rows, *n);
     *n = most;
-    qsort(*rows, (size_t)most, sizeof **rows, compare_rows);
+    ql_rows_sort(*rows, most);
     return QL_OK;
 }
 
@@ -123,8 +115,7 @@ static ql_status score_likelihood(ql_fitted *f, const ql_csr *seen, const ql_csr
 {
     int64_t *rows;
     ql_rows input = ql_rows_of_csr(seen), target = ql_rows_of_csr(held);
-    QL_TRY(QL_NEW(rows, seen->n_rows, "cell list", err));
-    for (int64_t i = 0; i < seen->n_rows; i++) rows[i] = i;
+    QL_TRY(ql_rows_list(seen->n_rows, &rows, err));
     ql_batch_source source = {.counts = &input,
                               .targets = &target,
                               .target_scale = molecules_of(held, 0) / molecules_of(seen, 0)};
@@ -309,7 +300,7 @@ ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
     for (int i = 0; i < n; i++) trials[i].rung = -1;
     ql_status st = divide(counts, opt, &p, err);
     if (st == QL_OK) {
-        *facts = (ql_trials_facts){p.seen.n_rows, p.seen.n_cols, rungs};
+        *facts = (ql_trials_facts){p.seen.n_rows, rungs};
         st = run_rungs(&job, n, rungs, err);
     }
     parts_free(&p);
