@@ -1,0 +1,46 @@
+/* The negative binomial distribution by its recursion over counts. */
+#include "quell/fmath.h"
+#include "quell/special.h"
+
+#define SMALLEST 1e-300 /* probabilities below this count as 0 */
+
+static double log_probability(double m, double a, double t)
+{
+    /* a ln(a / (a + m)) + t ln(m / (a + m)), where nothing large cancels */
+    return ql_lgamma(t + a) - ql_lgamma(a) - ql_lgamma(t + 1) - a * ql_log1p(m / a) -
+           t * ql_log1p(a / m);
+}
+
+/* p(t - 1) = p(t) t (a + m) / ((a + t - 1) m): downwards until nothing more is added. */
+static double sum_below(double m, double a, double t, double at)
+{
+    double sum = 0;
+    for (double k = t; k >= 1; k -= 1) {
+        at *= k / (a + k - 1) * ((a + m) / m);
+        sum += at;
+        if (at < sum * 1e-17) break;
+    }
+    return sum;
+}
+
+static double sum_above(double m, double a, double t, double at)
+{
+    double sum = 0;
+    for (double k = t;; k += 1) {
+        at *= (a + k) / (k + 1) * (m / (a + m));
+        sum += at;
+        if (!(at > sum * 1e-17)) break;
+    }
+    return sum;
+}
+
+ql_negbin ql_negbin_at(double m, double a, double t)
+{
+    if (!(m > 0)) return (ql_negbin){t > 0 ? 1 : 0, t > 0 ? 0 : 1};
+    if (t == 0) return (ql_negbin){0, ql_exp(-a * ql_log1p(m / a))};
+    const double at = ql_exp(log_probability(m, a, t));
+    if (at < SMALLEST) return (ql_negbin){t > m ? 1 : 0, 0};
+    if (t <= m + 1) return (ql_negbin){sum_below(m, a, t, at), at};
+    double below = 1 - at - sum_above(m, a, t, at);
+    return (ql_negbin){below > 0 ? below : 0, at};
+}
