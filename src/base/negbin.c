@@ -4,11 +4,21 @@
 
 #define SMALLEST 1e-300 /* probabilities below this count as 0 */
 
+#define LARGE_SHAPE 100
+
+/* ln Gamma(a + t) - ln Gamma(a) - t ln a; of large shapes by Stirling's series, whose leading terms
+ * would cancel. */
+static double log_rise(double a, double t)
+{
+    const double b = a + t;
+    if (a < LARGE_SHAPE) return ql_lgamma(b) - ql_lgamma(a) - t * ql_log(a);
+    const double ends = (1 / b - 1 / a) / 12 - (1 / (b * b * b) - 1 / (a * a * a)) / 360;
+    return (b - 0.5) * ql_log1p(t / a) - t + ends;
+}
+
 static double log_probability(double m, double a, double t)
 {
-    /* a ln(a / (a + m)) + t ln(m / (a + m)), where nothing large cancels */
-    return ql_lgamma(t + a) - ql_lgamma(a) - ql_lgamma(t + 1) - a * ql_log1p(m / a) -
-           t * ql_log1p(a / m);
+    return log_rise(a, t) + t * ql_log(m) - (a + t) * ql_log1p(m / a) - ql_lgamma(t + 1);
 }
 
 /* p(t - 1) = p(t) t (a + m) / ((a + t - 1) m): downwards until nothing more is added. */

@@ -5,6 +5,7 @@
 #include "denoise_job.h"
 #include "gene_match.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
 
 enum { BATCH = 128 }; /* decides no value */
 
@@ -122,6 +123,7 @@ static ql_status score(fit_run *f)
     QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
                        &held, err));
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+    QL_GO(ql_coverage_make(m, &seen, &held, err));
 out:
     ql_free(cells);
     ql_csr_free(&seen);

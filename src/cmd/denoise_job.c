@@ -156,6 +156,7 @@ static void report(const denoise_job *j, const denoise_result *r)
     const char *title =
         j->applied ? "these cells, by held-out molecules" : "cells that were not trained on";
     denoise_report(r, &j->fit.fitted.score, title, "heldout");
+    denoise_report_coverage(r);
     if (j->a->fit.model.mcv)
         denoise_report(r, &j->fit.mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
