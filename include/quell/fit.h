@@ -21,7 +21,7 @@ typedef struct {
 } ql_cover;
 enum { QL_COVER_THIRDS = 3, QL_COVER_LEVELS = 13 };
 typedef struct {
-    double level; /* nominal, 0.9; 0: not measured */
+    double level;                    /* nominal, 0.9; 0: not measured */
     ql_cover third[QL_COVER_THIRDS]; /* genes with counts in order of their mean, in three */
     ql_cover at[QL_COVER_LEVELS];    /* by the count expected of the cell and gene */
 } ql_coverage;

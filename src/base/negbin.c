@@ -21,7 +21,8 @@ static double log_probability(double m, double a, double t)
     return log_rise(a, t) + t * ql_log(m) - (a + t) * ql_log1p(m / a) - ql_lgamma(t + 1);
 }
 
-/* p(t - 1) = p(t) t (a + m) / ((a + t - 1) m): downwards until nothing more is added. */
+/* p(t - 1) = p(t) t (a + m) / ((a + t - 1) m): downwards until nothing more is added; some t terms
+ * at most. */
 static double sum_below(double m, double a, double t, double at)
 {
     double sum = 0;
@@ -33,24 +34,12 @@ static double sum_below(double m, double a, double t, double at)
     return sum;
 }
 
-static double sum_above(double m, double a, double t, double at)
-{
-    double sum = 0;
-    for (double k = t;; k += 1) {
-        at *= (a + k) / (k + 1) * (m / (a + m));
-        sum += at;
-        if (!(at > sum * 1e-17)) break;
-    }
-    return sum;
-}
-
 ql_negbin ql_negbin_at(double m, double a, double t)
 {
     if (!(m > 0)) return (ql_negbin){t > 0 ? 1 : 0, t > 0 ? 0 : 1};
     if (t == 0) return (ql_negbin){0, ql_exp(-a * ql_log1p(m / a))};
     const double at = ql_exp(log_probability(m, a, t));
     if (at < SMALLEST) return (ql_negbin){t > m ? 1 : 0, 0};
-    if (t <= m + 1) return (ql_negbin){sum_below(m, a, t, at), at};
-    double below = 1 - at - sum_above(m, a, t, at);
-    return (ql_negbin){below > 0 ? below : 0, at};
+    const double below = sum_below(m, a, t, at);
+    return (ql_negbin){below < 1 - at ? below : 1 - at, at};
 }

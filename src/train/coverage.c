@@ -26,10 +26,18 @@ double ql_covered(const ql_cover *c)
 
 double ql_coverage_edge(int level)
 {
-    static const double edges[QL_COVER_LEVELS] = {0, 1e-3, 3.1622776601683795e-3,
-                                                  0.01, 0.031622776601683795, 0.1,
-                                                  0.31622776601683794, 1, 3.1622776601683795,
-                                                  10, 31.622776601683793, 100,
+    static const double edges[QL_COVER_LEVELS] = {0,
+                                                  1e-3,
+                                                  3.1622776601683795e-3,
+                                                  0.01,
+                                                  0.031622776601683795,
+                                                  0.1,
+                                                  0.31622776601683794,
+                                                  1,
+                                                  3.1622776601683795,
+                                                  10,
+                                                  31.622776601683793,
+                                                  100,
                                                   316.22776601683796};
     return edges[level];
 }

@@ -72,18 +72,17 @@ static void elementary_ones_are_those_of_the_library(void **state)
 static void negative_binomials_add_up(void **state)
 {
     (void)state;
-    static const double of[][2] = {{0.01, 0.1}, {3, 0.5}, {40, 1000}, {2000, 1e7}, {7, 1e-3}};
+    static const double of[][2] = {{0.01, 0.1}, {3, 0.5}, {40, 1000}, {2000, 1e7}, {7, 0.3}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         const double m = of[i][0], a = of[i][1], variance = m + m * m / a;
         double sum = 0, mean = 0, square = 0;
-        for (double t = 0; t < m + 200 * (1 + variance / (m + 1)) + 20 * sqrt(variance); t++) {
+        for (double t = 0; t < m + 60 * sqrt(variance) + 20; t++) {
             const ql_negbin p = ql_negbin_at(m, a, t);
             if (t < 4000) assert_true(fabs(p.below - sum) < 1e-9);
             sum += p.at;
             mean += t * p.at;
             square += t * t * p.at;
         }
-        if (a < 0.01) continue; /* the tail is longer than that */
         assert_true(fabs(sum - 1) < 1e-9 && fabs(mean / m - 1) < 1e-6);
         assert_true(fabs((square - mean * mean) / variance - 1) < 1e-4);
     }
