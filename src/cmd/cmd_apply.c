@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "denoise_job.h"
+#include "denoise_layers.h"
 #include "gene_match.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
@@ -249,7 +250,7 @@ static ql_status work(apply_job *a)
     QL_TRY(denoise_job_extras(j));
     QL_TRY(check_reference(a));
     const fit_output output = {.path = a->args.output,
-                               .layer = a->args.denoised || (j->which & EXTRA_LAYERS),
+                               .layer = denoise_writes_layers(&a->args, j->which),
                                .scores = extras_scores(j->which),
                                .text = a->args.tsv != NULL,
                                .columns = a->args.obs_out != NULL,

@@ -28,6 +28,7 @@ typedef struct {
     ql_fitted *fitted;
     const gene_list *genes;
     const cell_extras *extras;
+    uint64_t run_seed;   /* of draws */
     bool posterior;      /* layers/denoised holds the posterior, not the mean */
     const ql_score *mcv; /* NULL: not asked for */
     const type_choice *type;
