@@ -25,7 +25,9 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    QL_RNG_DRAWS = 40, /* draws of a posterior */
+    QL_RNG_NULL = 41   /* genes permuted across cells */
 } ql_rng_stream;
 
 typedef struct {
