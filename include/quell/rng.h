@@ -25,7 +25,10 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    /* after an embedding: what igraph draws, moves of a layout */
+    QL_RNG_GRAPH = 40,
+    QL_RNG_LAYOUT = 41
 } ql_rng_stream;
 
 typedef struct {
