@@ -8,6 +8,8 @@
     X(train)                                                                                       \
     X(apply)                                                                                       \
     X(merge)                                                                                       \
+    X(neighbors)                                                                                   \
+    X(cluster)                                                                                     \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
