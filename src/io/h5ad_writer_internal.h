@@ -45,6 +45,12 @@ QL_MUST_USE ql_status ql_h5ad_check_shape(const ql_h5ad_writer *w, const char *k
 QL_MUST_USE ql_status ql_h5ad_open_parent(ql_h5ad_writer *w, const char *key, hid_t *parent,
                                           const char **leaf, ql_err *err);
 
+/* Make a column of the frame `group` free, its name checked, and add it to order unless it is
+ * there.
+ */
+QL_MUST_USE ql_status ql_h5ad_place_column(ql_h5ad_writer *w, hid_t group, const char *name,
+                                           ql_names *order, ql_err *err);
+
 /* Add a line to the journal. */
 QL_MUST_USE ql_status ql_h5ad_note(ql_h5ad_writer *w, const char *what, const char *key,
                                    ql_err *err);
