@@ -35,6 +35,9 @@ typedef struct {
 } ql_negbin;
 ql_negbin ql_negbin_at(double m, double a, double t);
 
+/* Mean of ln(1 + unit t) for such a t; unit >= 0. Within 1e-7 of itself. */
+double ql_negbin_mean_log1p(double m, double a, double unit);
+
 #ifdef __cplusplus
 }
 #endif

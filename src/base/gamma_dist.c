@@ -184,20 +184,56 @@ double ql_gamma_quantile(double a, double p)
     return ql_exp(y);
 }
 
-/* ln(1 + y) = int of (1 - exp(-y u)) exp(-u) / u over u > 0 (Frullani), so the mean is that of
- * (1 - (1 + s u)^-a) exp(-u) / u. In v = ln u the integrand is analytic for |Im v| < pi / 2 and
+/* ln(1 + y) = int of (1 - exp(-y u)) exp(-u) / u over u > 0 (Frullani), so the mean over y needs
+ * only the mean of exp(-y u): of gamma-distributed y (1 + s u)^-a, of u times a negative binomial
+ * count (1 + s (1 - exp(-unit u)))^-a. In v = ln u the integrand is analytic for |Im v| < pi / 2 and
  * falls off on both sides: the trapezoidal rule of step h errs by exp(-pi^2 / h) (Trefethen &
- * Weideman 2014). The nodes below u0 are two geometric series. */
-double ql_gamma_mean_log1p(double a, double s)
+ * Weideman 2014). The nodes below u0 are two geometric series, from the integrand's first two
+ * powers of u. */
+typedef struct {
+    double a, s, unit;     /* unit 0: of gamma-distributed numbers */
+    double linear, square; /* powers of u in the integrand */
+    double steep;          /* u is small where this times u is */
+} mean_log;
+
+static double integrand(const mean_log *m, double u)
+{
+    const double y = m->unit > 0 ? -ql_expm1(-m->unit * u) : u;
+    return -ql_expm1(-m->a * ql_log1p(m->s * y)) * ql_exp(-u);
+}
+
+static double integrate(const mean_log *m)
 {
     const double h = 0.5, ratio = 1.6487212707001282, last = 44;
-    if (!(s > 0)) return 0;
-    const double steep = s * (a > 1 ? a : 1), linear = a * s;
-    const double square = -(0.5 * a * (a + 1) * s * s + a * s);
-    double u0 = 1e-3 / (steep > 1 ? steep : 1), sum;
-    /* a node of the lattice exp(h Z), so that it does not depend on where the tail begins */
-    u0 = ql_exp(h * floor(ql_log(u0) / h));
-    sum = linear * u0 / (ratio - 1) + square * u0 * u0 / (ratio * ratio - 1);
-    for (double u = u0; u < last; u *= ratio) sum -= ql_expm1(-a * ql_log1p(s * u)) * ql_exp(-u);
+    double u0 = 1e-3 / (m->steep > 1 ? m->steep : 1);
+    u0 = ql_exp(h * floor(ql_log(u0) / h)); /* a node of the lattice exp(h Z) */
+    double sum = m->linear * u0 / (ratio - 1) + m->square * u0 * u0 / (ratio * ratio - 1);
+    for (double u = u0; u < last; u *= ratio) sum += integrand(m, u);
     return h * sum;
+}
+
+double ql_gamma_mean_log1p(double a, double s)
+{
+    if (!(s > 0)) return 0;
+    const mean_log m = {.a = a,
+                        .s = s,
+                        .linear = a * s,
+                        .square = -(0.5 * a * (a + 1) * s * s + a * s),
+                        .steep = s * (a > 1 ? a : 1)};
+    return integrate(&m);
+}
+
+double ql_negbin_mean_log1p(double mean, double a, double unit)
+{
+    if (!(mean > 0) || !(unit > 0)) return 0;
+    const double s = mean / a, first = a * s * unit;
+    const double steep = s * unit * (a > 1 ? a : 1);
+    const mean_log m = {
+        .a = a,
+        .s = s,
+        .unit = unit,
+        .linear = first,
+        .square = -(0.5 * a * (a + 1) * s * s * unit * unit + 0.5 * first * unit + first),
+        .steep = steep > unit ? steep : unit};
+    return integrate(&m);
 }

@@ -6,7 +6,8 @@
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 
-static const char *const scales[] = {"counts", "cp10k", "log1p", "mean-log1p", "pearson", NULL};
+static const char *const scales[] = {"counts", "cp10k", "log1p", "mean-log1p",
+                                     "mean-log-counts", "pearson", NULL};
 static const char *const draw_kinds[] = {"rate", "counts", NULL};
 
 #define S denoise_args
@@ -25,8 +26,9 @@ const ql_option ql_denoise_rows[] = {
     {.name = "scale", QL_CHOICE_AT(S, scale), .choices = scales, .def = "counts", .group = "Output",
      .help = "of layers/denoised and what goes with it",
      .more = "counts: at each cell's own depth. cp10k: per 10,000 molecules of the cell. log1p: ln(1 + "
-             "that). mean-log1p: the posterior's mean of that logarithm. pearson: residuals from the "
-             "gene means. docs/scales.md says what each is for."},
+             "that). mean-log1p: the posterior's mean of that logarithm of the rate. mean-log-counts: "
+             "that of the counts another look at the cell would show. pearson: residuals from the gene "
+             "means. docs/scales.md says what each is for."},
     {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .unset = "none", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Output",
      .help = "posterior quantiles that hold this share, as layers",

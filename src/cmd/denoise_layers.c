@@ -15,14 +15,19 @@ static bool on_counts(const denoise_args *a)
     return !a->scale || is(a->scale, "counts");
 }
 
+static bool is_mean_log(const char *scale)
+{
+    return is(scale, "mean-log1p") || is(scale, "mean-log-counts");
+}
+
 static bool is_log(const char *scale)
 {
-    return is(scale, "log1p") || is(scale, "mean-log1p");
+    return is(scale, "log1p") || is_mean_log(scale);
 }
 
 bool denoise_asks_how_sure(const denoise_args *a)
 {
-    return a->intervals > 0 || a->sd || a->draws > 0 || is(a->scale, "mean-log1p");
+    return a->intervals > 0 || a->sd || a->draws > 0 || is_mean_log(a->scale);
 }
 
 bool denoise_writes_layers(const denoise_args *a, unsigned extras)
@@ -38,9 +43,9 @@ ql_status denoise_layers_check(const denoise_args *a, ql_err *err)
             err, QL_EUSAGE,
             "--intervals, --sd, --draws and --scale mean-log1p are of the posterior: not "
             "with --estimate mean");
-    if (is(a->scale, "mean-log1p") && is(a->estimate, "both"))
-        return ql_fail(err, QL_EUSAGE,
-                       "--scale mean-log1p is of the posterior: not with --estimate both");
+    if (is_mean_log(a->scale) && is(a->estimate, "both"))
+        return ql_fail(err, QL_EUSAGE, "--scale %s is of the posterior: not with --estimate both",
+                       a->scale);
     if (a->sd && is_log(a->scale)) {
         ql_fail(err, QL_EUSAGE, "--sd: not with --scale %s", a->scale);
         return ql_hint(err, "--intervals works on every scale");
@@ -66,7 +71,7 @@ ql_status denoise_layers_fit(const denoise_args *a, bool posterior, ql_err *err)
 {
     if (posterior || !denoise_asks_how_sure(a)) return QL_OK;
     ql_fail(err, QL_EUSAGE,
-            "--intervals, --sd, --draws and --scale mean-log1p need the posterior, "
+            "--intervals, --sd, --draws and --scale mean-log... need the posterior, "
             "which these counts or this model have not");
     return ql_hint(err, "--estimate posterior for reads without UMIs, at your own risk");
 }
@@ -84,6 +89,7 @@ ql_view denoise_view(const denoise_args *a, bool posterior)
 {
     ql_view v = {.value = posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN, .scale = scale_of(a)};
     if (is(a->scale, "mean-log1p")) v.value = QL_VALUE_MEAN_LOG;
+    if (is(a->scale, "mean-log-counts")) v.value = QL_VALUE_MEAN_LOG_COUNTS;
     return v;
 }
 
@@ -120,6 +126,11 @@ static void add_denoised(const denoise_result *r, denoise_layer **at)
             l->text, sizeof l->text,
             "posterior mean of ln(1 + rate per 10,000 molecules of the cell), not the logarithm "
             "of a mean: for distances and means of log expression; do not normalise or log again");
+    else if (v.value == QL_VALUE_MEAN_LOG_COUNTS)
+        snprintf(l->text, sizeof l->text,
+                 "posterior mean of the ln(1 + counts per 10,000) that another look at the cell, of "
+                 "the same depth, would show: to compare with log counts; do not normalise or log "
+                 "again");
     else if (v.scale == QL_SCALE_COUNTS)
         snprintf(l->text, sizeof l->text, "%s", denoise_scale_of(r, r->posterior));
     if (!is(a->estimate, "both")) return;

@@ -7,6 +7,7 @@
 #include "quell/special.h"
 
 #define PER_CELL      1e4
+#define POISSON_LIKE  1e7 /* shape of a rate that is known */
 #define PEARSON_SHAPE 100 /* theta of the residuals (Lause, Berens & Kobak 2021) */
 
 /* A sequence of its own for each draw, cell and gene. */
@@ -38,6 +39,14 @@ static double mean_log(const ql_rate *r)
     const double unit = PER_CELL / r->molecules;
     if (!(r->theta > 0)) return ql_log1p(r->mu * unit);
     return ql_gamma_mean_log1p(r->x + r->theta, scale_of(r) * unit);
+}
+
+/* Without a theta t is a Poisson count, which a large one is as good as. */
+static double mean_log_counts(const ql_rate *r)
+{
+    const double shape = r->theta > 0 ? r->x + r->theta : POISSON_LIKE;
+    const double mean = r->theta > 0 ? shape * scale_of(r) : r->mu;
+    return ql_negbin_mean_log1p(mean, shape, PER_CELL / r->molecules);
 }
 
 /* At the cell's own depth. */
@@ -73,6 +82,7 @@ static double residual(const ql_view *v, const ql_rate *r, double value)
 double ql_view_of(const ql_view *v, const ql_rate *r, double known)
 {
     if (v->value == QL_VALUE_MEAN_LOG) return mean_log(r);
+    if (v->value == QL_VALUE_MEAN_LOG_COUNTS) return mean_log_counts(r);
     const double value = raw_value(v, r, known);
     switch (v->scale) {
     case QL_SCALE_CP10K:
