@@ -25,7 +25,12 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    /* k-means; start of a spectral decomposition; cells taken as a sample; rows of a consensus */
+    QL_RNG_KMEANS = 50,
+    QL_RNG_SPECTRAL = 51,
+    QL_RNG_SAMPLE = 52,
+    QL_RNG_CONSENSUS = 53
 } ql_rng_stream;
 
 typedef struct {
