@@ -13,7 +13,7 @@ extern "C" {
 
 typedef enum {
     QL_KMEANS_LLOYD, /* centres drawn by k-means++ (Arthur and Vassilvitskii 2007), Lloyd's steps */
-    QL_KMEANS_WONG   /* centres drawn from the distinct points, algorithm of Hartigan and Wong 1979 */
+    QL_KMEANS_WONG /* centres drawn from the distinct points, algorithm of Hartigan and Wong 1979 */
 } ql_kmeans_rule;
 
 typedef struct {

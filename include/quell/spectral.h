@@ -1,6 +1,6 @@
 /* Clusters of a latent space the way scDHA finds them (Tran et al. 2021, Nature Communications 12,
- * 1029): spectral clustering on a graph of nearest neighbours by correlation, the number of clusters
- * estimated, large sets by a sample and a vote. */
+ * 1029): spectral clustering on a graph of nearest neighbours by correlation, the number of
+ * clusters estimated, large sets by a sample and a vote. */
 #ifndef QUELL_SPECTRAL_H
 #define QUELL_SPECTRAL_H
 
@@ -13,14 +13,14 @@ extern "C" {
 #endif
 
 typedef struct {
-    int64_t k;        /* clusters; 0: estimated */
+    int64_t k; /* clusters; 0: estimated */
     uint64_t seed;
     uint64_t purpose; /* which clustering of a run with that seed; below 2^20 */
     int threads;
 } ql_spectral_options;
 
-/* Spectral clustering of x [n, d] into k clusters: label [n], in [0, *found). There are fewer than k
- * where there are fewer distinct points. residual (may be NULL): what is left of the eigenvalue
+/* Spectral clustering of x [n, d] into k clusters: label [n], in [0, *found). There are fewer than
+ * k where there are fewer distinct points. residual (may be NULL): what is left of the eigenvalue
  * problem; below 1e-6 it is solved. */
 QL_MUST_USE ql_status ql_spectral(const double *x, int64_t n, int64_t d,
                                   const ql_spectral_options *opt, int32_t *label, int64_t *found,

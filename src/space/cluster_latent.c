@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-    FEW_CELLS = 1000,  /* below: k-means on the latent itself ... */
-    FEW_CLUSTERS = 5,  /* ... where there are fewer than these */
+    FEW_CELLS = 1000, /* below: k-means on the latent itself ... */
+    FEW_CLUSTERS = 5, /* ... where there are fewer than these */
     STARTS = 1000,
     STEPS = 1000,
     MOST_K = 10,
@@ -45,8 +45,7 @@ static ql_status cluster_all(const double *x, int64_t n, int64_t d, int64_t most
 {
     ql_spectral_options own = *opt;
     if (own.k == 0) QL_TRY(ql_estimate_k(x, n, d, most, opt, &own.k, err));
-    if (n < FEW_CELLS && own.k < FEW_CLUSTERS)
-        return by_kmeans(x, n, d, &own, label, found, err);
+    if (n < FEW_CELLS && own.k < FEW_CLUSTERS) return by_kmeans(x, n, d, &own, label, found, err);
     return ql_spectral(x, n, d, &own, label, found, NULL, err);
 }
 

@@ -22,12 +22,12 @@ enum {
 typedef struct {
     const ql_consensus_task *t;
     ql_consensus *out;
-    double *pair;    /* [members, members]: adjusted Rand indices */
-    int32_t *row;    /* [n_rows, members]: distinct rows of labels, then drawn ones */
-    int64_t n_rows;  /* of which n_distinct are distinct */
+    double *pair;   /* [members, members]: adjusted Rand indices */
+    int32_t *row;   /* [n_rows, members]: distinct rows of labels, then drawn ones */
+    int64_t n_rows; /* of which n_distinct are distinct */
     int64_t n_distinct;
-    int64_t *kind;   /* [n]: distinct row of a cell */
-    int32_t *meta;   /* [n_rows] */
+    int64_t *kind; /* [n]: distinct row of a cell */
+    int32_t *meta; /* [n_rows] */
 } job;
 
 /* ---- how many clusters ---- */
@@ -41,8 +41,8 @@ static ql_status compare_members(job *j, double *least, ql_err *err)
     for (int a = 0; a < m; a++)
         for (int b = a + 1; b < m; b++) {
             double *ab = &j->pair[a * m + b];
-            QL_TRY(ql_adjusted_rand_of(t->n, t->label + a * t->n, t->groups[a],
-                                       t->label + b * t->n, t->groups[b], ab, err));
+            QL_TRY(ql_adjusted_rand_of(t->n, t->label + a * t->n, t->groups[a], t->label + b * t->n,
+                                       t->groups[b], ab, err));
             j->pair[b * m + a] = *ab;
             *least = fmin(*least, *ab);
         }
@@ -176,8 +176,7 @@ static ql_status list_rows(job *j, const int64_t *first, ql_err *err)
     QL_TRY(QL_NEW(j->meta, j->n_rows, "a consensus", err));
     for (int64_t r = 0; r < j->n_rows; r++) {
         int64_t cell = r < j->n_distinct ? first[r] : ql_rng_below(&rng, (uint32_t)t->n);
-        for (int m = 0; m < t->members; m++)
-            j->row[r * t->members + m] = t->label[m * t->n + cell];
+        for (int m = 0; m < t->members; m++) j->row[r * t->members + m] = t->label[m * t->n + cell];
     }
     return QL_OK;
 }

@@ -6,7 +6,10 @@
 #include "quell/alloc.h"
 #include "quell/parallel.h"
 
-enum { BLOCK = 32, TILE = 512 }; /* points of a that a thread takes; points of b looked at at once */
+enum {
+    BLOCK = 32,
+    TILE = 512
+}; /* points of a that a thread takes; points of b looked at at once */
 
 ql_status ql_directions_make(const double *x, int64_t n, int64_t d, ql_directions *out, ql_err *err)
 {
@@ -94,8 +97,7 @@ ql_status ql_directions_nearest(const ql_directions *a, const ql_directions *b, 
 {
     job w = {a, b, same, k, index, distance};
     if (k < 1 || k > b->n - same)
-        return ql_fail(err, QL_EUSAGE, "%lld nearest of %lld cells", (long long)k,
-                       (long long)b->n);
+        return ql_fail(err, QL_EUSAGE, "%lld nearest of %lld cells", (long long)k, (long long)b->n);
     ql_parallel_for(threads, (a->n + BLOCK - 1) / BLOCK, search, &w);
     return QL_OK;
 }

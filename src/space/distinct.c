@@ -37,8 +37,8 @@ ql_status ql_distinct_rows(const double *x, int64_t n, int64_t d, int64_t *first
         for (int64_t i = 0; i < n; i++) rows[i] = (keyed_row){x + i * d, d, i};
         qsort(rows, (size_t)n, sizeof *rows, by_row);
         for (int64_t i = 0; i < n; i++)
-            leader[rows[i].at] = i > 0 && equal(&rows[i], &rows[i - 1]) ? leader[rows[i - 1].at]
-                                                                        : rows[i].at;
+            leader[rows[i].at] =
+                i > 0 && equal(&rows[i], &rows[i - 1]) ? leader[rows[i - 1].at] : rows[i].at;
         for (int64_t i = 0; i < n; i++) {
             if (leader[i] == i) {
                 if (kind) kind[i] = *n_distinct;

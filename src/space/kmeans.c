@@ -100,8 +100,7 @@ static ql_status total_squares(const job *j, double *total, ql_err *err)
         for (int64_t c = 0; c < j->d; c++) mean[c] += j->x[i * j->d + c];
     for (int64_t c = 0; c < j->d; c++) mean[c] /= (double)j->n;
     *total = 0;
-    for (int64_t i = 0; i < j->n; i++)
-        *total += ql_squared_distance(j->x + i * j->d, mean, j->d);
+    for (int64_t i = 0; i < j->n; i++) *total += ql_squared_distance(j->x + i * j->d, mean, j->d);
     ql_free(mean);
     return QL_OK;
 }
@@ -115,8 +114,8 @@ static ql_status run_best(job *j, ql_kmeans *out, ql_err *err)
     QL_TRY(QL_NEW(out->label, j->n, "k-means", err));
     QL_TRY(QL_NEW(out->centre, j->k * j->d, "k-means", err));
     QL_TRY(choose_start(j, &out->best_start, err));
-    QL_TRY(run_start(j, out->best_start, out->label, out->centre, &out->within, &out->converged,
-                     err));
+    QL_TRY(
+        run_start(j, out->best_start, out->label, out->centre, &out->within, &out->converged, err));
     return total_squares(j, &out->total, err);
 }
 

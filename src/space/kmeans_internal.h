@@ -31,7 +31,8 @@ void ql_kmeans_plus_plus(ql_kmeans_start *s, ql_rng *rng, double *nearest);
 /* Lloyd's algorithm; a group that runs empty takes the point farthest from its centre. */
 QL_MUST_USE ql_status ql_kmeans_lloyd(ql_kmeans_start *s, ql_err *err);
 
-/* Algorithm AS 136. Centres have to be distinct points of x, so that no group is empty; 1 < k < n. */
+/* Algorithm AS 136. Centres have to be distinct points of x, so that no group is empty; 1 < k < n.
+ */
 QL_MUST_USE ql_status ql_kmeans_wong(ql_kmeans_start *s, ql_err *err);
 
 /* Centres become means of their groups; sets within. */

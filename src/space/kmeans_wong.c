@@ -1,6 +1,6 @@
-/* Hartigan and Wong 1979, "Algorithm AS 136: a k-means clustering algorithm", Applied Statistics 28,
- * 100-108. Points move one at a time, wherever that lowers the sum of squares counting the shift of
- * both centres; the names of the steps and of the sets are the paper's. */
+/* Hartigan and Wong 1979, "Algorithm AS 136: a k-means clustering algorithm", Applied Statistics
+ * 28, 100-108. Points move one at a time, wherever that lowers the sum of squares counting the
+ * shift of both centres; the names of the steps and of the sets are the paper's. */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Weighted meta-clustering: a cluster of a labeling is a node; nodes are as similar as the weight of
- * the cells they share is large, and are grouped by Ward's rule. */
+/* Weighted meta-clustering: a cluster of a labeling is a node; nodes are as similar as the weight
+ * of the cells they share is large, and are grouped by Ward's rule. */
 #include "meta_cluster.h"
 
 #include <stdbool.h>
@@ -21,8 +21,9 @@ typedef struct {
     int32_t *tally;
 } job;
 
-/* How undecided the members are about a row: 4 / n times the sum over rows of a (1 - a), a the share
- * of members that put the two together. Whole numbers, so the order of the sum is of no matter. */
+/* How undecided the members are about a row: 4 / n times the sum over rows of a (1 - a), a the
+ * share of members that put the two together. Whole numbers, so the order of the sum is of no
+ * matter. */
 static void weigh_row(void *ctx, int64_t i)
 {
     const job *j = ctx;

@@ -7,11 +7,11 @@
 #include "quell/status.h"
 
 typedef struct {
-    int64_t n;            /* rows */
+    int64_t n; /* rows */
     int members;
-    const int32_t *label; /* [n, members]: a cell a row */
+    const int32_t *label;  /* [n, members]: a cell a row */
     const int64_t *groups; /* [members] */
-    int64_t k;            /* meta-clusters; lowered to the clusters there are */
+    int64_t k;             /* meta-clusters; lowered to the clusters there are */
     int threads;
 } ql_meta_task;
 

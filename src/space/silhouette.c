@@ -23,8 +23,7 @@ static void add_tile(const job *j, const double *point, int64_t from, int64_t to
         const double *other = t->x + i * t->d;
         double square = 0;
         if (t->label[i] < 0) continue;
-        for (int64_t k = 0; k < t->d; k++)
-            square += (point[k] - other[k]) * (point[k] - other[k]);
+        for (int64_t k = 0; k < t->d; k++) square += (point[k] - other[k]) * (point[k] - other[k]);
         sum[t->label[i]] += sqrt(square);
     }
 }
@@ -52,9 +51,8 @@ static void score_block(void *ctx, int64_t block)
                 add_tile(j, t->x + i * t->d, from, from + TILE < t->n ? from + TILE : t->n,
                          sum + (i - first) * t->n_groups);
     for (int64_t i = first; i < last; i++)
-        j->width[i] = t->label[i] < 0
-                          ? NAN
-                          : width_of(j, t->label[i], sum + (i - first) * t->n_groups);
+        j->width[i] =
+            t->label[i] < 0 ? NAN : width_of(j, t->label[i], sum + (i - first) * t->n_groups);
 }
 
 static double mean_of(const double *width, int64_t n)

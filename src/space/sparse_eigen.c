@@ -1,7 +1,7 @@
-/* Subspace iteration with a Chebyshev filter (Zhou, Saad, Tiago, Chelikowsky 2006, "Self-consistent-
- * field calculations using Chebyshev-filtered subspace iteration"): a polynomial of the matrix that
- * stays within 1 where the unwanted eigenvalues are and grows fastest beyond. A block of vectors
- * finds eigenvalues that repeat, as those of a graph in several pieces do. */
+/* Subspace iteration with a Chebyshev filter (Zhou, Saad, Tiago, Chelikowsky 2006,
+ * "Self-consistent- field calculations using Chebyshev-filtered subspace iteration"): a polynomial
+ * of the matrix that stays within 1 where the unwanted eigenvalues are and grows fastest beyond. A
+ * block of vectors finds eigenvalues that repeat, as those of a graph in several pieces do. */
 #include "sparse_eigen.h"
 
 #include <math.h>

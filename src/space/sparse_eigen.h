@@ -18,14 +18,14 @@ typedef struct {
 void ql_sparse_free(ql_sparse *m);
 
 typedef struct {
-    int64_t k;         /* eigenvalues wanted, the largest; at most n */
-    double *value;     /* [k] descending; out */
-    double *vector;    /* [n, k]: a unit eigenvector a column; out */
-    double tolerance;  /* of |S u - value u| */
-    uint64_t seed;     /* of the vectors it starts from */
-    uint64_t purpose;  /* below 2^44 */
-    double residual;   /* the largest of these that is left; out */
-    bool converged;    /* out */
+    int64_t k;        /* eigenvalues wanted, the largest; at most n */
+    double *value;    /* [k] descending; out */
+    double *vector;   /* [n, k]: a unit eigenvector a column; out */
+    double tolerance; /* of |S u - value u| */
+    uint64_t seed;    /* of the vectors it starts from */
+    uint64_t purpose; /* below 2^44 */
+    double residual;  /* the largest of these that is left; out */
+    bool converged;   /* out */
 } ql_sparse_eigen;
 
 /* The same bits everywhere; eigenvectors of equal eigenvalues are some basis of their space. */

@@ -1,4 +1,5 @@
-/* Ng, Jordan, Weiss 2002: the smallest eigenvectors of the Laplacian, rows to unit length, k-means. */
+/* Ng, Jordan, Weiss 2002: the smallest eigenvectors of the Laplacian, rows to unit length, k-means.
+ */
 #include "quell/spectral.h"
 
 #include <math.h>

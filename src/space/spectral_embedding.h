@@ -5,8 +5,12 @@
 #include "quell/spectral.h"
 #include "spectral_graph.h"
 
-enum { QL_SPECTRAL_NEIGHBOURS = 7, QL_SPECTRAL_KEPT = 30, QL_SPECTRAL_STARTS = 50,
-       QL_SPECTRAL_STEPS = 100 };
+enum {
+    QL_SPECTRAL_NEIGHBOURS = 7,
+    QL_SPECTRAL_KEPT = 30,
+    QL_SPECTRAL_STARTS = 50,
+    QL_SPECTRAL_STEPS = 100
+};
 
 /* vector [n, width], vectors of the largest eigenvalues first. */
 QL_MUST_USE ql_status ql_graph_vectors(const ql_near_lists *l, int64_t neighbours, int64_t width,

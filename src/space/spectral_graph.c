@@ -112,8 +112,8 @@ static int by_place(const void *a, const void *b)
 static double weight_of(const ql_near_lists *l, int64_t last, double scale, int64_t i, int64_t e)
 {
     const double d = l->distance[i * l->kept + e];
-    const double reach = l->distance[i * l->kept + last] *
-                         l->distance[l->index[i * l->kept + e] * l->kept + last];
+    const double reach =
+        l->distance[i * l->kept + last] * l->distance[l->index[i * l->kept + e] * l->kept + last];
     double at = d > 0 ? scale * (d * d) / reach : 0;
     return 0.39894228040143268 * ql_exp(-0.5 * fmin(at * at, 1400));
 }

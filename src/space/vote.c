@@ -81,8 +81,7 @@ ql_status ql_vote_ensemble_run(const ql_vote_ensemble *e, int32_t *label, double
     for (int m = 0; m < e->n_members; m++) QL_GO(count_member(e, m, &b, err));
     for (int64_t i = 0; i < t->n_asked; i++) {
         label[i] = ql_most_frequent(b.choice + i * e->n_members, e->n_members, b.tally, NULL);
-        share[i] = (double)b.total[i * t->n_labels + label[i]] /
-                   (double)(b.width * e->n_members);
+        share[i] = (double)b.total[i * t->n_labels + label[i]] / (double)(b.width * e->n_members);
     }
 out:
     ql_free(b.votes);

@@ -1,5 +1,5 @@
-/* Merges by the formula of Lance and Williams. Each row keeps its nearest later row, so that a merge
- * costs about n, as in Murtagh 1985, "Multidimensional Clustering Algorithms". */
+/* Merges by the formula of Lance and Williams. Each row keeps its nearest later row, so that a
+ * merge costs about n, as in Murtagh 1985, "Multidimensional Clustering Algorithms". */
 #include "quell/ward.h"
 
 #include <math.h>
