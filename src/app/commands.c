@@ -8,6 +8,7 @@
     X(train)                                                                                       \
     X(apply)                                                                                       \
     X(merge)                                                                                       \
+    X(neighbors)                                                                                   \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
