@@ -56,6 +56,12 @@ typedef struct {
 QL_MUST_USE ql_status ql_silhouette(const ql_silhouette_task *task, double *mean, double *width,
                                     ql_err *err);
 
+/* The same of at most `most` of the points that take part, drawn by the seed and held against each
+ * other alone: *used of them. */
+QL_MUST_USE ql_status ql_silhouette_sampled(const ql_silhouette_task *task, int64_t most,
+                                            uint64_t seed, double *mean, int64_t *used,
+                                            ql_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -29,7 +29,7 @@ typedef enum {
     /* k-means; start of a spectral decomposition; cells taken as a sample; rows of a consensus */
     QL_RNG_KMEANS = 50,
     QL_RNG_SPECTRAL = 51,
-    QL_RNG_SAMPLE = 52,
+    QL_RNG_CELLS = 52,
     QL_RNG_CONSENSUS = 53
 } ql_rng_stream;
 

@@ -9,6 +9,9 @@
     X(apply)                                                                                       \
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \

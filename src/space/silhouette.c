@@ -1,9 +1,11 @@
 /* Silhouette widths from all pairs of distances, a block of points at a time. */
 #include <math.h>
+#include <string.h>
 
 #include "quell/agreement.h"
 #include "quell/alloc.h"
 #include "quell/parallel.h"
+#include "sample.h"
 
 enum { BLOCK = 64, TILE = 256 }; /* points that are scored together; points they are held against */
 
@@ -14,8 +16,8 @@ typedef struct {
     double *width; /* [n] */
 } job;
 
-/* Squares of differences are summed along the dimensions, for TILE points side by side: no digits
- * are lost for close points, as they would be by |x|^2 + |y|^2 - 2 x y. */
+/* Squares of differences: no digits are lost for close points, as they would be by |x|^2 + |y|^2 -
+ * 2 x y. */
 static void add_tile(const job *j, const double *point, int64_t from, int64_t to, double *sum)
 {
     const ql_silhouette_task *t = j->t;
@@ -89,5 +91,47 @@ out:
     if (!width) ql_free(j.width);
     ql_free(j.size);
     ql_free(j.sum);
+    return st;
+}
+
+/* The points of which there is a label, as a list: which [n]. */
+static int64_t list_labelled(const ql_silhouette_task *t, int64_t *which)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->n; i++)
+        if (t->label[i] >= 0) which[n++] = i;
+    return n;
+}
+
+ql_status ql_silhouette_sampled(const ql_silhouette_task *task, int64_t most, uint64_t seed,
+                                double *mean, int64_t *used, ql_err *err)
+{
+    int64_t *which = NULL, *drawn = NULL;
+    double *x = NULL;
+    int32_t *label = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(which, task->n, "silhouette widths", err));
+    *used = list_labelled(task, which);
+    if (*used <= most) {
+        QL_GO(ql_silhouette(task, mean, NULL, err));
+        goto out;
+    }
+    QL_GO(QL_NEW(drawn, most, "silhouette widths", err));
+    QL_GO(QL_NEW(x, most * task->d, "silhouette widths", err));
+    QL_GO(QL_NEW(label, most, "silhouette widths", err));
+    QL_GO(ql_sample_draw(*used, most, seed, (uint64_t)1 << 42, drawn, err));
+    for (int64_t i = 0; i < most; i++) {
+        int64_t from = which[drawn[i]];
+        memcpy(x + i * task->d, task->x + from * task->d, (size_t)task->d * sizeof *x);
+        label[i] = task->label[from];
+    }
+    const ql_silhouette_task part = {x, most, task->d, label, task->n_groups, task->threads};
+    *used = most;
+    QL_GO(ql_silhouette(&part, mean, NULL, err));
+out:
+    ql_free(which);
+    ql_free(drawn);
+    ql_free(x);
+    ql_free(label);
     return st;
 }
