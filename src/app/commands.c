@@ -10,6 +10,9 @@
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
