@@ -23,6 +23,10 @@ typedef struct {
  * NaN leave. QL_EDATA: a row is NaN or infinite in part, or there is no point at all. */
 QL_MUST_USE ql_status ql_points_take(float *x, int64_t n_cells, int64_t n_dims, ql_points *out,
                                      ql_err *err);
+
+/* The cells whose flag is nonzero as points whose coordinates are not known (n_dims 0, x NULL). */
+QL_MUST_USE ql_status ql_points_of_cells(const uint8_t *is_point, int64_t n_cells, ql_points *out,
+                                         ql_err *err);
 void ql_points_free(ql_points *p);
 
 /* Values of points [n, width] as values of all cells [n_cells, width]: NaN where there is no point.

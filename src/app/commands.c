@@ -9,6 +9,11 @@
     X(apply)                                                                                       \
     X(check)                                                                                       \
     X(merge)                                                                                       \
+    X(neighbors)                                                                                   \
+    X(cluster)                                                                                     \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \

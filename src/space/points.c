@@ -49,6 +49,15 @@ out:
     return st;
 }
 
+ql_status ql_points_of_cells(const uint8_t *is_point, int64_t n_cells, ql_points *out, ql_err *err)
+{
+    *out = (ql_points){.n_cells = n_cells};
+    QL_TRY(QL_NEW(out->cell, n_cells, "the points", err));
+    for (int64_t i = 0; i < n_cells; i++)
+        if (is_point[i]) out->cell[out->n++] = i;
+    return QL_OK;
+}
+
 void ql_points_free(ql_points *p)
 {
     ql_free(p->x);
