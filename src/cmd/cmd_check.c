@@ -8,15 +8,15 @@
 #include "quell/alloc.h"
 #include "quell/h5ad_writer.h"
 #include "quell/json.h"
+#include "quell/kmeans.h"
 #include "quell/predict.h"
-#include "quell/rank_test.h"
 #include "quell/text_file.h"
 
 typedef struct {
     ql_common_args common;
     fit_args fit;
     const char *output, *group;
-    int64_t null_genes, draws, stratum;
+    int64_t null_genes, draws, stratum, n_groups;
     bool force;
 } check_args;
 
@@ -28,9 +28,9 @@ static const ql_option check_rows[] = {
     {.name = "force", QL_FLAG_AT(S, force), .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "replace an existing file"},
     {.name = "group", QL_STRING_AT(S, group), .unit = "COLUMN", .group = "Check",
-     .unset = "quarters of the latent space", .help = "column of obs with the groups to test between",
-     .more = "Unless given: four groups of the same size along the first principal direction of the "
-             "latent space."},
+     .unset = "k-means of the latent space", .help = "column of obs with the groups to test between"},
+    {.name = "groups", QL_INT64_AT(S, n_groups), .def = "6", .min = 2, .max = 1000, .unit = "K",
+     .group = "Check", .help = "without --group: how many groups of the latent space"},
     {.name = "null-genes", QL_INT64_AT(S, null_genes), .def = "300", .min = 2, .max = 5000,
      .group = "Check", .help = "how many permuted genes are mixed in"},
     {.name = "draws", QL_INT64_AT(S, draws), .def = "10", .min = 2, .max = 64, .group = "Check",
@@ -96,72 +96,39 @@ static void release(check_job *j)
 
 /* ---- groups ---- */
 
-/* The first principal direction of x [n, w] (of chosen rows): powers of the covariance. */
-static ql_status principal(const float *x, const int64_t *rows, int64_t n, int64_t w, double *place,
-                           ql_err *err)
-{
-    enum { ROUNDS = 200 };
-    double *mean = NULL, *v = NULL, *next = NULL;
-    ql_status st;
-    QL_GO(QL_NEW(mean, w, "a direction", err));
-    QL_GO(QL_NEW(v, w, "a direction", err));
-    QL_GO(QL_NEW(next, w, "a direction", err));
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < w; c++) mean[c] += (double)x[rows[i] * w + c] / (double)n;
-    for (int64_t c = 0; c < w; c++) v[c] = 1 + (double)c / (double)w;
-    for (int round = 0; round <= ROUNDS; round++) {
-        double length = 0;
-        memset(next, 0, (size_t)w * sizeof *next);
-        for (int64_t i = 0; i < n; i++) {
-            double dot = 0;
-            for (int64_t c = 0; c < w; c++) dot += ((double)x[rows[i] * w + c] - mean[c]) * v[c];
-            place[i] = dot;
-            for (int64_t c = 0; c < w; c++) next[c] += dot * ((double)x[rows[i] * w + c] - mean[c]);
-        }
-        for (int64_t c = 0; c < w; c++) length += next[c] * next[c];
-        for (int64_t c = 0; c < w && length > 0 && round < ROUNDS; c++)
-            v[c] = next[c] / sqrt(length);
-    }
-out:
-    ql_free(mean);
-    ql_free(v);
-    ql_free(next);
-    return st;
-}
-
-/* Quarters along it. */
+/* k-means of the latent space. */
 static ql_status groups_of_latent(check_job *j)
 {
-    enum { QUARTERS = 4 };
+    enum { STARTS = 10, STEPS = 100, PURPOSE = 0 };
     ql_err *err = &j->run->err;
     ql_fitted *f = &j->fit.fitted;
     const int64_t w = ql_ae_latent_width(&f->ae), n = f->prep.n_kept_cells;
-    const int64_t *cells = f->prep.kept_cell;
-    float *latent = NULL, *key = NULL;
-    double *place = NULL, *rank = NULL;
-    ql_rank_item *work = NULL;
+    const ql_kmeans_options opt = {.rule = QL_KMEANS_LLOYD,
+                                   .k = j->a->n_groups,
+                                   .starts = STARTS,
+                                   .max_steps = STEPS,
+                                   .seed = j->fit.options.train.seed,
+                                   .purpose = PURPOSE,
+                                   .threads = j->run->threads};
+    ql_kmeans found = {0};
+    float *latent = NULL;
+    double *x = NULL;
     int32_t *code = NULL;
     ql_status st;
     QL_GO(QL_NEW(latent, j->n_cells * w, "the latent space", err));
-    QL_GO(QL_NEW(place, n, "groups", err));
-    QL_GO(QL_NEW(key, n, "groups", err));
-    QL_GO(QL_NEW(rank, n, "groups", err));
-    QL_GO(QL_NEW(work, n, "groups", err));
+    QL_GO(QL_NEW(x, n * w, "the latent space", err));
     QL_GO(QL_NEW(code, j->n_cells, "groups", err));
     QL_GO(ql_predict_latent(f, &j->fit.rows, QL_LATENT_LINEAR, latent, err));
-    QL_GO(principal(latent, cells, n, w, place, err));
-    for (int64_t i = 0; i < n; i++) key[i] = (float)place[i];
-    ql_midranks(key, n, work, rank);
-    for (int64_t i = 0; i < j->n_cells; i++) code[i] = -1;
     for (int64_t i = 0; i < n; i++)
-        code[cells[i]] = (int32_t)((rank[i] - 0.5) * QUARTERS / (double)n);
-    QL_GO(ql_labels_number(code, j->n_cells, QUARTERS, &j->groups, err));
+        for (int64_t c = 0; c < w; c++) x[i * w + c] = (double)latent[f->prep.kept_cell[i] * w + c];
+    QL_GO(ql_kmeans_run(x, n, w, &opt, &found, err));
+    for (int64_t i = 0; i < j->n_cells; i++) code[i] = -1;
+    for (int64_t i = 0; i < n; i++) code[f->prep.kept_cell[i]] = found.label[i];
+    QL_GO(ql_labels_number(code, j->n_cells, found.k, &j->groups, err));
 out:
+    ql_kmeans_free(&found);
     ql_free(latent);
-    ql_free(key);
-    ql_free(place);
-    ql_free(rank);
-    ql_free(work);
+    ql_free(x);
     ql_free(code);
     return st;
 }
@@ -445,7 +412,7 @@ const ql_command ql_cmd_check = {
     .positionals = check_positionals,
     .examples = {{"quell check pbmc.h5ad --group cell_type -o check.tsv",
                   "how often tests between cell types call genes that were permuted"},
-                 {"quell check pbmc.h5ad", "the same between quarters of the latent space"}},
+                 {"quell check pbmc.h5ad", "the same between six groups of the latent space"}},
     .tables = check_tables,
     .presets = ql_model_presets,
     QL_ARGS(check_args),
