@@ -17,7 +17,7 @@ typedef struct {
     fit_args fit;
     const char *output, *group;
     int64_t null_genes, draws, stratum, n_groups;
-    bool force;
+    bool force, shrink_genes;
 } check_args;
 
 #define S check_args
@@ -35,6 +35,8 @@ static const ql_option check_rows[] = {
      .group = "Check", .help = "how many permuted genes are mixed in"},
     {.name = "draws", QL_INT64_AT(S, draws), .def = "10", .min = 2, .max = 64, .group = "Check",
      .help = "draws that are pooled"},
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Check",
+     .help = "as quell denoise --shrink-genes"},
     {.name = "stratum", QL_INT64_AT(S, stratum), .def = "50", .min = 4, .max = 1e6, .group = "Check",
      .level = QL_OPT_EXPERT, .help = "cells of about the same depth, among which genes are permuted"},
     {.name = NULL},
@@ -377,6 +379,7 @@ static ql_status work(check_job *j)
     if (done) return QL_OK;
     QL_TRY(type_choose(&j->fit));
     QL_TRY(mix(j));
+    j->fit.options.shrink_genes = a->shrink_genes;
     QL_TRY(fit_run_train(&j->fit));
     QL_TRY(a->group ? groups_of_column(j) : groups_of_latent(j));
     QL_TRY(use_groups(j));
