@@ -6,7 +6,7 @@
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 
-static const char *const scales[] = {"counts", "cp10k", "log1p", "mean-log1p",
+static const char *const scales[] = {"counts",          "cp10k",   "log1p", "mean-log1p",
                                      "mean-log-counts", "pearson", NULL};
 static const char *const draw_kinds[] = {"rate", "counts", NULL};
 
@@ -75,6 +75,10 @@ const ql_option ql_denoise_rows[] = {
 };
 
 const ql_option ql_denoise_save_rows[] = {
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
+     .help = "move genes of which the model knows little back towards their mean",
+     .more = "By molecules held out of the validation cells; weights in var/quell_model_weight, genes "
+             "that are mostly their mean in var/quell_from_mean. Not with --save-model."},
     {.name = "save-model", QL_STRING_AT(S, save_model), .unit = "FILE", .group = "Output",
      .bits = QL_OPT_VOLATILE, .help = "also write the trained model, for quell apply"},
     {.name = "saveweights", QL_FLAG_AT(S, save_weights), .group = "Output", .level = QL_OPT_EXPERT,
