@@ -10,6 +10,7 @@
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \
+    X(layout)                                                                                      \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
