@@ -11,6 +11,7 @@
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \
     X(layout)                                                                                      \
+    X(query)                                                                                       \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
