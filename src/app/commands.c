@@ -12,6 +12,9 @@
     X(cluster)                                                                                     \
     X(layout)                                                                                      \
     X(query)                                                                                       \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \
