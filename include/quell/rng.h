@@ -26,6 +26,9 @@ typedef enum {
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
     QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    /* after an embedding: what igraph draws, moves of a layout */
+    QL_RNG_GRAPH = 40,
+    QL_RNG_LAYOUT = 41,
     /* k-means; start of a spectral decomposition; cells taken as a sample; rows of a consensus */
     QL_RNG_KMEANS = 50,
     QL_RNG_SPECTRAL = 51,

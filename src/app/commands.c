@@ -9,6 +9,7 @@
     X(apply)                                                                                       \
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
+    X(cluster)                                                                                     \
     X(compare)                                                                                     \
     X(pseudotime)                                                                                  \
     X(classify)                                                                                    \
