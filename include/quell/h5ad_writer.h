@@ -80,6 +80,13 @@ QL_MUST_USE ql_status ql_h5ad_chosen_begin(ql_h5ad_writer *w, const char *key, i
                                            int64_t *band_rows, ql_err *err);
 QL_MUST_USE ql_status ql_h5ad_dense_end(ql_h5ad_writer *w, ql_err *err);
 
+/* A csr layer with rows of any length: indptr [n_rows + 1], borrowed until the end; then its
+ * entries in any number of calls, row by row, columns ascending; ql_h5ad_dense_end ends it. */
+QL_MUST_USE ql_status ql_h5ad_sparse_begin(ql_h5ad_writer *w, const char *key, int64_t n_rows,
+                                           int64_t n_cols, const int64_t *indptr, ql_err *err);
+QL_MUST_USE ql_status ql_h5ad_sparse_entries(ql_h5ad_writer *w, const float *values,
+                                             const int32_t *columns, int64_t n, ql_err *err);
+
 /* A small dense matrix at key ("obsm/X_dca"), [n_rows, n_cols] row-major. */
 QL_MUST_USE ql_status ql_h5ad_matrix(ql_h5ad_writer *w, const char *key, const float *data,
                                      int64_t n_rows, int64_t n_cols, ql_err *err);
@@ -122,9 +129,9 @@ QL_MUST_USE ql_status ql_h5ad_doubles(ql_h5ad_writer *w, const char *key, const 
                                       int64_t n, ql_err *err);
 
 /* What was done since the start, in order, as lines of a word and a key: "claim uns/quell/denoise",
- * "claim-column obs/x", "matrix obsm/x", "dense layers/x", "chosen layers/x", "sparse obsp/x",
- * "columns obs", "category obs/x", "value uns/x". The same done to the same start gives the same
- * bytes. Borrowed, until the next call. */
+ * "claim-column obs/x", "matrix obsm/x", "dense layers/x", "chosen layers/x", "sparse layers/x" (or
+ * obsp), "columns obs", "category obs/x", "value uns/x". The same done to the same start gives the
+ * same bytes. Borrowed, until the next call. */
 const ql_names *ql_h5ad_journal(const ql_h5ad_writer *w);
 
 /* Flush, close, fsync, rename. The writer is freed in any case. */

@@ -17,6 +17,10 @@ typedef struct {
     ql_chunk_writer *indices; /* sparse only */
     int32_t *columns;         /* sparse only: the indices of one band; owned */
     int64_t n_rows, n_stored; /* values per row */
+    const int64_t *indptr;    /* [n_rows + 1] of a matrix with rows of any length; borrowed */
+    float *wait_value;        /* [wait_most] of it, until they fill a band; owned */
+    int32_t *wait_column;     /* likewise */
+    int64_t n_wait, wait_most;
 } band_matrix;
 
 struct ql_h5ad_writer {

@@ -9,7 +9,7 @@ ql_status ql_sample_draw(int64_t n, int64_t m, uint64_t seed, uint64_t purpose, 
                          ql_err *err)
 {
     int64_t *list;
-    ql_rng rng = ql_rng_start(seed, QL_RNG_CELLS, purpose, 0);
+    ql_rng rng = ql_rng_start(seed, QL_RNG_SAMPLE, purpose, 0);
     QL_TRY(QL_NEW(list, n, "a sample of the cells", err));
     for (int64_t i = 0; i < n; i++) list[i] = i;
     for (int64_t i = 0; i < m; i++) {
