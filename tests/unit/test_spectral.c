@@ -88,7 +88,7 @@ static void eigenvalues_of_rings(void **state)
 /* Neighbours, weights and scaling too: the projector onto the leading vectors is unique. */
 static void graph_is_that_of_numpy(void **state)
 {
-    ql_near_lists l;
+    ql_knn l;
     ql_sparse s;
     double value[PY_VECTORS], vector[PY_POINTS * PY_VECTORS];
     ql_sparse_eigen t = {
@@ -106,7 +106,7 @@ static void graph_is_that_of_numpy(void **state)
             assert_true(fabs(dot - py_projector[i * PY_POINTS + j]) < 1e-9);
         }
     ql_sparse_free(&s);
-    ql_near_lists_free(&l);
+    ql_knn_free(&l);
 }
 
 /* n cells in k directions, with noise; truth [n]. */
