@@ -106,6 +106,6 @@ def test_real_cells(quell, shared_data, tmp_path):
     a.write_h5ad(tmp_path / "half.h5ad")
     out = tmp_path / "o.h5ad"
     quell("classify", tmp_path / "half.h5ad", "-o", out, "-l", "cell_type", "--mask", "hidden",
-          "--truth", "cell_type")
+          "--truth", "cell_type", "--threshold", 0.8)
     record = ad.read_h5ad(out).uns["quell"]["classify"]["quell_predicted"]
-    assert record["accuracy"] > 0.8 and record["accuracy_assigned"] >= record["accuracy"]
+    assert record["accuracy_assigned"] > record["accuracy"] > 0.88

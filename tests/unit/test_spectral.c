@@ -201,7 +201,7 @@ static void large_sets_are_sampled(void **state)
 static void the_first_of_a_tie_wins(void **state)
 {
     int32_t tally[4] = {0}, count;
-    const int32_t votes[] = {2, 1, 1, 2, 3};
+    const int32_t votes[] = {2, 1, 2, 1, 3};
     (void)state;
     assert_int_equal(ql_most_frequent(votes, 5, tally, &count), 2);
     assert_int_equal(count, 2);
