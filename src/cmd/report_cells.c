@@ -21,6 +21,7 @@ typedef struct {
     int n;
     bool is_scale; /* numbers from lo to hi, not kinds */
     double lo, hi;
+    int64_t shown; /* cells */
 } grouping;
 
 static void grouping_free(grouping *g)
@@ -104,10 +105,17 @@ static ql_status group_cells(const report_data *d, const map *m, grouping *g, ql
     return QL_OK;
 }
 
+/* How many cells each of so many maps shows. */
+static int64_t cells_shown(const report_data *d, int n_maps)
+{
+    const int64_t n = d->ds.counts.n_rows, most = REPORT_MAP_POINTS / n_maps;
+    return n < most && n < REPORT_POINTS ? n : most < REPORT_POINTS ? most : REPORT_POINTS;
+}
+
 /* The shown cells of one group, gathered. */
 static int64_t gather(const report_data *d, const grouping *g, int group, double *x, double *y)
 {
-    const int64_t n = d->ds.counts.n_rows, shown = n < REPORT_POINTS ? n : REPORT_POINTS;
+    const int64_t n = d->ds.counts.n_rows, shown = g->shown;
     int64_t m = 0;
     for (int64_t k = 0; k < shown; k++) {
         const int64_t i = k * n / shown;
@@ -223,9 +231,8 @@ static void put_buttons(const map *maps, int n, ql_str *out)
     }
 }
 
-static void put_source(const report_data *d, ql_str *out)
+static void put_source(const report_data *d, int64_t shown, ql_str *out)
 {
-    const int64_t n = d->ds.counts.n_rows;
     ql_str_puts(out, "<p class=\"mute\">");
     ql_html_text(out, ql_str_text(&d->key));
     if (strcmp(ql_str_text(&d->key), "X_umap") != 0)
@@ -233,7 +240,8 @@ static void put_source(const report_data *d, ql_str *out)
                     ", its first two principal components: neighbours in all dimensions may be "
                     "drawn over each other. With obsm/X_umap in the file that is drawn instead");
     ql_str_puts(out, ".");
-    if (n > REPORT_POINTS) ql_str_printf(out, " %d of the cells are shown.", REPORT_POINTS);
+    if (shown < d->ds.counts.n_rows)
+        ql_str_printf(out, " %lld of the cells are shown.", (long long)shown);
     ql_str_puts(out, "</p>\n");
 }
 
@@ -249,13 +257,14 @@ ql_status report_put_cells(const report_data *d, const char *color, ql_str *out,
     put_buttons(maps, n, out);
     for (int i = 0; st == QL_OK && i < n; i++) {
         ql_str_puts(out, "<div class=\"pane\">");
+        g.shown = cells_shown(d, n);
         st = group_cells(d, &maps[i], &g, err);
         if (st == QL_OK) st = draw_map(d, &maps[i], &g, out, err);
         grouping_free(&g);
         ql_str_puts(out, "</div>\n");
     }
     ql_str_puts(out, "</div>\n");
-    put_source(d, out);
+    put_source(d, cells_shown(d, n), out);
     report_end_section(out);
     return st;
 }

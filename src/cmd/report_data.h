@@ -9,7 +9,8 @@
 enum {
     REPORT_GENES = 12,
     REPORT_EPOCHS = 100000,
-    REPORT_POINTS = 20000,
+    REPORT_POINTS = 20000,      /* cells of one map */
+    REPORT_MAP_POINTS = 120000, /* of all maps that show all cells */
     REPORT_GENE_POINTS = 1500
 };
 

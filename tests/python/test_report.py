@@ -159,15 +159,24 @@ def test_worse_than_gene_means(quell, result, tmp_path):
 
 
 def test_size_is_bounded(quell, result, tmp_path):
+    """20,000 and more cells, as many maps and genes as there can be."""
     a = anndata.read_h5ad(result)
     rows = np.arange(21000) % a.n_obs
-    big = anndata.AnnData(a.X[rows], var=a.var, uns=a.uns)
+    big = anndata.AnnData(a.X[rows], obs=a.obs.iloc[rows].reset_index(drop=True).set_index(np.arange(len(rows)).astype(str)),
+                          var=a.var, uns=a.uns)
     rng = np.random.default_rng(1)
+    for i in range(9):
+        big.obs[f"column {i}"] = pd.Categorical(rng.integers(0, 30, len(rows)).astype(str))
     big.obsm["X_dca"] = rng.normal(size=(len(rows), 32)).astype("f4")
     big.layers["denoised"] = np.asarray(a.layers["denoised"][rows])
     big.write_h5ad(tmp_path / "big.h5ad")
-    page(quell, tmp_path / "big.h5ad", tmp_path / "big.html")
+    _, text = page(quell, tmp_path / "big.h5ad", tmp_path / "big.html", "--genes", ",".join(a.var_names[:12]))
     assert (tmp_path / "big.html").stat().st_size < 3e6
+    assert text.count('class="pane"') == 8 and "15000 of the cells are shown" in text
+    big.obs = big.obs[[]]
+    big.write_h5ad(tmp_path / "big.h5ad")
+    _, text = page(quell, tmp_path / "big.h5ad", tmp_path / "big2.html")
+    assert "20000 of the cells are shown" in text
 
 
 def test_errors(quell, result, example_data, tmp_path):
