@@ -237,7 +237,7 @@ FLOW_TESTS  = sh tests/tools/run-pytest.sh $(BUILD)/results/$@ $(VENV_FLOWS)
 workflows: venv-workflows ## run the workflows for real: Snakemake 9 and 7, Nextflow
 	@rm -rf $(BUILD)/results/workflows*
 	@$(AGAIN) all
-	@failed=; for suite in workflows-engines workflows-snakemake workflows-snakemake7 workflows-nextflow; do \
+	@failed=; for suite in workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow; do \
 	    $(MAKE) --no-print-directory $$suite || failed="$$failed $$suite"; \
 	done; sh tests/tools/report.sh $(BUILD)/results; test -z "$$failed"
 
@@ -252,6 +252,10 @@ workflows-engines: export SNAKEMAKE7 := $(SNAKEMAKE7)
 
 workflows-engines: $(BUILD)/quell nextflow
 	@$(FLOW_TESTS) tests/workflows/test_engines.py
+
+# What `make check` leaves out, as it has neither MultiQC nor scanpy.
+workflows-tools: $(BUILD)/quell
+	@$(FLOW_TESTS) tests/python/test_mqc.py tests/python/test_cookbook.py -k 'multiqc or scanpy'
 
 workflows-snakemake: $(BUILD)/quell
 	@$(FLOW_TESTS) tests/workflows/test_snakemake.py
@@ -414,7 +418,7 @@ help: ## print this list
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
 .PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-workflows demo check tests unit cli python \
-        workflows workflows-engines workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan lint check-layers \
+        workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -24,7 +24,8 @@ all|python3|python
 all|python3-venv|venv
 workflows|openjdk-17-jre-headless|java
 workflows|curl|command curl
-workflows|snakemake|debian_snakemake
+workflows|snakemake|file /usr/bin/snakemake
+workflows|multiqc|file /usr/bin/multiqc
 slurm|slurm-wlm|slurm
 slurm|munge|munge
 TABLE
@@ -61,7 +62,7 @@ probe_cmocka() {
 probe_python() { probe_command python3; }
 probe_slurm() { PATH=$PATH:/usr/sbin; probe_command slurmctld && probe_command slurmd && probe_command sbatch; }
 probe_munge() { PATH=$PATH:/usr/sbin probe_command munged; }
-probe_debian_snakemake() { test -x /usr/bin/snakemake; }
+probe_file() { test -x "$1"; }
 probe_java() { java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])'; }
 probe_venv() { python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
 

@@ -157,3 +157,12 @@ def test_nextflow_goes_on_after_term(slurm, expected, tmp_path):
     codes = {(folder / ".exitcode").read_text().strip(): (folder / ".command.err").read_text() for folder in trainings}
     assert set(codes) == {"0", "143"} and "going on from" in codes["0"]
     assert same(tmp_path / "results" / "denoised" / "pbmc_h5.denoised.h5ad", expected("pbmc_h5", LONG))
+
+
+def test_the_cookbook_on_slurm(slurm):
+    """The recipe for many samples with the array job that is left out where there is no Slurm."""
+    cookbook = ROOT / "tests" / "python" / "test_cookbook.py"
+    done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-c", ROOT / "tests" / "python" / "pytest.ini", cookbook,
+                           "-k", "Slurm"], env={**slurm, "QUELL": str(QUELL)}, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
