@@ -388,9 +388,10 @@ dist: ## make the source archive of the last commit (in $(BUILD))
 distcheck: dist ## unpack that archive, build it, denoise, install, pack again: the same bytes
 	@PYTHON='$(PYTHON)' JOBS='$(JOBS)' sh tools/distcheck.sh $(BUILD)/quell-$(VERSION).tar.gz
 
-# For any Linux with this processor: no library is needed where it runs.
+# For any Linux with this processor: no library is needed where it runs. Without igraph, which would
+# want a dozen static libraries more.
 static: ## build a static program and pack it (in build-static; needs the static libraries)
-	@$(AGAIN) BUILD=build-static STATIC=1 static-archive
+	@$(AGAIN) BUILD=build-static STATIC=1 IGRAPH= static-archive
 
 STATIC_NAME = quell-$(VERSION)-linux-$(ARCH)
 STATIC_DEBS = libhdf5-dev zlib1g-dev libdeflate-dev libaec-dev libc6-dev libgomp1

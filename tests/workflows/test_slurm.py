@@ -73,14 +73,15 @@ class Run:
         rows = [line.split("|", 2) for line in text.splitlines()]
         return {job: state for job, state, names in rows if re.search(what, names)}
 
-    def terminate_training(self, states):
-        """TERM to every process of the training's job, as Slurm at a time limit, when there is a state."""
+    def terminate_training(self, states, *whom):
+        """TERM to the processes of the training's job, as Slurm at a time limit, when there is a state. scancel sends
+        it to what srun has started; with --full to the batch script and what that has started itself."""
         end = time.monotonic() + WAIT
         while not list(states.glob("*.h5")):
             assert time.monotonic() < end and self.process.poll() is None, self.said()
             time.sleep(0.02)
         running = [job for job, state in self.jobs("(?i)train").items() if state == "RUNNING"]
-        subprocess.run(["scancel", "--signal=TERM", "--full", *running], env=self.slurm, check=True)
+        subprocess.run(["scancel", "--signal=TERM", *whom, *running], env=self.slurm, check=True)
         return running
 
 
@@ -151,7 +152,7 @@ def test_snakemake_goes_on_after_term(slurm, expected, tmp_path):
 
 def test_nextflow_goes_on_after_term(slurm, expected, tmp_path):
     run = nextflow(slurm, tmp_path, LONG + " --checkpoint-every 0.02s", {"pbmc_h5": SAMPLES["pbmc_h5"]})
-    assert len(run.terminate_training(tmp_path / "checkpoints")) == 1
+    assert len(run.terminate_training(tmp_path / "checkpoints", "--full")) == 1
     run.finish()
     trainings = [file.parent for file in tmp_path.glob("work/*/*/.command.sh") if "quell train" in file.read_text()]
     codes = {(folder / ".exitcode").read_text().strip(): (folder / ".command.err").read_text() for folder in trainings}
