@@ -25,7 +25,10 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    /* scDHA: which cells a network is trained on, draws from its latent space */
+    QL_RNG_SAMPLE = 40,
+    QL_RNG_LATENT = 41
 } ql_rng_stream;
 
 typedef struct {
