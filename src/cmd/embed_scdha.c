@@ -6,7 +6,7 @@
 #include "embed.h"
 #include "quell/alloc.h"
 #include "quell/h5ad_writer.h"
-#include "scdha_output.h"
+#include "scdha_file.h"
 
 typedef struct {
     const embed_args *a;
@@ -136,6 +136,15 @@ static scdha_output output_of(job *j)
                           .all = j->a->scdha.all_latents};
 }
 
+static ql_status save_model(const job *j, const scdha_output *out)
+{
+    ql_str path = {0};
+    denoise_model_path(&j->a->d, &path);
+    ql_status st = scdha_file_write(ql_str_text(&path), out);
+    ql_str_free(&path);
+    return st;
+}
+
 static ql_status work(job *j)
 {
     bool done;
@@ -149,8 +158,8 @@ static ql_status work(job *j)
     const scdha_output out = output_of(j);
     QL_TRY(scdha_output_begin(&out, &j->fit.notes, &j->writer));
     QL_TRY(fit(j));
-    QL_TRY(scdha_output_write(&out, &j->writer));
-    return QL_OK;
+    if (denoise_saves_model(&j->a->d)) QL_TRY(save_model(j, &out));
+    return scdha_output_write(&out, &j->writer);
 }
 
 ql_status embed_scdha(const embed_args *a, const char *key, ql_run *run)

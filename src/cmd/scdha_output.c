@@ -61,10 +61,12 @@ out:
 
 /* ---- genes ---- */
 
-static void fill_genes(const ql_scdha *m, double *weight, uint8_t *chosen)
+static void fill_genes(const scdha_output *o, int64_t n, double *weight, uint8_t *chosen)
 {
-    for (int64_t g = 0; g < m->scale.n_genes; g++) {
-        const int32_t at = m->scale.place[g];
+    const ql_scdha *m = o->model;
+    const int32_t *place = o->place ? o->place : m->scale.place;
+    for (int64_t g = 0; g < n; g++) {
+        const int32_t at = place[g];
         weight[g] = at >= 0 && m->weight ? m->weight[at] : NAN;
         chosen[g] = at >= 0 && m->column[at] >= 0;
     }
@@ -73,14 +75,15 @@ static void fill_genes(const ql_scdha *m, double *weight, uint8_t *chosen)
 static ql_status write_genes(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
 {
     const ql_scdha *m = o->model;
+    const int64_t n = o->ds->genes.index.n;
     ql_frame frame = {0};
     double *weight = NULL;
     uint8_t *chosen = NULL;
     ql_status st;
     QL_GO(ql_names_copy(&o->ds->genes.index, &frame.index, err));
-    QL_GO(QL_NEW(weight, m->scale.n_genes, "gene columns", err));
-    QL_GO(QL_NEW(chosen, m->scale.n_genes, "gene columns", err));
-    fill_genes(m, weight, chosen);
+    QL_GO(QL_NEW(weight, n, "gene columns", err));
+    QL_GO(QL_NEW(chosen, n, "gene columns", err));
+    fill_genes(o, n, weight, chosen);
     if (m->weight) QL_GO(ql_frame_add(&frame, "scdha_weight", QL_COL_F64, weight, err));
     QL_GO(ql_frame_add(&frame, "scdha_selected", QL_COL_BOOL, chosen, err));
     QL_GO(ql_h5ad_columns(w, "var", &frame, err));

@@ -15,7 +15,9 @@ typedef struct {
     const ql_rows *rows;
     const ql_kern *kern;
     const ql_scdha *model;
-    const char *key; /* of obsm */
+    const int32_t *place; /* [genes of ds] their numbers among the model's, or -1; NULL: as the model
+                             has them */
+    const char *key;      /* of obsm */
     int n_latents;   /* of the model, known before it is */
     bool all;        /* every latent space is written */
     const char *applied; /* version of the quell that trained it; NULL: trained here */

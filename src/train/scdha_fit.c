@@ -228,12 +228,13 @@ static ql_status begin_stage(job *j, bool filter, ql_err *err)
 static ql_status new_encoders(ql_scdha *f, ql_err *err)
 {
     const int n = (int)(f->opt.models * f->opt.snapshots);
-    for (; f->n_latents < n; f->n_latents++) {
-        f->encoder[f->n_latents] = (ql_scdha_encoder){.n_genes = f->n_genes,
-                                                      .hidden = f->opt.hidden,
-                                                      .latent = f->opt.latent,
-                                                      .batch_norm = f->opt.batch_norm};
-        QL_TRY(ql_scdha_encoder_new(&f->encoder[f->n_latents], err));
+    for (int i = 0; i < n; i++) {
+        ql_scdha_encoder *e = &f->encoder[f->n_latents++];
+        *e = (ql_scdha_encoder){.n_genes = f->n_genes,
+                                .hidden = f->opt.hidden,
+                                .latent = f->opt.latent,
+                                .batch_norm = f->opt.batch_norm};
+        QL_TRY(ql_scdha_encoder_new(e, err));
     }
     return QL_OK;
 }
