@@ -57,18 +57,12 @@ static void tell_genes(const job *j)
 }
 
 /* Data of another scale than the model's give no error, only nonsense. */
-static ql_status check_scale(job *j)
+static void check_scale(const job *j)
 {
-    ql_scdha_scale now;
     const bool log = j->file.model.scale.log;
-    QL_TRY(ql_scdha_scale_make(&j->fit.rows, &now, &j->run->err));
-    const bool differs = now.log != log, negative = now.negative;
-    ql_scdha_scale_free(&now);
-    if (negative) return ql_fail(&j->run->err, QL_EDATA, "the data have negative values");
-    if (differs)
-        ql_log_warn(j->run->log, "the model was trained on %s, and these data look like %s",
-                    log ? "counts" : "logarithms", log ? "logarithms" : "counts");
-    return QL_OK;
+    if (j->fit.ds.is_counts == log) return;
+    ql_log_warn(j->run->log, "the model was trained on %s, and these data look like %s",
+                log ? "counts" : "logarithms", log ? "logarithms" : "counts");
 }
 
 /* Options of a fit of counts, which are at their defaults: the model has its own. */
@@ -91,8 +85,8 @@ static ql_status begin(job *j, bool *done)
     if (*done) return QL_OK;
     QL_TRY(gene_match_make(&j->file.file, &j->fit.ds.genes, &j->match, &j->run->err));
     tell_genes(j);
-    QL_TRY(check_scale(j));
-    return ql_rows_pick(&j->fit.rows, j->match.map, j->match.n_model, &j->run->err);
+    check_scale(j);
+    return QL_OK;
 }
 
 static ql_status work(job *j)
@@ -119,6 +113,7 @@ static ql_status work(job *j)
     ql_summary_int(j->run->summary, "cells", j->fit.rows.n_rows);
     ql_summary_int(j->run->summary, "genes", j->match.n_file);
     QL_TRY(scdha_output_begin(&out, &j->fit.notes, &j->writer));
+    QL_TRY(ql_rows_pick(&j->fit.rows, j->match.map, j->match.n_model, &j->run->err));
     return scdha_output_write(&out, &j->writer);
 }
 

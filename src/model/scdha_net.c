@@ -466,6 +466,10 @@ static void encode_back(ql_scdha_net *net, const ql_wide_batch *x)
                                              w->by_e);
     ql_wide_in_back(net->kern, x, w->by_e, net->cfg.n_genes, net->ld, grad_of(net, t->in_weight),
                     grad_of(net, t->in_bias));
+    /* batch norm takes off what a bias adds: its gradient is 0, and AdamW would walk by what
+     * rounding leaves of it */
+    if (net->cfg.batch_norm)
+        memset(grad_of(net, t->in_bias), 0, (size_t)net->ld * sizeof *net->grad);
 }
 
 double ql_scdha_net_loss(ql_scdha_net *net, const ql_wide_batch *x, ql_scdha_phase phase)
