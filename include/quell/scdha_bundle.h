@@ -1,5 +1,5 @@
-/* A fit of scDHA as named values, and back: what its model file holds beside the marks of the format,
- * the options and the names of the genes, which are the caller's (docs/model-file.md). */
+/* A fit of scDHA as named values, and back: what its model file holds beside the marks of the
+ * format, the options and the names of the genes, which are the caller's (docs/model-file.md). */
 #ifndef QUELL_SCDHA_BUNDLE_H
 #define QUELL_SCDHA_BUNDLE_H
 

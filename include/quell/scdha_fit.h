@@ -1,6 +1,6 @@
-/* scDHA from counts to latent spaces: choice of genes by several small networks, then several models
- * that are trained side by side, of each the encoder after each of the last epochs (docs/scdha.md).
- * One network is one thread's work, so results do not depend on their number. */
+/* scDHA from counts to latent spaces: choice of genes by several small networks, then several
+ * models that are trained side by side, of each the encoder after each of the last epochs
+ * (docs/scdha.md). One network is one thread's work, so results do not depend on their number. */
 #ifndef QUELL_SCDHA_FIT_H
 #define QUELL_SCDHA_FIT_H
 
@@ -49,9 +49,9 @@ void ql_scdha_resolve(ql_scdha_options *opt, int64_t n_cells);
 int64_t ql_scdha_batch_size(int64_t n_train);
 
 typedef struct {
-    bool filter;               /* of the choice of genes, or of the models */
-    int64_t number, total;     /* epochs done of this stage, and all of it */
-    double loss;               /* mean over the networks */
+    bool filter;           /* of the choice of genes, or of the models */
+    int64_t number, total; /* epochs done of this stage, and all of it */
+    double loss;           /* mean over the networks */
 } ql_scdha_epoch;
 
 typedef struct {
@@ -65,14 +65,14 @@ typedef struct {
     ql_scdha_options opt; /* resolved */
     ql_scdha_scale scale;
     int64_t n_cells;
-    int64_t n_genes;   /* that the models see */
-    double *weight;    /* [scale.n_kept] scores of the genes; NULL: no filter; owned */
-    int32_t *column;   /* [scale.n_kept] a kept gene's number for the models, or -1; owned */
-    int n_latents;     /* models * snapshots: model 1 snapshot 1, 2, ..., model 2, ... */
+    int64_t n_genes; /* that the models see */
+    double *weight;  /* [scale.n_kept] scores of the genes; NULL: no filter; owned */
+    int32_t *column; /* [scale.n_kept] a kept gene's number for the models, or -1; owned */
+    int n_latents;   /* models * snapshots: model 1 snapshot 1, 2, ..., model 2, ... */
     ql_scdha_encoder encoder[QL_SCDHA_MOST_LATENTS]; /* owned */
-    double *filter_loss; /* [filters, filter_epochs]; owned */
-    double *loss;        /* [models, ql_scdha_epochs]; owned */
-    int64_t skipped;     /* steps left out because a gradient was NaN */
+    double *filter_loss;                             /* [filters, filter_epochs]; owned */
+    double *loss;                                    /* [models, ql_scdha_epochs]; owned */
+    int64_t skipped;                                 /* steps left out because a gradient was NaN */
 } ql_scdha;
 
 /* Epochs of a model: warm-up, main, snapshots. */
@@ -91,8 +91,8 @@ void ql_scdha_free(ql_scdha *f);
 /* Bytes that fit and latents take beside the counts and what is returned. */
 int64_t ql_scdha_bytes(const ql_rows *counts, const ql_scdha_options *opt);
 
-/* Latent space `which` of every row into out [rows, latent]; NaN for a cell without inputs. The same
- * for a cell whatever the others are. */
+/* Latent space `which` of every row into out [rows, latent]; NaN for a cell without inputs. The
+ * same for a cell whatever the others are. */
 QL_MUST_USE ql_status ql_scdha_latents(const ql_scdha *f, const ql_rows *rows, int which,
                                        const ql_kern *kern, float *out, ql_err *err);
 

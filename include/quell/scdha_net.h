@@ -1,9 +1,10 @@
-/* scDHA's stacked Bayesian autoencoder (Tran et al. 2021): one encoder to a normal distribution in a
- * latent space, of which two decoders each see a draw of their own.
+/* scDHA's stacked Bayesian autoencoder (Tran et al. 2021): one encoder to a normal distribution in
+ * a latent space, of which two decoders each see a draw of their own.
  *
  *     e = x W + b, then batch norm (no activation) or SELU          genes -> 64
  *     mu = e M + m,  var = softmax(e V + v) over the latent units   64 -> L
- *     z = mu + noise sqrt(var) xi;  y = SELU(z A + a) B + c         L -> 64 -> genes, for each decoder
+ *     z = mu + noise sqrt(var) xi;  y = SELU(z A + a) B + c         L -> 64 -> genes, for each
+ * decoder
  *
  * xi is one vector for all cells of a minibatch, or one a cell. */
 #ifndef QUELL_SCDHA_NET_H
@@ -88,11 +89,11 @@ ql_scdha_latent ql_scdha_net_latent(const ql_scdha_net *net, int64_t i, int j);
 typedef struct {
     int64_t n_genes, hidden, latent;
     bool batch_norm;
-    float *weight;                                /* [n_genes, hidden]; the block; owned */
-    float *bias;                                  /* [hidden] */
+    float *weight;                                  /* [n_genes, hidden]; the block; owned */
+    float *bias;                                    /* [hidden] */
     float *gamma, *beta, *moving_mean, *moving_var; /* [hidden]; used with batch norm */
-    float *mu_weight;                             /* [hidden, latent] */
-    float *mu_bias;                               /* [latent] */
+    float *mu_weight;                               /* [hidden, latent] */
+    float *mu_bias;                                 /* [latent] */
 } ql_scdha_encoder;
 
 /* Room for one, zeroed: n_genes, hidden, latent, batch_norm are set. */

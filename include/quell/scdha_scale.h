@@ -23,7 +23,7 @@ typedef struct {
     double least, most;      /* of all values, zeros included */
     bool log;                /* logarithms are taken: most - least > QL_SCDHA_LOG_RANGE */
     bool negative;           /* there are negative values, so a 0 need not stay one */
-    float *lowest; /* [n_kept] subtracted before the logarithm; NULL: nothing is; owned */
+    float *lowest;           /* [n_kept] subtracted before the logarithm; NULL: nothing is; owned */
 } ql_scdha_scale;
 
 /* One pass over the rows. QL_EDATA: every value is 0. Release with ql_scdha_scale_free; *out is

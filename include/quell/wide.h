@@ -43,11 +43,11 @@ void ql_wide_in_back(const ql_kern *kern, const ql_wide_batch *x, const ql_real 
 
 /* Work space of ql_wide_out. */
 typedef struct {
-    ql_real *turned;  /* a tile's weights, transposed; owned */
-    ql_real *error;   /* [cells, tile]; owned */
-    ql_real *loss;    /* [cells, tile]; owned */
-    ql_real *sum;     /* [cells]; owned */
-    int64_t *next;    /* [cells] where each cell's entries go on; owned */
+    ql_real *turned; /* a tile's weights, transposed; owned */
+    ql_real *error;  /* [cells, tile]; owned */
+    ql_real *loss;   /* [cells, tile]; owned */
+    ql_real *sum;    /* [cells]; owned */
+    int64_t *next;   /* [cells] where each cell's entries go on; owned */
 } ql_wide_work;
 
 QL_MUST_USE ql_status ql_wide_work_new(ql_wide_work *w, int64_t capacity, int64_t ld, ql_err *err);

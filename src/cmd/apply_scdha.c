@@ -23,9 +23,11 @@ static ql_status check(const job *j)
     const struct {
         bool given;
         const char *name;
-    } strangers[] = {{a->estimate, "estimate"},   {a->genes, "genes"},       {a->write, "write"},
-                     {a->tsv, "tsv"},             {a->obs_out, "obs-out"},   {a->obsm_out, "obsm-out"},
-                     {a->layer_out, "layer-out"}, {a->shard, "shard"},       {a->fit.mqc.dir, "mqc"}};
+    } strangers[] = {{a->estimate, "estimate"},   {a->genes, "genes"},
+                     {a->write, "write"},         {a->tsv, "tsv"},
+                     {a->obs_out, "obs-out"},     {a->obsm_out, "obsm-out"},
+                     {a->layer_out, "layer-out"}, {a->shard, "shard"},
+                     {a->fit.mqc.dir, "mqc"}};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         if (strangers[i].given)
             return ql_fail(&j->run->err, QL_EUSAGE, "--%s is of no use with a model of scdha",
@@ -76,10 +78,8 @@ static ql_status default_options(job *j)
 static ql_status begin(job *j, bool *done)
 {
     const ql_scdha_options *o = &j->file.model.opt;
-    const fit_output output = {.path = j->args.output,
-                               .model = true,
-                               .model_genes = j->file.file.genes->n,
-                               .scdha = o};
+    const fit_output output = {
+        .path = j->args.output, .model = true, .model_genes = j->file.file.genes->n, .scdha = o};
     QL_TRY(fit_run_begin(&j->fit, &j->args.fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, done));
     if (*done) return QL_OK;

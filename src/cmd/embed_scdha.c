@@ -95,10 +95,10 @@ static void tell_fit(const job *j)
 {
     const ql_scdha *m = &j->model;
     ql_log *log = j->run->log;
-    ql_log_info(log, "inputs: %s, each cell stretched to 0 to 1; %lld genes without counts set aside",
-                m->scale.log ? "logarithms of the counts"
-                             : "as they are (their range is no more than 100)",
-                (long long)(m->scale.n_genes - m->scale.n_kept));
+    ql_log_info(
+        log, "inputs: %s, each cell stretched to 0 to 1; %lld genes without counts set aside",
+        m->scale.log ? "logarithms of the counts" : "as they are (their range is no more than 100)",
+        (long long)(m->scale.n_genes - m->scale.n_kept));
     if (m->weight)
         ql_log_info(log, "genes: %lld of %lld chosen by their weights", (long long)m->n_genes,
                     (long long)m->scale.n_kept);
@@ -117,8 +117,8 @@ static ql_status fit(job *j)
     tell_sizes(j);
     QL_TRY(checkpoint_name(&j->fit.states, &j->fit.rows, NULL));
     listener.keeper = checkpoint_keeper(&j->fit.states, CHECKPOINT_FIT);
-    QL_TRY(ql_scdha_run(&j->fit.rows, &j->options, j->fit.kern, &listener, &j->model,
-                        &j->run->err));
+    QL_TRY(
+        ql_scdha_run(&j->fit.rows, &j->options, j->fit.kern, &listener, &j->model, &j->run->err));
     tell_fit(j);
     return QL_OK;
 }
@@ -149,9 +149,8 @@ static ql_status work(job *j)
 {
     bool done;
     j->options = options_of(j);
-    const fit_output output = {.path = j->a->d.output,
-                               .model = denoise_saves_model(&j->a->d),
-                               .scdha = &j->options};
+    const fit_output output = {
+        .path = j->a->d.output, .model = denoise_saves_model(&j->a->d), .scdha = &j->options};
     QL_TRY(fit_run_begin(&j->fit, &j->a->d.fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;

@@ -26,8 +26,8 @@ void model_file_free(model_file *m); /* harmless on a zeroed one */
 /* Does the file say that it is one? Looks at its root alone. */
 bool model_file_is(const char *path);
 
-/* Of which kind the model in the file is ("autoencoder", "scdha"); QL_ENOINPUT, or QL_EDATA where it
- * is no model or one of a newer format. */
+/* Of which kind the model in the file is ("autoencoder", "scdha"); QL_ENOINPUT, or QL_EDATA where
+ * it is no model or one of a newer format. */
 enum { MODEL_KIND = 40 };
 QL_MUST_USE ql_status model_file_kind(const char *path, char kind[MODEL_KIND], ql_err *err);
 

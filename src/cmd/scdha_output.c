@@ -113,12 +113,10 @@ static ql_status write_numbers(const scdha_output *o, ql_h5ad_writer *w, ql_err 
     const struct {
         const char *key;
         int64_t value;
-    } numbers[] = {{RUN_KEY "/seed", (int64_t)m->opt.seed},
-                   {RUN_KEY "/genes", m->n_genes},
-                   {RUN_KEY "/train_cells", m->opt.train_cells},
-                   {RUN_KEY "/batch_size", m->opt.batch_size},
-                   {RUN_KEY "/latent", m->opt.latent},
-                   {RUN_KEY "/skipped_steps", m->skipped}};
+    } numbers[] = {
+        {RUN_KEY "/seed", (int64_t)m->opt.seed},      {RUN_KEY "/genes", m->n_genes},
+        {RUN_KEY "/train_cells", m->opt.train_cells}, {RUN_KEY "/batch_size", m->opt.batch_size},
+        {RUN_KEY "/latent", m->opt.latent},           {RUN_KEY "/skipped_steps", m->skipped}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         QL_TRY(ql_h5ad_int(w, numbers[i].key, numbers[i].value, err));
     QL_TRY(ql_h5ad_double(w, RUN_KEY "/learning_rate", m->opt.rate, err));
@@ -156,8 +154,8 @@ static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", o->ds->matrix, err));
     QL_TRY(write_numbers(o, w, err));
     QL_TRY(write_scales(o, w, err));
-    QL_TRY(write_losses(w, "filter_loss", m->filter_loss, m->opt.filters, m->opt.filter_epochs,
-                        err));
+    QL_TRY(
+        write_losses(w, "filter_loss", m->filter_loss, m->opt.filters, m->opt.filter_epochs, err));
     QL_TRY(write_losses(w, "loss", m->loss, m->opt.models, ql_scdha_epochs(&m->opt), err));
     if (o->applied) {
         QL_TRY(ql_h5ad_string(w, RUN_KEY "/applied/version", o->applied, err));

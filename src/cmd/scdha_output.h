@@ -15,13 +15,13 @@ typedef struct {
     const ql_rows *rows;
     const ql_kern *kern;
     const ql_scdha *model;
-    const int32_t *place; /* [genes of ds] their numbers among the model's, or -1; NULL: as the model
-                             has them */
+    const int32_t *place; /* [genes of ds] their numbers among the model's, or -1; NULL: as the
+                             model has them */
     const char *key;      /* of obsm */
-    int n_latents;   /* of the model, known before it is */
-    bool all;        /* every latent space is written */
-    const char *applied; /* version of the quell that trained it; NULL: trained here */
-    int64_t n_missing;   /* genes of the model that these data lack */
+    int n_latents;        /* of the model, known before it is */
+    bool all;             /* every latent space is written */
+    const char *applied;  /* version of the quell that trained it; NULL: trained here */
+    int64_t n_missing;    /* genes of the model that these data lack */
 } scdha_output;
 
 /* Start the h5ad and make room in it. */

@@ -76,8 +76,7 @@ static void unpack(const float *from, int64_t rows, int64_t cols, int64_t ld, ql
 static void fold_norm(const ql_scdha_encoder *e, ql_scdha_reader *r)
 {
     for (int64_t k = 0; k < e->hidden && e->batch_norm; k++) {
-        const double slope =
-            (double)e->gamma[k] / sqrt((double)e->moving_var[k] + BN_EPS);
+        const double slope = (double)e->gamma[k] / sqrt((double)e->moving_var[k] + BN_EPS);
         r->slope[k] = (ql_real)slope;
         r->shift[k] = (ql_real)((double)e->beta[k] - slope * (double)e->moving_mean[k]);
     }
@@ -135,6 +134,5 @@ void ql_scdha_read(const ql_scdha_reader *r, const ql_wide_batch *x, ql_real *wo
                              .ldc = r->ldl,
                              .start = QL_FROM_C});
     for (int64_t i = 0; i < x->n; i++)
-        for (int64_t k = 0; k < r->e->latent; k++)
-            out[i * stride + k] = (float)mu[i * r->ldl + k];
+        for (int64_t k = 0; k < r->e->latent; k++) out[i * stride + k] = (float)mu[i * r->ldl + k];
 }

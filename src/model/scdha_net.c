@@ -22,8 +22,8 @@ struct ql_scdha_work {
     /* [capacity, ldl] */
     ql_real *mu, *by_mu, *logit, *var, *sd, *by_var, *by_z, *spare;
     ql_real *z[QL_SCDHA_DECODERS], *xi[QL_SCDHA_DECODERS];
-    ql_real *mean, *inv;    /* [ld] of batch norm */
-    ql_real *turned;        /* [ld, ld]: a transposed matrix */
+    ql_real *mean, *inv; /* [ld] of batch norm */
+    ql_real *turned;     /* [ld, ld]: a transposed matrix */
     ql_wide_work wide;
 };
 
@@ -60,8 +60,8 @@ static void declare(const ql_scdha_net_config *c, ql_scdha_net *net)
     for (int j = 0; j < QL_SCDHA_DECODERS; j++) {
         t->decoder[j].weight = add_decoder_tensor(p, j, "weight", c->latent, c->hidden, false);
         t->decoder[j].bias = add_decoder_tensor(p, j, "bias", 1, c->hidden, false);
-        t->decoder[j].out_weight = add_decoder_tensor(p, j, "out/weight", c->n_genes, c->hidden,
-                                                      true);
+        t->decoder[j].out_weight =
+            add_decoder_tensor(p, j, "out/weight", c->n_genes, c->hidden, true);
         t->decoder[j].out_bias = add_decoder_tensor(p, j, "out/bias", 1, c->n_genes, false);
     }
 }
@@ -87,11 +87,11 @@ static ql_status work_new(ql_scdha_net *net, int64_t capacity, ql_err *err)
     w->capacity = capacity;
     QL_TRY(QL_NEW(w->block, work_numbers(net, capacity), "work space", err));
     ql_real *at = w->block;
-    ql_real **const wide[N_WIDE] = {&w->before, &w->e, &w->norm, &w->by_e, &w->pre, &w->h,
-                                    &w->by_h};
-    ql_real **const latent[N_LATENT] = {&w->mu,     &w->by_mu, &w->logit, &w->var,   &w->sd,
-                                        &w->by_var, &w->by_z,  &w->spare, &w->z[0],  &w->z[1],
-                                        &w->xi[0],  &w->xi[1]};
+    ql_real **const wide[N_WIDE] = {&w->before, &w->e, &w->norm, &w->by_e,
+                                    &w->pre,    &w->h, &w->by_h};
+    ql_real **const latent[N_LATENT] = {&w->mu,   &w->by_mu,  &w->logit, &w->var,
+                                        &w->sd,   &w->by_var, &w->by_z,  &w->spare,
+                                        &w->z[0], &w->z[1],   &w->xi[0], &w->xi[1]};
     for (int i = 0; i < N_WIDE; i++, at += capacity * net->ld) *wide[i] = at;
     for (int i = 0; i < N_LATENT; i++, at += capacity * net->ldl) *latent[i] = at;
     w->mean = at;
@@ -323,8 +323,7 @@ static void draw(const ql_scdha_net *net, int j, int64_t cell, ql_real *xi)
 {
     ql_rng rng =
         ql_rng_start(net->cfg.seed, QL_RNG_LATENT, net->step, 2 * (uint64_t)cell + (uint64_t)j);
-    for (int64_t k = 0; k < net->cfg.latent; k++)
-        xi[k] = (ql_real)ql_rng_normal(ql_rng_word(&rng));
+    for (int64_t k = 0; k < net->cfg.latent; k++) xi[k] = (ql_real)ql_rng_normal(ql_rng_word(&rng));
 }
 
 static void sample(const ql_scdha_net *net, int64_t n)
@@ -358,20 +357,19 @@ static double decode(ql_scdha_net *net, const ql_wide_batch *x, int j, ql_scdha_
     const double entries = (double)n * (double)d;
     layer_forward(net, l, w->z[j], w->pre);
     selu->forward(net->kern, 0, n * net->ld, w->pre, w->h);
-    const ql_wide_out out = {
-        .kern = net->kern,
-        .target = x,
-        .n_genes = d,
-        .width = net->cfg.hidden,
-        .ld = net->ld,
-        .weight = weight_of(net, net->t.decoder[j].out_weight),
-        .bias = weight_of(net, net->t.decoder[j].out_bias),
-        .h = w->h,
-        .absolute = phase == QL_SCDHA_WARM_UP,
-        .scale = (phase == QL_SCDHA_WARM_UP ? 1 : net->cfg.beta) / entries,
-        .by_weight = grad_of(net, net->t.decoder[j].out_weight),
-        .by_bias = grad_of(net, net->t.decoder[j].out_bias),
-        .by_h = w->by_h};
+    const ql_wide_out out = {.kern = net->kern,
+                             .target = x,
+                             .n_genes = d,
+                             .width = net->cfg.hidden,
+                             .ld = net->ld,
+                             .weight = weight_of(net, net->t.decoder[j].out_weight),
+                             .bias = weight_of(net, net->t.decoder[j].out_bias),
+                             .h = w->h,
+                             .absolute = phase == QL_SCDHA_WARM_UP,
+                             .scale = (phase == QL_SCDHA_WARM_UP ? 1 : net->cfg.beta) / entries,
+                             .by_weight = grad_of(net, net->t.decoder[j].out_weight),
+                             .by_bias = grad_of(net, net->t.decoder[j].out_bias),
+                             .by_h = w->by_h};
     const double sum = ql_wide_out_run(&out, &w->wide);
     selu->backward(net->kern, 0, n * net->ld, w->pre, w->h, w->by_h);
     layer_back(net, l, w->z[j], w->by_h, w->by_z, QL_FROM_ZERO);

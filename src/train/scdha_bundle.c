@@ -104,9 +104,9 @@ static ql_status put_training(const ql_scdha *f, ql_bundle *b, ql_err *err)
     const ql_scdha_options *o = &f->opt;
     QL_TRY(ql_bundle_put_int(b, "training/cells", f->n_cells, err));
     QL_TRY(ql_bundle_put_int(b, "training/skipped_steps", f->skipped, err));
-    QL_TRY(ql_bundle_lend_array(
-        b, "training/history/loss",
-        (ql_array){QL_ELEM_F64, o->models, ql_scdha_epochs(o), f->loss}, err));
+    QL_TRY(ql_bundle_lend_array(b, "training/history/loss",
+                                (ql_array){QL_ELEM_F64, o->models, ql_scdha_epochs(o), f->loss},
+                                err));
     if (!f->filter_loss) return QL_OK;
     return ql_bundle_lend_array(
         b, "training/history/filter_loss",
@@ -126,8 +126,8 @@ ql_status ql_scdha_put(const ql_scdha *f, ql_bundle *b, ql_err *err)
                                 err));
     QL_TRY(ql_bundle_lend_array(b, "genes/column", (ql_array){QL_ELEM_I32, n, -1, f->column}, err));
     if (f->weight)
-        QL_TRY(
-            ql_bundle_lend_array(b, "genes/weight", (ql_array){QL_ELEM_F64, n, -1, f->weight}, err));
+        QL_TRY(ql_bundle_lend_array(b, "genes/weight", (ql_array){QL_ELEM_F64, n, -1, f->weight},
+                                    err));
     for (int i = 0; i < f->n_latents; i++) QL_TRY(put_encoder(f, i, b, err));
     return put_training(f, b, err);
 }

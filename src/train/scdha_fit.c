@@ -70,8 +70,8 @@ int64_t ql_scdha_bytes(const ql_rows *counts, const ql_scdha_options *opt)
     const ql_scdha_net_config net = {.n_genes = d, .hidden = o.hidden, .latent = o.latent};
     const ql_scdha_encoder e = {.n_genes = d, .hidden = o.hidden, .latent = o.latent};
     const int64_t batch = ql_wide_batch_bytes(o.batch_size, counts->max_row);
-    int64_t first = d < genes ? o.filters * (ql_scdha_filter_bytes(&filter, o.batch_size) + batch)
-                              : 0;
+    int64_t first =
+        d < genes ? o.filters * (ql_scdha_filter_bytes(&filter, o.batch_size) + batch) : 0;
     int64_t then = o.models * (ql_scdha_net_bytes(&net, o.batch_size) + batch) +
                    o.models * o.snapshots * ql_scdha_encoder_size(&e) * (int64_t)sizeof(float);
     int64_t read = o.threads * (ql_wide_batch_bytes(QL_SCDHA_BLOCK, counts->max_row) +
@@ -113,11 +113,11 @@ static void tell(const job *j)
     double sum = 0;
     if (!j->listener || !j->listener->epoch) return;
     for (int i = 0; i < g->n; i++) sum += g->unit[i].loss;
-    const ql_scdha_epoch e = {
-        .filter = g->filter,
-        .number = g->epoch,
-        .total = g->filter ? j->fit->opt.filter_epochs : ql_scdha_epochs(&j->fit->opt),
-        .loss = sum / g->n};
+    const ql_scdha_epoch e = {.filter = g->filter,
+                              .number = g->epoch,
+                              .total = g->filter ? j->fit->opt.filter_epochs
+                                                 : ql_scdha_epochs(&j->fit->opt),
+                              .loss = sum / g->n};
     j->listener->epoch(j->listener->ctx, &e);
 }
 

@@ -13,9 +13,9 @@ typedef struct {
     ql_wide_batch batch;
     ql_scdha_filter filter; /* one of the two is in use */
     ql_scdha_net net;
-    double loss;                     /* mean of the last epoch's steps */
-    int64_t skipped, epoch_skipped;  /* steps without an update */
-    bool cut;                        /* a signal ended the epoch early */
+    double loss;                    /* mean of the last epoch's steps */
+    int64_t skipped, epoch_skipped; /* steps without an update */
+    bool cut;                       /* a signal ended the epoch early */
 } scdha_unit;
 
 typedef struct {

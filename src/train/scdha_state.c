@@ -128,8 +128,7 @@ ql_status scdha_state_put(const scdha_state *s, ql_bundle *b, ql_err *err)
     if (!s->group->filter) QL_TRY(ql_bundle_put_int(b, "gene/n", s->fit->n_genes, err));
     for (int i = 0; i < s->group->n; i++) QL_TRY(put_numbers(s->group, i, b, err));
     list_all(s, s->group->epoch, &l);
-    for (int i = 0; i < l.n; i++)
-        QL_TRY(ql_bundle_lend_array(b, l.item[i].name, l.item[i].a, err));
+    for (int i = 0; i < l.n; i++) QL_TRY(ql_bundle_lend_array(b, l.item[i].name, l.item[i].a, err));
     return QL_OK;
 }
 
@@ -147,8 +146,8 @@ ql_status scdha_state_genes(const ql_bundle *b, ql_scdha *f, ql_err *err)
     const int64_t n = f->scale.n_kept;
     if (ql_bundle_find(b, "gene/weight")) {
         QL_TRY(QL_NEW(f->weight, n, "weights of the genes", err));
-        QL_TRY(ql_bundle_load(b, "gene/weight", (ql_array){QL_ELEM_F64, n, -1, NULL}, f->weight,
-                              err));
+        QL_TRY(
+            ql_bundle_load(b, "gene/weight", (ql_array){QL_ELEM_F64, n, -1, NULL}, f->weight, err));
     }
     QL_TRY(QL_NEW(f->column, n, "the chosen genes", err));
     QL_TRY(ql_bundle_load(b, "gene/column", (ql_array){QL_ELEM_I32, n, -1, NULL}, f->column, err));

@@ -1,5 +1,5 @@
-/* Both networks of scDHA in float64: gradients against central differences of the loss with the noise
- * held, and the loss itself against plain loops. */
+/* Both networks of scDHA in float64: gradients against central differences of the loss with the
+ * noise held, and the loss itself against plain loops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -111,8 +111,7 @@ static void make_net(net_case *c, bool batch_norm, bool cell_noise)
                                      .seed = 5};
     ql_err err = {0};
     make_batch(&c->cells, &c->x);
-    assert_int_equal(
-        ql_scdha_net_new(&cfg, CELLS, ql_kern_find("scalar"), &c->net, &err), QL_OK);
+    assert_int_equal(ql_scdha_net_new(&cfg, CELLS, ql_kern_find("scalar"), &c->net, &err), QL_OK);
     /* biases start at 0, where they would hide what they do */
     ql_rng r = random_start(3);
     for (int i = 0; i < c->net.params.n_tensors; i++) {
@@ -257,8 +256,7 @@ static void a_step_is_that_of_the_reference(void **state)
             const double g = c.net.grad[k];
             m[k] = 0.9 * m[k] + 0.1 * g;
             v[k] = 0.999 * v[k] + 0.001 * g * g;
-            w[k] = w[k] * (1 - 5e-4 * 1e-3) -
-                   5e-4 / c1 * m[k] / (sqrt(v[k]) / sqrt(c2) + 1e-7);
+            w[k] = w[k] * (1 - 5e-4 * 1e-3) - 5e-4 / c1 * m[k] / (sqrt(v[k]) / sqrt(c2) + 1e-7);
             assert_true(fabs(w[k] - c.net.params.w[k]) < 1e-12);
         }
     }
@@ -288,8 +286,8 @@ static void gradients_of_the_filter(void **state)
     ql_csr cells;
     ql_err err = {0};
     make_batch(&cells, &c.x);
-    assert_int_equal(
-        ql_scdha_filter_new(&cfg, CELLS, ql_kern_find("scalar"), &c.filter, &err), QL_OK);
+    assert_int_equal(ql_scdha_filter_new(&cfg, CELLS, ql_kern_find("scalar"), &c.filter, &err),
+                     QL_OK);
     check_gradients(&c.filter.params, c.filter.grad, filter_loss, &c);
     ql_scdha_filter_free(&c.filter);
     ql_wide_batch_free(&c.x);

@@ -1,5 +1,5 @@
-/* scDHA: inputs, choice of genes, noise, sizes, and a whole fit with any number of threads and from any
- * of its states. */
+/* scDHA: inputs, choice of genes, noise, sizes, and a whole fit with any number of threads and from
+ * any of its states. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,9 +46,8 @@ static void inputs(const float *x, int64_t rows, int64_t cols, ql_scdha_scale *s
     matrix(x, rows, cols, &m);
     assert_int_equal(ql_scdha_scale_make(ROWS_OF(&m), s, &err), QL_OK);
     assert_int_equal(ql_rows_list(rows, &list, &err), QL_OK);
-    assert_int_equal(ql_scdha_take(s, kern(), ROWS_OF(&m), list, rows, NULL, s->n_kept, &taken,
-                                   &err),
-                     QL_OK);
+    assert_int_equal(
+        ql_scdha_take(s, kern(), ROWS_OF(&m), list, rows, NULL, s->n_kept, &taken, &err), QL_OK);
     memset(out, 0, (size_t)(rows * s->n_kept) * sizeof *out);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = taken.indptr[i]; k < taken.indptr[i + 1]; k++)
@@ -154,8 +153,7 @@ static void genes_strictly_above_the_quantile_are_kept(void **state)
         for (int g = 0; g < N; g++) score[g] = (g * 11) % N / (double)N;
         assert_int_equal(ql_scdha_select(score, N, wanted, keep, &n, &err), QL_OK);
         assert_int_equal(n, wanted);
-        for (int g = 0; g < N; g++)
-            assert_int_equal(keep[g], (g * 11) % N >= N - wanted);
+        for (int g = 0; g < N; g++) assert_int_equal(keep[g], (g * 11) % N >= N - wanted);
     }
     for (int g = 0; g < N; g++) score[g] = g < 5 ? 1 : g < 15 ? 0.5 : 0.1; /* a tie at the cut */
     assert_int_equal(ql_scdha_select(score, N, 10, keep, &n, &err), QL_OK);
@@ -242,9 +240,15 @@ static void the_noise_is_shared_or_not(void **state)
     for (int64_t i = 0; i < ql_csr_nnz(&m); i++) m.data[i] /= 150;
     for (int64_t i = 0; i < 20; i++) list[i] = i;
     for (int own = 0; own < 2; own++) {
-        const ql_scdha_net_config cfg = {.n_genes = 60, .hidden = 64, .latent = 15,
-                                         .cell_noise = own, .noise = 0.25, .beta = 100,
-                                         .rate = 5e-4, .weight_decay = 1e-3, .seed = 4};
+        const ql_scdha_net_config cfg = {.n_genes = 60,
+                                         .hidden = 64,
+                                         .latent = 15,
+                                         .cell_noise = own,
+                                         .noise = 0.25,
+                                         .beta = 100,
+                                         .rate = 5e-4,
+                                         .weight_decay = 1e-3,
+                                         .seed = 4};
         ql_scdha_net net;
         ql_wide_batch x;
         assert_int_equal(ql_wide_batch_new(&x, 20, ql_csr_max_row(&m), &err), QL_OK);
@@ -256,8 +260,8 @@ static void the_noise_is_shared_or_not(void **state)
             for (int i = 0; i < 20; i++) {
                 const ql_scdha_latent l = ql_scdha_net_latent(&net, i, j);
                 for (int k = 0; k < 15; k++)
-                    xi[j][i][k] = ((double)l.z[k] - (double)l.mu[k]) /
-                                  (0.25 * sqrt((double)l.var[k]));
+                    xi[j][i][k] =
+                        ((double)l.z[k] - (double)l.mu[k]) / (0.25 * sqrt((double)l.var[k]));
             }
         for (int i = 0; i < 20; i++)
             for (int k = 0; k < 15; k++) {
