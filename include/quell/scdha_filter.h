@@ -45,10 +45,6 @@ bool ql_scdha_filter_step(ql_scdha_filter *f, const ql_wide_batch *x, double *lo
  * genes; score [n_genes]. */
 void ql_scdha_filter_score(const ql_scdha_filter *f, double *score);
 
-/* Quantile p of n ascending values, by R's default rule (type 7: linear between order
- * statistics). */
-double ql_quantile7(const double *sorted, int64_t n, double p);
-
 /* keep[g] = 1 for the genes whose score is above the quantile that leaves `wanted` of them: fewer
  * where scores tie there. Returns their number through *n_kept. */
 QL_MUST_USE ql_status ql_scdha_select(const double *score, int64_t n, int64_t wanted, uint8_t *keep,

@@ -24,7 +24,7 @@ typedef enum {
 /* Zero (NaN for weight decays) where the rules decide. */
 typedef struct {
     ql_scdha_rules rules;
-    int64_t genes;        /* to be kept; 0: all, and there is no filter */
+    int64_t genes;        /* to be kept, where there are more */
     int64_t filters;      /* networks that choose genes, 3 */
     int64_t filter_width; /* 32 */
     int64_t filter_epochs;

@@ -8,8 +8,8 @@ static const char *const noises[] = {"cell", "batch", NULL};
 #define S scdha_args
 /* clang-format off */
 const ql_option scdha_rows[] = {
-    {.name = "top-genes", QL_INT_AT(S, top_genes), .def = "5000", .min = 0, .max = 1e6, .group = "scDHA",
-     .help = "scdha: genes kept by their weights (0: all)",
+    {.name = "top-genes", QL_INT_AT(S, top_genes), .min = 1, .max = 1e9, .group = "scDHA",
+     .unset = "2000; 5000 with --scdha-rules reference", .help = "scdha: genes kept by their weights",
      .more = "A matrix with no more genes with counts is used whole."},
     {.name = "ensemble", QL_INT_AT(S, ensemble), .def = "3", .min = 1, .max = QL_SCDHA_MOST_MODELS,
      .group = "scDHA", .help = "scdha: models that are trained side by side"},

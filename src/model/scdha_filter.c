@@ -6,6 +6,7 @@
 
 #include "quell/alloc.h"
 #include "quell/init.h"
+#include "quell/quantile.h"
 #include "scdha_step.h"
 
 /* ---- the network ---- */
@@ -135,16 +136,6 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double ql_quantile7(const double *sorted, int64_t n, double p)
-{
-    const double h = (double)(n - 1) * p;
-    const int64_t low = (int64_t)h;
-    const double rest = h - (double)low, fuzz = 4 * 0x1p-52;
-    if (low + 1 >= n) return sorted[n - 1];
-    if (!(rest > fuzz) || sorted[low] == sorted[low + 1]) return sorted[low];
-    return (1 - rest) * sorted[low] + rest * sorted[low + 1];
-}
-
 ql_status ql_scdha_select(const double *score, int64_t n, int64_t wanted, uint8_t *keep,
                           int64_t *n_kept, ql_err *err)
 {
@@ -152,7 +143,7 @@ ql_status ql_scdha_select(const double *score, int64_t n, int64_t wanted, uint8_
     QL_TRY(QL_NEW(sorted, n, "scores of the genes", err));
     memcpy(sorted, score, (size_t)n * sizeof *sorted);
     qsort(sorted, (size_t)n, sizeof *sorted, compare_doubles);
-    const double cut = ql_quantile7(sorted, n, 1 - (double)wanted / (double)n);
+    const double cut = ql_quantile_sorted(sorted, n, 1 - (double)wanted / (double)n);
     *n_kept = 0;
     for (int64_t g = 0; g < n; g++) {
         keep[g] = score[g] > cut;

@@ -15,7 +15,6 @@ enum { SMALL = 2000, LARGE = 50000 }; /* cells, where the reference's rules chan
 ql_scdha_options ql_scdha_defaults(ql_scdha_rules rules)
 {
     return (ql_scdha_options){.rules = rules,
-                              .genes = 5000,
                               .filters = 3,
                               .filter_width = 32,
                               .filter_epochs = 10,
@@ -46,6 +45,7 @@ static int64_t least(int64_t a, int64_t b)
 void ql_scdha_resolve(ql_scdha_options *o, int64_t n)
 {
     const bool large = n >= LARGE;
+    if (o->genes == 0) o->genes = o->rules == QL_SCDHA_OWN ? 2000 : 5000;
     if (o->train_cells == 0) o->train_cells = n <= SMALL ? n : large ? 5000 : 2000;
     o->train_cells = least(o->train_cells, n);
     if (o->batch_size == 0) o->batch_size = ql_scdha_batch_size(o->train_cells);
@@ -62,7 +62,7 @@ int64_t ql_scdha_bytes(const ql_rows *counts, const ql_scdha_options *opt)
 {
     ql_scdha_options o = *opt;
     ql_scdha_resolve(&o, counts->n_rows);
-    const int64_t genes = counts->n_cols, d = o.genes > 0 ? least(o.genes, genes) : genes;
+    const int64_t genes = counts->n_cols, d = least(o.genes, genes);
     const bool all = o.train_cells == counts->n_rows;
     const int64_t sample = all ? counts->nnz : least(counts->nnz, o.train_cells * counts->max_row);
     const int64_t cells = 8 * sample * (all ? 1 : o.models) + 16 * counts->n_rows;
@@ -271,7 +271,7 @@ static ql_status new_histories(ql_scdha *f, bool filter, ql_err *err)
 static ql_status run_from(job *j, const ql_bundle *state, ql_err *err)
 {
     ql_scdha *f = j->fit;
-    const bool filter = f->opt.genes > 0 && f->scale.n_kept > f->opt.genes;
+    const bool filter = f->scale.n_kept > f->opt.genes;
     bool in_filter = filter;
     QL_TRY(new_histories(f, filter, err));
     if (state) QL_TRY(scdha_state_stage(state, &in_filter, err));

@@ -15,7 +15,7 @@ static ql_status draw_cells(uint64_t seed, int64_t n_rows, int64_t n, int64_t **
 {
     QL_TRY(ql_rows_list(n_rows, list, err));
     if (n == n_rows) return QL_OK;
-    ql_rng rng = ql_rng_start(seed, QL_RNG_SAMPLE, 0, 0);
+    ql_rng rng = ql_rng_start(seed, QL_RNG_SCDHA_CELLS, 0, 0);
     ql_rng_shuffle(&rng, *list, n_rows);
     ql_rows_sort(*list, n);
     return QL_OK;

@@ -3,7 +3,7 @@ docs/scdha.md with backpropagation by hand. It draws quell's random numbers (dca
 import numpy as np
 from dca_twin import glorot, words
 
-SHUFFLE, SAMPLE, LATENT = 2, 40, 41
+SHUFFLE, SAMPLE, LATENT = 2, 80, 81
 FILTER_SEED = 1 << 62
 SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
 
