@@ -8,12 +8,14 @@
 
 #include "quell/code.h"
 #include "quell/conv_layer.h"
+#include "quell/covariates.h"
 #include "quell/heads.h"
 #include "quell/hidden.h"
 #include "quell/init.h"
 #include "quell/input_dense.h"
 #include "quell/input_layer.h"
 #include "quell/input_terms.h"
+#include "quell/latent.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
 
@@ -29,6 +31,18 @@ typedef enum {
     QL_LATENT_NORM,      /* after batch norm */
     QL_LATENT_ACTIVATION /* after the activation */
 } ql_latent_at;
+
+/* What makes an autoencoder a variational one: a code that is drawn, means that are shares of a
+ * cell's molecules, covariates (docs/vae.md). */
+typedef struct {
+    bool on;
+    ql_kl_rule kl;
+    ql_cov_shape cov;
+    bool encode_covariates; /* the encoder sees the covariates too; the decoder always does */
+    bool group_by_label;    /* dispersions per group: groups are labels; else levels of the first
+                               covariate */
+    bool latent_library;    /* the depth is drawn as well, by an encoder of its own */
+} ql_vae_config;
 
 typedef struct {
     int n_hidden;
@@ -69,6 +83,9 @@ typedef struct {
     ql_conv_shape conv; /* before the first hidden layer; filters 0: none */
     ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
+    ql_vae_config vae;
+    bool recompute; /* of means that are shares: logits are made again instead of kept for a
+                       minibatch; the same bits, less memory */
     uint64_t seed;
 } ql_ae_config;
 

@@ -29,6 +29,8 @@ typedef struct {
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
+    const ql_covariates *cov;  /* of the cells, with ae.vae.cov as its shape; NULL: none; borrowed,
+                                  must outlive the fitted model */
     const int64_t *gene_rank; /* [genes of the file] place in the genome, for ae.conv; NULL: as they
                                  stand; borrowed */
 } ql_fit_options;
