@@ -88,6 +88,7 @@ typedef struct {
     int64_t *cell;        /* [n] their rows of the covariates */
     uint64_t seed, epoch; /* of the source */
     bool clean;           /* of the source */
+    const float *code;    /* of the source, from the batch's first cell on; NULL: none */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets

@@ -36,6 +36,9 @@ double ql_kl_weight(const ql_kl_rule *r, uint64_t step, uint64_t epoch);
 /* The divergence that a rule with a capacity aims at. */
 double ql_kl_capacity(const ql_kl_rule *r, uint64_t step, uint64_t epoch);
 
+/* Added to every variance. */
+#define QL_LATENT_VAR 1e-4
+
 /* Divergence of N(mean, diag var) from N(0, 1). */
 double ql_kl_normal(const float *mean, const float *var, int64_t n);
 
@@ -46,10 +49,11 @@ typedef struct {
     ql_real *mean;   /* [n_out, cells] m */
     ql_real *raw;    /* [n_out, cells] v */
     ql_real *var;    /* [n_out, cells] V */
+    ql_real *ln_var; /* [n_out, cells] ln V */
     ql_real *noise;  /* [n_out, cells] eps; 0 in inference */
     ql_real *grad;   /* [n_out, cells] gradient by v */
     ql_real *turned; /* [n_in, cells] what v adds to the gradient by the layer below */
-    ql_real *dw, *db;
+    ql_real *dw, *db; /* [n_out, pad(n_in)], [pad(n_out)] */
 } ql_latent;
 
 void ql_latent_declare(ql_latent *l, ql_params *p, const char *prefix);
