@@ -465,6 +465,7 @@ typedef struct {
     int64_t n, block;
     const ql_ae_visitor *visitor; /* or: */
     double *cell_loss;
+    bool divergence; /* of drawn codes, is part of cell_loss */
     double *depth; /* [capacity] scratch; NULL: depths are not matched */
     ql_status status;
     ql_err *err;
@@ -585,7 +586,7 @@ static void cell_losses(const visit_job *job, int64_t first_row)
     ql_ae *ae = job->ae;
     const ql_batch *b = &ae->batch[0];
     ql_heads_cell_loss(&ae->heads, b, job->cell_loss + first_row);
-    for (int64_t i = 0; job->source->draw && ae->cfg.vae.on && i < b->n; i++)
+    for (int64_t i = 0; job->divergence && i < b->n; i++)
         job->cell_loss[first_row + i] += ql_latent_cell_kl(&ae->latent, i, b->n_pad, NULL);
 }
 
@@ -660,6 +661,7 @@ ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_
                      .n = n,
                      .block = ae->capacity,
                      .cell_loss = cell_loss,
+                     .divergence = source->draw && ae->cfg.vae.on,
                      .err = err};
     ql_team_run(ae->n_threads, visit_rows, &job);
     return job.status;
