@@ -41,6 +41,7 @@ typedef struct ql_fitted {
     ql_split split;
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
+    const ql_covariates *cov; /* of the cells; NULL: none; borrowed */
     float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
     uint8_t *lacks; /* [kept genes] as ql_ae has it; NULL: none; owned */
     int64_t n_lacking;
@@ -48,6 +49,9 @@ typedef struct ql_fitted {
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
 } ql_fitted;
+
+/* Epochs that scvi-tools trains so many cells for. */
+int64_t ql_scvi_epochs(int64_t n_cells);
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */
 int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt);

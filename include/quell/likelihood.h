@@ -28,6 +28,12 @@ typedef struct {
     double (*nll)(double y, double mu, double theta, double pi);
 } ql_likelihood;
 
+/* Does it have dispersions of counts, which a posterior of a cell's rate rests on? */
+static inline bool ql_has_posterior(const ql_likelihood *l)
+{
+    return l->disp != QL_DISP_NONE && !l->gaussian;
+}
+
 extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
 
 /* Squared error of the scaled input: the classic autoencoder. It is none of the above, as it is not

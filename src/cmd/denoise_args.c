@@ -35,7 +35,7 @@ const ql_option ql_denoise_rows[] = {
              "gene. dropout: of the ZINB types."},
     {.name = "compression", QL_STRING_AT(S, compression), .def = "gzip", .unit = "none|gzip[:LEVEL]",
      .group = "Output", .help = "compression of what is written"},
-    {.name = "key", QL_STRING_AT(S, key), .def = "X_dca", .unit = "KEY", .group = "Output",
+    {.name = "key", QL_STRING_AT(S, key), .unset = "X_dca or X_vae", .unit = "KEY", .group = "Output",
      .help = "obsm key of the latent space"},
     {.name = "tsv", QL_STRING_AT(S, tsv), .unit = "DIR", .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "also write mean.tsv, latent.tsv, ... as DCA does"},

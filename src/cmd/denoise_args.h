@@ -22,6 +22,12 @@ static inline bool denoise_saves_model(const denoise_args *a)
     return a->save_model || a->save_weights;
 }
 
+/* obsm key of the latent space, where none is given. */
+static inline const char *denoise_key(const denoise_args *a)
+{
+    return a->key ? a->key : model_is_vae(&a->fit.model) ? "X_vae" : "X_dca";
+}
+
 /* Where, appended to path. */
 void denoise_model_path(const denoise_args *a, ql_str *path);
 

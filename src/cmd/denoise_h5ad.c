@@ -107,7 +107,7 @@ static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err
     float *latent;
     ql_status st;
     QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
-    snprintf(key, sizeof key, "obsm/%s", r->args->key);
+    snprintf(key, sizeof key, "obsm/%s", denoise_key(r->args));
     QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(ql_h5ad_matrix(w, key, latent + r->range.first * width, r->range.n, width, err));
 out:
@@ -315,7 +315,7 @@ static ql_status write_extra_scales(const denoise_result *r, ql_h5ad_writer *w, 
 static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[300];
-    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
+    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", denoise_key(r->args));
     QL_TRY(ql_h5ad_string(w, latent, latent_scale(r->fitted->ae.cfg.latent_at), err));
     QL_TRY(write_extra_scales(r, w, err));
     if (!r->args->denoised) return QL_OK;
@@ -373,7 +373,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
 ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[256];
-    snprintf(latent, sizeof latent, "obsm/%s", a->key);
+    snprintf(latent, sizeof latent, "obsm/%s", denoise_key(a));
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
     /* asked for or not: none of an earlier run may stay beside these results */

@@ -41,8 +41,9 @@ ql_status denoise_job_check(const denoise_job *j)
     ql_err *err = &j->run->err;
     if (!a->output && !a->tsv && !a->obs_out && !a->obsm_out && !a->layer_out)
         return ql_fail(err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
-    if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
-        return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
+    const char *key = denoise_key(a);
+    if (!*key || strchr(key, '/') || !strcmp(key, ".") || strlen(key) > 200)
+        return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", key);
     QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {
@@ -79,7 +80,7 @@ static ql_status choose_estimate(denoise_job *j)
 {
     const char *asked = j->a->estimate;
     const ql_likelihood *lik = j->fit.options.ae.likelihood;
-    bool can = lik->disp != QL_DISP_NONE || j->fit.options.fit_theta, umis;
+    bool can = ql_has_posterior(lik) || j->fit.options.fit_theta, umis;
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
     if (!can && asked && strcmp(asked, "mean") != 0)
         return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: %s %s has no posterior", asked,
@@ -186,7 +187,7 @@ static ql_status write_h5ad(denoise_job *j, const denoise_result *r)
     ql_h5ad_writer *writer = j->writer;
     j->writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(writer, &j->run->err));
-    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, j->a->key,
+    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, denoise_key(j->a),
                 (long long)ql_ae_latent_width(&j->fit.fitted.ae),
                 j->a->denoised ? ", layers/denoised" : "");
     if (j->a->denoised)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cell_covariates.h"
 #include "gene_order.h"
 #include "memory_plan.h"
 #include "quell/alloc.h"
@@ -165,6 +166,30 @@ static ql_status order_genes(fit_run *f)
     return QL_OK;
 }
 
+static bool has_covariates(const fit_run *f)
+{
+    const ql_cov_shape *s = &f->options.ae.vae.cov;
+    return s->n > 0 || s->n_labels > 0;
+}
+
+/* What the cells' columns say: of a model that is trained it is found out here, of one that comes
+ * from a file f->cov says what is known. */
+static ql_status read_covariates(fit_run *f)
+{
+    const vae_args *a = &f->args->model.vae;
+    const ql_frame *cells = &f->ds.cells;
+    ql_err *err = &f->run->err;
+    if (!has_covariates(f)) return QL_OK;
+    if (f->cov.n == 0 && f->cov.labels.n == 0)
+        QL_TRY(cell_covariates_read(a, cells, &f->cov, err));
+    else
+        QL_TRY(cell_covariates_match(a, cells, f->cov_free, &f->cov, err));
+    cell_covariates_tell(&f->cov, f->run->log);
+    f->options.cov = &f->cov;
+    f->options.ae.vae.cov = ql_covariates_shape(&f->cov);
+    return ql_ae_check(&f->options.ae, err);
+}
+
 ql_status fit_run_read(fit_run *f, bool *done)
 {
     ql_read_options opt;
@@ -173,7 +198,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     ql_err *err = &f->run->err;
     QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, &opt, err));
     opt.allow_noncounts = f->args->allow_noncounts;
-    opt.columns = f->output.columns || f->output.model;
+    opt.columns = f->output.columns || f->output.model || has_covariates(f);
     QL_TRY(measure(f, &opt, &sizes));
     memory_plan p = plan_of(f, &sizes, 0);
     *done = f->args->plan && sizes.n_rows > 0;
@@ -200,6 +225,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     }
     f->options.train.molecules = f->ds.is_counts;
     memory_plan_tell(&p, stream, stream ? ql_store_folder(f->ds.store) : NULL, f->run);
+    QL_TRY(read_covariates(f));
     return order_genes(f);
 }
 
@@ -340,6 +366,8 @@ void fit_run_reconfigure(fit_run *f)
     f->options.resumable = old.resumable;
     f->options.start = old.start;
     f->options.gene_rank = old.gene_rank;
+    f->options.cov = old.cov;
+    f->options.ae.vae.cov = old.ae.vae.cov;
 }
 
 ql_status fit_run_end(fit_run *f, ql_status st)
@@ -355,5 +383,6 @@ void fit_run_free(fit_run *f)
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
     ql_free(f->gene_rank);
+    ql_covariates_free(&f->cov);
     ql_notes_free(&f->notes);
 }

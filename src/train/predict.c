@@ -51,7 +51,7 @@ static float value_at(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int
     case QL_VALUE_PI:
         return (float)t->pi[at];
     case QL_VALUE_POSTERIOR:
-        if (!theta && !t->theta) return mu;
+        if (!theta && !ql_has_posterior(p->fitted->ae.cfg.likelihood)) return mu;
         return ql_posterior_mean(mu, theta ? theta[t->genes.first + g] : (float)t->theta[at], x);
     default:
         return mu;
