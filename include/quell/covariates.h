@@ -37,12 +37,13 @@ static inline int64_t ql_cov_width(const ql_cov_shape *s)
 typedef struct {
     const float *value; /* [cells, ql_cov_width]; borrowed */
     bool same;          /* there is one row, for all cells */
+    const float *fixed; /* [ql_cov_width] said of all cells, whatever value says; NaN: not said;
+                           NULL: nothing is */
 } ql_cov_values;
 
-static inline const float *ql_cov_row(const ql_cov_values *v, int64_t width, int64_t cell)
-{
-    return v->value + (v->same ? 0 : cell * width);
-}
+/* A cell's row into out [QL_COV_MOST]. */
+enum { QL_COV_MOST = QL_MAX_COVARIATES + 1 };
+void ql_cov_row(const ql_cov_values *v, int64_t width, int64_t cell, float *out);
 
 /* The columns of one cell into x[0], x[stride], ... */
 void ql_cov_fill(const ql_cov_shape *s, const float *row, int64_t stride, ql_real *x);
@@ -69,7 +70,7 @@ void ql_covariates_free(ql_covariates *c);
 ql_cov_shape ql_covariates_shape(const ql_covariates *c);
 static inline ql_cov_values ql_covariates_values(const ql_covariates *c)
 {
-    return (ql_cov_values){c->value, false};
+    return (ql_cov_values){.value = c->value};
 }
 
 /* Number of a level by its name, -1: none. */

@@ -42,6 +42,9 @@ typedef struct ql_fitted {
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
     const ql_covariates *cov; /* of the cells; NULL: none; borrowed */
+    const ql_cov_values *const
+        *decode; /* [n_decode] covariates that predictions are decoded with, averaged; borrowed */
+    int n_decode;
     float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
     uint8_t *lacks; /* [kept genes] as ql_ae has it; NULL: none; owned */
     int64_t n_lacking;

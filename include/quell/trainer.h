@@ -13,6 +13,7 @@ extern "C" {
 
 typedef struct {
     int64_t epochs, batch_size;
+    bool scvi_epochs;     /* no more epochs than scvi-tools takes (ql_scvi_epochs) */
     double validation;    /* share of the cells kept for validation */
     double test;          /* share of the cells that neither train nor validate */
     bool scvi_split; /* training cells are rounded up, and those that would be a last minibatch of one

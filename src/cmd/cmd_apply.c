@@ -256,6 +256,9 @@ static ql_status work(apply_job *a)
                                .model = true,
                                .model_genes = a->model.genes->n};
     QL_TRY(fit_run_begin(&j->fit, &a->args.fit, output, j->run));
+    j->fit.cov = a->model.cov; /* which it fills in with what the cells say */
+    a->model.cov = (ql_covariates){0};
+    j->fit.cov_free = a->args.decode_as && !j->fit.options.ae.vae.encode_covariates;
     if (!a->args.fit.plan) tell_model(a);
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;

@@ -8,7 +8,7 @@ typedef struct {
     ql_common_args common;
     fit_args fit;
     const char *output, *tsv, *key, *compression, *estimate, *genes;
-    const char *obs_out, *obsm_out, *layer_out, *write;
+    const char *obs_out, *obsm_out, *layer_out, *write, *decode_as;
     const char *save_model, *load_model, *shard;
     bool force, denoised, save_weights, score;
 } denoise_args;

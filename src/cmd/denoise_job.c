@@ -15,6 +15,7 @@ void denoise_job_free(denoise_job *j)
     fit_run_free(&j->fit);
     gene_list_free(&j->genes);
     cell_extras_free(&j->extras);
+    decode_as_free(&j->decode);
 }
 
 /* ---- before the work ---- */
@@ -81,6 +82,12 @@ static ql_status choose_estimate(denoise_job *j)
     const char *asked = j->a->estimate;
     const ql_likelihood *lik = j->fit.options.ae.likelihood;
     bool can = ql_has_posterior(lik) || j->fit.options.fit_theta, umis;
+    if (j->a->decode_as) { /* the cells' counts are of their own batch */
+        j->posterior = false;
+        if (!asked || !strcmp(asked, "mean")) return QL_OK;
+        return ql_fail(&j->run->err, QL_EUSAGE, "--decode-as writes means, not --estimate %s",
+                       asked);
+    }
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
     if (!can && asked && strcmp(asked, "mean") != 0)
         return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: %s %s has no posterior", asked,
@@ -210,6 +217,7 @@ ql_status denoise_job_write(denoise_job *j)
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
                         .type = &j->fit.type};
     report(j, &r);
+    QL_TRY(decode_as_set(j->a->decode_as, &j->fit.fitted, &j->decode, &j->run->err));
     QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
     QL_TRY(denoise_write_side(&r, &j->run->err));

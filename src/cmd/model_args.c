@@ -167,8 +167,7 @@ const ql_option ql_model_rows[] = {
      .more = "The decoder's are those of its hidden layers and of the mean. Tied weights: any but none means all."},
 
     {.name = "epochs", .letter = 'e', QL_INT_AT(S, epochs), .def = "300", .min = 1, .max = 1e6,
-     .group = "Training", .help = "train for at most this many epochs",
-     .more = "auto: as scvi-tools, 400 up to 20,000 cells and fewer above, in proportion."},
+     .group = "Training", .help = "train for at most this many epochs"},
     {.name = "batch-size", .letter = 'b', QL_INT_AT(S, batch_size), .aliases = "batchsize", .min = 1,
      .max = 65536, .unset = "32 to 128 by the number of cells", .group = "Training",
      .help = "cells in a minibatch"},
@@ -288,8 +287,8 @@ static const char *const like_vae[] = {
     "start-at-means=no", "normal-theta=yes", "theta-rate=1", "init=torch",                         \
     "optimizer=torch-adam", "epsilon=0.01", "weight-decay=1e-6", "learning-rate=0.001",            \
     "batch-size=128", "merge-last=no", "loss-scale=cell", "beta=1", "kl-course=linear",            \
-    "kl-epochs=400", "epochs=auto", "validation=0.1", "validation-cells=scvi", "validate=loss",    \
-    "never-stop=yes", "restore-best=no"
+    "kl-epochs=400", "epochs=400", "epochs-by-cells=yes", "validation=0.1",                        \
+    "validation-cells=scvi", "validate=loss", "never-stop=yes", "restore-best=no"
 
 static const char *const like_scvi[] = {SCVI_SETTINGS, "estimate=mean", NULL};
 static const char *const embed_like_scvi[] = {SCVI_SETTINGS, NULL};
@@ -500,6 +499,7 @@ static ql_train_options training_of(const model_args *a)
         .validation = a->validation,
         .test = a->test_split ? TEST_SHARE : 0,
         .validation_last = !strcmp(a->validation_cells, "last"),
+        .scvi_epochs = a->vae.epochs_by_cells,
         .scvi_split = !strcmp(a->validation_cells, "scvi"),
         .thinned = !strcmp(a->validate, "molecules"),
         .restore_best = a->restore_best,

@@ -49,6 +49,8 @@ const ql_option ql_vae_rows[] = {
      .help = "batch norm has a gain for each unit, as in PyTorch"},
     {.name = "normal-theta", QL_FLAG_AT(S, normal_theta), .group = "Variational",
      .level = QL_OPT_EXPERT, .help = "logarithms of dispersions start as normal numbers"},
+    {.name = "epochs-by-cells", QL_FLAG_AT(S, epochs_by_cells), .group = "Training",
+     .level = QL_OPT_EXPERT, .help = "no more epochs than scvi-tools takes: 400 * 20000 / cells"},
     {.name = "epsilon", QL_DOUBLE_AT(S, epsilon), .def = "0", .min = 0, .max = 1, .group = "Training",
      .level = QL_OPT_EXPERT, .help = "the optimizer's epsilon (0: its own)"},
     {.name = NULL},

@@ -57,6 +57,32 @@ double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b);
 void ql_ae_latent_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
                            const ql_opt_step *step);
 
+/* From the code to the last hidden layers, on one thread. */
+void ql_ae_decoder_forward(ql_ae *ae, const ql_batch *b, const ql_kern *kern, ql_pass pass);
+
+/* Means that are shares are normalised before anything else looks at the batch; every thread calls
+ * it. */
+void ql_ae_normalise(ql_ae *ae, ql_ae_worker *w, const ql_kern *kern, const ql_head_pass *pass);
+
+/* Of means that are averaged over several covariates (autoencoder_decode.c): what the heads see of
+ * each, for the batch at hand. */
+typedef struct {
+    int n;
+    ql_real *hidden; /* [n, n_in, capacity] */
+    ql_real *offset; /* [n, capacity] */
+    ql_real *group;  /* [n, groups, capacity] */
+} ql_ae_decodings;
+ql_status ql_ae_decodings_new(const ql_ae *ae, int n, ql_ae_decodings *d, ql_err *err);
+void ql_ae_decodings_free(ql_ae_decodings *d);
+
+/* Every thread calls it, when the batch has its codes. */
+void ql_ae_decodings_make(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source,
+                          ql_ae_decodings *d);
+
+/* The averages of a tile's values into space->act. */
+void ql_ae_decodings_values(ql_ae *ae, const ql_ae_decodings *d, int64_t tile, int64_t first,
+                            int64_t n, ql_head_space *space);
+
 /* Settings of a variational model that contradict each other. */
 ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
 

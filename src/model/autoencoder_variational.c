@@ -105,10 +105,9 @@ void ql_ae_variational_free(ql_ae *ae)
 
 /* ---- covariates of a batch ---- */
 
-static const float *row_of(const ql_ae *ae, const ql_cov_values *v, const ql_batch *b, int64_t i)
+static bool says_nothing(const ql_cov_values *v)
 {
-    if (!v->value) return NULL;
-    return ql_cov_row(v, ql_cov_width(&ae->cfg.vae.cov), b->cell[i]);
+    return !v->value && !v->fixed;
 }
 
 /* x [columns, n_pad]; cells of which nothing is known, and pads, have 0. */
@@ -116,9 +115,10 @@ static void fill_columns(const ql_ae *ae, const ql_cov_values *v, const ql_batch
 {
     const ql_cov_shape *s = &ae->cfg.vae.cov;
     memset(x, 0, (size_t)(ql_cov_columns(s) * b->n_pad) * sizeof *x);
-    for (int64_t i = 0; i < b->n; i++) {
-        const float *row = row_of(ae, v, b, i);
-        if (row) ql_cov_fill(s, row, b->n_pad, x + i);
+    for (int64_t i = 0; i < b->n && !says_nothing(v); i++) {
+        float row[QL_COV_MOST];
+        ql_cov_row(v, ql_cov_width(s), b->cell[i], row);
+        ql_cov_fill(s, row, b->n_pad, x + i);
     }
 }
 
@@ -129,8 +129,9 @@ static void fill_groups(ql_ae *ae, const ql_cov_values *v, const ql_batch *b)
     if (n == 0) return;
     memset(ae->group, 0, (size_t)(n * b->n_pad) * sizeof *ae->group);
     for (int64_t i = 0; i < b->n; i++) {
-        const float *row = row_of(ae, v, b, i);
-        int64_t group = row ? (int64_t)row[c->group_by_label ? c->cov.n : 0] : -1;
+        float row[QL_COV_MOST];
+        ql_cov_row(v, ql_cov_width(&c->cov), b->cell[i], row);
+        int64_t group = (int64_t)row[c->group_by_label ? c->cov.n : 0];
         if (group < 0) group = n - 1; /* unlabelled */
         ae->group[group * b->n_pad + i] = 1;
     }

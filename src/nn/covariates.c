@@ -17,6 +17,14 @@ int64_t ql_cov_columns(const ql_cov_shape *s)
     return n;
 }
 
+void ql_cov_row(const ql_cov_values *v, int64_t width, int64_t cell, float *out)
+{
+    for (int64_t k = 0; k < width; k++) {
+        out[k] = v->value ? v->value[(v->same ? 0 : cell * width) + k] : -1;
+        if (v->fixed && v->fixed[k] == v->fixed[k]) out[k] = v->fixed[k];
+    }
+}
+
 void ql_cov_fill(const ql_cov_shape *s, const float *row, int64_t stride, ql_real *x)
 {
     for (int k = 0; k < s->n; k++) {

@@ -37,7 +37,7 @@ int64_t ql_scvi_epochs(int64_t n_cells)
 
 static void decide_sizes(ql_train_options *t, int64_t n_cells)
 {
-    if (t->epochs <= 0) t->epochs = ql_scvi_epochs(n_cells);
+    if (t->scvi_epochs && ql_scvi_epochs(n_cells) < t->epochs) t->epochs = ql_scvi_epochs(n_cells);
     int64_t n_train = (int64_t)((double)n_cells * (1 - t->validation));
     if (t->batch_size <= 0) t->batch_size = batch_size_for(n_train);
     if (t->patience < 0) t->patience = patience_for(n_train, t->batch_size);

@@ -204,9 +204,11 @@ static uint64_t hash_covariates(uint64_t h, const ql_ae *ae, const ql_split *spl
 {
     const int64_t width = ql_cov_width(&ae->cfg.vae.cov);
     if (!ae->cov.value) return h;
-    for (int64_t i = 0; i < split->n_train; i++)
-        h = ql_hash_bytes(h, ql_cov_row(&ae->cov, width, split->train[i]),
-                          width * (int64_t)sizeof(float));
+    for (int64_t i = 0; i < split->n_train; i++) {
+        float row[QL_COV_MOST];
+        ql_cov_row(&ae->cov, width, split->train[i], row);
+        h = ql_hash_bytes(h, row, width * (int64_t)sizeof *row);
+    }
     return h;
 }
 
