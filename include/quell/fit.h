@@ -5,6 +5,7 @@
 
 #include "quell/code_use.h"
 #include "quell/estimate.h"
+#include "quell/latent_use.h"
 #include "quell/reference.h"
 #include "quell/trainer.h"
 
@@ -49,6 +50,7 @@ typedef struct ql_fitted {
     uint8_t *lacks; /* [kept genes] as ql_ae has it; NULL: none; owned */
     int64_t n_lacking;
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
+    ql_latent_use latent;   /* of all cells; n_units 0: the model is not variational */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
 } ql_fitted;

@@ -288,6 +288,21 @@ static void tell_code(const fit_run *f)
     ql_summary_double(f->run->summary, "code_mean", u->mean);
 }
 
+static void tell_latent(const fit_run *f)
+{
+    const ql_latent_use *u = &f->fitted.latent;
+    ql_str units = {0};
+    if (u->n_units == 0) return;
+    for (int64_t i = 0; i < u->n_units; i++)
+        ql_str_printf(&units, "%s%.2f", i ? ", " : "", u->kl[i]);
+    ql_log_info(f->run->log,
+                "code: divergence %.3f nats a cell (units: %.400s), %lld of %lld units active",
+                u->total, ql_str_text(&units), (long long)u->active, (long long)u->n_units);
+    ql_summary_double(f->run->summary, "kl", u->total);
+    ql_summary_int(f->run->summary, "active_units", u->active);
+    ql_str_free(&units);
+}
+
 static void tell_training(const fit_run *f)
 {
     const ql_fitted *m = &f->fitted;
@@ -324,6 +339,7 @@ ql_status fit_run_train(fit_run *f)
     ql_log_progress_end(f->run->log);
     tell_training(f);
     tell_code(f);
+    tell_latent(f);
     return QL_OK;
 }
 

@@ -112,6 +112,9 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));
+    if (out->ae.cfg.vae.on)
+        QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
+                                &out->latent, err));
     if (out->split.n_valid > 0 && opt->train.molecules) {
         out->ae.cov_cell = out->split.valid;
         st = ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
@@ -130,6 +133,7 @@ void ql_fitted_free(ql_fitted *f)
     ql_train_result_free(&f->result);
     ql_prep_free(&f->prep);
     ql_reference_free(&f->reference);
+    ql_latent_use_free(&f->latent);
     ql_free(f->theta);
     ql_free(f->lacks);
     *f = (ql_fitted){0};
