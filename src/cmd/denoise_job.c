@@ -194,8 +194,8 @@ static ql_status write_h5ad(denoise_job *j, const denoise_result *r)
     ql_h5ad_writer *writer = j->writer;
     j->writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(writer, &j->run->err));
-    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, denoise_key(j->a),
-                (long long)ql_ae_latent_width(&j->fit.fitted.ae),
+    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output,
+                denoise_key(j->a), (long long)ql_ae_latent_width(&j->fit.fitted.ae),
                 j->a->denoised ? ", layers/denoised" : "");
     if (j->a->denoised)
         ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_of(r, j->posterior));

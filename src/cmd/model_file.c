@@ -12,12 +12,11 @@
 #define KIND   "autoencoder"
 enum { FORMAT_VERSION = 1, LEVEL = 1 };
 
-static const ql_opt_table model_tables[] = {
-    {ql_model_rows, 0},
-    {ql_kind_rows, 0},
-    {ql_vae_rows, offsetof(model_args, vae)},
-    {ql_seed_rows, offsetof(model_args, seed)},
-    {NULL, 0}};
+static const ql_opt_table model_tables[] = {{ql_model_rows, 0},
+                                            {ql_kind_rows, 0},
+                                            {ql_vae_rows, offsetof(model_args, vae)},
+                                            {ql_seed_rows, offsetof(model_args, seed)},
+                                            {NULL, 0}};
 
 const ql_names *model_gene_ids(const ql_frame *genes)
 {
