@@ -18,6 +18,7 @@ build|pkg-config|command pkg-config
 build|libhdf5-dev|lib hdf5.h hdf5 hdf5-serial hdf5
 build|zlib1g-dev|lib zlib.h z zlib
 build|libdeflate-dev|lib libdeflate.h deflate libdeflate
+build|libigraph-dev|lib igraph/igraph.h igraph igraph
 bench|libopenblas-dev|lib cblas.h openblas openblas
 all|libcmocka-dev|cmocka
 all|python3|python
@@ -66,9 +67,9 @@ missing() { # build|all|bench
 }
 
 how_to_install() { # packages
-    conda='conda install -c conda-forge hdf5 zlib libdeflate cmocka pkg-config c-compiler python'
+    conda='conda install -c conda-forge hdf5 zlib libdeflate igraph cmocka pkg-config c-compiler python'
     if [ "$(uname -s)" = Darwin ]; then
-        echo 'brew install hdf5 libomp zlib libdeflate cmocka pkg-config'
+        echo 'brew install hdf5 libomp zlib libdeflate igraph cmocka pkg-config'
     elif [ -n "${CONDA_PREFIX:-}" ]; then
         echo "$conda"
     elif probe_command apt-get; then

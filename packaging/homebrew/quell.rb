@@ -7,6 +7,7 @@ class Quell < Formula
 
   depends_on "pkgconf" => :build
   depends_on "hdf5"
+  depends_on "igraph"
   depends_on "libdeflate"
 
   uses_from_macos "zlib"
