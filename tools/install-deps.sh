@@ -1,8 +1,8 @@
 #!/bin/sh
-# Install what building (build), building and testing (all) or measuring (bench) quell needs and is not
-# there.
+# Install what building (build), building and testing (all), measuring (bench), or testing the workflows
+# (workflows; slurm) needs and is not there.
 #
-#   install-deps.sh [--hint] build|all|bench
+#   install-deps.sh [--hint] build|all|bench|workflows|slurm
 #
 # Each need is probed first (pkg-config, else by compiling a line), so that a machine that has
 # everything sees no package manager at all. With --hint nothing is installed and nothing fails.
@@ -23,6 +23,12 @@ bench|libopenblas-dev|lib cblas.h openblas openblas
 all|libcmocka-dev|cmocka
 all|python3|python
 all|python3-venv|venv
+workflows|openjdk-17-jre-headless|java
+workflows|curl|command curl
+workflows|snakemake|file /usr/bin/snakemake
+workflows|multiqc|file /usr/bin/multiqc
+slurm|slurm-wlm|slurm
+slurm|munge|munge
 TABLE
 }
 
@@ -55,9 +61,13 @@ probe_cmocka() {
 }
 
 probe_python() { probe_command python3; }
+probe_slurm() { PATH=$PATH:/usr/sbin; probe_command slurmctld && probe_command slurmd && probe_command sbatch; }
+probe_munge() { PATH=$PATH:/usr/sbin probe_command munged; }
+probe_file() { test -x "$1"; }
+probe_java() { java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])'; }
 probe_venv() { python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
-missing() { # build|all|bench
+missing() { # build|all|bench|workflows|slurm
     wanted=$1
     needs | while IFS='|' read -r want package probe; do
         [ "$want" = build ] || [ "$want" = "$wanted" ] || continue
