@@ -7,6 +7,7 @@
 #include "gene_match.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
+#include "quell/gene_gain.h"
 #include "scdha_file.h"
 
 enum { BATCH = 128 }; /* decides no value */
@@ -125,6 +126,7 @@ static ql_status score(fit_run *f)
     QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
                        &held, err));
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+    QL_GO(ql_gene_gain_make(m, &seen, &held, err));
     QL_GO(ql_coverage_make(m, &seen, &held, err));
 out:
     ql_free(cells);
