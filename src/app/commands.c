@@ -11,6 +11,8 @@
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \
+    X(layout)                                                                                      \
+    X(query)                                                                                       \
     X(compare)                                                                                     \
     X(pseudotime)                                                                                  \
     X(classify)                                                                                    \

@@ -29,7 +29,7 @@ const ql_option ql_denoise_rows[] = {
              "that). mean-log1p: the posterior's mean of that logarithm of the rate. mean-log-counts: "
              "that of the counts another look at the cell would show. pearson: residuals from the gene "
              "means. docs/scales.md says what each is for."},
-    {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .unset = "none", .min = 0, .max = 1,
+    {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Output",
      .help = "posterior quantiles that hold this share, as layers",
      .more = "0.9: the 5 % and 95 % quantiles of each cell's rate, in layers/denoised_lower and "
