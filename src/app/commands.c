@@ -7,6 +7,7 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(check)                                                                                       \
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \

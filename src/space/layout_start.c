@@ -3,10 +3,9 @@
 #include <math.h>
 
 #include "quell/alloc.h"
+#include "quell/eigen.h"
 #include "quell/layout.h"
 #include "quell/rng.h"
-
-enum { ROUNDS = 300 };
 
 static const float SIZE = 10, NOISE = 1e-4f;
 
@@ -24,35 +23,13 @@ static void covariance(const float *x, int64_t n, int64_t d, double *mean, doubl
         }
 }
 
-static double dot(const double *a, const double *b, int64_t n)
+/* The sign of an axis is that of its largest loading. */
+static void turn(double *v, int64_t n)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
-/* v orthogonal to u (NULL: to nothing) and of length 1, or 0 where nothing is left. */
-static void straighten(double *v, const double *u, int64_t n)
-{
-    const double share = u ? dot(v, u, n) : 0;
-    for (int64_t i = 0; u && i < n; i++) v[i] -= share * u[i];
-    const double length = sqrt(dot(v, v, n));
-    for (int64_t i = 0; i < n; i++) v[i] = length > 1e-300 ? v[i] / length : 0;
-}
-
-/* v <- c v, `rounds` times, orthogonal to u: towards the largest of what is left. */
-static void power(const double *c, int64_t d, const double *u, double *v, double *next)
-{
-    straighten(v, u, d);
-    for (int round = 0; round < ROUNDS; round++) {
-        for (int64_t j = 0; j < d; j++) next[j] = dot(c + j * d, v, d);
-        for (int64_t j = 0; j < d; j++) v[j] = next[j];
-        straighten(v, u, d);
-    }
-    int64_t top = 0; /* the sign is that of the largest loading */
-    for (int64_t j = 1; j < d; j++)
+    int64_t top = 0;
+    for (int64_t j = 1; j < n; j++)
         if (fabs(v[j]) > fabs(v[top])) top = j;
-    for (int64_t j = 0; v[top] < 0 && j < d; j++) v[j] = -v[j];
+    for (int64_t j = 0; v[top] < 0 && j < n; j++) v[j] = -v[j];
 }
 
 static void project(const float *x, int64_t n, int64_t d, const double *mean, const double *v,
@@ -83,22 +60,26 @@ static void scale(float *xy, int64_t n, uint64_t seed)
 ql_status ql_layout_start(const float *x, int64_t n, int64_t n_dims, uint64_t seed, float *xy,
                           ql_err *err)
 {
-    double *mean = NULL, *c = NULL, *v = NULL;
+    double *mean = NULL, *c = NULL, *axes = NULL, *room = NULL;
     ql_status st;
     QL_GO(QL_NEW(mean, n_dims, "the start of a layout", err));
     QL_GO(QL_NEW(c, n_dims * n_dims, "the start of a layout", err));
-    QL_GO(QL_NEW(v, 3 * n_dims, "the start of a layout", err));
+    QL_GO(QL_NEW(axes, n_dims * n_dims, "the start of a layout", err));
+    QL_GO(QL_NEW(room, 3 * n_dims, "the start of a layout", err));
     covariance(x, n, n_dims, mean, c);
+    QL_GO(ql_eigen_symmetric(n_dims, c, axes, room, room + n_dims, err));
     for (int axis = 0; axis < 2; axis++) {
-        double *axis_v = v + axis * n_dims;
-        for (int64_t j = 0; j < n_dims; j++) axis_v[j] = 1.0 / (double)(1 + j + axis * (j % 2));
-        power(c, n_dims, axis ? v : NULL, axis_v, v + 2 * n_dims);
-        project(x, n, n_dims, mean, axis_v, axis, xy);
+        double *v = axes + axis * n_dims;
+        for (int64_t i = 0; axis >= n_dims && i < n; i++) xy[2 * i + axis] = 0; /* one dimension */
+        if (axis >= n_dims) break;
+        turn(v, n_dims);
+        project(x, n, n_dims, mean, v, axis, xy);
     }
     scale(xy, n, seed);
 out:
     ql_free(mean);
     ql_free(c);
-    ql_free(v);
+    ql_free(axes);
+    ql_free(room);
     return st;
 }
