@@ -7,7 +7,15 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(check)                                                                                       \
     X(merge)                                                                                       \
+    X(neighbors)                                                                                   \
+    X(cluster)                                                                                     \
+    X(layout)                                                                                      \
+    X(query)                                                                                       \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \

@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "denoise_job.h"
+#include "denoise_layers.h"
 #include "gene_match.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
+#include "quell/gene_gain.h"
 
 enum { BATCH = 128 }; /* decides no value */
 
@@ -123,6 +126,8 @@ static ql_status score(fit_run *f)
                        &held, err));
     m->ae.cov_cell = cells;
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+    QL_GO(ql_gene_gain_make(m, &seen, &held, err));
+    QL_GO(ql_coverage_make(m, &seen, &held, err));
 out:
     m->ae.cov_cell = NULL;
     ql_free(cells);
@@ -249,7 +254,7 @@ static ql_status work(apply_job *a)
     QL_TRY(denoise_job_extras(j));
     QL_TRY(check_reference(a));
     const fit_output output = {.path = a->args.output,
-                               .layer = a->args.denoised || (j->which & EXTRA_LAYERS),
+                               .layer = denoise_writes_layers(&a->args, j->which),
                                .scores = extras_scores(j->which),
                                .text = a->args.tsv != NULL,
                                .columns = a->args.obs_out != NULL,
