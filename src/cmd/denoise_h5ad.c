@@ -9,7 +9,14 @@
 #include "quell/fingerprint.h"
 #include "quell/interrupt.h"
 
-#define RUN_KEY "uns/quell/denoise"
+#define RUN_KEY  "uns/quell/denoise"
+#define LOADINGS "varm/vae_loadings"
+
+/* A variational model with a linear decoder has loadings; parts of a result leave them out. */
+static bool has_loadings(const denoise_args *a)
+{
+    return model_is_vae(&a->fit.model) && a->fit.model.hidden.n == 2 && !a->shard;
+}
 
 const char *denoise_scale_text(bool posterior)
 {
@@ -377,12 +384,15 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", denoise_key(r->args));
     QL_TRY(ql_h5ad_string(w, latent, latent_scale(&r->fitted->ae), err));
     QL_TRY(write_extra_scales(r, w, err));
-    QL_TRY(write_layer_scales(r, w, err));
-    if (!r->args->denoised) return QL_OK;
-    if (r->args->decode_as)
+    if (r->args->denoised && r->args->decode_as)
         QL_TRY(ql_h5ad_string(w, RUN_KEY "/decoded_as", r->args->decode_as, err));
+    QL_TRY(write_layer_scales(r, w, err));
     const char *name = r->args->scale ? r->args->scale : "counts";
-    return ql_h5ad_string(w, RUN_KEY "/scale_name", name, err);
+    if (has_loadings(r->args))
+        QL_TRY(ql_h5ad_string(
+            w, RUN_KEY "/scale/vae_loadings",
+            "by how much the logit of a gene's share moves with each unit of the code", err));
+    return r->args->denoised ? ql_h5ad_string(w, RUN_KEY "/scale_name", name, err) : QL_OK;
 }
 
 static ql_status write_type(const type_choice *c, ql_h5ad_writer *w, ql_err *err)
@@ -439,6 +449,7 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
     snprintf(latent, sizeof latent, "obsm/%s", denoise_key(a));
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
+    if (has_loadings(a)) QL_TRY(ql_h5ad_claim(w, LOADINGS, err));
     /* asked for or not: none of an earlier run may stay beside these results */
     for (int i = 0; i < N_EXTRAS; i++) {
         const char *key = extra_rows[i].key, *name = strchr(key, '/') + 1;
@@ -453,9 +464,30 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
     return ql_h5ad_claim(w, "layers/denoised_mean", err);
 }
 
+/* Of a linear decoder: how the logit of each gene moves with each unit of the code. Genes that were
+ * set aside have 0. */
+static ql_status write_loadings(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_ae *ae = &r->fitted->ae;
+    const ql_prep *prep = &r->fitted->prep;
+    const int64_t width = ql_ae_latent_width(ae);
+    float *x;
+    if (!has_loadings(r->args)) return QL_OK;
+    const int tensor = ae->heads.weight[QL_HEAD_MEAN];
+    const int64_t ld = ae->params.tensor[tensor].ld;
+    QL_TRY(QL_NEW(x, prep->n_genes * width, "the loadings", err));
+    for (int64_t g = 0; g < prep->n_kept_genes; g++)
+        for (int64_t u = 0; u < width && prep->kept_gene[g] >= 0; u++)
+            x[prep->kept_gene[g] * width + u] = (float)ql_param(&ae->params, tensor)[g * ld + u];
+    ql_status st = ql_h5ad_matrix(w, LOADINGS, x, prep->n_genes, width, err);
+    ql_free(x);
+    return st;
+}
+
 ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     QL_TRY(write_latent(r, w, err));
+    QL_TRY(write_loadings(r, w, err));
     QL_TRY(write_layers(r, w, err));
     QL_TRY(write_cells(r, w, err));
     QL_TRY(write_genes(r, w, err));

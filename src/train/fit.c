@@ -138,12 +138,10 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (out->ae.cfg.vae.on)
         QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                                 &out->latent, err));
-    if (out->split.n_valid > 0 && opt->train.molecules) {
-        out->ae.cov_cell = out->split.valid;
-        st = judge(out, err);
-        out->ae.cov_cell = NULL;
-    }
+    out->ae.cov_cell = out->split.valid;
+    if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(judge(out, err));
 out:
+    out->ae.cov_cell = NULL;
     if (st != QL_OK) ql_fitted_free(out);
     return st;
 }
