@@ -403,11 +403,8 @@ static ql_status check_conv(const model_args *a, ql_err *err)
         QL_CONV_FILTERS, QL_CONV_WIDTH);
 }
 
-static ql_status check_kind(const model_args *a, ql_err *err)
+ql_status model_type_check(const model_args *a, ql_err *err)
 {
-    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
-    if (model_is_vae(a) && predicts_input(a))
-        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
     if (model_likelihood(a)) return QL_OK;
     if (!model_is_vae(a)) return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
     ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
@@ -417,7 +414,10 @@ static ql_status check_kind(const model_args *a, ql_err *err)
 ql_status model_args_check(const model_args *a, ql_err *err)
 {
     const ql_corrupt c = corruption_of(a);
-    QL_TRY(check_kind(a, err));
+    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
+    if (model_is_vae(a) && predicts_input(a))
+        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
+    QL_TRY(model_type_check(a, err));
     if (a->input_dropout > 0 && strcmp(a->corrupt, "none") != 0)
         return ql_fail(err, QL_EUSAGE, "--inputdropout is a corruption: leave out --corrupt %s",
                        a->corrupt);

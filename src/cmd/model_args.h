@@ -50,6 +50,9 @@ extern const ql_preset ql_embed_presets[]; /* of a command without --estimate */
 /* What is predicted, and how it is judged; until --type auto is decided, its default. */
 const ql_likelihood *model_likelihood(const model_args *a);
 
+/* Has the model such a type (QL_EUSAGE)? If not, model_likelihood is NULL. */
+QL_MUST_USE ql_status model_type_check(const model_args *a, ql_err *err);
+
 /* Options that do not go together (QL_EUSAGE). */
 QL_MUST_USE ql_status model_args_check(const model_args *a, ql_err *err);
 
