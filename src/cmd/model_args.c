@@ -478,6 +478,7 @@ static ql_ae_config model_of(const model_args *a)
         .seed = (uint64_t)a->seed.seed,
     };
     if (model_is_vae(a)) vae_args_config(&a->vae, &c);
+    label_args_config(&a->vae, &c);
     c.eps = a->vae.epsilon;
     /* sums of values that may be negative are no depths */
     c.match_depth = a->match_depth && (!c.likelihood->gaussian || c.likelihood->of_inputs ||

@@ -253,7 +253,7 @@ static void annotate(void *ctx, probe *p)
         row[2] = (float)(i / 3 % 2);
         row[3] = (float)(i % 4) - 1;
     }
-    p->model.ae.cov = (ql_cov_values){a->value, false};
+    p->model.ae.cov = (ql_cov_values){.value = a->value};
 }
 
 static const ql_cov_shape covariates = {.n = 3, .n_levels = {3, 0, 2}, .n_labels = 3};
@@ -352,6 +352,30 @@ static void rules_of_the_divergence(void **state)
     }
 }
 
+/* A classifier on the code, of variational and of other models; a quarter of the cells has no
+ * label.
+ */
+static void labels(void **state)
+{
+    (void)state;
+    ql_ae_config c = vae_config("zinb", QL_THETA_GENE, 3, bottle);
+    c.vae.cov = covariates;
+    c.label_weight = 2;
+    check_vae("labels", &c, small);
+    c = vae_config("nb", QL_THETA_GENE, 2, linear);
+    c.vae.cov = (ql_cov_shape){.n = 3, .n_levels = {3, 0, 2}, .n_labels = 3};
+    c.label_weight = 0.5;
+    c.dropout = 0.2;
+    check_vae("labels, linear decoder", &c, large);
+    c = model_config("nb-conddisp", 3, bottle);
+    c.vae.cov = covariates;
+    c.label_weight = 2;
+    check_vae("labels, a deterministic code", &c, small);
+    c.code_act = ql_activation_find("sigmoid");
+    c.dropout = 0.3;
+    check_vae("labels, a curved code", &c, small);
+}
+
 /* Kept or made again, logits are the same, and so is the loss. */
 static void recomputing_changes_nothing(void **state)
 {
@@ -384,6 +408,7 @@ int main(void)
         cmocka_unit_test(likelihoods_and_dispersions),
         cmocka_unit_test(shapes),
         cmocka_unit_test(rules_of_the_divergence),
+        cmocka_unit_test(labels),
         cmocka_unit_test(recomputing_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
