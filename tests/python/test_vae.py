@@ -78,6 +78,18 @@ def test_threads_and_files(quell, kang, tmp_path):
         assert (read(tmp_path / "a.h5ad", key) == read(tmp_path / "1.h5ad", key)).all()
 
 
+@pytest.mark.parametrize("kind", ["zinb gene", "nb gene-cell", "normal gene-batch", "poisson gene", "bernoulli gene"])
+def test_processors(quell, kang, tmp_path, monkeypatch, kind):
+    """The same bytes from scalar code as from the best instructions there are."""
+    of_type, dispersion = kind.split()
+    for isa in None, "scalar":
+        if isa:
+            monkeypatch.setenv("QUELL_ISA", isa)
+        quell("denoise", kang, "--model", "vae", "--batch", "condition", "--type", of_type, "--dispersion", dispersion,
+              "--epochs", 1, "-o", tmp_path / f"{isa}.h5ad", "-q")
+    assert (tmp_path / "None.h5ad").read_bytes() == (tmp_path / "scalar.h5ad").read_bytes()
+
+
 def test_resume(quell, kang, tmp_path):
     """A run that goes on from a checkpoint ends with the bytes of one that was not stopped."""
     args = ("embed", kang, "--model", "vae", "--batch", "condition", "-q", "--force")

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "quell/fit.h"
 #include "quell/latent.h"
 #include "quell/likelihood.h"
 
@@ -235,6 +236,22 @@ static void schedules(void **state)
     assert_true(ql_kl_capacity(&room, 50, 0) == 5 && ql_kl_capacity(&room, 200, 0) == 10);
 }
 
+/* The reference's numbers of epochs and of validation cells. */
+static void rules_of_scvi(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t cells, epochs;
+    } epochs[] = {{10000, 400}, {20000, 400}, {100000, 80}, {1000000, 8}, {8000000, 1}};
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++)
+        assert_int_equal(ql_scvi_epochs(epochs[i].cells), epochs[i].epochs);
+    const ql_train_options o = {.validation = 0.1, .batch_size = 128};
+    assert_int_equal(ql_scvi_validation(4409, &o), 441); /* 3969 = 31 * 128 + 1 would train */
+    assert_int_equal(ql_scvi_validation(4410, &o), 441); /* 3969 again */
+    assert_int_equal(ql_scvi_validation(4400, &o), 440);
+    assert_int_equal(ql_scvi_validation(10, &o), 1);
+}
+
 /* ---- the whole network ---- */
 
 /* A categorical covariate of three levels, a number, one of two levels; labels of which some cells
@@ -405,6 +422,7 @@ int main(void)
         cmocka_unit_test(gradients_of_the_others),
         cmocka_unit_test(divergence_of_the_reference),
         cmocka_unit_test(schedules),
+        cmocka_unit_test(rules_of_scvi),
         cmocka_unit_test(likelihoods_and_dispersions),
         cmocka_unit_test(shapes),
         cmocka_unit_test(rules_of_the_divergence),
