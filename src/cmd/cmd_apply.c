@@ -8,6 +8,7 @@
 #include "quell/alloc.h"
 #include "quell/coverage.h"
 #include "quell/gene_gain.h"
+#include "scdha_file.h"
 
 enum { BATCH = 128 }; /* decides no value */
 
@@ -276,7 +277,10 @@ static ql_status work(apply_job *a)
 
 static ql_status apply_run(const void *args, ql_run *run)
 {
+    char kind[MODEL_KIND];
     apply_job a = {.args = *(const denoise_args *)args};
+    QL_TRY(model_file_kind(a.args.load_model, kind, &run->err));
+    if (strcmp(kind, SCDHA_KIND) == 0) return scdha_apply(&a.args, run);
     a.job.a = &a.args;
     a.job.run = run;
     ql_status st = work(&a);

@@ -418,7 +418,7 @@ const ql_command ql_cmd_check = {
                   "how often tests between cell types call genes that were permuted"},
                  {"quell check pbmc.h5ad", "the same between six groups of the latent space"}},
     .tables = check_tables,
-    .presets = ql_embed_presets,
+    .presets = ql_fit_presets,
     QL_ARGS(check_args),
     .run = check_run,
     .more =

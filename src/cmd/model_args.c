@@ -1,4 +1,5 @@
 #include "model_args.h"
+#include "scdha_args.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -300,8 +301,15 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+const ql_preset ql_fit_presets[] = {
+    {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
+    {"vae", "what --model vae begins with", like_vae, "model"},
+    {NULL, NULL, NULL, NULL},
+};
+
 const ql_preset ql_embed_presets[] = {
     {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
+    {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", scdha_like, NULL},
     {"vae", "what --model vae begins with", like_vae, "model"},
     {NULL, NULL, NULL, NULL},
 };

@@ -102,6 +102,15 @@ static ql_status shrink_genes(ql_fitted *f, const ql_rows *counts, const ql_fit_
     return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
 }
 
+/* By the molecules that nothing has looked at. */
+static ql_status judge(ql_fitted *f, ql_err *err)
+{
+    const ql_csr *seen = &f->split.report_seen, *held = &f->split.report_held;
+    QL_TRY(ql_score_model(&f->ae, seen, held, f->prep.gene_total, 0, f->theta, &f->score, err));
+    QL_TRY(ql_gene_gain_make(f, seen, held, err));
+    return ql_coverage_make(f, seen, held, err);
+}
+
 ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                  const ql_train_listener *listener, ql_fitted *out, ql_err *err)
 {
@@ -130,12 +139,7 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
         QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                                 &out->latent, err));
     out->ae.cov_cell = out->split.valid;
-    if (out->split.n_valid > 0 && opt->train.molecules) {
-        QL_GO(ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
-                             out->prep.gene_total, 0, out->theta, &out->score, err));
-        QL_GO(ql_gene_gain_make(out, &out->split.report_seen, &out->split.report_held, err));
-        QL_GO(ql_coverage_make(out, &out->split.report_seen, &out->split.report_held, err));
-    }
+    if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(judge(out, err));
 out:
     out->ae.cov_cell = NULL;
     if (st != QL_OK) ql_fitted_free(out);
