@@ -22,6 +22,7 @@ typedef struct {
     ql_csr seen, select, report;     /* [cells, genes]: genes that are seen */
     int64_t *gene;                   /* [genes] their numbers among all */
     double select_lost, report_lost; /* molecules of the other genes */
+    ql_covariates cov;               /* of these cells, where there are any; value owned */
 } parts;
 
 static void parts_free(parts *p)
@@ -30,6 +31,7 @@ static void parts_free(parts *p)
     ql_csr_free(&p->select);
     ql_csr_free(&p->report);
     ql_free(p->gene);
+    ql_free(p->cov.value);
 }
 
 /* Rows 0 .. n-1 of which only *n stay: a random draw, ascending. */
@@ -68,12 +70,31 @@ out:
     return st;
 }
 
-static ql_status divide(const ql_rows *counts, const ql_trials_options *opt, parts *p, ql_err *err)
+/* The covariates of the drawn cells: names and levels are those of all. */
+static ql_status pick_covariates(const ql_covariates *all, const int64_t *rows, int64_t n, parts *p,
+                                 ql_err *err)
+{
+    if (!all) return QL_OK;
+    const ql_cov_shape shape = ql_covariates_shape(all);
+    const int64_t width = ql_cov_width(&shape);
+    p->cov = *all;
+    p->cov.n_cells = n;
+    p->cov.value = NULL;
+    QL_TRY(QL_NEW(p->cov.value, n * width, "covariates", err));
+    for (int64_t i = 0; i < n; i++)
+        memcpy(p->cov.value + i * width, all->value + rows[i] * width,
+               (size_t)width * sizeof *all->value);
+    return QL_OK;
+}
+
+static ql_status divide(const ql_rows *counts, const ql_covariates *cov,
+                        const ql_trials_options *opt, parts *p, ql_err *err)
 {
     int64_t n = counts->n_rows, *rows = NULL;
     ql_csr rest = {0};
     ql_status st;
     QL_GO(draw_rows(&n, opt->most_cells, opt->seed, &rows, err));
+    QL_GO(pick_covariates(cov, rows, n, p, err));
     QL_GO(ql_thin_rows(counts, rows, n, REPORT_SHARE, opt->seed, QL_RNG_TRIALS, &rest, &p->report,
                        err));
     for (int64_t i = 0; i < n; i++) rows[i] = i;
@@ -172,6 +193,7 @@ static ql_status run_trial(rung_job *job, ql_trial *t, ql_err *err)
     int64_t *rank = NULL;
     o.threads = 1;
     o.train.molecules = true;
+    if (o.cov) o.cov = &p->cov;
     if (job->epochs > 0 && job->epochs < o.train.epochs) o.train.epochs = job->epochs;
     t->rung = job->rung;
     QL_TRY(seen_ranks(p, o.gene_rank, &rank, err));
@@ -298,7 +320,7 @@ ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
     rung_job job = {.parts = &p, .opt = opt, .kern = kern, .trials = trials};
     int rungs = rungs_of(n, opt->first_epochs <= 0);
     for (int i = 0; i < n; i++) trials[i].rung = -1;
-    ql_status st = divide(counts, opt, &p, err);
+    ql_status st = divide(counts, trials[0].options.cov, opt, &p, err);
     if (st == QL_OK) {
         *facts = (ql_trials_facts){p.seen.n_rows, rungs};
         st = run_rungs(&job, n, rungs, err);
