@@ -13,6 +13,7 @@ extern "C" {
 #endif
 
 struct ql_fitted;
+struct ql_ensemble;
 
 /* Called when a new model has been built, before it is trained: may put other weights into it. */
 typedef struct {
@@ -45,6 +46,7 @@ typedef struct ql_fitted {
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
+    struct ql_ensemble *others; /* models mixed with this one (ensemble.h); NULL: none; owned */
 } ql_fitted;
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */

@@ -133,6 +133,7 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
                                .scores = extras_scores(j->which) |
                                          (denoise_saves_model(a) ? QL_OUTLIER_SCORES : 0),
                                .trials = j->trials,
+                               .means = a->estimate && !strcmp(a->estimate, "mean"),
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
     QL_TRY(fit_run_begin(&j->fit, &a->fit, output, j->run));

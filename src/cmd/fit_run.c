@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ensemble_run.h"
 #include "gene_order.h"
 #include "memory_plan.h"
 #include "quell/alloc.h"
@@ -63,6 +64,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .held = ql_bundle_bytes(&f->start.model.bundle),
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,
+        .models = f->specs ? f->specs : f->output.models,
         .components = f->output.components,
     };
     return memory_plan_of(&out, &f->options, sizes, names);
@@ -290,13 +292,21 @@ ql_status fit_run_train(fit_run *f)
     QL_TRY(checkpoint_name(&f->states, &f->rows, f->bf16_how));
     if (f->args->model.mcv && f->ds.is_counts) {
         listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
-        QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
+        if (f->specs)
+            QL_TRY(ensemble_validate(f, &listener));
+        else
+            QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv,
+                                     &f->run->err));
         ql_log_progress_end(f->run->log);
     }
     listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_FIT);
-    QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
+    if (f->specs)
+        QL_TRY(ensemble_fit(f, &listener));
+    else
+        QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
     ql_log_progress_end(f->run->log);
     tell_training(f);
+    if (f->specs) ensemble_tell(f);
     tell_code(f);
     return QL_OK;
 }
@@ -323,6 +333,8 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
         return ql_fail(&run->err, QL_EUSAGE,
                        "--corrupt thin splits molecules and needs whole counts");
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
+    if (args->model.ensemble > 1 && !output.model_genes)
+        QL_TRY(ensemble_specs_make(&args->model, run->threads, &f->specs, &run->err));
     QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
     f->options.resumable = args->checkpoint.dir != NULL;
     if (args->init_from) {
@@ -332,7 +344,7 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     return choose_kernels(f);
 }
 
-void fit_run_reconfigure(fit_run *f)
+ql_status fit_run_reconfigure(fit_run *f)
 {
     const ql_fit_options old = f->options;
     model_fit_options(&f->args->model, f->run->threads, &f->options);
@@ -340,6 +352,9 @@ void fit_run_reconfigure(fit_run *f)
     f->options.resumable = old.resumable;
     f->options.start = old.start;
     f->options.gene_rank = old.gene_rank;
+    if (!f->specs) return QL_OK;
+    ql_free(f->specs);
+    return ensemble_specs_make(&f->args->model, f->run->threads, &f->specs, &f->run->err);
 }
 
 ql_status fit_run_end(fit_run *f, ql_status st)
@@ -355,5 +370,6 @@ void fit_run_free(fit_run *f)
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
     ql_free(f->gene_rank);
+    ql_free(f->specs);
     ql_notes_free(&f->notes);
 }

@@ -5,6 +5,7 @@
 
 #include "checkpoint.h"
 #include "dca_args.h"
+#include "ensemble_specs.h"
 #include "inputs.h"
 #include "model_args.h"
 #include "model_start.h"
@@ -45,6 +46,8 @@ typedef struct {
     bool columns;        /* the cells' columns are wanted */
     bool trials;         /* fits are compared first (quell/trials.h) */
     bool model;          /* the model is written or comes from a file: so are the genes' columns */
+    bool means;          /* the model means are written alone */
+    ensemble_specs *models; /* of an ensemble that comes from a file; NULL: none; borrowed */
     int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
     unsigned scores;     /* of the cells, that will be made (quell/cell_scores.h) */
     int64_t components;  /* > 0: not a network is fitted, but so many principal components */
@@ -58,6 +61,7 @@ typedef struct fit_run {
     const ql_kern *kern;
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options options;
+    ensemble_specs *specs; /* with --ensemble; NULL: one model */
     ql_dataset ds;
     ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
     ql_str folder;      /* of the output, if the cache goes there */
@@ -77,7 +81,7 @@ QL_MUST_USE ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output
 void fit_run_free(fit_run *f);
 
 /* Take over options that have changed since (ql_opts_assign). */
-void fit_run_reconfigure(fit_run *f);
+QL_MUST_USE ql_status fit_run_reconfigure(fit_run *f);
 
 /* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
  * they are read first and moved if they have to. *done: only the plan was wanted, and is printed.

@@ -65,6 +65,8 @@ static int64_t near_rows(const ql_read_sizes *z)
 static int64_t working(const ql_rows *shape, const planned_output *out, const ql_fit_options *fit)
 {
     const ql_pca_options pca = {.components = out->components};
+    if (out->models && out->models->n > 1)
+        return ql_ensemble_bytes(shape, out->models->spec, out->models->n, fit->threads);
     return out->components > 0 ? ql_pca_bytes(shape, &pca) : ql_fit_bytes(shape, fit);
 }
 

@@ -3,6 +3,7 @@
 #ifndef QL_MEMORY_PLAN_H
 #define QL_MEMORY_PLAN_H
 
+#include "ensemble_specs.h"
 #include "quell/cell_scores.h"
 #include "quell/command.h"
 #include "quell/fit.h"
@@ -28,6 +29,7 @@ typedef struct {
     int64_t held;        /* bytes that are held all the while: a model to start from */
     int64_t model_genes; /* of a model that comes from a file; 0: it is trained */
     unsigned scores;     /* of the cells, that are made after the fit */
+    const ensemble_specs *models; /* of an ensemble; NULL: one model */
     int64_t components;  /* > 0: principal components instead of a network */
 } planned_output;
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/ensemble.h"
+
 /* The registry, then "auto". */
 static const char *type_at(int i)
 {
@@ -52,6 +54,10 @@ const ql_option ql_model_rows[] = {
      .help = "likelihood of the counts",
      .more = "auto: of poisson, nb and zinb the simplest that no other beats by more than two standard "
              "errors and 0.002 nats a held-out molecule; what they differ by is printed and stored."},
+    {.name = "ensemble", QL_INT_AT(S, ensemble), .def = "1", .min = 1, .max = QL_MEMBERS_MOST,
+     .group = "Model", .help = "mix the expected counts of so many models",
+     .more = "The options as given, then other bottlenecks, a Poisson loss, other seeds, trained side by "
+             "side; weights by held-out molecules. Six are clearly better than one. See docs/ensembles.md."},
     {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
      .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "

@@ -18,7 +18,7 @@ typedef struct {
     const char *norm, *code_activation, *nonnegative;
     ql_double_list dropout;
     bool tied, code_unit;
-    int code_k;
+    int code_k, ensemble;
     double slope, code_l1, code_kl, code_rho, contractive, orthogonal;
     double ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
     /* training */

@@ -9,6 +9,7 @@
 
 #define FORMAT "quell-model"
 #define KIND   "autoencoder"
+#define MANY   "ensemble" /* one, and others mixed with it */
 enum { FORMAT_VERSION = 1, LEVEL = 1 };
 
 static const ql_opt_table model_tables[] = {
@@ -72,12 +73,13 @@ static ql_status put_all(const model_content *c, ql_bundle *b, ql_err *err)
     QL_TRY(ql_bundle_put_text(b, "format", FORMAT, err));
     QL_TRY(ql_bundle_put_int(b, "format_version", FORMAT_VERSION, err));
     QL_TRY(ql_bundle_put_text(b, "quell_version", QL_VERSION, err));
-    QL_TRY(ql_bundle_put_text(b, "kind", KIND, err));
+    QL_TRY(ql_bundle_put_text(b, "kind", c->fitted->others ? MANY : KIND, err));
     if (c->estimate) QL_TRY(ql_bundle_put_text(b, "estimate", c->estimate, err));
     QL_TRY(put_options(c->args, b, err));
     QL_TRY(put_kept(&c->genes->index, &c->fitted->prep, "genes/names", b, err));
     if (ids) QL_TRY(put_kept(ids, &c->fitted->prep, "genes/ids", b, err));
-    return ql_fitted_put(c->fitted, b, err);
+    QL_TRY(ql_fitted_put(c->fitted, b, err));
+    return c->fitted->others ? ql_ensemble_put(c->fitted, b, err) : QL_OK;
 }
 
 ql_status model_file_write(const char *path, const model_content *content, ql_err *err)
@@ -134,8 +136,9 @@ static ql_status check_marks(const ql_bundle *root, ql_err *err)
         return ql_hint(err, "use a newer quell");
     }
     QL_TRY(ql_bundle_text(root, "kind", &kind, err));
-    if (strcmp(kind, KIND) == 0) return QL_OK;
-    return ql_fail(err, QL_EDATA, "is a model of kind '%.40s'; this quell reads '" KIND "'", kind);
+    if (!strcmp(kind, KIND) || !strcmp(kind, MANY)) return QL_OK;
+    return ql_fail(err, QL_EDATA, "is a model of kind '%.40s'; this quell reads '" KIND "' and '" MANY "'",
+                   kind);
 }
 
 /* The root first: of a file that is something else no more is read. */
@@ -186,7 +189,10 @@ static ql_status read_parts(model_file *m, int threads, ql_err *err)
         QL_TRY(ql_bundle_text(&m->bundle, "estimate", &m->estimate, err));
     QL_TRY(read_options(m, threads, err));
     QL_TRY(read_genes(m, err));
-    return ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err);
+    QL_TRY(ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err));
+    QL_TRY(ensemble_specs_read(&m->bundle, &m->args, threads, &m->models, err));
+    if (!m->models) return QL_OK;
+    return ql_ensemble_check(&m->bundle, m->models->spec, m->models->n, m->genes->n, err);
 }
 
 ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *err)
@@ -204,6 +210,7 @@ ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *
 void model_file_free(model_file *m)
 {
     ql_opts_free(m->opts);
+    ql_free(m->models);
     ql_bundle_free(&m->bundle);
     *m = (model_file){0};
 }

@@ -395,6 +395,8 @@ typedef struct {
     const ql_batch_source *source;
     const int64_t *rows;
     int64_t n, block;
+    int64_t before;  /* rows of the caller that other runs have visited */
+    ql_real *others; /* [n_genes, pad(block)] what company adds; NULL: none */
     const ql_ae_visitor *visitor; /* or: */
     double *cell_loss;
     double *depth; /* [capacity] scratch; NULL: depths are not matched */
@@ -444,6 +446,18 @@ static void match_depth(ql_ae *ae, double *sum)
         if (sum[i] > 0) b->size[i] = (ql_real)((double)b->size[i] * (b->total[i] / sum[i]));
 }
 
+/* The tile's means, mixed with those of others. */
+static void mix_tile(const visit_job *job, const ql_ae_tile *t, ql_real *mean)
+{
+    const int64_t ld = ql_pad(job->block);
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        const ql_real w = job->ae->company->weight[t->genes.first + g];
+        const ql_real *other = job->others + (t->genes.first + g) * ld + t->first;
+        ql_real *own = mean + g * t->ld;
+        for (int64_t i = 0; i < t->n; i++) own[i] = w * own[i] + other[i];
+    }
+}
+
 static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
 {
     ql_ae *ae = job->ae;
@@ -464,6 +478,7 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
             t.n = ae->batch[0].n - t.first < QL_BLOCK ? ae->batch[0].n - t.first : QL_BLOCK;
             t.ld = ql_pad(t.n);
             ql_heads_values(h, &ae->params, ae->kern, &pass, t.tile, t.first, t.n, space);
+            if (job->others) mix_tile(job, &t, space->act[QL_HEAD_MEAN]);
             job->visitor->tile(job->visitor->ctx, &t);
         }
     }
@@ -535,22 +550,41 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
     const ql_ae_visitor *v = job->visitor;
     for (int64_t at = 0; at < job->n; at += job->block) {
         int64_t n = job->n - at < job->block ? job->n - at : job->block;
+        const int64_t first_row = job->before + at;
         ql_ae_forward(ae, &w, job->source, job->rows + at, n);
         if (v && v->cells) {
-            if (rank == 0) job->status = v->cells(v->ctx, ae, at, n, job->err);
+            if (rank == 0) job->status = v->cells(v->ctx, ae, first_row, n, job->err);
             ql_team_barrier(team);
             bool failed = job->status != QL_OK;
             ql_team_barrier(team); /* all have read it before the first thread may set it again */
             if (failed) return;
         }
-        visit_heads(job, &w, at);
-        if (rank == 0 && v && v->done) job->status = v->done(v->ctx, at, n, job->err);
+        visit_heads(job, &w, first_row);
+        if (rank == 0 && v && v->done) job->status = v->done(v->ctx, first_row, n, job->err);
         if (rank == 0 && job->status == QL_OK)
             job->status = ql_rows_check(job->source->counts, job->err);
         if (rank == 0 && job->status == QL_OK) job->status = ql_interrupt_check(job->err);
         ql_team_barrier(team);
         if (job->status != QL_OK) return;
     }
+}
+
+/* Block by block: first the others, then the model itself. */
+static ql_status visit_mixed(visit_job *job)
+{
+    ql_ae *ae = job->ae;
+    const int64_t n_rows = job->n, ld = ql_pad(job->block), *rows = job->rows;
+    QL_TRY(QL_NEW(job->others, ae->n_genes * ld, "rates of the ensemble", job->err));
+    for (int64_t at = 0; at < n_rows && job->status == QL_OK; at += job->block) {
+        job->before = at;
+        job->rows = rows + at;
+        job->n = n_rows - at < job->block ? n_rows - at : job->block;
+        job->status = ae->company->rates(ae->company->ctx, job->source, job->rows, job->n, ld,
+                                         job->others, job->err);
+        if (job->status == QL_OK) ql_team_run(ae->n_threads, visit_rows, job);
+    }
+    ql_free(job->others);
+    return job->status;
 }
 
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
@@ -565,7 +599,10 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
                      .visitor = visitor,
                      .err = err};
     QL_TRY(QL_NEW(job.depth, ae->capacity, "cell depths", err));
-    ql_team_run(ae->n_threads, visit_rows, &job);
+    if (ae->company && visitor->tile)
+        job.status = visit_mixed(&job);
+    else
+        ql_team_run(ae->n_threads, visit_rows, &job);
     ql_free(job.depth);
     return job.status;
 }

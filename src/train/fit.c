@@ -4,6 +4,7 @@
 
 #include "pretrain.h"
 #include "quell/alloc.h"
+#include "quell/ensemble.h"
 
 enum {
     STEPS_AN_EPOCH = 16, /* small data: smaller minibatches, so that an epoch still has this many */
@@ -112,6 +113,7 @@ out:
 
 void ql_fitted_free(ql_fitted *f)
 {
+    ql_ensemble_free(f->others);
     ql_ae_free(&f->ae);
     ql_split_free(&f->split);
     ql_train_result_free(&f->result);
