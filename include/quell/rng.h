@@ -25,6 +25,7 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
+    QL_RNG_FACTORS = 50, /* cells that factors begin with */
     QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
 } ql_rng_stream;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/factors.h"
 
 enum { WORD = 128 };
 
@@ -38,6 +39,15 @@ static ql_status set_word(model_args *m, const char *word, ql_err *err)
     return ql_fail(err, QL_EUSAGE, "'%s' is no setting of a model", word);
 }
 
+static ql_status set_factors(const char *value, ql_member_spec *out, ql_err *err)
+{
+    char *end = NULL;
+    out->kind = &ql_member_factors;
+    out->rank = strtol(value, &end, 10);
+    if (end != value && !*end && out->rank >= 1 && out->rank <= QL_FACTORS_MOST) return QL_OK;
+    return ql_fail(err, QL_EUSAGE, "factors=%s: not a rank from 1 to %d", value, QL_FACTORS_MOST);
+}
+
 /* Every word in turn; those of options into m. */
 static ql_status set_words(const char *settings, model_args *m, ql_member_spec *out, ql_err *err)
 {
@@ -48,11 +58,12 @@ static ql_status set_words(const char *settings, model_args *m, ql_member_spec *
         memcpy(word, at, n);
         word[n] = '\0';
         at += n;
-        if (!strcmp(word, "means")) {
+        if (!strcmp(word, "means"))
             out->kind = &ql_member_means;
-            continue;
-        }
-        QL_TRY(set_word(m, word, err));
+        else if (!strncmp(word, "factors=", strlen("factors=")))
+            QL_TRY(set_factors(word + strlen("factors="), out, err));
+        else
+            QL_TRY(set_word(m, word, err));
     }
     return QL_OK;
 }
