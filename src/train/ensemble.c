@@ -19,9 +19,18 @@ typedef struct {
     ql_err *errors; /* [members of the wave] */
 } wave;
 
+/* One without any weight need not be asked. */
+static bool counts_for(const ql_ensemble *e, int i)
+{
+    for (int64_t g = 0; g < e->n_genes; g++)
+        if (e->weight[i * e->n_genes + g] > 0) return true;
+    return false;
+}
+
 static void ask(void *ctx, int64_t item)
 {
     wave *w = ctx;
+    if (!counts_for(w->e, w->first + (int)item)) return;
     const ql_member *m = &w->e->member[w->first + item];
     ql_real *out = w->rates + item * w->e->n_genes * w->ld;
     w->status[item] =
@@ -39,6 +48,7 @@ static ql_status add_wave(const wave *w, int n, ql_real *out, ql_err *err)
             *err = w->errors[k];
             return w->status[k];
         }
+        if (!counts_for(e, w->first + k)) continue;
         for (int64_t g = 0; g < e->n_genes; g++)
             for (int64_t i = 0; i < w->n; i++)
                 out[g * w->ld + i] += weight[g] * rates[g * w->ld + i];

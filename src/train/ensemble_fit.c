@@ -159,7 +159,7 @@ static void adopt_genes(ql_prep *file, ql_prep *p)
     p->n_genes = file->n_genes;
 }
 
-static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
+ql_status ql_ensemble_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
     const ql_batch_source source = {.counts = counts};
     if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
@@ -209,7 +209,7 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
     QL_GO(QL_NEW(alone, cells * QL_N_PREDS, "scores", err));
     QL_GO(QL_NEW(mixed, cells * QL_N_PREDS, "scores", err));
     f->ae.company = NULL;
-    QL_GO(fit_theta(f, counts, err));
+    QL_GO(ql_ensemble_theta(f, counts, err));
     if (scored) QL_GO(score(f, &f->score, alone, err));
     e->facts.alone = f->score.line[by].gain;
     e->facts.alone_error = f->score.stderr_gain[by];
@@ -218,10 +218,11 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
         memcpy(e->facts.share, opt->share, (size_t)n * sizeof *opt->share);
         ql_ensemble_set_shares(e);
     } else {
-        QL_GO(fit_theta(f, counts, err));
-        QL_GO(ql_ensemble_weigh(f, opt->posterior ? f->theta : NULL, err));
+        QL_GO(ql_ensemble_theta(f, counts, err));
+        QL_GO(ql_ensemble_weigh(f, &f->split.stop_seen, &f->split.stop_held,
+                                opt->posterior ? f->theta : NULL, true, err));
     }
-    QL_GO(fit_theta(f, counts, err));
+    QL_GO(ql_ensemble_theta(f, counts, err));
     if (scored) QL_GO(score(f, &f->score, mixed, err));
     if (scored) compare(&f->split, alone, mixed, by, &e->facts);
 out:

@@ -219,9 +219,9 @@ static double molecules_of(const ql_csr *m)
     return sum;
 }
 
-ql_status ql_ensemble_weigh(ql_fitted *f, const float *theta, ql_err *err)
+ql_status ql_ensemble_weigh(ql_fitted *f, const ql_csr *seen, const ql_csr *held,
+                            const float *theta, bool groups, ql_err *err)
 {
-    const ql_csr *held = &f->split.stop_held, *seen = &f->split.stop_seen;
     const int64_t n = ql_csr_nnz(held);
     ql_ensemble *e = f->others;
     weighing w = {.f = f, .seen = seen, .held = held, .theta = theta};
@@ -237,7 +237,7 @@ ql_status ql_ensemble_weigh(ql_fitted *f, const float *theta, ql_err *err)
     const ql_simplex_data data = {.n = n, .m = e->n, .rate = w.rate, .count = w.count};
     fit_all_genes(&w, &data);
     ql_ensemble_set_shares(e);
-    QL_GO(fit_groups(&w, &data, err));
+    if (groups) QL_GO(fit_groups(&w, &data, err));
 out:
     ql_free(w.rate);
     ql_free(w.mass);
