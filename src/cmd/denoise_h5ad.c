@@ -366,6 +366,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
+    QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
     QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
     if (r->applied) QL_TRY(write_applied(r->applied, w, err));

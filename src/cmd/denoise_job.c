@@ -208,7 +208,8 @@ ql_status denoise_job_write(denoise_job *j)
                         .posterior = j->posterior,
                         .applied = j->applied,
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
-                        .type = &j->fit.type};
+                        .type = &j->fit.type,
+                        .choice = j->fit.candidates};
     report(j, &r);
     QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));

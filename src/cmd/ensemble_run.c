@@ -19,15 +19,16 @@ static ql_ensemble_options options_of(fit_run *f, bool tell)
 {
     return (ql_ensemble_options){.threads = f->run->threads,
                                  .posterior = !f->output.means,
+                                 .share = f->shares_known ? f->shares : NULL,
                                  .done = tell ? tell_member : NULL,
                                  .ctx = f};
 }
 
 /* The first starts from a model if one was given; the counts are known by now. */
-static void complete(fit_run *f)
+void ensemble_complete(const fit_run *f, ensemble_specs *s)
 {
-    for (int i = 0; i < f->specs->n; i++) {
-        ql_fit_options *o = &f->specs->spec[i].fit;
+    for (int i = 0; i < s->n; i++) {
+        ql_fit_options *o = &s->spec[i].fit;
         o->train.molecules = f->options.train.molecules;
         o->gene_rank = f->options.gene_rank;
         o->start = i == 0 ? f->options.start : NULL;
@@ -38,7 +39,7 @@ static void complete(fit_run *f)
 ql_status ensemble_validate(fit_run *f, const ql_train_listener *listener)
 {
     const ql_ensemble_options opt = options_of(f, false);
-    complete(f);
+    ensemble_complete(f, f->specs);
     return ql_ensemble_validate(&f->rows, f->specs->spec, f->specs->n, &opt, f->kern, listener,
                                 &f->mcv, &f->run->err);
 }
@@ -46,7 +47,7 @@ ql_status ensemble_validate(fit_run *f, const ql_train_listener *listener)
 ql_status ensemble_fit(fit_run *f, const ql_train_listener *listener)
 {
     const ql_ensemble_options opt = options_of(f, true);
-    complete(f);
+    ensemble_complete(f, f->specs);
     ql_log_info(f->run->log, "ensemble: %d models, of which %d train side by side", f->specs->n,
                 f->rows.store                      ? 1
                 : f->run->threads < f->specs->n ? f->run->threads

@@ -5,6 +5,9 @@
 #include "fit_run.h"
 #include "quell/h5ad_writer.h"
 
+/* Give models what the run has learnt of the counts since they were made. */
+void ensemble_complete(const fit_run *f, ensemble_specs *s);
+
 /* Instead of ql_cross_validate and ql_fit, with f->specs. */
 QL_MUST_USE ql_status ensemble_validate(fit_run *f, const ql_train_listener *listener);
 QL_MUST_USE ql_status ensemble_fit(fit_run *f, const ql_train_listener *listener);

@@ -97,23 +97,30 @@ static void put_hidden(const model_args *a, int layer, double factor, ql_str *ou
                       i == layer ? scaled(a->hidden.v[i], factor) : a->hidden.v[i]);
 }
 
+void ensemble_put_code(const model_args *a, double factor, ql_str *out)
+{
+    put_hidden(a, a->hidden.n / 2, factor, out);
+}
+
 /* The variants take turns, each round with other seeds. */
 static void put_settings(const model_args *a, int i, ql_str *out)
 {
     enum { AS_GIVEN, WIDE_CODE, POISSON, NARROW_CODE, WIDE_LAYER, OTHER_SEED, N_VARIANTS };
-    const int code = a->hidden.n / 2, variant = i % N_VARIANTS;
+    const int variant = i % N_VARIANTS;
     if (i == 0) return;
-    if (variant == WIDE_CODE) put_hidden(a, code, 2, out);
-    if (variant == NARROW_CODE) put_hidden(a, code, 0.5, out);
+    if (variant == WIDE_CODE) ensemble_put_code(a, 2, out);
+    if (variant == NARROW_CODE) ensemble_put_code(a, 0.5, out);
     if (variant == WIDE_LAYER) put_hidden(a, 0, 2, out);
     if (variant == POISSON) ql_str_puts(out, "type=poisson");
     ql_str_printf(out, "%sseed=%lld", out->len ? " " : "", (long long)a->seed.seed + i);
 }
 
-static ql_status add(ensemble_specs *s, const model_args *a, const char *settings, int threads,
-                     ql_err *err)
+ql_status ensemble_specs_add(ensemble_specs *s, const model_args *a, const char *settings,
+                             int threads, ql_err *err)
 {
     char *text = s->settings[s->n];
+    if (s->n == QL_MEMBERS_MOST)
+        return ql_fail(err, QL_EUSAGE, "more than %d models", QL_MEMBERS_MOST);
     if (strlen(settings) >= QL_MEMBER_TEXT)
         return ql_fail(err, QL_EUSAGE, "settings of a model are too long: %s", settings);
     memcpy(text, settings, strlen(settings) + 1);
@@ -132,7 +139,7 @@ ql_status ensemble_specs_make(const model_args *a, int threads, ensemble_specs *
         ql_str_clear(&text);
         put_settings(a, i, &text);
         st = text.failed ? ql_fail(err, QL_EMEMORY, "no memory for the ensemble")
-                         : add(s, a, ql_str_text(&text), threads, err);
+                         : ensemble_specs_add(s, a, ql_str_text(&text), threads, err);
     }
     ql_str_free(&text);
     if (st == QL_OK)
@@ -155,7 +162,7 @@ static ql_status read_one(const ql_bundle *b, const model_args *a, int threads, 
     snprintf(name, sizeof name, "ensemble/model%d/settings", i);
     QL_TRY(ql_bundle_text(b, name, &settings, err));
     QL_TRY(ql_ensemble_kind(b, i, &kind, err));
-    if (add(s, a, settings, threads, &own) != QL_OK)
+    if (ensemble_specs_add(s, a, settings, threads, &own) != QL_OK)
         return ql_fail(err, QL_EDATA, "%s: %s", name, own.msg);
     if (s->spec[i].kind != kind)
         return ql_fail(err, QL_EDATA, "%s is '%s', which makes no %s", name, settings, kind->name);

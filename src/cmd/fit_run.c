@@ -64,6 +64,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .held = ql_bundle_bytes(&f->start.model.bundle),
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,
+        .candidates = f->candidates ? &f->candidates->specs : NULL,
         .models = f->specs ? f->specs : f->output.models,
         .components = f->output.components,
     };
@@ -289,6 +290,7 @@ ql_status fit_run_train(fit_run *f)
     ql_train_listener listener = {on_epoch, on_warning, f, NULL};
     tell_model(f);
     tell_penalties(f);
+    QL_TRY(auto_choose(f));
     QL_TRY(checkpoint_name(&f->states, &f->rows, f->bf16_how));
     if (f->args->model.mcv && f->ds.is_counts) {
         listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
@@ -320,6 +322,18 @@ static ql_status choose_kernels(fit_run *f)
                    "--precision bf16 needs a processor with AMX or AVX512-BF16");
 }
 
+/* Of --auto and --ensemble; of a model that comes from a file they are known. */
+static ql_status make_models(fit_run *f)
+{
+    const model_args *m = &f->args->model;
+    ql_err *err = &f->run->err;
+    if (f->output.model_genes) return QL_OK;
+    if (m->automatic && m->ensemble > 1)
+        return ql_fail(err, QL_EUSAGE, "--auto chooses the models: leave out --ensemble");
+    if (m->automatic) return auto_candidates(m, f->run->threads, &f->candidates, err);
+    return m->ensemble > 1 ? ensemble_specs_make(m, f->run->threads, &f->specs, err) : QL_OK;
+}
+
 ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_run *run)
 {
     *f = (fit_run){.args = args, .output = output, .run = run};
@@ -333,8 +347,7 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
         return ql_fail(&run->err, QL_EUSAGE,
                        "--corrupt thin splits molecules and needs whole counts");
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
-    if (args->model.ensemble > 1 && !output.model_genes)
-        QL_TRY(ensemble_specs_make(&args->model, run->threads, &f->specs, &run->err));
+    QL_TRY(make_models(f));
     QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
     f->options.resumable = args->checkpoint.dir != NULL;
     if (args->init_from) {
@@ -354,6 +367,7 @@ ql_status fit_run_reconfigure(fit_run *f)
     f->options.gene_rank = old.gene_rank;
     if (!f->specs) return QL_OK;
     ql_free(f->specs);
+    f->specs = NULL;
     return ensemble_specs_make(&f->args->model, f->run->threads, &f->specs, &f->run->err);
 }
 
@@ -371,5 +385,6 @@ void fit_run_free(fit_run *f)
     ql_str_free(&f->folder);
     ql_free(f->gene_rank);
     ql_free(f->specs);
+    ql_free(f->candidates);
     ql_notes_free(&f->notes);
 }

@@ -3,6 +3,7 @@
 #ifndef QL_FIT_RUN_H
 #define QL_FIT_RUN_H
 
+#include "auto_choice.h"
 #include "checkpoint.h"
 #include "dca_args.h"
 #include "ensemble_specs.h"
@@ -61,7 +62,10 @@ typedef struct fit_run {
     const ql_kern *kern;
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options options;
-    ensemble_specs *specs; /* with --ensemble; NULL: one model */
+    ensemble_specs *specs;   /* with --ensemble, or chosen; NULL: one model */
+    auto_choice *candidates; /* with --auto; NULL: none */
+    double shares[QL_MEMBERS_MOST]; /* of specs, if shares_known */
+    bool shares_known;
     ql_dataset ds;
     ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
     ql_str folder;      /* of the output, if the cache goes there */

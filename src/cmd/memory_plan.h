@@ -30,6 +30,7 @@ typedef struct {
     int64_t model_genes; /* of a model that comes from a file; 0: it is trained */
     unsigned scores;     /* of the cells, that are made after the fit */
     const ensemble_specs *models; /* of an ensemble; NULL: one model */
+    const ensemble_specs *candidates; /* that are compared first, and may be mixed; NULL: none */
     int64_t components;  /* > 0: principal components instead of a network */
 } planned_output;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quell/ensemble.h"
+#include "quell/choice.h"
 
 /* The registry, then "auto". */
 static const char *type_at(int i)
@@ -58,6 +58,13 @@ const ql_option ql_model_rows[] = {
      .group = "Model", .help = "mix the expected counts of so many models",
      .more = "The options as given, then other bottlenecks, a Poisson loss, other seeds, trained side by "
              "side; weights by held-out molecules. Six are clearly better than one. See docs/ensembles.md."},
+    {.name = "auto", QL_FLAG_AT(S, automatic), .group = "Model",
+     .help = "choose and mix models by held-out molecules",
+     .more = "Candidates are the options as given, other bottlenecks, a Poisson loss, Poisson factors of "
+             "several ranks, and the gene means; the mixture of them is taken if it is better than any by "
+             "more than two standard errors. The table is printed and stored. See docs/ensembles.md."},
+    {.name = "folds", QL_INT_AT(S, folds), .def = "1", .min = 1, .max = QL_CHOICE_FOLDS, .group = "Model",
+     .help = "folds of --auto: each divides the molecules anew"},
     {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
      .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "
