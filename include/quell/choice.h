@@ -14,11 +14,11 @@ extern "C" {
 #endif
 
 typedef struct {
-    double select, report;       /* gain over the gene means, nats a held-out molecule */
-    double report_error;         /* standard error over cells */
-    double report_folds;         /* standard deviation over folds; NaN with one */
+    double select, report;               /* gain over the gene means, nats a held-out molecule */
+    double report_error;                 /* standard error over cells */
+    double report_folds;                 /* standard deviation over folds; NaN with one */
     double difference, difference_error; /* of `report` from what was chosen, over cells in pairs */
-    double weight;               /* in the mixture, mean over folds */
+    double weight;                       /* in the mixture, mean over folds */
 } ql_candidate;
 
 enum { QL_CHOICE_FOLDS = 20 };
@@ -35,8 +35,8 @@ typedef struct {
     int folds, threads;
     int64_t most_cells; /* a random draw of so many cells is used; 0: all */
     uint64_t seed;
-    bool posterior;   /* judge by the posterior estimate; else by the mean */
-    const int *order; /* [n] the candidates from simple to rich */
+    bool posterior;                      /* judge by the posterior estimate; else by the mean */
+    const int *order;                    /* [n] the candidates from simple to rich */
     void (*fold)(void *ctx, int number); /* before each; NULL: not wanted */
     void *ctx;
 } ql_choice_options;

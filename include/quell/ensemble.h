@@ -23,11 +23,11 @@ enum { QL_MEMBERS_MOST = 32, QL_GENE_GROUPS = 8, QL_MEMBER_TEXT = 120 };
 
 /* How the mixture came about; of models from a file only the shares. */
 typedef struct {
-    double share[QL_MEMBERS_MOST]; /* weight of each model, over all genes */
-    int n_groups;                  /* of genes; 0 or 1: the shares are the weights */
-    double group_molecules[QL_GENE_GROUPS];               /* held out, that their weights rest on */
+    double share[QL_MEMBERS_MOST];          /* weight of each model, over all genes */
+    int n_groups;                           /* of genes; 0 or 1: the shares are the weights */
+    double group_molecules[QL_GENE_GROUPS]; /* held out, that their weights rest on */
     double group_weight[QL_GENE_GROUPS][QL_MEMBERS_MOST]; /* most abundant genes first */
-    double alone, alone_error; /* gain of the first model alone on the reported molecules */
+    double alone, alone_error;   /* gain of the first model alone on the reported molecules */
     double better, better_error; /* gain of the mixture above it, standard error over cells */
     bool scored;
 } ql_mixture_facts;

@@ -4,8 +4,8 @@
  *
  * This is non-negative matrix factorisation under the Kullback-Leibler loss (Lee and Seung 1999),
  * which keeps the cells' depths, and the same model as probabilistic latent semantic analysis
- * (Hofmann 1999). Fitted by EM, an iteration of which costs one pass over the counts that are not 0;
- * Dirichlet priors hold loadings and profiles towards their means. */
+ * (Hofmann 1999). Fitted by EM, an iteration of which costs one pass over the counts that are not
+ * 0; Dirichlet priors hold loadings and profiles towards their means. */
 #ifndef QUELL_FACTORS_H
 #define QUELL_FACTORS_H
 
@@ -20,8 +20,8 @@ enum { QL_FACTORS_MOST = 256 };
 
 typedef struct {
     int rank;
-    int rounds;       /* at most */
-    double tolerance; /* stop when ten rounds gain less than this: nats per molecule */
+    int rounds;        /* at most */
+    double tolerance;  /* stop when ten rounds gain less than this: nats per molecule */
     double cell_prior; /* molecules that a cell is given besides its own, of the mean cell */
     double gene_prior; /* molecules that a profile is given besides its own, of the mean profile */
     uint64_t seed;
@@ -29,9 +29,9 @@ typedef struct {
 
 typedef struct {
     int64_t n_genes;
-    int rank, width;   /* width: padded rank */
-    float *profile;    /* [n_genes, width]; each of the rank columns adds up to 1; owned */
-    float *usage;      /* [width] mean loading; owned */
+    int rank, width; /* width: padded rank */
+    float *profile;  /* [n_genes, width]; each of the rank columns adds up to 1; owned */
+    float *usage;    /* [width] mean loading; owned */
     double cell_prior;
     double log_lik; /* of the cells it was fitted to, under their last loadings, nats a molecule:
                        sum of x ln(mu / depth) over sum of x */

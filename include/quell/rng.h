@@ -26,7 +26,7 @@ typedef enum {
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
     QL_RNG_FACTORS = 50, /* cells that factors begin with */
-    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30    /* directions in which the contractive penalty looks */
 } ql_rng_stream;
 
 typedef struct {

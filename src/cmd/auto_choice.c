@@ -19,8 +19,8 @@ static const struct {
     const char *settings;
     double code;
 } candidates[] = {
-    {"means", 0},   {"factors=4", 0}, {"factors=8", 0},    {"factors=16", 0}, {NULL, 0.25},
-    {NULL, 0.5},    {"", 0},          {NULL, 2},           {"type=poisson", 0},
+    {"means", 0}, {"factors=4", 0}, {"factors=8", 0}, {"factors=16", 0},   {NULL, 0.25},
+    {NULL, 0.5},  {"", 0},          {NULL, 2},        {"type=poisson", 0},
 };
 enum { N_CANDIDATES = sizeof candidates / sizeof *candidates };
 
@@ -88,10 +88,10 @@ static void tell(const struct fit_run *f)
                     i == c->chosen ? '*' : ' ', name_of(a, i), k->report, k->report_error,
                     k->difference, k->difference_error, i < c->n ? k->weight : 1.0);
     }
-    ql_log_info(log, "--auto: %s", c->chosen == c->n
-                                       ? "the mixture, better than any of them alone by more than "
-                                         "two standard errors"
-                                       : name_of(a, c->chosen));
+    ql_log_info(log, "--auto: %s",
+                c->chosen == c->n ? "the mixture, better than any of them alone by more than "
+                                    "two standard errors"
+                                  : name_of(a, c->chosen));
     ql_summary_string(f->run->summary, "auto_chosen", name_of(a, c->chosen));
     ql_summary_double(f->run->summary, "auto_gain", c->candidate[c->chosen].report);
     ql_summary_double(f->run->summary, "auto_gain_stderr", c->candidate[c->chosen].report_error);
@@ -114,8 +114,8 @@ static ql_status take_chosen(struct fit_run *f)
     for (int i = 0; i < c->n; i++) {
         if (i > 0 && !c->member[i]) continue;
         f->shares[s->n] = c->candidate[i].weight;
-        ql_status st = ensemble_specs_add(s, &f->args->model, a->specs.settings[i],
-                                          f->run->threads, &f->run->err);
+        ql_status st = ensemble_specs_add(s, &f->args->model, a->specs.settings[i], f->run->threads,
+                                          &f->run->err);
         if (st == QL_OK) continue;
         ql_free(s);
         return st;

@@ -35,7 +35,7 @@ typedef struct {
     gene_match match;
     denoise_applied applied;
     ensemble_specs *models; /* of an ensemble, under the options of this run; owned */
-    ql_str options; /* the model's, as JSON */
+    ql_str options;         /* the model's, as JSON */
     shard_marks marks;
 } apply_job;
 

@@ -74,7 +74,9 @@ static ql_status write_model(const train_args *a, fit_run *f)
 static ql_status work(const train_args *a, fit_run *f, ql_run *run)
 {
     bool done;
-    const fit_output output = {.path = a->save_model, .model = true, .scores = QL_OUTLIER_SCORES,
+    const fit_output output = {.path = a->save_model,
+                               .model = true,
+                               .scores = QL_OUTLIER_SCORES,
                                .means = a->estimate && !strcmp(a->estimate, "mean")};
     if (!a->fit.plan) QL_TRY(check(a, run));
     QL_TRY(fit_run_begin(f, &a->fit, output, run));

@@ -49,9 +49,9 @@ ql_status ensemble_fit(fit_run *f, const ql_train_listener *listener)
     const ql_ensemble_options opt = options_of(f, true);
     ensemble_complete(f, f->specs);
     ql_log_info(f->run->log, "ensemble: %d models, of which %d train side by side", f->specs->n,
-                f->rows.store                      ? 1
+                f->rows.store                   ? 1
                 : f->run->threads < f->specs->n ? f->run->threads
-                                                   : f->specs->n);
+                                                : f->specs->n);
     return ql_ensemble_fit(&f->rows, f->specs->spec, f->specs->n, &opt, f->kern, listener,
                            &f->fitted, &f->run->err);
 }

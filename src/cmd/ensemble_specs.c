@@ -12,8 +12,8 @@ enum { WORD = 128 };
 ql_status ensemble_check(const model_args *a, ql_err *err)
 {
     const ql_likelihood *lik = model_likelihood(a);
-    const bool fits = lik->disp != QL_DISP_CELL && !lik->gaussian &&
-                      lik->heads.kind[QL_HEAD_PI] == QL_KIND_NONE;
+    const bool fits =
+        lik->disp != QL_DISP_CELL && !lik->gaussian && lik->heads.kind[QL_HEAD_PI] == QL_KIND_NONE;
     if (fits && strcmp(a->type, "auto") != 0) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--ensemble mixes expected counts of types with a dispersion per gene");
     return ql_hint(err, "leave out --type and --target, or give --type nb or poisson");

@@ -16,8 +16,8 @@ typedef struct {
 /* Options that no ensemble can be of (QL_EUSAGE). */
 QL_MUST_USE ql_status ensemble_check(const model_args *a, ql_err *err);
 
-/* The model that settings make of the options: words NAME=VALUE for a network; "means"; "factors=8".
- * out->settings borrows them. QL_EUSAGE where they make none. */
+/* The model that settings make of the options: words NAME=VALUE for a network; "means";
+ * "factors=8". out->settings borrows them. QL_EUSAGE where they make none. */
 QL_MUST_USE ql_status ensemble_spec(const model_args *a, const char *settings, int threads,
                                     ql_member_spec *out, ql_err *err);
 

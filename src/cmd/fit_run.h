@@ -41,17 +41,17 @@ extern const ql_option fit_init_rows[]; /* where training starts */
 
 /* What the command will write, as far as reading and the plan have to know. */
 typedef struct {
-    const char *path;    /* beside which the cache may go; NULL: none */
-    bool layer;          /* values of all cells and genes are written */
-    bool text;           /* as text too */
-    bool columns;        /* the cells' columns are wanted */
-    bool trials;         /* fits are compared first (quell/trials.h) */
-    bool model;          /* the model is written or comes from a file: so are the genes' columns */
-    bool means;          /* the model means are written alone */
+    const char *path; /* beside which the cache may go; NULL: none */
+    bool layer;       /* values of all cells and genes are written */
+    bool text;        /* as text too */
+    bool columns;     /* the cells' columns are wanted */
+    bool trials;      /* fits are compared first (quell/trials.h) */
+    bool model;       /* the model is written or comes from a file: so are the genes' columns */
+    bool means;       /* the model means are written alone */
     ensemble_specs *models; /* of an ensemble that comes from a file; NULL: none; borrowed */
-    int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
-    unsigned scores;     /* of the cells, that will be made (quell/cell_scores.h) */
-    int64_t components;  /* > 0: not a network is fitted, but so many principal components */
+    int64_t model_genes;    /* of the model that comes from a file; 0: it is trained */
+    unsigned scores;        /* of the cells, that will be made (quell/cell_scores.h) */
+    int64_t components;     /* > 0: not a network is fitted, but so many principal components */
 } fit_output;
 
 /* Everything of one run. */
@@ -62,8 +62,8 @@ typedef struct fit_run {
     const ql_kern *kern;
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options options;
-    ensemble_specs *specs;   /* with --ensemble, or chosen; NULL: one model */
-    auto_choice *candidates; /* with --auto; NULL: none */
+    ensemble_specs *specs;          /* with --ensemble, or chosen; NULL: one model */
+    auto_choice *candidates;        /* with --auto; NULL: none */
     double shares[QL_MEMBERS_MOST]; /* of specs, if shares_known */
     bool shares_known;
     ql_dataset ds;

@@ -137,8 +137,8 @@ static ql_status check_marks(const ql_bundle *root, ql_err *err)
     }
     QL_TRY(ql_bundle_text(root, "kind", &kind, err));
     if (!strcmp(kind, KIND) || !strcmp(kind, MANY)) return QL_OK;
-    return ql_fail(err, QL_EDATA, "is a model of kind '%.40s'; this quell reads '" KIND "' and '" MANY "'",
-                   kind);
+    return ql_fail(err, QL_EDATA,
+                   "is a model of kind '%.40s'; this quell reads '" KIND "' and '" MANY "'", kind);
 }
 
 /* The root first: of a file that is something else no more is read. */

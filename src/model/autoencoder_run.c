@@ -395,8 +395,8 @@ typedef struct {
     const ql_batch_source *source;
     const int64_t *rows;
     int64_t n, block;
-    int64_t before;  /* rows of the caller that other runs have visited */
-    ql_real *others; /* [n_genes, pad(block)] what company adds; NULL: none */
+    int64_t before;               /* rows of the caller that other runs have visited */
+    ql_real *others;              /* [n_genes, pad(block)] what company adds; NULL: none */
     const ql_ae_visitor *visitor; /* or: */
     double *cell_loss;
     double *depth; /* [capacity] scratch; NULL: depths are not matched */

@@ -74,8 +74,7 @@ static ql_status score_mixture(choosing *c, ql_fitted *f, const ql_rows *seen,
     QL_TRY(ql_ensemble_weigh(f, &p->seen, &p->select, c->opt->posterior ? f->theta : NULL, false,
                              err));
     QL_TRY(ql_ensemble_theta(f, seen, err));
-    for (int i = 0; i < e->n; i++)
-        c->out->candidate[i].weight += e->facts.share[i] / c->opt->folds;
+    for (int i = 0; i < e->n; i++) c->out->candidate[i].weight += e->facts.share[i] / c->opt->folds;
     return score(c, f, p, c->n, fold, err);
 }
 
@@ -205,8 +204,8 @@ static void judge(choosing *c)
                   &out->candidate[i].difference_error);
     double sum = 0;
     for (int i = 0; i < c->n; i++) {
-        out->member[i] = out->chosen == c->n ? out->candidate[i].weight >= LEAST_WEIGHT
-                                             : i == out->chosen;
+        out->member[i] =
+            out->chosen == c->n ? out->candidate[i].weight >= LEAST_WEIGHT : i == out->chosen;
         if (out->chosen < c->n) out->candidate[i].weight = out->member[i];
         if (out->member[i]) sum += out->candidate[i].weight;
     }
@@ -228,8 +227,8 @@ ql_status ql_choose(const ql_rows *counts, const ql_member_spec *specs, int n,
 {
     choosing c = {.specs = specs, .n = n, .opt = opt, .kern = kern, .out = out};
     ql_status st;
-    c.n_cells = opt->most_cells > 0 && opt->most_cells < counts->n_rows ? opt->most_cells
-                                                                        : counts->n_rows;
+    c.n_cells =
+        opt->most_cells > 0 && opt->most_cells < counts->n_rows ? opt->most_cells : counts->n_rows;
     *out = (ql_choice){.n = n, .folds = opt->folds, .n_cells = c.n_cells};
     QL_GO(allocate(&c, err));
     for (int k = 0; k < opt->folds; k++) {

@@ -50,7 +50,8 @@ static void resumed(void *ctx, uint64_t origin, const ql_train_point *at)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Epochs of many trainings at once are no news; what is said of a member is said when it is done. */
+/* Epochs of many trainings at once are no news; what is said of a member is said when it is done.
+ */
 static void share_listener(shared_listener *s, const ql_train_listener *to)
 {
     *s = (shared_listener){.to = to};
@@ -58,8 +59,8 @@ static void share_listener(shared_listener *s, const ql_train_listener *to)
     s->listener.ctx = s;
     if (to && to->warn) s->listener.warn = warn;
     if (!to || !to->keeper) return;
-    s->keeper = (ql_train_keeper){to->keeper->every, load, save,
-                                  to->keeper->resumed ? resumed : NULL, s};
+    s->keeper =
+        (ql_train_keeper){to->keeper->every, load, save, to->keeper->resumed ? resumed : NULL, s};
     s->listener.keeper = &s->keeper;
 }
 
@@ -247,7 +248,7 @@ static ql_status assemble(fitting *job, int n, const ql_ensemble_options *opt, q
             snprintf(m->settings, sizeof m->settings, "%s", job->specs[i].settings);
         if (opt->done)
             opt->done(opt->ctx, i, &job->specs[i],
-                      i == 0                         ? f
+                      i == 0                          ? f
                       : m->kind == &ql_member_network ? m->state
                                                       : NULL);
     }
@@ -315,7 +316,8 @@ int64_t ql_ensemble_bytes(const ql_rows *counts, const ql_member_spec *specs, in
     }
     /* rates of the members asked side by side, and their sum; or with the counts, when weighed */
     const int wave = threads < n ? threads : n;
-    const int64_t rates = (2 * (int64_t)wave + 1) * counts->n_cols * cells * (int64_t)sizeof(ql_real);
+    const int64_t rates =
+        (2 * (int64_t)wave + 1) * counts->n_cols * cells * (int64_t)sizeof(ql_real);
     return sum + rates + ql_ensemble_weigh_bytes(counts, &specs[0].fit.train, n) +
            n * counts->n_cols * (int64_t)sizeof(ql_real);
 }

@@ -1,5 +1,5 @@
-/* Weights by held-out molecules. Each model predicts them in turn; of its predictions are kept those
- * of the entries that hold molecules, and the sum over cells of each gene. */
+/* Weights by held-out molecules. Each model predicts them in turn; of its predictions are kept
+ * those of the entries that hold molecules, and the sum over cells of each gene. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +12,18 @@ enum { BLOCK = 128 }; /* cells at a time */
 
 /* Molecules that hold the weights back: of all genes towards equal ones, of a group towards those
  * of all genes. Where models predict alike, a few molecules would else decide between them. */
-#define PRIOR_ALL      100.0
-#define PRIOR_GROUP    1000.0
-#define GROUP_LEAST    10000.0 /* held-out molecules of a group */
+#define PRIOR_ALL   100.0
+#define PRIOR_GROUP 1000.0
+#define GROUP_LEAST 10000.0 /* held-out molecules of a group */
 
 typedef struct {
     ql_fitted *f;
     const ql_csr *seen, *held;
     const float *theta;
     double ratio;
-    float *rate;    /* [entries, n] */
-    float *count;   /* [entries] */
-    double *mass;   /* [n, genes] */
+    float *rate;       /* [entries, n] */
+    float *count;      /* [entries] */
+    double *mass;      /* [n, genes] */
     ql_status *status; /* [n] */
     ql_err *errors;    /* [n] */
 } weighing;

@@ -57,8 +57,7 @@ static ql_status put(const void *state, ql_bundle *b, ql_err *err)
     float *profile;
     QL_TRY(QL_NEW(profile, f->n_genes * f->rank, "factors", err));
     for (int64_t g = 0; g < f->n_genes; g++)
-        memcpy(profile + g * f->rank, f->profile + g * f->width,
-               (size_t)f->rank * sizeof *profile);
+        memcpy(profile + g * f->rank, f->profile + g * f->width, (size_t)f->rank * sizeof *profile);
     QL_TRY(ql_bundle_give_array(b, "profile", (ql_array){QL_ELEM_F32, f->n_genes, f->rank, profile},
                                 profile, err));
     QL_TRY(ql_bundle_copy_array(b, "usage", (ql_array){QL_ELEM_F32, f->rank, -1, f->usage}, err));

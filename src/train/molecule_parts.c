@@ -59,12 +59,11 @@ ql_status ql_molecule_parts_make(const ql_rows *counts, int64_t most_cells, uint
     ql_csr rest = {0};
     ql_status st;
     QL_GO(draw_rows(&n, most_cells, cell_seed, &rows, err));
-    QL_GO(ql_thin_rows(counts, rows, n, REPORT_SHARE, seed, QL_RNG_TRIALS, &rest, &p->report,
-                       err));
+    QL_GO(ql_thin_rows(counts, rows, n, REPORT_SHARE, seed, QL_RNG_TRIALS, &rest, &p->report, err));
     for (int64_t i = 0; i < n; i++) rows[i] = i;
     ql_rows left = ql_rows_of_csr(&rest);
-    QL_GO(ql_thin_rows(&left, rows, n, SELECT_SHARE, seed + 1, QL_RNG_TRIALS, &p->seen,
-                       &p->select, err));
+    QL_GO(ql_thin_rows(&left, rows, n, SELECT_SHARE, seed + 1, QL_RNG_TRIALS, &p->seen, &p->select,
+                       err));
     QL_GO(keep_seen_genes(p, err));
 out:
     ql_csr_free(&rest);

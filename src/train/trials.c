@@ -81,7 +81,8 @@ typedef struct {
 } rung_job;
 
 /* Places in the genome of the genes that are seen. */
-static ql_status seen_ranks(const ql_molecule_parts *p, const int64_t *all, int64_t **out, ql_err *err)
+static ql_status seen_ranks(const ql_molecule_parts *p, const int64_t *all, int64_t **out,
+                            ql_err *err)
 {
     if (!all) return QL_OK;
     QL_TRY(QL_NEW(*out, p->seen.n_cols, "gene order", err));
