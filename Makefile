@@ -36,10 +36,13 @@ endif
 pc = $(shell $(PKG_CONFIG) $(1) 2>/dev/null || echo $(2))
 HDF5_PC     := $(shell $(PKG_CONFIG) --exists hdf5-serial 2>/dev/null && echo hdf5-serial || echo hdf5)
 DEFLATE     := $(shell $(PKG_CONFIG) --exists libdeflate 2>/dev/null && echo 1)
+# igraph: clusters of a graph of neighbours. `make IGRAPH=` builds without it.
+IGRAPH      ?= $(shell $(PKG_CONFIG) --exists 'igraph >= 0.10' 2>/dev/null && echo 1)
 LIB_CFLAGS  := $(call pc,--cflags $(HDF5_PC)) $(call pc,--cflags cmocka) \
-               $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate))
+               $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate)) \
+               $(if $(IGRAPH),-DQL_HAVE_IGRAPH $(patsubst -I%,-isystem%,$(call pc,--cflags igraph)))
 HDF5_LIBS   := $(call pc,--libs $(HDF5_PC),-lhdf5) $(if $(DEFLATE),$(call pc,--libs libdeflate)) -lz
-ENGINE_LIBS := $(OPENMP_LIBS) -lm -lpthread
+ENGINE_LIBS := $(if $(IGRAPH),$(call pc,--libs igraph,-ligraph)) $(OPENMP_LIBS) -lm -lpthread
 BLAS_LIBS    = $(call pc,--libs openblas,-lopenblas)
 CMOCKA_LIBS := $(call pc,--libs cmocka,-lcmocka)
 LIBS         = $(HDF5_LIBS) $(STATIC_LIBS) $(ENGINE_LIBS)
@@ -59,8 +62,8 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -DQL_VERSION='"$(VERSION)"'
              $(if $(STATIC),-DQL_STATIC) $(CPPFLAGS) $(CFLAGS)
 
 ARCH := $(patsubst arm64,aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
-LAYERS        := base mat kern nn io model train draw cli cmd
-ENGINE_LAYERS := base mat kern nn model train
+LAYERS        := base mat kern nn io model train space draw cli cmd
+ENGINE_LAYERS := base mat kern nn model train space
 KERN_ISA          := %_avx2.c %_avx512.c %_neon.c
 KERN_SKIP_x86_64  := %_neon.c
 KERN_SKIP_aarch64 := %_avx2.c %_avx512.c

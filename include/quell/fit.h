@@ -15,6 +15,18 @@ extern "C" {
 struct ql_fitted;
 struct ql_ensemble;
 
+/* Held-out counts inside their predictive intervals (coverage.h), summed over a group. */
+typedef struct {
+    double n, inside, below, above; /* counts; of these inside the interval, below it, above it */
+    double seen, expected;          /* molecules held out, and how many were predicted */
+} ql_cover;
+enum { QL_COVER_THIRDS = 3, QL_COVER_LEVELS = 13 };
+typedef struct {
+    double level;                    /* nominal, 0.9; 0: not measured */
+    ql_cover third[QL_COVER_THIRDS]; /* genes with counts in order of their mean, in three */
+    ql_cover at[QL_COVER_LEVELS];    /* by the count expected of the cell and gene */
+} ql_coverage;
+
 /* Called when a new model has been built, before it is trained: may put other weights into it. */
 typedef struct {
     ql_status (*set)(void *ctx, struct ql_fitted *fitted, ql_err *err);
@@ -45,6 +57,7 @@ typedef struct ql_fitted {
     int64_t n_lacking;
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
+    ql_coverage coverage;   /* of the same molecules; level 0: none */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
     struct ql_ensemble *others; /* models mixed with this one (ensemble.h); NULL: none; owned */
 } ql_fitted;

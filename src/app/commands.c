@@ -8,6 +8,11 @@
     X(train)                                                                                       \
     X(apply)                                                                                       \
     X(merge)                                                                                       \
+    X(neighbors)                                                                                   \
+    X(cluster)                                                                                     \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "denoise_job.h"
+#include "denoise_layers.h"
 #include "gene_match.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
 
 enum { BATCH = 128 }; /* decides no value */
 
@@ -124,6 +126,7 @@ static ql_status score(fit_run *f)
     QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
                        &held, err));
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+    QL_GO(ql_coverage_make(m, &seen, &held, err));
 out:
     ql_free(cells);
     ql_csr_free(&seen);
@@ -253,7 +256,7 @@ static ql_status work(apply_job *a)
     QL_TRY(denoise_job_extras(j));
     QL_TRY(check_reference(a));
     const fit_output output = {.path = a->args.output,
-                               .layer = a->args.denoised || (j->which & EXTRA_LAYERS),
+                               .layer = denoise_writes_layers(&a->args, j->which),
                                .scores = extras_scores(j->which),
                                .text = a->args.tsv != NULL,
                                .columns = a->args.obs_out != NULL,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "denoise_layers.h"
 #include "denoise_output.h"
 #include "ensemble_run.h"
 #include "quell/alloc.h"
@@ -58,45 +59,44 @@ out:
     return st;
 }
 
-static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const char *key,
-                             ql_value value, ql_err *err)
+static ql_status write_dense(const denoise_result *r, ql_h5ad_writer *w, const char *key,
+                             const ql_predictor *p, ql_err *err)
 {
-    const ql_rows *counts = r->rows;
     const int64_t n_genes = r->fitted->prep.n_genes;
-    ql_predictor p = {0};
-    int64_t band_rows;
-    ql_status st;
     const gene_list *genes = r->genes;
-    QL_GO(ql_predictor_new(&p, r->fitted, counts, value, genes->ascending, genes->n, err));
+    int64_t band_rows;
     if (genes->ascending)
-        QL_GO(ql_h5ad_chosen_begin(w, key, r->range.n, n_genes, genes->ascending, genes->n,
-                                   &band_rows, err));
+        QL_TRY(ql_h5ad_chosen_begin(w, key, r->range.n, n_genes, genes->ascending, genes->n,
+                                    &band_rows, err));
     else
-        QL_GO(ql_h5ad_dense_begin(w, key, r->range.n, n_genes, &band_rows, err));
-    QL_GO(write_bands(r, w, &p, band_rows, err));
+        QL_TRY(ql_h5ad_dense_begin(w, key, r->range.n, n_genes, &band_rows, err));
+    return write_bands(r, w, p, band_rows, err);
+}
+
+static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const denoise_layer *l,
+                             ql_err *err)
+{
+    const gene_list *genes = r->genes;
+    ql_predictor p = {0};
+    ql_status st;
+    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, l->view.value, genes->ascending, genes->n, err));
+    QL_GO(ql_predictor_look(&p, &l->view, err));
+    QL_GO(l->sparse ? denoise_write_sparse(r, w, l->key, &p, err)
+                    : write_dense(r, w, l->key, &p, err));
 out:
     ql_predictor_free(&p);
     return st;
 }
 
-static bool extra_is_layer(const denoise_result *r, extra x)
-{
-    if (!(r->extras->which & EXTRA_BIT(x) & EXTRA_LAYERS)) return false;
-    return x != EXTRA_DISPERSION || r->fitted->ae.heads.kind[QL_HEAD_DISP] > QL_KIND_GENE;
-}
-
 static ql_status write_layers(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
-    ql_value value = r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
-    bool both = r->args->estimate && !strcmp(r->args->estimate, "both");
-    if (r->args->denoised) {
-        QL_TRY(write_layer(r, w, "layers/denoised", value, err));
-        if (both) QL_TRY(write_layer(r, w, "layers/denoised_mean", QL_VALUE_MEAN, err));
-    }
-    for (int i = 0; i < N_EXTRAS; i++)
-        if (extra_is_layer(r, (extra)i))
-            QL_TRY(write_layer(r, w, extra_rows[i].key, extra_rows[i].value, err));
-    return QL_OK;
+    denoise_layer *layers;
+    QL_TRY(QL_NEW(layers, LAYERS_MOST, "layers", err));
+    const int n = denoise_layers(r, layers);
+    ql_status st = QL_OK;
+    for (int i = 0; i < n && st == QL_OK; i++) st = write_layer(r, w, &layers[i], err);
+    ql_free(layers);
+    return st;
 }
 
 /* ---- latent space and columns ---- */
@@ -305,12 +305,27 @@ static ql_status write_extra_scales(const denoise_result *r, ql_h5ad_writer *w, 
 {
     char key[128];
     for (int i = 0; i < N_EXTRAS; i++) {
-        if (!cell_extras_column(r->extras, (extra)i) && !extra_is_layer(r, (extra)i)) continue;
+        if (!cell_extras_column(r->extras, (extra)i)) continue;
         snprintf(key, sizeof key, RUN_KEY "/scale%s", strchr(extra_rows[i].key, '/'));
         QL_TRY(ql_h5ad_string(w, key, extra_rows[i].scale, err));
     }
     if (!r->extras->outlier) return QL_OK;
     return ql_h5ad_int(w, RUN_KEY "/outlier/held_out_cells", r->extras->n_held, err);
+}
+
+static ql_status write_layer_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    char key[128];
+    denoise_layer *layers;
+    QL_TRY(QL_NEW(layers, LAYERS_MOST, "layers", err));
+    const int n = denoise_layers(r, layers);
+    ql_status st = QL_OK;
+    for (int i = 0; i < n && st == QL_OK; i++) {
+        snprintf(key, sizeof key, RUN_KEY "/scale%s", strchr(layers[i].key, '/'));
+        st = ql_h5ad_string(w, key, layers[i].text, err);
+    }
+    ql_free(layers);
+    return st;
 }
 
 static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
@@ -319,10 +334,9 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
     QL_TRY(ql_h5ad_string(w, latent, latent_scale(r->fitted->ae.cfg.latent_at), err));
     QL_TRY(write_extra_scales(r, w, err));
-    if (!r->args->denoised) return QL_OK;
-    QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_of(r, r->posterior), err));
-    if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
-    return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
+    QL_TRY(write_layer_scales(r, w, err));
+    const char *name = r->args->scale ? r->args->scale : "counts";
+    return r->args->denoised ? ql_h5ad_string(w, RUN_KEY "/scale_name", name, err) : QL_OK;
 }
 
 static ql_status write_type(const type_choice *c, ql_h5ad_writer *w, ql_err *err)
@@ -369,6 +383,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
     QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
+    QL_TRY(denoise_write_coverage(&f->coverage, w, err));
     if (r->applied) QL_TRY(write_applied(r->applied, w, err));
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
 }
@@ -387,6 +402,7 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
         else
             QL_TRY(ql_h5ad_claim_column(w, "obs", name, err));
     }
+    QL_TRY(denoise_claim_layers(w, err));
     if (!a->denoised) return QL_OK;
     QL_TRY(ql_h5ad_claim(w, "layers/denoised", err));
     return ql_h5ad_claim(w, "layers/denoised_mean", err);

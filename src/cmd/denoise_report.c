@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "denoise_output.h"
+#include "quell/coverage.h"
 
 static const struct {
     ql_prediction which;
@@ -60,4 +61,19 @@ void denoise_report(const denoise_result *r, const ql_score *score, const char *
         ql_log_metric(log, -1, lines[i].key, l->gain);
     }
     verdict(r, score);
+}
+
+void denoise_report_coverage(const denoise_result *r)
+{
+    static const char *const third[QL_COVER_THIRDS] = {"low", "middle", "high"};
+    const ql_coverage *c = &r->fitted->coverage;
+    if (!(c->level > 0)) return;
+    ql_log_info(
+        r->run->log,
+        "how sure it is: %.0f %% predictive intervals cover %.1f %%, %.1f %%, %.1f %% of the "
+        "held-out counts of low, middle and high genes",
+        100 * c->level, 100 * ql_covered(&c->third[0]), 100 * ql_covered(&c->third[1]),
+        100 * ql_covered(&c->third[2]));
+    for (int i = 0; i < QL_COVER_THIRDS; i++)
+        put_figure(r->run->summary, "coverage", third[i], "genes", ql_covered(&c->third[i]));
 }

@@ -97,6 +97,17 @@ static void take_raw(report_data *d)
                 if (d->gene[g] == m->indices[k]) d->raw[g * m->n_rows + i] = m->data[k];
 }
 
+/* Values on another scale cannot stand beside counts. Files that do not say so are older, and
+ * counts. */
+static bool on_scale_of_counts(const ql_h5ad_results *file)
+{
+    ql_str name = {0};
+    const bool other = ql_results_text(file, RUN "/scale_name", &name) &&
+                       strcmp(ql_str_text(&name), "counts") != 0;
+    ql_str_free(&name);
+    return !other;
+}
+
 static ql_status read_genes(report_data *d, ql_run *run)
 {
     const ql_csr *m = &d->ds.counts;
@@ -109,6 +120,7 @@ static ql_status read_genes(report_data *d, ql_run *run)
     QL_TRY(QL_NEW(d->raw, d->n_genes * m->n_rows, "counts of genes", &run->err));
     QL_TRY(QL_NEW(d->denoised, d->n_genes * m->n_rows, "values of genes", &run->err));
     take_raw(d);
+    if (!on_scale_of_counts(d->file)) return QL_OK;
     const ql_results_pick pick = {m->n_rows, m->n_cols, d->gene, d->n_genes, run->threads};
     return ql_results_columns(d->file, "layers/denoised", &pick, d->denoised, &d->has_denoised,
                               &run->err);

@@ -6,6 +6,7 @@
 
 #include "ensemble_internal.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
 
 /* ---- one listener for many trainings ---- */
 
@@ -226,6 +227,7 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
     QL_GO(ql_ensemble_theta(f, counts, err));
     if (scored) QL_GO(score(f, &f->score, mixed, err));
     if (scored) compare(&f->split, alone, mixed, by, &e->facts);
+    if (scored) QL_GO(ql_coverage_make(f, &f->split.report_seen, &f->split.report_held, err));
 out:
     ql_free(alone);
     ql_free(mixed);

@@ -4,6 +4,7 @@
 
 #include "pretrain.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
 #include "quell/ensemble.h"
 
 enum {
@@ -103,9 +104,11 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));
-    if (out->split.n_valid > 0 && opt->train.molecules)
+    if (out->split.n_valid > 0 && opt->train.molecules) {
         QL_GO(ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
                              out->prep.gene_total, 0, out->theta, &out->score, err));
+        QL_GO(ql_coverage_make(out, &out->split.report_seen, &out->split.report_held, err));
+    }
 out:
     if (st != QL_OK) ql_fitted_free(out);
     return st;
