@@ -10,33 +10,20 @@
 #include "quell/clock.h"
 
 enum { MOST_CELLS = 20000 };
+#define SEEN  0.8 /* share of the molecules that candidates are fitted to */
+#define SPEND 0.8 /* of the time budget: estimates are rough, and the output has to be written */
 
 /* ---- candidates ---- */
 
-/* From simple to rich. code: the bottleneck is this times that of the options, which are a
- * candidate as they are, the first in the list of specs. */
+/* The first to be left out come last. Between equally good ones the simpler is taken. */
 static const struct {
-    const char *settings;
-    double code;
+    const char *settings; /* NULL: one of those of --ensemble, or the options as given */
+    int variant, simplicity;
 } candidates[] = {
-    {"means", 0}, {"factors=4", 0}, {"factors=8", 0}, {"factors=16", 0},   {NULL, 0.25},
-    {NULL, 0.5},  {"", 0},          {NULL, 2},        {"type=poisson", 0},
+    {NULL, 0, 6}, {"means", 0, 0}, {"factors=8", 0, 2}, {NULL, 2, 5},         {NULL, 1, 8},
+    {NULL, 5, 7}, {NULL, 3, 4},    {NULL, 4, 9},        {"factors=16", 0, 3}, {"factors=4", 0, 1},
 };
-enum { N_CANDIDATES = sizeof candidates / sizeof *candidates };
-
-static int place_of_given(void)
-{
-    for (int i = 0; i < N_CANDIDATES; i++)
-        if (candidates[i].settings && !*candidates[i].settings) return i;
-    return 0;
-}
-
-/* The candidate that spec i is: the options as given come first, the others in their order. */
-static int candidate_of(int i)
-{
-    const int given = place_of_given();
-    return i == 0 ? given : i <= given ? i - 1 : i;
-}
+enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, FEWEST = 4 };
 
 ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, ql_err *err)
 {
@@ -48,12 +35,11 @@ ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, q
     QL_TRY(QL_NEW(c, 1, "candidates", err));
     st = QL_OK;
     for (int i = 0; i < N_CANDIDATES && st == QL_OK; i++) {
-        const int k = candidate_of(i);
         ql_str_clear(&text);
-        if (candidates[k].settings)
-            ql_str_puts(&text, candidates[k].settings);
+        if (candidates[i].settings)
+            ql_str_puts(&text, candidates[i].settings);
         else
-            ensemble_put_code(a, candidates[k].code, &text);
+            ensemble_put_variant(a, candidates[i].variant, &text);
         st = ensemble_specs_add(&c->specs, a, ql_str_text(&text), threads, err);
     }
     ql_str_free(&text);
@@ -62,6 +48,17 @@ ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, q
     else
         ql_free(c);
     return st;
+}
+
+/* From simple to rich, of the first n. */
+static void find_order(int n, int *order)
+{
+    for (int i = 0; i < n; i++) {
+        int k = i;
+        for (; k > 0 && candidates[order[k - 1]].simplicity > candidates[i].simplicity; k--)
+            order[k] = order[k - 1];
+        order[k] = i;
+    }
 }
 
 /* ---- the choice ---- */
@@ -129,25 +126,70 @@ static ql_status take_chosen(struct fit_run *f)
     return QL_OK;
 }
 
-ql_status auto_choose(struct fit_run *f)
+static ql_status compare(struct fit_run *f, int n, int folds, ql_choice *out)
 {
     auto_choice *a = f->candidates;
     int order[QL_MEMBERS_MOST];
-    if (!a) return QL_OK;
-    if (!f->ds.is_counts)
-        return ql_fail(&f->run->err, QL_EUSAGE,
-                       "--auto compares by molecules: the entries must be whole counts");
-    for (int i = 0; i < a->specs.n; i++) order[candidate_of(i)] = i;
-    const ql_choice_options opt = {.folds = f->args->model.folds,
+    find_order(n, order);
+    const ql_choice_options opt = {.folds = folds,
                                    .threads = f->run->threads,
                                    .most_cells = MOST_CELLS,
                                    .seed = f->options.train.seed,
                                    .posterior = !f->output.means,
                                    .order = order,
-                                   .fold = tell_fold,
+                                   .fold = out == &a->choice ? tell_fold : NULL,
                                    .ctx = f};
     ensemble_complete(f, &a->specs);
-    QL_TRY(ql_choose(&f->rows, a->specs.spec, a->specs.n, &opt, f->kern, &a->choice, &f->run->err));
+    return ql_choose(&f->rows, a->specs.spec, n, &opt, f->kern, out, &f->run->err);
+}
+
+/* How many candidates, and folds of them, the time allows: the options as given are fitted once to
+ * see how long that takes, and every other is taken to need as much, once for each fold and once
+ * more, on all molecules, if it is mixed in. 0: no time to compare anything. */
+static ql_status fit_budget(struct fit_run *f, int *n, int *folds)
+{
+    ql_choice ignored;
+    const double start = ql_clock_wall(), before = ql_log_seconds(f->run->log);
+    QL_TRY(compare(f, 2, 1, &ignored));
+    const double one = ql_clock_wall() - start;
+    const double left = SPEND * f->budget - before - one;
+    for (; *folds > 1 || *n >= FEWEST; *folds > 1 ? --*folds : --*n) {
+        const int rounds = (*n + f->run->threads - 1) / f->run->threads;
+        if (rounds * one * (*folds + 1 / SEEN) <= left) return QL_OK;
+    }
+    *n = 0;
+    return QL_OK;
+}
+
+static ql_status keep_within(struct fit_run *f, int *n, int *folds)
+{
+    const int all = *n, all_folds = *folds;
+    if (f->budget <= 0) return QL_OK;
+    ql_log_warn(f->run->log, "--time-budget: which models are compared, and so the result, depends "
+                             "on how fast this machine is now");
+    QL_TRY(fit_budget(f, n, folds));
+    if (*n == 0)
+        ql_log_warn(f->run->log, "--time-budget: no time to compare: the options as given");
+    else if (*n < all || *folds < all_folds)
+        ql_log_warn(f->run->log, "--time-budget: %d of %d candidates, %d of %d folds", *n, all,
+                    *folds, all_folds);
+    ql_summary_int(f->run->summary, "auto_candidates", *n);
+    return QL_OK;
+}
+
+ql_status auto_choose(struct fit_run *f)
+{
+    auto_choice *a = f->candidates;
+    int n, folds = f->args->model.folds;
+    if (!a) return QL_OK;
+    if (!f->ds.is_counts)
+        return ql_fail(&f->run->err, QL_EUSAGE,
+                       "--auto compares by molecules: the entries must be whole counts");
+    n = a->specs.n;
+    QL_TRY(keep_within(f, &n, &folds));
+    if (n == 0) return QL_OK;
+    a->specs.n = n;
+    QL_TRY(compare(f, n, folds, &a->choice));
     tell(f);
     return take_chosen(f);
 }

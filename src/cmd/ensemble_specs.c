@@ -97,19 +97,14 @@ static void put_hidden(const model_args *a, int layer, double factor, ql_str *ou
                       i == layer ? scaled(a->hidden.v[i], factor) : a->hidden.v[i]);
 }
 
-void ensemble_put_code(const model_args *a, double factor, ql_str *out)
-{
-    put_hidden(a, a->hidden.n / 2, factor, out);
-}
-
 /* The variants take turns, each round with other seeds. */
-static void put_settings(const model_args *a, int i, ql_str *out)
+void ensemble_put_variant(const model_args *a, int i, ql_str *out)
 {
     enum { AS_GIVEN, WIDE_CODE, POISSON, NARROW_CODE, WIDE_LAYER, OTHER_SEED, N_VARIANTS };
     const int variant = i % N_VARIANTS;
     if (i == 0) return;
-    if (variant == WIDE_CODE) ensemble_put_code(a, 2, out);
-    if (variant == NARROW_CODE) ensemble_put_code(a, 0.5, out);
+    if (variant == WIDE_CODE) put_hidden(a, a->hidden.n / 2, 2, out);
+    if (variant == NARROW_CODE) put_hidden(a, a->hidden.n / 2, 0.5, out);
     if (variant == WIDE_LAYER) put_hidden(a, 0, 2, out);
     if (variant == POISSON) ql_str_puts(out, "type=poisson");
     ql_str_printf(out, "%sseed=%lld", out->len ? " " : "", (long long)a->seed.seed + i);
@@ -137,7 +132,7 @@ ql_status ensemble_specs_make(const model_args *a, int threads, ensemble_specs *
     QL_TRY(QL_NEW(s, 1, "the ensemble", err));
     for (int i = 0; i < a->ensemble && st == QL_OK; i++) {
         ql_str_clear(&text);
-        put_settings(a, i, &text);
+        ensemble_put_variant(a, i, &text);
         st = text.failed ? ql_fail(err, QL_EMEMORY, "no memory for the ensemble")
                          : ensemble_specs_add(s, a, ql_str_text(&text), threads, err);
     }

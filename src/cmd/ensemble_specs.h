@@ -30,8 +30,8 @@ QL_MUST_USE ql_status ensemble_specs_make(const model_args *a, int threads, ense
 QL_MUST_USE ql_status ensemble_specs_add(ensemble_specs *s, const model_args *a,
                                          const char *settings, int threads, ql_err *err);
 
-/* Append the setting that scales the bottleneck. */
-void ensemble_put_code(const model_args *a, double factor, ql_str *out);
+/* Append the settings of model i of --ensemble; nothing for 0, the options as given. */
+void ensemble_put_variant(const model_args *a, int i, ql_str *out);
 
 /* The models of a file, under these options. Free *out with ql_free; NULL: it is a single model. */
 QL_MUST_USE ql_status ensemble_specs_read(const ql_bundle *b, const model_args *a, int threads,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "duration.h"
 #include "ensemble_run.h"
 #include "gene_order.h"
 #include "memory_plan.h"
@@ -313,6 +314,21 @@ ql_status fit_run_train(fit_run *f)
     return QL_OK;
 }
 
+/* Of --auto and --ensemble; of a model that comes from a file they are known. */
+static ql_status make_models(fit_run *f)
+{
+    const model_args *m = &f->args->model;
+    ql_err *err = &f->run->err;
+    if (f->output.model_genes) return QL_OK;
+    if (m->time_budget && !m->automatic)
+        return ql_fail(err, QL_EUSAGE, "--time-budget is of --auto");
+    if (m->time_budget) QL_TRY(duration_read("time-budget", m->time_budget, &f->budget, err));
+    if (m->automatic && m->ensemble > 1)
+        return ql_fail(err, QL_EUSAGE, "--auto chooses the models: leave out --ensemble");
+    if (m->automatic) return auto_candidates(m, f->run->threads, &f->candidates, err);
+    return m->ensemble > 1 ? ensemble_specs_make(m, f->run->threads, &f->specs, err) : QL_OK;
+}
+
 static ql_status choose_kernels(fit_run *f)
 {
     ql_kern bf16;
@@ -320,18 +336,6 @@ static ql_status choose_kernels(fit_run *f)
     if (!f->options.ae.bf16 || ql_kern_bf16(f->kern, &bf16, &f->bf16_how)) return QL_OK;
     return ql_fail(&f->run->err, QL_EUSAGE,
                    "--precision bf16 needs a processor with AMX or AVX512-BF16");
-}
-
-/* Of --auto and --ensemble; of a model that comes from a file they are known. */
-static ql_status make_models(fit_run *f)
-{
-    const model_args *m = &f->args->model;
-    ql_err *err = &f->run->err;
-    if (f->output.model_genes) return QL_OK;
-    if (m->automatic && m->ensemble > 1)
-        return ql_fail(err, QL_EUSAGE, "--auto chooses the models: leave out --ensemble");
-    if (m->automatic) return auto_candidates(m, f->run->threads, &f->candidates, err);
-    return m->ensemble > 1 ? ensemble_specs_make(m, f->run->threads, &f->specs, err) : QL_OK;
 }
 
 ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_run *run)
@@ -365,10 +369,11 @@ ql_status fit_run_reconfigure(fit_run *f)
     f->options.resumable = old.resumable;
     f->options.start = old.start;
     f->options.gene_rank = old.gene_rank;
-    if (!f->specs) return QL_OK;
     ql_free(f->specs);
+    ql_free(f->candidates);
     f->specs = NULL;
-    return ensemble_specs_make(&f->args->model, f->run->threads, &f->specs, &f->run->err);
+    f->candidates = NULL;
+    return make_models(f);
 }
 
 ql_status fit_run_end(fit_run *f, ql_status st)

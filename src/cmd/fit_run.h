@@ -66,6 +66,7 @@ typedef struct fit_run {
     auto_choice *candidates;        /* with --auto; NULL: none */
     double shares[QL_MEMBERS_MOST]; /* of specs, if shares_known */
     bool shares_known;
+    double budget; /* seconds of --time-budget; 0: none */
     ql_dataset ds;
     ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
     ql_str folder;      /* of the output, if the cache goes there */

@@ -64,7 +64,11 @@ const ql_option ql_model_rows[] = {
              "several ranks, and the gene means; the mixture of them is taken if it is better than any by "
              "more than two standard errors. The table is printed and stored. See docs/ensembles.md."},
     {.name = "folds", QL_INT_AT(S, folds), .def = "1", .min = 1, .max = QL_CHOICE_FOLDS, .group = "Model",
-     .help = "folds of --auto: each divides the molecules anew"},
+     .level = QL_OPT_EXPERT, .help = "folds of --auto: each divides the molecules anew"},
+    {.name = "time-budget", QL_STRING_AT(S, time_budget), .unit = "TIME", .group = "Model",
+     .unset = "none: results depend on no clock",
+     .help = "of --auto: compare no more than fits in 90s, 10m, 2h",
+     .more = "The result then depends on how fast the machine is, and is no longer the same from run to run."},
     {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
      .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "

@@ -15,6 +15,7 @@ typedef struct {
     ql_int_list hidden;
     bool linear_latent, batch_norm, match_depth, start_at_means, shared_pi;
     bool size_factors, log_input, norm_input;
+    const char *time_budget;
     const char *norm, *code_activation, *nonnegative;
     ql_double_list dropout;
     bool tied, code_unit, automatic;
