@@ -18,7 +18,7 @@ typedef struct ql_member_kind ql_member_kind;
 typedef struct {
     const ql_member_kind *kind;
     ql_fit_options fit;   /* of a network; of the others the seed and the number of threads */
-    int64_t rank;         /* of a factor model */
+    int64_t rank;         /* of a factor model; cells to a landmark of a smoother */
     const char *settings; /* how it differs from the first, for people; borrowed */
 } ql_member_spec;
 
@@ -54,7 +54,7 @@ struct ql_member_kind {
 extern const ql_member_kind *const ql_member_kinds[];
 const ql_member_kind *ql_member_kind_find(const char *name);
 
-extern const ql_member_kind ql_member_network, ql_member_factors, ql_member_means;
+extern const ql_member_kind ql_member_network, ql_member_factors, ql_member_smooth, ql_member_means;
 
 /* Expected counts of a network alone, whatever company it has, as `rates` above. */
 QL_MUST_USE ql_status ql_network_rates(ql_ae *ae, const ql_rows *counts, const int64_t *rows,

@@ -20,8 +20,9 @@ static const struct {
     const char *settings; /* NULL: one of those of --ensemble, or the options as given */
     int variant, simplicity;
 } candidates[] = {
-    {NULL, 0, 6}, {"means", 0, 0}, {"factors=8", 0, 2}, {NULL, 2, 5},         {NULL, 1, 8},
-    {NULL, 5, 7}, {NULL, 3, 4},    {NULL, 4, 9},        {"factors=16", 0, 3}, {"factors=4", 0, 1},
+    {NULL, 0, 7},  {"means", 0, 0},      {"smooth=20", 0, 4}, {"factors=8", 0, 2},
+    {NULL, 2, 6},  {NULL, 1, 9},         {NULL, 5, 8},        {NULL, 3, 5},
+    {NULL, 4, 10}, {"factors=16", 0, 3}, {"factors=4", 0, 1},
 };
 enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, FEWEST = 4 };
 

@@ -39,31 +39,49 @@ static ql_status set_word(model_args *m, const char *word, ql_err *err)
     return ql_fail(err, QL_EUSAGE, "'%s' is no setting of a model", word);
 }
 
-static ql_status set_factors(const char *value, ql_member_spec *out, ql_err *err)
+/* Words that make another kind of model, and the number that follows. */
+static const struct {
+    const char *word;
+    const ql_member_kind *kind;
+    long most; /* of the number; 0: there is none */
+} kinds[] = {
+    {"means", &ql_member_means, 0},
+    {"factors=", &ql_member_factors, QL_FACTORS_MOST},
+    {"smooth=", &ql_member_smooth, 10000},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+/* *is: the word makes one. */
+static ql_status set_kind(const char *word, ql_member_spec *out, bool *is, ql_err *err)
 {
-    char *end = NULL;
-    out->kind = &ql_member_factors;
-    out->rank = strtol(value, &end, 10);
-    if (end != value && !*end && out->rank >= 1 && out->rank <= QL_FACTORS_MOST) return QL_OK;
-    return ql_fail(err, QL_EUSAGE, "factors=%s: not a rank from 1 to %d", value, QL_FACTORS_MOST);
+    *is = false;
+    for (int i = 0; i < N_KINDS; i++) {
+        const size_t n = strlen(kinds[i].word);
+        char *end = NULL;
+        if (strncmp(word, kinds[i].word, n) != 0 || (kinds[i].most == 0 && word[n])) continue;
+        *is = true;
+        out->kind = kinds[i].kind;
+        if (kinds[i].most == 0) return QL_OK;
+        out->rank = strtol(word + n, &end, 10);
+        if (end != word + n && !*end && out->rank >= 1 && out->rank <= kinds[i].most) return QL_OK;
+        return ql_fail(err, QL_EUSAGE, "%s: not a number from 1 to %ld", word, kinds[i].most);
+    }
+    return QL_OK;
 }
 
 /* Every word in turn; those of options into m. */
 static ql_status set_words(const char *settings, model_args *m, ql_member_spec *out, ql_err *err)
 {
     char word[WORD];
+    bool is;
     for (const char *at = settings; *at; at += strspn(at, " ")) {
         const size_t n = strcspn(at, " ");
         if (n >= sizeof word) return ql_fail(err, QL_EUSAGE, "a setting is too long: %s", at);
         memcpy(word, at, n);
         word[n] = '\0';
         at += n;
-        if (!strcmp(word, "means"))
-            out->kind = &ql_member_means;
-        else if (!strncmp(word, "factors=", strlen("factors=")))
-            QL_TRY(set_factors(word + strlen("factors="), out, err));
-        else
-            QL_TRY(set_word(m, word, err));
+        QL_TRY(set_kind(word, out, &is, err));
+        if (!is) QL_TRY(set_word(m, word, err));
     }
     return QL_OK;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 const ql_member_kind *const ql_member_kinds[] = {&ql_member_network, &ql_member_factors,
-                                                 &ql_member_means, NULL};
+                                                 &ql_member_smooth, &ql_member_means, NULL};
 
 const ql_member_kind *ql_member_kind_find(const char *name)
 {
