@@ -16,7 +16,7 @@
 enum { DIMS = 20, FEWEST_MARKS = 4, MOST_MARKS = 500, MOVES = 5 };
 #define TOLERANCE 0.02
 /* Molecules that a landmark is given besides its own, of the mean profile. */
-#define PRIOR 1000.0
+#define PRIOR 300.0
 /* The Gaussian's variance, in units of the mean squared distance of cells from their centre. */
 #define WIDTH 0.25
 #define LEAST 1e-4 /* weight of a landmark that is worth adding */
@@ -107,7 +107,6 @@ static double distance(const smoother *s, const float *place, int64_t mark)
     return sum;
 }
 
-/* Of the training cells; the others' molecules may be those that are held out. */
 static void find_axes(const ql_pca *pca, const ql_prep *prep, smoother *s)
 {
     for (int64_t d = 0; d < s->dims; d++) {
