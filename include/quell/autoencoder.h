@@ -112,6 +112,9 @@ typedef struct {
     const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
                            * depths are matched over the others; NULL: none; borrowed */
     const ql_ae_company *company; /* NULL: none; borrowed */
+    /* [n_genes] means become weight mu + (1 - weight) share x molecules of the cell when they are
+     * visited; NULL: they stay; borrowed */
+    const float *mix_weight, *mix_share;
 } ql_ae;
 
 /* Sizes that decide the memory a model takes. */

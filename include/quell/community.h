@@ -24,7 +24,7 @@ typedef struct {
 
 typedef struct {
     int64_t n;         /* communities */
-    double modularity; /* of the partition at the resolution given; of CPM too */
+    double modularity; /* of the partition, at the resolution given; for CPM at 1 */
 } ql_communities;
 
 /* The version of igraph; "" where the program was built without. */

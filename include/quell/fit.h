@@ -39,6 +39,7 @@ typedef struct {
     ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
     bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
     int64_t layer_epochs; /* above 0: each encoder layer is first trained on its own for so many */
+    bool shrink_genes;    /* genes of which the model knows little: back towards their mean */
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
@@ -52,8 +53,10 @@ typedef struct ql_fitted {
     ql_split split;
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
-    float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
-    uint8_t *lacks; /* [kept genes] as ql_ae has it; NULL: none; owned */
+    float *theta; /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
+    float *mix_weight, *mix_share;       /* [kept genes] as ql_ae has them; NULL: none; owned */
+    double *gene_gain, *gene_gain_error; /* [kept genes] gene_gain.h; NULL: none; owned */
+    uint8_t *lacks;                      /* [kept genes] as ql_ae has it; NULL: none; owned */
     int64_t n_lacking;
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */

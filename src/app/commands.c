@@ -7,9 +7,12 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(check)                                                                                       \
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \
+    X(layout)                                                                                      \
+    X(query)                                                                                       \
     X(compare)                                                                                     \
     X(pseudotime)                                                                                  \
     X(classify)                                                                                    \

@@ -14,6 +14,15 @@ typedef struct {
 
 extern const ql_option ql_cluster_graph_rows[];
 
+/* Options of methods on coordinates. */
+typedef struct {
+    int clusters; /* 0: estimated */
+    int starts;
+    bool alone;
+} cluster_points_args;
+
+extern const ql_option ql_cluster_points_rows[];
+
 typedef struct {
     ql_common_args common;
     ql_seed_args seed;
@@ -21,6 +30,7 @@ typedef struct {
     knn_args knn;
     const char *method, *key;
     cluster_graph_args graph;
+    cluster_points_args points;
 } cluster_args;
 
 typedef struct {
@@ -43,6 +53,7 @@ typedef struct cluster_method {
     ql_status (*write)(cluster_job *j);
 } cluster_method;
 
-extern const cluster_method ql_cluster_leiden, ql_cluster_louvain;
+extern const cluster_method ql_cluster_leiden, ql_cluster_louvain, ql_cluster_kmeans,
+    ql_cluster_spectral, ql_cluster_scdha;
 
 #endif

@@ -46,8 +46,8 @@ static ql_status find(cluster_job *j, find_fn *method, ql_labels *out)
     QL_GO(QL_NEW(code, j->g.points.n, "clusters", err));
     QL_GO(method(&j->g.graph, &opt, code, &found, err));
     QL_GO(ql_labels_number(code, j->g.points.n, found.n, out, err));
-    ql_log_info(j->run->log, "modularity %.4f at resolution %g (igraph %s)", found.modularity,
-                opt.resolution, ql_igraph_version());
+    ql_log_info(j->run->log, "%s at resolution %g (igraph %s): modularity %.4f", j->a->method,
+                opt.resolution, ql_igraph_version(), found.modularity);
     ql_summary_double(j->run->summary, "modularity", found.modularity);
     QL_GO(space_record_double(&j->space, "modularity", found.modularity));
     QL_GO(space_record_string(&j->space, "igraph", ql_igraph_version()));

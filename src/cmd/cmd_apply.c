@@ -7,6 +7,8 @@
 #include "gene_match.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
+#include "quell/gene_gain.h"
+#include "scdha_file.h"
 
 enum { BATCH = 128 }; /* decides no value */
 
@@ -126,6 +128,7 @@ static ql_status score(fit_run *f)
     QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
                        &held, err));
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+    QL_GO(ql_gene_gain_make(m, &seen, &held, err));
     QL_GO(ql_coverage_make(m, &seen, &held, err));
 out:
     ql_free(cells);
@@ -276,7 +279,10 @@ static ql_status work(apply_job *a)
 
 static ql_status apply_run(const void *args, ql_run *run)
 {
+    char kind[MODEL_KIND];
     apply_job a = {.args = *(const denoise_args *)args};
+    QL_TRY(model_file_kind(a.args.load_model, kind, &run->err));
+    if (strcmp(kind, SCDHA_KIND) == 0) return scdha_apply(&a.args, run);
     a.job.a = &a.args;
     a.job.run = run;
     ql_status st = work(&a);

@@ -19,8 +19,10 @@ typedef struct {
 typedef struct {
     const classify_args *a;
     space_job space, reference; /* reference: open where one is given */
-    space_ensemble e, known_e;  /* known_e: of the reference */
-    ql_labels known;            /* of the points of the reference, or of the input */
+    ql_points points, known_points;
+    ql_str use;
+    space_ensemble e, known_e; /* known_e: of the reference, where there is one */
+    ql_labels known;           /* of the points of the reference, or of the input */
     int64_t n_known, n_asked;
     int64_t *known_at, *asked_at; /* points */
     int32_t *known_label;         /* [n_known] */
@@ -48,7 +50,7 @@ static ql_status read_known(job *j)
     ql_err *err = &run_of(j)->err;
     space_job *s = j->a->reference ? &j->reference : &j->space;
     QL_TRY(space_labels(s, j->a->labels, &all));
-    ql_status st = ql_labels_gather(&all, &known_space(j)->points, &j->known, err);
+    ql_status st = ql_labels_gather(&all, known_space(j)->points, &j->known, err);
     ql_labels_free(&all);
     return st;
 }
@@ -60,7 +62,7 @@ static ql_status hide_masked(job *j)
     if (!j->a->mask) return QL_OK;
     QL_TRY(space_labels(&j->space, j->a->mask, &all));
     for (int64_t i = 0; i < j->known.n; i++) {
-        int32_t code = all.code[j->e.points.cell[i]];
+        int32_t code = all.code[j->points.cell[i]];
         if (code >= 0 && strcmp(ql_name(&all.names, code), "True") == 0) j->known.code[i] = -1;
     }
     ql_labels_free(&all);
@@ -73,13 +75,13 @@ static ql_status part_cells(job *j)
     const bool one = !j->a->reference;
     QL_TRY(QL_NEW(j->known_at, j->known.n, "cells", err));
     QL_TRY(QL_NEW(j->known_label, j->known.n, "cells", err));
-    QL_TRY(QL_NEW(j->asked_at, j->e.points.n, "cells", err));
+    QL_TRY(QL_NEW(j->asked_at, j->points.n, "cells", err));
     for (int64_t i = 0; i < j->known.n; i++) {
         if (j->known.code[i] < 0) continue;
         j->known_label[j->n_known] = j->known.code[i];
         j->known_at[j->n_known++] = i;
     }
-    for (int64_t i = 0; i < j->e.points.n; i++)
+    for (int64_t i = 0; i < j->points.n; i++)
         if (!one || j->known.code[i] < 0) j->asked_at[j->n_asked++] = i;
     const char *path = one ? j->space.path : j->a->reference;
     if (j->n_known == 0)
@@ -103,12 +105,12 @@ static ql_status check_spaces(const job *j)
     ql_err *err = &run_of(j)->err;
     if (j->known_e.n != j->e.n)
         return ql_fail(err, QL_EMISMATCH, "%s has %d spaces named %s, %s has %d", j->space.path,
-                       j->e.n, ql_str_text(&j->e.use), j->a->reference, j->known_e.n);
+                       j->e.n, ql_str_text(&j->use), j->a->reference, j->known_e.n);
     for (int m = 0; m < j->e.n; m++)
         if (j->known_e.d[m] != j->e.d[m])
             return ql_fail(err, QL_EMISMATCH,
                            "obsm/%s has %lld dimensions in %s and %lld in %s: not the same model",
-                           ql_str_text(&j->e.use), (long long)j->e.d[m], j->space.path,
+                           ql_str_text(&j->use), (long long)j->e.d[m], j->space.path,
                            (long long)j->known_e.d[m], j->a->reference);
     return QL_OK;
 }
@@ -118,7 +120,9 @@ static ql_status read_reference(job *j)
     static const space_args none = {0};
     if (!j->a->reference) return QL_OK;
     QL_TRY(space_open(&j->reference, &none, j->a->reference, run_of(j)));
-    QL_TRY(space_ensemble_read(&j->reference, ql_str_text(&j->e.use), j->a->alone, &j->known_e));
+    const char *use = ql_str_text(&j->use);
+    QL_TRY(space_points(&j->reference, use, &j->known_points, NULL));
+    QL_TRY(space_ensemble_read(&j->reference, &j->known_points, use, j->a->alone, &j->known_e));
     return check_spaces(j);
 }
 
@@ -187,7 +191,7 @@ static ql_status score(job *j)
     if (!j->a->truth) return QL_OK;
     QL_TRY(space_labels(&j->space, j->a->truth, &truth));
     for (int64_t i = 0; i < j->n_asked; i++) {
-        int32_t code = truth.code[j->e.points.cell[j->asked_at[i]]];
+        int32_t code = truth.code[j->points.cell[j->asked_at[i]]];
         if (code < 0) continue;
         const bool sure = j->share[i] >= j->a->threshold;
         const bool same =
@@ -217,7 +221,7 @@ static ql_status score(job *j)
 static ql_status fill(const job *j, ql_labels *out, double *share)
 {
     ql_err *err = &run_of(j)->err;
-    const int64_t n = j->e.points.n;
+    const int64_t n = j->points.n;
     int64_t unknown = -1;
     *out = (ql_labels){.n = n};
     QL_TRY(ql_names_copy(&j->known.names, &out->names, err));
@@ -246,11 +250,11 @@ static ql_status write_columns(job *j)
     ql_labels l = {0};
     double *share = NULL;
     ql_status st;
-    QL_GO(QL_NEW(share, j->e.points.n, "probabilities", &run_of(j)->err));
+    QL_GO(QL_NEW(share, j->points.n, "probabilities", &run_of(j)->err));
     QL_GO(fill(j, &l, share));
-    QL_GO(space_write_labels(&j->space, j->a->key, &l, &j->e.points));
+    QL_GO(space_write_labels(&j->space, j->a->key, &l, &j->points));
     (void)snprintf(name, sizeof name, "%s_probability", j->a->key);
-    QL_GO(space_write_numbers(&j->space, name, share, &j->e.points));
+    QL_GO(space_write_numbers(&j->space, name, share, &j->points));
 out:
     ql_labels_free(&l);
     ql_free(share);
@@ -261,7 +265,7 @@ static ql_status write(job *j)
 {
     space_job *s = &j->space;
     QL_TRY(write_columns(j));
-    QL_TRY(space_write_record(s, ql_str_text(&j->e.use)));
+    QL_TRY(space_write_record(s, ql_str_text(&j->use)));
     QL_TRY(space_record_int(s, "labelled", j->n_known));
     QL_TRY(space_record_int(s, "classified", j->n_asked));
     QL_TRY(space_record_int(s, "assigned", j->n_assigned));
@@ -273,7 +277,7 @@ static ql_status write(job *j)
 
 static ql_status work(job *j, ql_run *run)
 {
-    char label[300], share[300];
+    char label[300], share[300], record[300];
     const char *const claims[] = {label, share, NULL};
     const classify_args *a = j->a;
     (void)snprintf(label, sizeof label, "obs/%s", a->key);
@@ -281,12 +285,14 @@ static ql_status work(job *j, ql_run *run)
     if (a->mask && a->reference)
         return ql_fail(&run->err, QL_EUSAGE, "--mask is of no use with --reference");
     QL_TRY(space_open(&j->space, &a->space, run->args[0], run));
-    QL_TRY(space_ensemble_read(&j->space, a->space.use, a->alone, &j->e));
+    QL_TRY(space_points(&j->space, a->space.use, &j->points, &j->use));
+    QL_TRY(space_ensemble_read(&j->space, &j->points, ql_str_text(&j->use), a->alone, &j->e));
     QL_TRY(read_reference(j));
     QL_TRY(read_known(j));
     QL_TRY(hide_masked(j));
     QL_TRY(part_cells(j));
-    QL_TRY(space_begin(&j->space, "classify", claims));
+    (void)snprintf(record, sizeof record, "classify/%s", a->key);
+    QL_TRY(space_begin(&j->space, record, claims));
     QL_TRY(run_vote(j));
     QL_TRY(score(j));
     return write(j);
@@ -304,6 +310,9 @@ static ql_status classify_run(const void *args, ql_run *run)
     ql_labels_free(&j.known);
     space_ensemble_free(&j.e);
     space_ensemble_free(&j.known_e);
+    ql_points_free(&j.points);
+    ql_points_free(&j.known_points);
+    ql_str_free(&j.use);
     space_close(&j.space);
     space_close(&j.reference);
     return st;

@@ -6,7 +6,9 @@
 #include "quell/alloc.h"
 
 /* The registry, in the order of the help. */
-static const cluster_method *const methods[] = {&ql_cluster_leiden, &ql_cluster_louvain};
+static const cluster_method *const methods[] = {&ql_cluster_leiden, &ql_cluster_louvain,
+                                                &ql_cluster_kmeans, &ql_cluster_spectral,
+                                                &ql_cluster_scdha};
 enum { N_METHODS = sizeof methods / sizeof *methods };
 
 static const char *method_at(int i)
@@ -21,7 +23,9 @@ static const ql_option cluster_rows[] = {
      .group = "Clusters", .help = "how clusters are found",
      .more = "leiden, louvain: communities of the graph of neighbours, by igraph. That graph is the "
              "file's (quell neighbors, sc.pp.neighbors) unless --use, --neighbors or --metric ask for "
-             "another."},
+             "another. kmeans, spectral: of the coordinates, --clusters of them. scdha: the way of scDHA "
+             "(Tran et al. 2021): the number of clusters is estimated, k-means or spectral clustering in each "
+             "space of an ensemble, a consensus of these, and for large sets a sample and a vote."},
     {.name = "key", QL_STRING_AT(S, key), .unit = "KEY", .unset = "the method's name",
      .group = "Output", .help = "column of obs for the clusters"},
     {.name = NULL},
@@ -104,6 +108,7 @@ static ql_status cluster_run(const void *args, ql_run *run)
 static const ql_opt_table cluster_tables[] = {
     {cluster_rows, 0},
     {ql_cluster_graph_rows, offsetof(cluster_args, graph)},
+    {ql_cluster_points_rows, offsetof(cluster_args, points)},
     {ql_seed_rows, offsetof(cluster_args, seed)},
     {ql_knn_rows, offsetof(cluster_args, knn)},
     SPACE_TABLES(cluster_args, space),

@@ -46,6 +46,7 @@ static const struct {
 } models[] = {
     {"dca", "X_dca", check_dca, embed_dca},
     {"pca", "X_pca", check_pca, embed_pca},
+    {"scdha", "X_scdha", embed_scdha_check, embed_scdha},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
@@ -61,7 +62,9 @@ static const ql_option embed_rows[] = {
      .group = "Model", .help = "what makes the latent space",
      .more = "dca: the bottleneck of the autoencoder that quell denoise trains. pca: principal components "
              "of the same scaled inputs (--sizefactors, --loginput, --norminput), exact to --tolerance; "
-             "other options of model and training have no effect on it."},
+             "other options of model and training have no effect on it. scdha: an ensemble of small "
+             "variational autoencoders after a choice of genes (docs/scdha.md); of the options of model and "
+             "training --epochs, --batch-size, --learning-rate and --weight-decay."},
     {.name = "components", .letter = 'n', QL_INT_AT(S, components), .def = "50", .min = 1,
      .max = QL_PCA_MOST, .group = "Model", .help = "pca: number of components"},
     {.name = "tolerance", QL_DOUBLE_AT(S, tolerance), .def = "1e-4", .min = 1e-12, .max = 0.1,
@@ -73,7 +76,7 @@ static const ql_option embed_rows[] = {
      .more = "An h5ad input is carried through whole; other inputs become an h5ad with the counts in X."},
     {.name = "force", QL_FLAG_AT(S, d.force), .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "replace an existing output and earlier results in it"},
-    {.name = "key", QL_STRING_AT(S, d.key), .unit = "KEY", .unset = "X_dca or X_pca",
+    {.name = "key", QL_STRING_AT(S, d.key), .unit = "KEY", .unset = "X_ and the model's name",
      .group = "Output", .help = "obsm key of the latent space"},
     {.name = "compression", QL_STRING_AT(S, d.compression), .def = "gzip", .unit = "none|gzip[:LEVEL]",
      .group = "Output", .help = "compression of what is written"},
@@ -98,9 +101,15 @@ static ql_status embed_run(const void *args, ql_run *run)
 
 static const ql_opt_table embed_tables[] = {
     {embed_rows, 0},
+    {scdha_rows, offsetof(embed_args, scdha)},
     {ql_denoise_save_rows, offsetof(embed_args, d)},
     FIT_TABLES(embed_args, d.fit),
     {NULL, 0},
+};
+
+static const ql_preset embed_presets[] = {
+    {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", scdha_like},
+    {NULL, NULL, NULL},
 };
 
 static const ql_positional embed_positionals[] = {
@@ -118,6 +127,7 @@ const ql_command ql_cmd_embed = {
                  {"quell embed pbmc.h5ad -o dca.h5ad --model dca",
                   "the autoencoder's bottleneck: obsm/X_dca"}},
     .tables = embed_tables,
+    .presets = embed_presets,
     QL_ARGS(embed_args),
     .run = embed_run,
 };

@@ -20,6 +20,8 @@ typedef struct {
 typedef struct {
     const pseudotime_args *a;
     space_job space;
+    ql_points points;
+    ql_str use;
     space_ensemble e;
     space_groups groups;
     ql_pseudotime_member *member; /* [e.n]; the first `members` count */
@@ -40,14 +42,14 @@ static ql_run *run_of(const job *j)
 /* The point that a cell is; fails if it is none. */
 static ql_status point_of_cell(const job *j, int64_t cell, int64_t *point)
 {
-    const ql_points *p = &j->e.points;
+    const ql_points *p = &j->points;
     for (int64_t i = 0; i < p->n; i++)
         if (p->cell[i] == cell) {
             *point = i;
             return QL_OK;
         }
     return ql_fail(&run_of(j)->err, QL_EDATA, "%s: cell '%s' has no place in obsm/%s",
-                   j->space.path, ql_name(&j->space.cells, cell), ql_str_text(&j->e.use));
+                   j->space.path, ql_name(&j->space.cells, cell), ql_str_text(&j->use));
 }
 
 static const char *cell_at(const void *ctx, int i)
@@ -76,8 +78,8 @@ static ql_status mark_group(job *j, const char *column, const char *value, uint8
     QL_TRY(space_labels(&j->space, column, &l));
     for (int64_t k = 0; k < l.names.n; k++)
         if (strcmp(ql_name(&l.names, k), value) == 0) code = k;
-    for (int64_t i = 0; i < j->e.points.n; i++) {
-        in[i] = code >= 0 && l.code[j->e.points.cell[i]] == code;
+    for (int64_t i = 0; i < j->points.n; i++) {
+        in[i] = code >= 0 && l.code[j->points.cell[i]] == code;
         found += in[i];
     }
     ql_status st = QL_OK;
@@ -102,10 +104,10 @@ static ql_status start_at_group(job *j)
                        j->a->start_group);
     QL_TRY(ql_text_copy(j->a->start_group, &text, err));
     text[equals - j->a->start_group] = '\0';
-    ql_status st = QL_NEW(in, j->e.points.n, "the start", err);
+    ql_status st = QL_NEW(in, j->points.n, "the start", err);
     if (st == QL_OK) st = mark_group(j, text, equals + 1, in);
     const int m = j->e.shown >= 0 ? j->e.shown : 0;
-    if (st == QL_OK) st = ql_central_cell(j->e.x[m], j->e.points.n, j->e.d[m], in, &j->start, err);
+    if (st == QL_OK) st = ql_central_cell(j->e.x[m], j->points.n, j->e.d[m], in, &j->start, err);
     ql_free(in);
     ql_free(text);
     return st;
@@ -115,7 +117,7 @@ static ql_status find_start(job *j)
 {
     QL_TRY(j->a->start_cell ? start_at_cell(j) : start_at_group(j));
     ql_log_info(run_of(j)->log, "starts at cell %s",
-                ql_name(&j->space.cells, j->e.points.cell[j->start]));
+                ql_name(&j->space.cells, j->points.cell[j->start]));
     return QL_OK;
 }
 
@@ -126,7 +128,7 @@ static ql_status take_groups(job *j)
 {
     ql_labels l = {0};
     ql_err *err = &run_of(j)->err;
-    const int64_t n = j->e.points.n;
+    const int64_t n = j->points.n;
     ql_status st;
     QL_GO(space_labels(&j->space, j->a->groups, &l));
     QL_GO(QL_NEW(j->groups.label, n * j->e.n, "groups", err));
@@ -134,7 +136,7 @@ static ql_status take_groups(job *j)
     for (int m = 0; m < j->e.n; m++) {
         j->groups.groups[m] = l.names.n + 1;
         for (int64_t i = 0; i < n; i++) {
-            int32_t code = l.code[j->e.points.cell[i]];
+            int32_t code = l.code[j->points.cell[i]];
             j->groups.label[m * n + i] = code >= 0 ? code : (int32_t)l.names.n;
         }
     }
@@ -145,7 +147,7 @@ out:
 
 static void add_member(job *j, int m)
 {
-    const int64_t n = j->e.points.n;
+    const int64_t n = j->points.n;
     j->member[j->members++] =
         (ql_pseudotime_member){.x = j->e.x[m],
                                .d = j->e.d[m],
@@ -184,7 +186,7 @@ static ql_status choose_members(job *j)
         for (int m = 0; m < j->e.n; m++) add_member(j, m);
         return QL_OK;
     }
-    const ql_consensus_task task = {j->e.points.n,    j->e.n, j->groups.label,
+    const ql_consensus_task task = {j->points.n,      j->e.n, j->groups.label,
                                     j->groups.groups, seed,   run_of(j)->threads};
     QL_TRY(ql_consensus_make(&task, &c, err));
     keep_members(j, &c);
@@ -235,7 +237,7 @@ static ql_status score_stages(job *j)
     double *stage = NULL;
     ql_status st;
     ql_run *run = run_of(j);
-    const ql_points *p = &j->e.points;
+    const ql_points *p = &j->points;
     if (!j->a->stages) return QL_OK;
     QL_GO(space_labels(&j->space, j->a->stages, &l));
     QL_GO(QL_NEW(stage, p->n, "stages", &run->err));
@@ -259,7 +261,7 @@ out:
 static ql_status compute(job *j)
 {
     ql_run *run = run_of(j);
-    const int64_t n = j->e.points.n;
+    const int64_t n = j->points.n;
     QL_TRY(QL_NEW(j->time, n, "pseudotime", &run->err));
     QL_TRY(choose_members(j));
     const ql_pseudotime_task task = {.n = n,
@@ -279,9 +281,9 @@ static ql_status compute(job *j)
 static ql_status write(job *j)
 {
     space_job *s = &j->space;
-    QL_TRY(space_write_numbers(s, j->a->key, j->time, &j->e.points));
-    QL_TRY(space_write_record(s, ql_str_text(&j->e.use)));
-    QL_TRY(space_record_string(s, "start_cell", ql_name(&s->cells, j->e.points.cell[j->start])));
+    QL_TRY(space_write_numbers(s, j->a->key, j->time, &j->points));
+    QL_TRY(space_write_record(s, ql_str_text(&j->use)));
+    QL_TRY(space_record_string(s, "start_cell", ql_name(&s->cells, j->points.cell[j->start])));
     QL_TRY(space_record_int(s, "spaces", j->members));
     if (j->scored) QL_TRY(space_record_double(s, "r_squared", j->r_squared));
     return space_commit(s);
@@ -302,14 +304,16 @@ static ql_status check(const pseudotime_args *a, ql_run *run)
 
 static ql_status work(job *j, ql_run *run)
 {
-    char claim[300];
+    char claim[300], record[300];
     const char *const claims[] = {claim, NULL};
     QL_TRY(check(j->a, run));
     QL_TRY(space_open(&j->space, &j->a->space, run->args[0], run));
-    QL_TRY(space_ensemble_read(&j->space, j->a->space.use, j->a->alone, &j->e));
+    QL_TRY(space_points(&j->space, j->a->space.use, &j->points, &j->use));
+    QL_TRY(space_ensemble_read(&j->space, &j->points, ql_str_text(&j->use), j->a->alone, &j->e));
     QL_TRY(find_start(j));
     (void)snprintf(claim, sizeof claim, "obs/%s", j->a->key);
-    QL_TRY(space_begin(&j->space, "pseudotime", claims));
+    (void)snprintf(record, sizeof record, "pseudotime/%s", j->a->key);
+    QL_TRY(space_begin(&j->space, record, claims));
     QL_TRY(compute(j));
     return write(j);
 }
@@ -322,6 +326,8 @@ static ql_status pseudotime_run(const void *args, ql_run *run)
     ql_free(j.member);
     space_groups_free(&j.groups);
     space_ensemble_free(&j.e);
+    ql_points_free(&j.points);
+    ql_str_free(&j.use);
     space_close(&j.space);
     return st;
 }

@@ -6,7 +6,7 @@
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 
-static const char *const scales[] = {"counts", "cp10k", "log1p", "mean-log1p",
+static const char *const scales[] = {"counts",          "cp10k",   "log1p", "mean-log1p",
                                      "mean-log-counts", "pearson", NULL};
 static const char *const draw_kinds[] = {"rate", "counts", NULL};
 
@@ -29,7 +29,7 @@ const ql_option ql_denoise_rows[] = {
              "that). mean-log1p: the posterior's mean of that logarithm of the rate. mean-log-counts: "
              "that of the counts another look at the cell would show. pearson: residuals from the gene "
              "means. docs/scales.md says what each is for."},
-    {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .unset = "none", .min = 0, .max = 1,
+    {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Output",
      .help = "posterior quantiles that hold this share, as layers",
      .more = "0.9: the 5 % and 95 % quantiles of each cell's rate, in layers/denoised_lower and "
@@ -75,6 +75,10 @@ const ql_option ql_denoise_rows[] = {
 };
 
 const ql_option ql_denoise_save_rows[] = {
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
+     .help = "move genes of which the model knows little back towards their mean",
+     .more = "By molecules held out of the validation cells; weights in var/quell_model_weight, genes "
+             "that are mostly their mean in var/quell_from_mean. Not with --save-model."},
     {.name = "save-model", QL_STRING_AT(S, save_model), .unit = "FILE", .group = "Output",
      .bits = QL_OPT_VOLATILE, .help = "also write the trained model, for quell apply"},
     {.name = "saveweights", QL_FLAG_AT(S, save_weights), .group = "Output", .level = QL_OPT_EXPERT,

@@ -13,7 +13,7 @@ typedef struct {
     const char *scale, *draws_of;
     double intervals;
     int64_t draws;
-    bool force, denoised, save_weights, score, sd;
+    bool force, denoised, save_weights, score, sd, shrink_genes;
 } denoise_args;
 
 extern const ql_option ql_denoise_rows[];      /* what is written of a model's results */

@@ -241,6 +241,7 @@ static ql_status work(denoise_job *j)
     QL_TRY(denoise_job_open(j, &done));
     if (done) return QL_OK;
     QL_TRY(denoise_job_begin(j));
+    j->fit.options.shrink_genes = j->a->shrink_genes;
     QL_TRY(fit_run_train(&j->fit));
     return denoise_job_write(j);
 }

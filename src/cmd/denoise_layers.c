@@ -59,6 +59,10 @@ ql_status denoise_layers_check(const denoise_args *a, ql_err *err)
                        "--tsv writes DCA's files, which are counts: not with "
                        "--scale %s",
                        a->scale);
+    if (a->shrink_genes && denoise_saves_model(a))
+        return ql_fail(err, QL_EUSAGE,
+                       "--shrink-genes: not with --save-model, which has no place for "
+                       "the genes' weights");
     if (a->shard && counts && a->draws > 0)
         return ql_fail(err, QL_EUSAGE, "--draws-of counts: not with --shard");
     if (!a->output && (a->intervals > 0 || a->sd || a->draws > 0))
@@ -127,10 +131,11 @@ static void add_denoised(const denoise_result *r, denoise_layer **at)
             "posterior mean of ln(1 + rate per 10,000 molecules of the cell), not the logarithm "
             "of a mean: for distances and means of log expression; do not normalise or log again");
     else if (v.value == QL_VALUE_MEAN_LOG_COUNTS)
-        snprintf(l->text, sizeof l->text,
-                 "posterior mean of the ln(1 + counts per 10,000) that another look at the cell, of "
-                 "the same depth, would show: to compare with log counts; do not normalise or log "
-                 "again");
+        snprintf(
+            l->text, sizeof l->text,
+            "posterior mean of the ln(1 + counts per 10,000) that another look at the cell, of "
+            "the same depth, would show: to compare with log counts; do not normalise or log "
+            "again");
     else if (v.scale == QL_SCALE_COUNTS)
         snprintf(l->text, sizeof l->text, "%s", denoise_scale_of(r, r->posterior));
     if (!is(a->estimate, "both")) return;

@@ -68,6 +68,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .candidates = f->candidates ? &f->candidates->specs : NULL,
         .models = f->specs ? f->specs : f->output.models,
         .components = f->output.components,
+        .scdha = f->output.scdha,
     };
     return memory_plan_of(&out, &f->options, sizes, names);
 }

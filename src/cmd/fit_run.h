@@ -13,6 +13,7 @@
 #include "mqc_args.h"
 #include "quell/notes.h"
 #include "quell/read_args.h"
+#include "quell/scdha_fit.h"
 #include "type_choice.h"
 
 /* The options of all of it. In .tables: QL_FIT_TABLES(S, fit). */
@@ -52,6 +53,7 @@ typedef struct {
     int64_t model_genes;    /* of the model that comes from a file; 0: it is trained */
     unsigned scores;        /* of the cells, that will be made (quell/cell_scores.h) */
     int64_t components;     /* > 0: not a network is fitted, but so many principal components */
+    const ql_scdha_options *scdha; /* NULL, or this is fitted */
 } fit_output;
 
 /* Everything of one run. */

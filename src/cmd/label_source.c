@@ -48,7 +48,7 @@ static char *cut_field(char *p, char separator, char **field)
                 continue;
             }
             p++;
-        } else if (!quoted && *p == separator) {
+        } else if (!quoted && separator && *p == separator) {
             *to = '\0';
             return p + 1;
         }
@@ -66,7 +66,8 @@ static bool next_line(table *t)
     t->cut = strlen(t->line) == sizeof t->line - 1;
     if (t->cut) return false;
     t->line[strcspn(t->line, "\r\n")] = '\0';
-    if (t->number == 1) t->separator = strchr(t->line, '\t') ? '\t' : ',';
+    /* a header of one field leaves that to the first row */
+    if (!t->separator) t->separator = strchr(t->line, '\t') ? '\t' : strchr(t->line, ',') ? ',' : 0;
     t->n = 0;
     for (char *p = t->line; p && t->n < MOST_FIELDS;)
         p = cut_field(p, t->separator, &t->field[t->n++]);

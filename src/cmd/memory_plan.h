@@ -8,6 +8,7 @@
 #include "quell/command.h"
 #include "quell/fit.h"
 #include "quell/reader.h"
+#include "quell/scdha_fit.h"
 
 /* Bytes, all upper bounds of the most that is held at once, program and libraries included. */
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct {
     const ensemble_specs *models;     /* of an ensemble; NULL: one model */
     const ensemble_specs *candidates; /* that are compared first, and may be mixed; NULL: none */
     int64_t components;               /* > 0: principal components instead of a network */
+    const ql_scdha_options *scdha;    /* this instead of a network; NULL: none */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */

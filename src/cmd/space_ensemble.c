@@ -47,7 +47,7 @@ static ql_status check_cells(const space_job *j, const ql_points *base, const ql
 static ql_status add_member(space_job *j, const char *key, space_ensemble *e)
 {
     ql_points p = {0};
-    const ql_points *base = &e->points;
+    const ql_points *base = e->points;
     QL_TRY(read_member(j, key, &p));
     ql_status st = check_cells(j, base, &p, key);
     if (st == QL_OK) st = widen(&p, &e->x[e->n], &j->run->err);
@@ -61,23 +61,23 @@ static ql_status add_member(space_job *j, const char *key, space_ensemble *e)
     return st;
 }
 
-ql_status space_ensemble_read(space_job *j, const char *use, bool alone, space_ensemble *out)
+ql_status space_ensemble_read(space_job *j, const ql_points *points, const char *key, bool alone,
+                              space_ensemble *out)
 {
-    char key[300];
-    out->shown = -1;
-    QL_TRY(space_points(j, use, &out->points, &out->use));
+    char member[300];
+    *out = (space_ensemble){.points = points, .shown = -1};
     for (int i = 1; !alone && i <= SPACE_MEMBERS_MOST; i++) {
-        (void)snprintf(key, sizeof key, "obsm/%s_%d", ql_str_text(&out->use), i);
-        if (!space_has(j, key)) break;
-        QL_TRY(add_member(j, key, out));
+        (void)snprintf(member, sizeof member, "obsm/%s_%d", key, i);
+        if (!space_has(j, member)) break;
+        QL_TRY(add_member(j, member, out));
     }
     if (out->n > 0) {
-        ql_log_info(j->run->log, "an ensemble: obsm/%s_1 to _%d", ql_str_text(&out->use), out->n);
+        ql_log_info(j->run->log, "an ensemble: obsm/%s_1 to _%d", key, out->n);
         ql_summary_int(j->run->summary, "members", out->n);
         return QL_OK;
     }
-    QL_TRY(widen(&out->points, &out->x[0], &j->run->err));
-    out->d[0] = out->points.n_dims;
+    QL_TRY(widen(points, &out->x[0], &j->run->err));
+    out->d[0] = points->n_dims;
     out->n = 1;
     out->shown = 0;
     return QL_OK;
@@ -86,8 +86,6 @@ ql_status space_ensemble_read(space_job *j, const char *use, bool alone, space_e
 void space_ensemble_free(space_ensemble *e)
 {
     for (int i = 0; i < SPACE_MEMBERS_MOST; i++) ql_free(e->x[i]);
-    ql_points_free(&e->points);
-    ql_str_free(&e->use);
     *e = (space_ensemble){0};
 }
 
@@ -103,7 +101,7 @@ typedef struct {
 static void cluster_member(void *ctx, int64_t m)
 {
     const cluster_all *c = ctx;
-    const int64_t n = c->e->points.n;
+    const int64_t n = c->e->points->n;
     ql_spectral_options opt = c->opt;
     opt.purpose = (uint64_t)m;
     ql_err *err = &c->fault[m];
@@ -118,7 +116,7 @@ ql_status space_ensemble_cluster(const space_job *j, const space_ensemble *e, in
     const int threads = j->run->threads;
     /* one member: its own steps are divided; several: each thread takes whole ones */
     cluster_all c = {e, {.k = k, .seed = seed, .threads = e->n == 1 ? threads : 1}, out, NULL};
-    QL_TRY(QL_NEW(out->label, e->points.n * e->n, "clusters", err));
+    QL_TRY(QL_NEW(out->label, e->points->n * e->n, "clusters", err));
     QL_TRY(QL_NEW(out->groups, e->n, "clusters", err));
     QL_TRY(QL_NEW(c.fault, e->n, "clusters", err));
     ql_parallel_for(e->n == 1 ? 1 : threads, e->n, cluster_member, &c);

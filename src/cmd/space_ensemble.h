@@ -10,22 +10,22 @@ enum { SPACE_MEMBERS_MOST = 64 };
 
 /* Zero-initialise; release with space_ensemble_free. */
 typedef struct {
-    ql_points points;              /* of obsm/KEY; every member has the same cells */
-    ql_str use;                    /* KEY */
+    const ql_points *points;       /* of obsm/KEY; every member has the same cells; borrowed */
     int n;                         /* members, at least 1: KEY itself where there are no others */
-    double *x[SPACE_MEMBERS_MOST]; /* [points.n, d[m]]; owned */
+    double *x[SPACE_MEMBERS_MOST]; /* [points->n, d[m]]; owned */
     int64_t d[SPACE_MEMBERS_MOST];
     int shown; /* the member that KEY itself is; -1: none of them */
 } space_ensemble;
 
-/* use as in space_points; alone: KEY itself only. What was taken is said in the log. */
-QL_MUST_USE ql_status space_ensemble_read(space_job *j, const char *use, bool alone,
-                                          space_ensemble *out);
+/* The members beside obsm/KEY, whose points are read already. alone: KEY itself only. What was
+ * taken is said in the log. */
+QL_MUST_USE ql_status space_ensemble_read(space_job *j, const ql_points *points, const char *key,
+                                          bool alone, space_ensemble *out);
 void space_ensemble_free(space_ensemble *e);
 
 /* A clustering of each member. Zero-initialise; release with space_groups_free. */
 typedef struct {
-    int32_t *label;  /* [members, points.n]; owned */
+    int32_t *label;  /* [members, points->n]; owned */
     int64_t *groups; /* [members]; owned */
 } space_groups;
 

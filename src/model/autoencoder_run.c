@@ -458,6 +458,19 @@ static void mix_tile(const visit_job *job, const ql_ae_tile *t, ql_real *mean)
     }
 }
 
+/* Genes of which the model knows little go back towards their mean. */
+static void mix_means(const ql_ae *ae, const ql_ae_tile *t, ql_real *mean)
+{
+    if (!ae->mix_weight) return;
+    const double *total = t->batch->total + t->first;
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        const double w = (double)ae->mix_weight[t->genes.first + g];
+        const double rest = (1 - w) * (double)ae->mix_share[t->genes.first + g];
+        ql_real *m = mean + g * t->ld;
+        for (int64_t i = 0; i < t->n; i++) m[i] = (ql_real)(w * (double)m[i] + rest * total[i]);
+    }
+}
+
 static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
 {
     ql_ae *ae = job->ae;
@@ -479,6 +492,7 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
             t.ld = ql_pad(t.n);
             ql_heads_values(h, &ae->params, ae->kern, &pass, t.tile, t.first, t.n, space);
             if (job->others) mix_tile(job, &t, space->act[QL_HEAD_MEAN]);
+            mix_means(ae, &t, space->act[QL_HEAD_MEAN]);
             job->visitor->tile(job->visitor->ctx, &t);
         }
     }

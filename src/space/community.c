@@ -136,7 +136,8 @@ static ql_status find(const ql_csr *graph, const ql_community_options *opt,
         work_end(&w);
     }
     QL_TRY(igraph_run_end(&run, failure, name, err));
-    return ql_modularity(graph, code, out->n, opt->resolution, &out->modularity, err);
+    const double resolution = opt->quality == QL_QUALITY_CPM ? 1 : opt->resolution;
+    return ql_modularity(graph, code, out->n, resolution, &out->modularity, err);
 }
 
 ql_status ql_leiden(const ql_csr *graph, const ql_community_options *opt, int32_t *code,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/parallel.h"
 
 enum {
     BLOCK = 32,
@@ -47,57 +46,31 @@ void ql_directions_distance(const ql_directions *a, int64_t i, const ql_directio
     }
 }
 
-typedef struct {
-    const ql_directions *a, *b;
-    bool same;
-    int64_t k;
-    int32_t *index;
-    double *distance;
-} job;
-
-/* Insertion into a sorted list of at most k; found: how many there are. */
-static int64_t insert(int32_t *index, double *distance, int64_t found, int64_t k, int32_t at,
-                      double value)
+static ql_status narrow(const double *x, int64_t n, float **out, ql_err *err)
 {
-    int64_t p = found < k ? found : k - 1;
-    while (p > 0 && distance[p - 1] > value) {
-        distance[p] = distance[p - 1];
-        index[p] = index[p - 1];
-        p--;
-    }
-    distance[p] = value;
-    index[p] = at;
-    return found < k ? found + 1 : k;
+    QL_TRY(QL_NEW(*out, n, "neighbours", err));
+    for (int64_t i = 0; i < n; i++) (*out)[i] = (float)x[i];
+    return QL_OK;
 }
 
-static void search(void *ctx, int64_t block)
-{
-    const job *w = ctx;
-    const int64_t first = block * BLOCK, n = w->b->n, k = w->k;
-    const int64_t last = first + BLOCK < w->a->n ? first + BLOCK : w->a->n;
-    int64_t found[BLOCK] = {0};
-    double d[TILE];
-    for (int64_t from = 0; from < n; from += TILE) {
-        const int64_t to = from + TILE < n ? from + TILE : n;
-        for (int64_t i = first; i < last; i++) {
-            int32_t *index = w->index + i * k;
-            double *distance = w->distance + i * k;
-            int64_t *have = &found[i - first];
-            ql_directions_distance(w->a, i, w->b, from, to, d);
-            for (int64_t j = from; j < to; j++)
-                if ((*have < k || d[j - from] < distance[k - 1]) && !(w->same && i == j))
-                    *have = insert(index, distance, *have, k, (int32_t)j, d[j - from]);
-        }
-    }
-}
-
-ql_status ql_directions_nearest(const ql_directions *a, const ql_directions *b, bool same,
-                                int64_t k, int threads, int32_t *index, double *distance,
+ql_status ql_nearest_directions(const double *points, int64_t n, const double *queries,
+                                int64_t n_queries, int64_t d, int64_t k, int threads, ql_knn *out,
                                 ql_err *err)
 {
-    job w = {a, b, same, k, index, distance};
-    if (k < 1 || k > b->n - same)
-        return ql_fail(err, QL_EUSAGE, "%lld nearest of %lld cells", (long long)k, (long long)b->n);
-    ql_parallel_for(threads, (a->n + BLOCK - 1) / BLOCK, search, &w);
-    return QL_OK;
+    float *p = NULL, *q = NULL;
+    ql_knn_options opt = {.metric = ql_metric_find("correlation"), .k = (int)k, .threads = threads};
+    ql_status st;
+    *out = (ql_knn){0};
+    QL_GO(ql_kern_select(&opt.kern, err));
+    QL_GO(narrow(points, n * d, &p, err));
+    if (queries) {
+        QL_GO(narrow(queries, n_queries * d, &q, err));
+        QL_GO(ql_knn_queries(p, n, q, n_queries, d, &opt, out, err));
+    } else {
+        QL_GO(ql_knn_points(p, n, d, &opt, out, err));
+    }
+out:
+    ql_free(p);
+    ql_free(q);
+    return st;
 }

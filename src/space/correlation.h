@@ -3,10 +3,9 @@
 #ifndef QL_CORRELATION_H
 #define QL_CORRELATION_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "quell/status.h"
+#include "quell/knn.h"
 
 /* Directions of n points: dimension by dimension, [d, n], so that one point can be held against
  * many others at once. */
@@ -25,10 +24,11 @@ void ql_directions_free(ql_directions *v);
 void ql_directions_distance(const ql_directions *a, int64_t i, const ql_directions *b, int64_t from,
                             int64_t to, double *out);
 
-/* The k nearest of b for points of a, nearest first, ties by the lower number: index and distance
- * [a->n, k]. same: a is b, and no point is its own neighbour. k < b->n + !same. */
-QL_MUST_USE ql_status ql_directions_nearest(const ql_directions *a, const ql_directions *b,
-                                            bool same, int64_t k, int threads, int32_t *index,
-                                            double *distance, ql_err *err);
+/* The k nearest of points [n, d] to each query [n_queries, d], or to each other where queries is
+ * NULL, by 1 - correlation. Coordinates are looked at as float32, as which latent spaces are
+ * stored. Release *out with ql_knn_free. */
+QL_MUST_USE ql_status ql_nearest_directions(const double *points, int64_t n, const double *queries,
+                                            int64_t n_queries, int64_t d, int64_t k, int threads,
+                                            ql_knn *out, ql_err *err);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct {
     ql_spectral_options opt;
     int64_t n;
     double *x; /* [n, d] */
-    ql_near_lists near;
+    ql_knn near;
     double *vector; /* [n, most], of the graph with `neighbours` neighbours */
     double *unit;   /* [n, most] */
     int64_t neighbours;
@@ -97,7 +97,7 @@ static void run_sample(void *ctx, int64_t at)
     ql_free(t.x);
     ql_free(t.vector);
     ql_free(t.unit);
-    ql_near_lists_free(&t.near);
+    ql_knn_free(&t.near);
 }
 
 ql_status ql_estimate_k(const double *x, int64_t n, int64_t d, int64_t most,

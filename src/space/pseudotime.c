@@ -113,30 +113,22 @@ static void run_member(void *ctx, int64_t m)
 static ql_status spread(const job *j, const double *mean, double *time, ql_err *err)
 {
     const ql_pseudotime_member *p = &j->t->member[j->t->voter];
-    ql_directions all = {0}, known = {0};
-    double *x = NULL, *distance = NULL;
-    int32_t *index = NULL;
+    ql_knn near = {0};
+    double *x = NULL;
     ql_status st;
     QL_GO(QL_NEW(x, j->n * p->d, "pseudotime", err));
-    QL_GO(QL_NEW(distance, j->t->n * VOTERS, "pseudotime", err));
-    QL_GO(QL_NEW(index, j->t->n * VOTERS, "pseudotime", err));
     for (int64_t i = 0; i < j->n; i++)
         memcpy(x + i * p->d, p->x + j->cell[i] * p->d, (size_t)p->d * sizeof *x);
-    QL_GO(ql_directions_make(x, j->n, p->d, &known, err));
-    QL_GO(ql_directions_make(p->x, j->t->n, p->d, &all, err));
-    QL_GO(ql_directions_nearest(&all, &known, false, VOTERS, j->t->threads, index, distance, err));
+    QL_GO(ql_nearest_directions(x, j->n, p->x, j->t->n, p->d, VOTERS, j->t->threads, &near, err));
     for (int64_t i = 0; i < j->t->n; i++) {
         double sum = 0;
-        for (int v = 0; v < VOTERS; v++) sum += mean[index[i * VOTERS + v]];
+        for (int v = 0; v < VOTERS; v++) sum += mean[near.index[i * VOTERS + v]];
         time[i] = sum / VOTERS;
     }
     for (int64_t i = 0; i < j->n; i++) time[j->cell[i]] = mean[i];
 out:
     ql_free(x);
-    ql_free(distance);
-    ql_free(index);
-    ql_directions_free(&all);
-    ql_directions_free(&known);
+    ql_knn_free(&near);
     return st;
 }
 

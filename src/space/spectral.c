@@ -11,7 +11,7 @@
 
 #define TOLERANCE 1e-8
 
-ql_status ql_graph_vectors(const ql_near_lists *l, int64_t neighbours, int64_t width,
+ql_status ql_graph_vectors(const ql_knn *l, int64_t neighbours, int64_t width,
                            const ql_spectral_options *opt, double *vector, double *residual,
                            ql_err *err)
 {
@@ -45,7 +45,7 @@ static ql_status cluster_distinct(const double *x, int64_t n, int64_t d,
                                   const ql_spectral_options *opt, ql_kmeans *out, double *residual,
                                   ql_err *err)
 {
-    ql_near_lists l = {0};
+    ql_knn l = {0};
     double *vector = NULL;
     int64_t neighbours;
     ql_status st;
@@ -63,7 +63,7 @@ static ql_status cluster_distinct(const double *x, int64_t n, int64_t d,
     ql_unit_rows(vector, n, opt->k, opt->k, vector);
     QL_GO(ql_kmeans_run(vector, n, opt->k, &kmeans, out, err));
 out:
-    ql_near_lists_free(&l);
+    ql_knn_free(&l);
     ql_free(vector);
     return st;
 }

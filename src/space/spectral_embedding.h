@@ -13,7 +13,7 @@ enum {
 };
 
 /* vector [n, width], vectors of the largest eigenvalues first. */
-QL_MUST_USE ql_status ql_graph_vectors(const ql_near_lists *l, int64_t neighbours, int64_t width,
+QL_MUST_USE ql_status ql_graph_vectors(const ql_knn *l, int64_t neighbours, int64_t width,
                                        const ql_spectral_options *opt, double *vector,
                                        double *residual, ql_err *err);
 

@@ -13,26 +13,9 @@
 enum { PIECE_LEAST = 4 }; /* points of a piece that counts */
 
 ql_status ql_near_lists_make(const double *x, int64_t n, int64_t d, int64_t kept, int threads,
-                             ql_near_lists *out, ql_err *err)
+                             ql_knn *out, ql_err *err)
 {
-    ql_directions v = {0};
-    ql_status st;
-    *out = (ql_near_lists){.n = n, .kept = kept < n - 1 ? kept : n - 1};
-    QL_GO(ql_directions_make(x, n, d, &v, err));
-    QL_GO(QL_NEW(out->index, n * out->kept, "neighbours", err));
-    QL_GO(QL_NEW(out->distance, n * out->kept, "neighbours", err));
-    QL_GO(ql_directions_nearest(&v, &v, true, out->kept, threads, out->index, out->distance, err));
-out:
-    ql_directions_free(&v);
-    if (st != QL_OK) ql_near_lists_free(out);
-    return st;
-}
-
-void ql_near_lists_free(ql_near_lists *l)
-{
-    ql_free(l->index);
-    ql_free(l->distance);
-    *l = (ql_near_lists){0};
+    return ql_nearest_directions(x, n, NULL, 0, d, kept < n - 1 ? kept : n - 1, threads, out, err);
 }
 
 /* ---- pieces ---- */
@@ -44,8 +27,7 @@ static int32_t root_of(int32_t *above, int32_t i)
 }
 
 /* above, size [n]: scratch. */
-static int64_t count_pieces(const ql_near_lists *l, int64_t neighbours, int32_t *above,
-                            int32_t *size)
+static int64_t count_pieces(const ql_knn *l, int64_t neighbours, int32_t *above, int32_t *size)
 {
     int64_t pieces = 0;
     for (int32_t i = 0; i < l->n; i++) {
@@ -54,7 +36,7 @@ static int64_t count_pieces(const ql_near_lists *l, int64_t neighbours, int32_t 
     }
     for (int32_t i = 0; i < l->n; i++)
         for (int64_t e = 0; e < neighbours; e++) {
-            int32_t a = root_of(above, i), b = root_of(above, l->index[i * l->kept + e]);
+            int32_t a = root_of(above, i), b = root_of(above, l->index[i * l->k + e]);
             above[a > b ? a : b] = a > b ? b : a;
         }
     for (int32_t i = 0; i < l->n; i++)
@@ -62,17 +44,17 @@ static int64_t count_pieces(const ql_near_lists *l, int64_t neighbours, int32_t 
     return pieces;
 }
 
-ql_status ql_connected_at(const ql_near_lists *l, int64_t from, int64_t k, int64_t *neighbours,
+ql_status ql_connected_at(const ql_knn *l, int64_t from, int64_t k, int64_t *neighbours,
                           ql_err *err)
 {
     int32_t *above, *size;
     QL_TRY(QL_NEW(above, l->n, "pieces of a graph", err));
     ql_status st = QL_NEW(size, l->n, "pieces of a graph", err);
-    *neighbours = from < l->kept ? from : l->kept;
-    while (st == QL_OK && *neighbours < l->kept) {
+    *neighbours = from < l->k ? from : l->k;
+    while (st == QL_OK && *neighbours < l->k) {
         int64_t pieces = count_pieces(l, *neighbours, above, size);
         if (pieces <= 1 || pieces < k - 1) break;
-        *neighbours = *neighbours + 2 < l->kept ? *neighbours + 2 : l->kept;
+        *neighbours = *neighbours + 2 < l->k ? *neighbours + 2 : l->k;
     }
     ql_free(above);
     ql_free(size);
@@ -109,23 +91,23 @@ static int by_place(const void *a, const void *b)
 
 /* The density of the normal distribution at scale d^2 / (s_i s_j), s the distance to the last
  * neighbour. Cells on top of each other have distance 0 and full weight. */
-static double weight_of(const ql_near_lists *l, int64_t last, double scale, int64_t i, int64_t e)
+static double weight_of(const ql_knn *l, int64_t last, double scale, int64_t i, int64_t e)
 {
-    const double d = l->distance[i * l->kept + e];
+    const double d = l->distance[i * l->k + e];
     const double reach =
-        l->distance[i * l->kept + last] * l->distance[l->index[i * l->kept + e] * l->kept + last];
+        l->distance[i * l->k + last] * l->distance[l->index[i * l->k + e] * l->k + last];
     double at = d > 0 ? scale * (d * d) / reach : 0;
     return 0.39894228040143268 * ql_exp(-0.5 * fmin(at * at, 1400));
 }
 
 /* Both directions of every edge; returns their number after equal ones are merged. */
-static int64_t list_edges(const ql_near_lists *l, int64_t neighbours, edge *list)
+static int64_t list_edges(const ql_knn *l, int64_t neighbours, edge *list)
 {
     const double scale = normal_quantile_size(1 / (2 * ((double)neighbours + 1)));
     int64_t n = 0, kept = 0;
     for (int64_t i = 0; i < l->n; i++)
         for (int64_t e = 0; e < neighbours; e++) {
-            int32_t other = l->index[i * l->kept + e];
+            int32_t other = l->index[i * l->k + e];
             double w = weight_of(l, neighbours - 1, scale, i, e);
             list[n++] = (edge){(int32_t)i, other, w};
             list[n++] = (edge){other, (int32_t)i, w};
@@ -148,7 +130,7 @@ static void fill_matrix(const edge *list, int64_t n_edges, double *degree, ql_sp
     }
 }
 
-ql_status ql_graph_matrix(const ql_near_lists *l, int64_t neighbours, ql_sparse *out, ql_err *err)
+ql_status ql_graph_matrix(const ql_knn *l, int64_t neighbours, ql_sparse *out, ql_err *err)
 {
     ql_status st;
     edge *list = NULL;

@@ -18,20 +18,13 @@ int32_t ql_most_frequent(const int32_t *label, int64_t n, int32_t *tally, int32_
 
 ql_status ql_vote_labels(const ql_vote_task *t, int32_t *votes, int64_t *width, ql_err *err)
 {
-    ql_directions known = {0}, asked = {0};
-    double *distance = NULL;
-    ql_status st;
+    ql_knn near;
     *width = t->neighbours < t->n_known ? t->neighbours : t->n_known;
-    QL_GO(QL_NEW(distance, t->n_asked * *width, "neighbours", err));
-    QL_GO(ql_directions_make(t->known, t->n_known, t->d, &known, err));
-    QL_GO(ql_directions_make(t->asked, t->n_asked, t->d, &asked, err));
-    QL_GO(ql_directions_nearest(&asked, &known, false, *width, t->threads, votes, distance, err));
-    for (int64_t i = 0; i < t->n_asked * *width; i++) votes[i] = t->label[votes[i]];
-out:
-    ql_free(distance);
-    ql_directions_free(&known);
-    ql_directions_free(&asked);
-    return st;
+    QL_TRY(ql_nearest_directions(t->known, t->n_known, t->asked, t->n_asked, t->d, *width,
+                                 t->threads, &near, err));
+    for (int64_t i = 0; i < t->n_asked * *width; i++) votes[i] = t->label[near.index[i]];
+    ql_knn_free(&near);
+    return QL_OK;
 }
 
 ql_status ql_vote(const ql_vote_task *t, int32_t *out, ql_err *err)

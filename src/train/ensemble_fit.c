@@ -7,6 +7,7 @@
 #include "ensemble_internal.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
+#include "quell/gene_gain.h"
 
 /* ---- one listener for many trainings ---- */
 
@@ -86,6 +87,7 @@ static ql_status fit_member(fitting *job, int i, ql_err *err)
     ql_rows counts = *job->counts;
     spec.fit.threads = job->threads;
     spec.fit.gene_rank = job->rank;
+    spec.fit.shrink_genes = false; /* of the mixture instead */
     if (i > 0) {
         spec.fit.train.seed = job->specs[0].fit.train.seed; /* the same validation cells */
         return spec.kind->fit(&job->data, &spec, &job->state[i], err);
@@ -197,6 +199,17 @@ static ql_status score(ql_fitted *f, ql_score *out, double *cell_gain, ql_err *e
                           0, f->theta, out, cell_gain, err);
 }
 
+/* What was measured of the first alone is measured of the mixture. */
+static ql_status measure(ql_fitted *f, ql_err *err)
+{
+    const ql_csr *seen = &f->split.report_seen, *held = &f->split.report_held;
+    ql_free(f->gene_gain);
+    ql_free(f->gene_gain_error);
+    f->gene_gain = f->gene_gain_error = NULL;
+    QL_TRY(ql_gene_gain_make(f, seen, held, err));
+    return ql_coverage_make(f, seen, held, err);
+}
+
 /* The first alone with its own dispersions, then weights and dispersions in turn, then the whole.
  */
 static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *counts, int n,
@@ -225,9 +238,13 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
                                 opt->posterior ? f->theta : NULL, true, err));
     }
     QL_GO(ql_ensemble_theta(f, counts, err));
+    if (specs[0].fit.shrink_genes && specs[0].fit.train.molecules) {
+        QL_GO(ql_shrink_genes(f, specs[0].fit.train.seed, err));
+        QL_GO(ql_ensemble_theta(f, counts, err));
+    }
     if (scored) QL_GO(score(f, &f->score, mixed, err));
     if (scored) compare(&f->split, alone, mixed, by, &e->facts);
-    if (scored) QL_GO(ql_coverage_make(f, &f->split.report_seen, &f->split.report_held, err));
+    if (scored) QL_GO(measure(f, err));
 out:
     ql_free(alone);
     ql_free(mixed);

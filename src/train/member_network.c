@@ -27,12 +27,15 @@ ql_status ql_network_rates(ql_ae *ae, const ql_rows *counts, const int64_t *rows
                            int64_t ld, ql_real *out, ql_err *err)
 {
     const ql_ae_company *company = ae->company;
+    const float *mix_weight = ae->mix_weight;
     const ql_batch_source source = {.counts = counts};
     rates_job job = {out, ld};
     const ql_ae_visitor visitor = {.tile = copy_tile, .ctx = &job};
     ae->company = NULL;
+    ae->mix_weight = NULL;
     ql_status st = ql_ae_visit(ae, &source, rows, n, 0, &visitor, err);
     ae->company = company;
+    ae->mix_weight = mix_weight;
     return st;
 }
 
@@ -45,11 +48,11 @@ static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, 
 
 /* ---- the model ---- */
 
-/* The dispersions are those of the mixture. */
+/* Dispersions, and what is moved back towards the mean, are the mixture's. */
 static ql_fit_options fit_options(const ql_member_spec *spec)
 {
     ql_fit_options o = spec->fit;
-    o.fit_theta = false;
+    o.fit_theta = o.shrink_genes = false;
     return o;
 }
 

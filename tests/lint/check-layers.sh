@@ -29,6 +29,7 @@ BEGIN {
 
     # headers without a .c file of their name
     homeless["real.h"] = "base"
+    homeless["rng_draw.h"] = "base"
     homeless["libraries.h"] = "io"
     homeless["bundle_h5.h"] = "io"
     homeless["option.h"] = "cli"

@@ -25,7 +25,7 @@ print(f"/* Made by tests/tools/space_fixture.py with scikit-learn {sklearn.__ver
 print("/* clang-format off */")
 print(f"enum {{ PY_POINTS = {N}, PY_DIMS = {D}, PY_LABELINGS = 4, PY_VECTORS = 5 }};")
 truth = rng.integers(5, size=N)
-x = np.round(rng.normal(size=(5, D))[truth] * 1.5 + rng.normal(size=(N, D)), 3)
+x = np.round((rng.normal(size=(5, D))[truth] * 1.5 + rng.normal(size=(N, D))) * 1024) / 1024  # exact in float32
 noisy = np.where(rng.random(N) < 0.7, truth, rng.integers(5, size=N))
 coarse, random = truth // 2, rng.integers(3, size=N)
 other = [truth, noisy, coarse, random]

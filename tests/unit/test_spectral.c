@@ -88,7 +88,7 @@ static void eigenvalues_of_rings(void **state)
 /* Neighbours, weights and scaling too: the projector onto the leading vectors is unique. */
 static void graph_is_that_of_numpy(void **state)
 {
-    ql_near_lists l;
+    ql_knn l;
     ql_sparse s;
     double value[PY_VECTORS], vector[PY_POINTS * PY_VECTORS];
     ql_sparse_eigen t = {
@@ -106,7 +106,7 @@ static void graph_is_that_of_numpy(void **state)
             assert_true(fabs(dot - py_projector[i * PY_POINTS + j]) < 1e-9);
         }
     ql_sparse_free(&s);
-    ql_near_lists_free(&l);
+    ql_knn_free(&l);
 }
 
 /* n cells in k directions, with noise; truth [n]. */
@@ -201,7 +201,7 @@ static void large_sets_are_sampled(void **state)
 static void the_first_of_a_tie_wins(void **state)
 {
     int32_t tally[4] = {0}, count;
-    const int32_t votes[] = {2, 1, 1, 2, 3};
+    const int32_t votes[] = {2, 1, 2, 1, 3};
     (void)state;
     assert_int_equal(ql_most_frequent(votes, 5, tally, &count), 2);
     assert_int_equal(count, 2);
