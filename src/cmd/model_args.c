@@ -61,8 +61,9 @@ const ql_option ql_model_rows[] = {
     {.name = "auto", QL_FLAG_AT(S, automatic), .group = "Model",
      .help = "choose and mix models by held-out molecules",
      .more = "Candidates are the options as given, other bottlenecks, a Poisson loss, Poisson factors of "
-             "several ranks, smoothing over similar cells, and the gene means; the mixture of them is taken if it is better than any by "
-             "more than two standard errors. The table is printed and stored. See docs/ensembles.md."},
+             "several ranks, smoothing over similar cells, and the gene means; the mixture of them is taken "
+             "if it is better than any by more than two standard errors. The table is printed and stored. See "
+             "docs/ensembles.md."},
     {.name = "folds", QL_INT_AT(S, folds), .def = "1", .min = 1, .max = QL_CHOICE_FOLDS, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "folds of --auto: each divides the molecules anew"},
     {.name = "time-budget", QL_STRING_AT(S, time_budget), .unit = "TIME", .group = "Model",

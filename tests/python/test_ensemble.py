@@ -160,7 +160,7 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     with h5py.File(tmp_path / "out.h5ad") as f:
         table = {name: item[()] for name, item in f["uns/quell/denoise/auto"].items()}
     names = [s.decode() for s in table["candidate"]]
-    assert names[0] == "as given" and names[-1] == "mixture" and {"means", "factors=8", "type=poisson"} < set(names)
+    assert names[0] == "as given" and names[-1] == "mixture" and {"means", "factors=8", "smooth=20", "type=poisson seed=5"} < set(names)
     chosen = names.index(table["chosen"].decode())
     assert table["difference"][chosen] == 0 and table["folds"] == 2
     assert np.isfinite(table["gain_fold_sd"]).all() and (table["gain_stderr"] > 0).any()
@@ -221,3 +221,18 @@ def test_stopped_and_gone_on(program, example_data, tmp_path):
     assert done.returncode == 0 and "going on from" in done.stderr, done.stderr
     assert (tmp_path / "out.h5ad").read_bytes() == (tmp_path / "plain.h5ad").read_bytes()
     assert not list(tmp_path.glob("states/*"))
+
+
+def test_a_time_budget_says_what_it_does(quell, source, tmp_path):
+    """Plenty of time changes nothing but a warning; next to none leaves the options as given."""
+    outs = {}
+    for name, words in {"none": [], "much": ["--time-budget", "10h"], "little": ["--time-budget", "0.001s"]}.items():
+        outs[name] = tmp_path / f"{name}.h5ad"
+        done = quell("denoise", source, "-o", outs[name], "--auto", *words, *QUICK)
+        assert ("depends on how fast this machine is" in done.stderr) == bool(words)
+    quell("denoise", source, "-o", tmp_path / "plain.h5ad", *QUICK)
+    layer = {name: read(out, "layers/denoised")[0] for name, out in outs.items()}
+    np.testing.assert_array_equal(layer["none"], layer["much"])
+    np.testing.assert_array_equal(layer["little"], read(tmp_path / "plain.h5ad", "layers/denoised")[0])
+    for words in (["--time-budget", "soon", "--auto"], ["--time-budget", "10m"]):
+        assert "time" in quell("denoise", source, "-o", tmp_path / "x.h5ad", *words, code=64).stderr
