@@ -38,11 +38,18 @@ HDF5_PC     := $(shell $(PKG_CONFIG) --exists hdf5-serial 2>/dev/null && echo hd
 DEFLATE     := $(shell $(PKG_CONFIG) --exists libdeflate 2>/dev/null && echo 1)
 # igraph: clusters of a graph of neighbours. `make IGRAPH=` builds without it.
 IGRAPH      ?= $(shell $(PKG_CONFIG) --exists 'igraph >= 0.10' 2>/dev/null && echo 1)
+IGRAPH_LIBS := $(call pc,--libs igraph,-ligraph)
+# `make static`: with what an archive of igraph needs, if all of it is there.
+ifdef STATIC
+archive      = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
+override IGRAPH := $(and $(IGRAPH),$(call archive,igraph),$(call archive,arpack),$(call archive,lapack),1)
+IGRAPH_LIBS := -ligraph -larpack -llapack -lblas -lgfortran $(call archive,quadmath)
+endif
 LIB_CFLAGS  := $(call pc,--cflags $(HDF5_PC)) $(call pc,--cflags cmocka) \
                $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate)) \
                $(if $(IGRAPH),-DQL_HAVE_IGRAPH $(patsubst -I%,-isystem%,$(call pc,--cflags igraph)))
 HDF5_LIBS   := $(call pc,--libs $(HDF5_PC),-lhdf5) $(if $(DEFLATE),$(call pc,--libs libdeflate)) -lz
-ENGINE_LIBS := $(if $(IGRAPH),$(call pc,--libs igraph,-ligraph)) $(OPENMP_LIBS) -lm -lpthread
+ENGINE_LIBS := $(if $(IGRAPH),$(IGRAPH_LIBS)) $(OPENMP_LIBS) -lm -lpthread
 BLAS_LIBS    = $(call pc,--libs openblas,-lopenblas)
 CMOCKA_LIBS := $(call pc,--libs cmocka,-lcmocka)
 LIBS         = $(HDF5_LIBS) $(STATIC_LIBS) $(ENGINE_LIBS)
@@ -50,7 +57,6 @@ LIBS         = $(HDF5_LIBS) $(STATIC_LIBS) $(ENGINE_LIBS)
 # `make static`: what a static libhdf5 needs besides zlib, as far as it is there. Its S3 driver, which
 # would want curl and OpenSSL, is not linked, because nothing calls it.
 ifdef STATIC
-archive      = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 STATIC_LIBS := -static $(call archive,sz) $(call archive,aec) -lz -ldl
 endif
 
@@ -388,13 +394,12 @@ dist: ## make the source archive of the last commit (in $(BUILD))
 distcheck: dist ## unpack that archive, build it, denoise, install, pack again: the same bytes
 	@PYTHON='$(PYTHON)' JOBS='$(JOBS)' sh tools/distcheck.sh $(BUILD)/quell-$(VERSION).tar.gz
 
-# For any Linux with this processor: no library is needed where it runs. Without igraph, which would
-# want a dozen static libraries more.
+# For any Linux with this processor: no library is needed where it runs.
 static: ## build a static program and pack it (in build-static; needs the static libraries)
-	@$(AGAIN) BUILD=build-static STATIC=1 IGRAPH= static-archive
+	@$(AGAIN) BUILD=build-static STATIC=1 static-archive
 
 STATIC_NAME = quell-$(VERSION)-linux-$(ARCH)
-STATIC_DEBS = libhdf5-dev zlib1g-dev libdeflate-dev libaec-dev libc6-dev libgomp1
+STATIC_DEBS = libhdf5-dev zlib1g-dev libdeflate-dev libaec-dev libc6-dev libgomp1 libigraph-dev libarpack2-dev liblapack-dev libgfortran5
 
 static-archive:
 	@rm -rf $(BUILD)/pack
@@ -417,7 +422,7 @@ distclean: clean ## remove the Python packages too
 help: ## print this list
 	@echo 'targets:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)"); printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo 'variables (NAME=value): CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD PYTHON WERROR=1 V=1 JOBS'
+	@echo 'variables (NAME=value): CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD PYTHON WERROR=1 V=1 JOBS IGRAPH='
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)

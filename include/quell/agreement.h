@@ -19,7 +19,8 @@ typedef struct {
     int64_t *sum_b; /* [n_b]; owned */
 } ql_confusion;
 
-/* a and b [n], values in [0, n_a) and [0, n_b). QL_EMEMORY. Release with ql_confusion_free. */
+/* a and b [n], values in [0, n_a) and [0, n_b). QL_EDATA: a table of more than 2^27
+ * entries; QL_EMEMORY. Release with ql_confusion_free. */
 QL_MUST_USE ql_status ql_confusion_make(int64_t n, const int32_t *a, int64_t n_a, const int32_t *b,
                                         int64_t n_b, ql_confusion *out, ql_err *err);
 void ql_confusion_free(ql_confusion *c);

@@ -13,6 +13,15 @@ static ql_status embed_dca(const embed_args *a, const char *key, ql_run *run)
     return denoise_job_run(&d, run);
 }
 
+/* The same of a variational model. */
+static ql_status embed_vae(const embed_args *a, const char *key, ql_run *run)
+{
+    denoise_args d = a->d;
+    d.key = key;
+    d.fit.model.kind = "vae";
+    return denoise_job_run(&d, run);
+}
+
 /* The job of denoise does that itself. */
 static ql_status check_dca(const denoise_args *d, ql_run *run)
 {
@@ -47,6 +56,7 @@ static const struct {
     {"dca", "X_dca", check_dca, embed_dca},
     {"pca", "X_pca", check_pca, embed_pca},
     {"scdha", "X_scdha", embed_scdha_check, embed_scdha},
+    {"vae", "X_vae", check_dca, embed_vae},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
@@ -60,7 +70,8 @@ static const char *model_at(int i)
 static const ql_option embed_rows[] = {
     {.name = "model", .letter = 'm', QL_CHOICE_AT(S, model), .def = "dca", .choice_at = model_at,
      .group = "Model", .help = "what makes the latent space",
-     .more = "dca: the bottleneck of the autoencoder that quell denoise trains. pca: principal components "
+     .more = "dca: the bottleneck of the autoencoder that quell denoise trains. vae: the code of a variational "
+             "autoencoder of counts, which can leave batches out (docs/vae.md). pca: principal components "
              "of the same scaled inputs (--sizefactors, --loginput, --norminput), exact to --tolerance; "
              "other options of model and training have no effect on it. scdha: an ensemble of small "
              "variational autoencoders after a choice of genes (docs/scdha.md); of the options of model and "
@@ -107,11 +118,6 @@ static const ql_opt_table embed_tables[] = {
     {NULL, 0},
 };
 
-static const ql_preset embed_presets[] = {
-    {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", scdha_like},
-    {NULL, NULL, NULL},
-};
-
 static const ql_positional embed_positionals[] = {
     {"INPUT...", "count matrices, in any format that can be read; several are joined"},
     {NULL, NULL},
@@ -127,7 +133,7 @@ const ql_command ql_cmd_embed = {
                  {"quell embed pbmc.h5ad -o dca.h5ad --model dca",
                   "the autoencoder's bottleneck: obsm/X_dca"}},
     .tables = embed_tables,
-    .presets = embed_presets,
+    .presets = ql_embed_presets,
     QL_ARGS(embed_args),
     .run = embed_run,
 };

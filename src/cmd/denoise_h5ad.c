@@ -10,7 +10,14 @@
 #include "quell/fingerprint.h"
 #include "quell/interrupt.h"
 
-#define RUN_KEY "uns/quell/denoise"
+#define RUN_KEY  "uns/quell/denoise"
+#define LOADINGS "varm/vae_loadings"
+
+/* A variational model with a linear decoder has loadings; parts of a result leave them out. */
+static bool has_loadings(const denoise_args *a)
+{
+    return model_is_vae(&a->fit.model) && a->fit.model.hidden.n == 2 && !a->shard;
+}
 
 const char *denoise_scale_text(bool posterior)
 {
@@ -23,6 +30,12 @@ const char *denoise_scale_text(bool posterior)
 
 const char *denoise_scale_of(const denoise_result *r, bool posterior)
 {
+    if (r->args && r->args->decode_as)
+        return "mean counts at each cell's own depth, were it of the batch that uns/quell/denoise/"
+               "decoded_as names (mean: the mean over all batches): raw scale, not normalised, not "
+               "logged; normalise before comparing cells";
+    if (r->fitted->ae.heads.odds)
+        return "probability that the gene (or peak) is seen at each cell's own depth; no counts";
     if (!r->fitted->ae.cfg.likelihood->of_inputs) return denoise_scale_text(posterior);
     return "counts at each cell's own depth, turned back from predicted scaled inputs (means of "
            "logarithms, so below mean counts where these vary): raw scale, not normalised, not "
@@ -108,7 +121,7 @@ static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err
     float *latent;
     ql_status st;
     QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
-    snprintf(key, sizeof key, "obsm/%s", r->args->key);
+    snprintf(key, sizeof key, "obsm/%s", denoise_key(r->args));
     QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(ql_h5ad_matrix(w, key, latent + r->range.first * width, r->range.n, width, err));
 out:
@@ -309,6 +322,14 @@ static ql_status write_code(const ql_code_use *u, ql_h5ad_writer *w, ql_err *err
     return ql_h5ad_int(w, RUN_KEY "/code/units", u->n_units, err);
 }
 
+static ql_status write_latent_use(const ql_latent_use *u, ql_h5ad_writer *w, ql_err *err)
+{
+    if (u->n_units == 0) return QL_OK;
+    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/kl", u->kl, u->n_units, err));
+    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/variance", u->variance, u->n_units, err));
+    return ql_h5ad_int(w, RUN_KEY "/code/active_units", u->active, err);
+}
+
 static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     ql_str json = {0};
@@ -319,8 +340,11 @@ static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_er
     return st;
 }
 
-static const char *latent_scale(ql_latent_at at)
+static const char *latent_scale(const ql_ae *ae)
 {
+    const ql_latent_at at = ae->cfg.latent_at;
+    if (ae->cfg.vae.on)
+        return "code: mean of its posterior under a prior N(0, 1) of each coordinate; no counts";
     static const char *const texts[] = {
         [QL_LATENT_LINEAR] = "latent space: linear, for distances and clustering; no counts",
         [QL_LATENT_NORM] = "latent space after batch norm: each coordinate standardised; no counts",
@@ -358,11 +382,17 @@ static ql_status write_layer_scales(const denoise_result *r, ql_h5ad_writer *w, 
 static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[300];
-    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
-    QL_TRY(ql_h5ad_string(w, latent, latent_scale(r->fitted->ae.cfg.latent_at), err));
+    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", denoise_key(r->args));
+    QL_TRY(ql_h5ad_string(w, latent, latent_scale(&r->fitted->ae), err));
     QL_TRY(write_extra_scales(r, w, err));
+    if (r->args->denoised && r->args->decode_as)
+        QL_TRY(ql_h5ad_string(w, RUN_KEY "/decoded_as", r->args->decode_as, err));
     QL_TRY(write_layer_scales(r, w, err));
     const char *name = r->args->scale ? r->args->scale : "counts";
+    if (has_loadings(r->args))
+        QL_TRY(ql_h5ad_string(
+            w, RUN_KEY "/scale/vae_loadings",
+            "by how much the logit of a gene's share moves with each unit of the code", err));
     return r->args->denoised ? ql_h5ad_string(w, RUN_KEY "/scale_name", name, err) : QL_OK;
 }
 
@@ -407,6 +437,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
+    QL_TRY(write_latent_use(&f->latent, w, err));
     QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
     QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
@@ -418,9 +449,10 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
 ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[256];
-    snprintf(latent, sizeof latent, "obsm/%s", a->key);
+    snprintf(latent, sizeof latent, "obsm/%s", denoise_key(a));
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
+    if (has_loadings(a)) QL_TRY(ql_h5ad_claim(w, LOADINGS, err));
     /* asked for or not: none of an earlier run may stay beside these results */
     for (int i = 0; i < N_EXTRAS; i++) {
         const char *key = extra_rows[i].key, *name = strchr(key, '/') + 1;
@@ -435,9 +467,30 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
     return ql_h5ad_claim(w, "layers/denoised_mean", err);
 }
 
+/* Of a linear decoder: how the logit of each gene moves with each unit of the code. Genes that were
+ * set aside have 0. */
+static ql_status write_loadings(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_ae *ae = &r->fitted->ae;
+    const ql_prep *prep = &r->fitted->prep;
+    const int64_t width = ql_ae_latent_width(ae);
+    float *x;
+    if (!has_loadings(r->args)) return QL_OK;
+    const int tensor = ae->heads.weight[QL_HEAD_MEAN];
+    const int64_t ld = ae->params.tensor[tensor].ld;
+    QL_TRY(QL_NEW(x, prep->n_genes * width, "the loadings", err));
+    for (int64_t g = 0; g < prep->n_kept_genes; g++)
+        for (int64_t u = 0; u < width && prep->kept_gene[g] >= 0; u++)
+            x[prep->kept_gene[g] * width + u] = (float)ql_param(&ae->params, tensor)[g * ld + u];
+    ql_status st = ql_h5ad_matrix(w, LOADINGS, x, prep->n_genes, width, err);
+    ql_free(x);
+    return st;
+}
+
 ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     QL_TRY(write_latent(r, w, err));
+    QL_TRY(write_loadings(r, w, err));
     QL_TRY(write_layers(r, w, err));
     QL_TRY(write_cells(r, w, err));
     QL_TRY(write_genes(r, w, err));

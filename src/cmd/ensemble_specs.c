@@ -12,6 +12,9 @@ enum { WORD = 128 };
 ql_status ensemble_check(const model_args *a, ql_err *err)
 {
     const ql_likelihood *lik = model_likelihood(a);
+    if (model_is_vae(a))
+        return ql_fail(err, QL_EUSAGE,
+                       "--ensemble and --auto mix autoencoders: leave out --model vae");
     const bool fits =
         lik->disp != QL_DISP_CELL && !lik->gaussian && lik->heads.kind[QL_HEAD_PI] == QL_KIND_NONE;
     if (fits && strcmp(a->type, "auto") != 0) return QL_OK;

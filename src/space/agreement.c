@@ -7,14 +7,19 @@
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 
+/* of a table: 1 GiB */
+#define MOST_ENTRIES ((int64_t)1 << 27)
+
 ql_status ql_confusion_make(int64_t n, const int32_t *a, int64_t n_a, const int32_t *b, int64_t n_b,
                             ql_confusion *out, ql_err *err)
 {
     ql_status st;
     *out = (ql_confusion){.n = n, .n_a = n_a, .n_b = n_b};
-    if (n_b > 0 && n_a > INT64_MAX / n_b)
-        return ql_fail(err, QL_EMEMORY, "no memory for a table of %lld x %lld groups",
-                       (long long)n_a, (long long)n_b);
+    if (n_b > 0 && n_a > MOST_ENTRIES / n_b)
+        return ql_fail(
+            err, QL_EDATA,
+            "%lld and %lld groups: so many are names of cells rather than groups of them",
+            (long long)n_a, (long long)n_b);
     QL_GO(QL_NEW(out->count, n_a * n_b, "the table of two labelings", err));
     QL_GO(QL_NEW(out->sum_a, n_a, "the table of two labelings", err));
     QL_GO(QL_NEW(out->sum_b, n_b, "the table of two labelings", err));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 #include "quell/kmeans.h"
 #include "quell/parallel.h"
 #include "quell/rng.h"
@@ -108,6 +109,7 @@ ql_status ql_estimate_k(const double *x, int64_t n, int64_t d, int64_t most,
     if (n < 4) return ql_fail(err, QL_EDATA, "%lld cells are too few to cluster", (long long)n);
     if (j.most > n - 2) j.most = n - 2;
     ql_parallel_for(opt->threads, SAMPLES, run_sample, &j);
+    QL_TRY(ql_interrupt_check(err));
     for (int i = 0; i < SAMPLES; i++) {
         if (j.fault[i] != QL_OK)
             return ql_fail(err, j.fault[i], "the number of clusters could not be estimated: %s",

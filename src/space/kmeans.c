@@ -6,6 +6,7 @@
 #include "distinct.h"
 #include "kmeans_internal.h"
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 #include "quell/parallel.h"
 
 typedef struct {
@@ -67,6 +68,7 @@ static void try_start(void *ctx, int64_t at)
     int32_t *label = NULL;
     double *centre = NULL;
     ql_status st;
+    QL_GO(ql_interrupt_check(NULL));
     QL_GO(QL_NEW(label, j->n, "k-means", NULL));
     QL_GO(QL_NEW(centre, j->k * j->d, "k-means", NULL));
     QL_GO(run_start(j, at, label, centre, &j->within[at], &converged, NULL));
@@ -84,6 +86,7 @@ static ql_status choose_start(job *j, int *best, ql_err *err)
     QL_TRY(QL_NEW(j->within, starts, "k-means", err));
     QL_TRY(QL_NEW(j->fault, starts, "k-means", err));
     ql_parallel_for(j->opt->threads, starts, try_start, j);
+    QL_TRY(ql_interrupt_check(err));
     for (int i = 0; i < starts; i++) {
         if (j->fault[i] != QL_OK)
             return ql_fail(err, j->fault[i], "no memory for %d runs of k-means", starts);
@@ -116,6 +119,7 @@ static ql_status run_best(job *j, ql_kmeans *out, ql_err *err)
     QL_TRY(choose_start(j, &out->best_start, err));
     QL_TRY(
         run_start(j, out->best_start, out->label, out->centre, &out->within, &out->converged, err));
+    QL_TRY(ql_interrupt_check(err));
     return total_squares(j, &out->total, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "kmeans_internal.h"
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 
 /* A number of [0, 1) with 53 bits. */
 static double unit53(ql_rng *rng)
@@ -127,7 +128,9 @@ static void iterate(lloyd *w)
 {
     ql_kmeans_start *s = w->s;
     for (int64_t i = 0; i < s->n; i++) s->label[i] = -1;
+    /* an interrupted run is thrown away by the caller */
     for (int step = 0; step < s->max_steps && !s->converged; step++) {
+        if (ql_interrupt_check(NULL) != QL_OK) return;
         s->converged = !assign(w);
         fill_empty(w);
         ql_kmeans_settle(s, w->size);

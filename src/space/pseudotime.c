@@ -7,6 +7,7 @@
 
 #include "correlation.h"
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 #include "quell/parallel.h"
 #include "quell/quantile.h"
 #include "sample.h"
@@ -139,6 +140,7 @@ static ql_status run(job *j, double *time, ql_err *err)
     QL_TRY(QL_NEW(j->time, j->n * members, "pseudotime", err));
     QL_TRY(QL_NEW(j->fault, members, "pseudotime", err));
     ql_parallel_for(j->t->threads, members, run_member, j);
+    QL_TRY(ql_interrupt_check(err));
     for (int m = 0; m < members; m++)
         if (j->fault[m] != QL_OK)
             return ql_fail(err, j->fault[m], "no memory for pseudotime in %d spaces", members);

@@ -4,6 +4,7 @@
 
 #include "quell/agreement.h"
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 #include "quell/parallel.h"
 #include "sample.h"
 
@@ -11,9 +12,9 @@ enum { BLOCK = 64, TILE = 256 }; /* points that are scored together; points they
 
 typedef struct {
     const ql_silhouette_task *t;
-    int64_t *size; /* [n_groups] */
-    double *sum;   /* [blocks, BLOCK, n_groups]: distances of a point to each group */
-    double *width; /* [n] */
+    int64_t *size;    /* [n_groups] */
+    double *width;    /* [n] */
+    ql_status *fault; /* [blocks] */
 } job;
 
 /* Squares of differences: no digits are lost for close points, as they would be by |x|^2 + |y|^2 -
@@ -45,8 +46,11 @@ static void score_block(void *ctx, int64_t block)
 {
     const job *j = ctx;
     const ql_silhouette_task *t = j->t;
+    if (ql_interrupt_check(NULL) != QL_OK) return;
     int64_t first = block * BLOCK, last = first + BLOCK < t->n ? first + BLOCK : t->n;
-    double *sum = j->sum + block * BLOCK * t->n_groups;
+    double *sum; /* [BLOCK, n_groups]: distances of a point to each group */
+    j->fault[block] = QL_NEW(sum, BLOCK * t->n_groups, "silhouette widths", NULL);
+    if (j->fault[block] != QL_OK) return;
     for (int64_t from = 0; from < t->n; from += TILE)
         for (int64_t i = first; i < last; i++)
             if (t->label[i] >= 0)
@@ -55,6 +59,17 @@ static void score_block(void *ctx, int64_t block)
     for (int64_t i = first; i < last; i++)
         j->width[i] =
             t->label[i] < 0 ? NAN : width_of(j, t->label[i], sum + (i - first) * t->n_groups);
+    ql_free(sum);
+}
+
+static ql_status first_fault(const job *j, int64_t blocks, ql_err *err)
+{
+    QL_TRY(ql_interrupt_check(err));
+    for (int64_t b = 0; b < blocks; b++)
+        if (j->fault[b] != QL_OK)
+            return ql_fail(err, j->fault[b], "no memory for silhouette widths in %lld groups",
+                           (long long)j->t->n_groups);
+    return QL_OK;
 }
 
 static double mean_of(const double *width, int64_t n)
@@ -76,7 +91,7 @@ ql_status ql_silhouette(const ql_silhouette_task *task, double *mean, double *wi
     int64_t blocks = (task->n + BLOCK - 1) / BLOCK, filled = 0;
     *mean = NAN;
     QL_GO(QL_NEW(j.size, task->n_groups, "silhouette widths", err));
-    QL_GO(QL_NEW(j.sum, blocks * BLOCK * task->n_groups, "silhouette widths", err));
+    QL_GO(QL_NEW(j.fault, blocks, "silhouette widths", err));
     if (!width) QL_GO(QL_NEW(j.width, task->n, "silhouette widths", err));
     for (int64_t i = 0; i < task->n; i++) {
         j.width[i] = NAN;
@@ -85,12 +100,13 @@ ql_status ql_silhouette(const ql_silhouette_task *task, double *mean, double *wi
     for (int64_t g = 0; g < task->n_groups; g++) filled += j.size[g] > 0;
     if (filled >= 2) {
         ql_parallel_for(task->threads, blocks, score_block, &j);
+        QL_GO(first_fault(&j, blocks, err));
         *mean = mean_of(j.width, task->n);
     }
 out:
     if (!width) ql_free(j.width);
     ql_free(j.size);
-    ql_free(j.sum);
+    ql_free(j.fault);
     return st;
 }
 

@@ -9,6 +9,7 @@
 
 #include "quell/alloc.h"
 #include "quell/eigen.h"
+#include "quell/interrupt.h"
 #include "quell/rng.h"
 
 enum {
@@ -171,6 +172,7 @@ static ql_status iterate(block *b, ql_sparse_eigen *task, ql_err *err)
     uint64_t drawn = 0;
     for (int64_t c = 0; c < b->p; c++) draw_column(b, c, &drawn, task);
     for (int round = 0; round < ROUNDS && !task->converged; round++) {
+        QL_TRY(ql_interrupt_check(err));
         if (round > 0) filter(b, fmin(fmax(b->value[b->p - 1], -0.9), 1 - 1e-10));
         orthonormalise(b, &drawn, task);
         QL_TRY(rotate(b, err));

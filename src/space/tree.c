@@ -3,6 +3,7 @@
 
 #include "correlation.h"
 #include "quell/alloc.h"
+#include "quell/interrupt.h"
 #include "quell/pseudotime.h"
 
 typedef struct {
@@ -43,6 +44,7 @@ ql_status ql_tree_lengths(const double *x, int64_t n, int64_t d, int64_t start, 
     p.parent[start] = -1;
     length[start] = 0;
     for (int64_t added = 1, last = start; added < n; added++) {
+        QL_GO(ql_interrupt_check(err));
         ql_directions_distance(&v, last, &v, 0, n, p.fresh);
         last = next_cell(&p, last);
         length[last] = length[p.parent[last]] + p.edge[last];

@@ -147,9 +147,10 @@ ql_status scdha_group_epoch(scdha_group *g, ql_err *err)
     ql_parallel_for(g->opt->threads, g->n, unit_epoch, g);
     for (int i = 0; i < g->n; i++) {
         if (g->unit[i].cut) return ql_interrupt_check(err);
-        if (!(g->unit[i].loss - g->unit[i].loss == 0))
-            return ql_fail(err, QL_EDIVERGED, "the loss of network %d is not finite in epoch %lld",
-                           i + 1, (long long)g->epoch + 1);
+        if (g->unit[i].loss - g->unit[i].loss == 0) continue;
+        ql_fail(err, QL_EDIVERGED, "the loss of network %d is not finite in epoch %lld", i + 1,
+                (long long)g->epoch + 1);
+        return ql_hint(err, "a lower --learning-rate may help");
     }
     g->epoch++;
     return QL_OK;

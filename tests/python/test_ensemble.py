@@ -174,6 +174,7 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     (["--ensemble", 2, "--type", "nb-conddisp"], "--type nb or poisson"),
     (["--ensemble", 2, "--target", "input"], "--type nb or poisson"),
     (["--ensemble", 2, "--auto"], "leave out --ensemble"),
+    (["--ensemble", 2, "--model", "vae"], "leave out --model vae"),
     (["--ensemble", 33], "32"),
 ])
 def test_what_cannot_be(quell, source, tmp_path, words, says):

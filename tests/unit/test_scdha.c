@@ -267,6 +267,21 @@ static void the_noise_is_shared_or_not(void **state)
 
 /* ---- sizes ---- */
 
+/* Quell's own settings differ from the reference's in two things. */
+static void sizes_of_our_own(void **state)
+{
+    (void)state;
+    ql_scdha_options own = ql_scdha_defaults(QL_SCDHA_OWN);
+    ql_scdha_options like = ql_scdha_defaults(QL_SCDHA_REFERENCE);
+    ql_scdha_resolve(&own, 44000);
+    ql_scdha_resolve(&like, 44000);
+    assert_int_equal(own.genes, 2000);
+    assert_true(own.cell_noise);
+    assert_int_equal(own.train_cells, like.train_cells);
+    assert_int_equal(own.batch_size, like.batch_size);
+    assert_true(own.beta == like.beta && own.rate == like.rate);
+}
+
 static void sizes_of_the_reference(void **state)
 {
     (void)state;
@@ -451,6 +466,7 @@ int main(void)
         cmocka_unit_test(genes_strictly_above_the_quantile_are_kept),
         cmocka_unit_test(the_encoder_of_the_filter_is_never_negative),
         cmocka_unit_test(the_noise_is_shared_or_not),
+        cmocka_unit_test(sizes_of_our_own),
         cmocka_unit_test(sizes_of_the_reference),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(any_state_leads_to_the_same_end),
