@@ -25,7 +25,14 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30 /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    /* uses of a generative model: codes of a posterior and of the prior, counts, cells and pairs of
+     * them, folds */
+    QL_RNG_POSTERIOR = 50,
+    QL_RNG_PRIOR = 51,
+    QL_RNG_COUNTS = 52,
+    QL_RNG_CELLS = 53,
+    QL_RNG_FOLDS = 54
 } ql_rng_stream;
 
 typedef struct {

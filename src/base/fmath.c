@@ -84,3 +84,13 @@ double ql_normal_cdf(double x)
     double tail = ql_exp(-0.5 * a * a) * t * (0.5 * y * b - b1 + normal_tail[0]);
     return x > 0 ? 1 - tail : tail;
 }
+
+/* Stirling's series from 10 on; below, ln Gamma(z) = ln Gamma(z + k) - ln(z (z + 1) ...). */
+double ql_ln_factorial(double y)
+{
+    double z = y + 1, product = 1;
+    for (; z < 10; z += 1) product *= z;
+    double i = 1 / z, q = i * i;
+    double series = i * (1.0 / 12 - q * (1.0 / 360 - q * (1.0 / 1260 - q / 1680)));
+    return (z - 0.5) * ql_log(z) - z + 0.91893853320467274178 + series - ql_log(product);
+}

@@ -16,16 +16,6 @@
 
 /* ---- likelihood ---- */
 
-/* ln y! by Stirling's series from 10 on. */
-static double ln_factorial(double y)
-{
-    double z = y + 1, product = 1;
-    for (; z < 10; z += 1) product *= z;
-    double i = 1 / z, q = i * i;
-    double series = i * (1.0 / 12 - q * (1.0 / 360 - q * (1.0 / 1260 - q / 1680)));
-    return (z - 0.5) * ql_log(z) - z + 0.91893853320467274178 + series - ql_log(product);
-}
-
 /* Add ln y! of its counts to each of n cells. */
 static ql_status add_factorials(const ql_rows *counts, const int64_t *rows, int64_t n, double *nll,
                                 ql_err *err)
@@ -35,7 +25,7 @@ static ql_status add_factorials(const ql_rows *counts, const int64_t *rows, int6
     for (int64_t i = 0; i < n; i++) {
         ql_row_view row = ql_cursor_row(&c, rows[i]);
         for (int64_t k = 0; k < row.n; k++)
-            if (row.count[k] != 1) nll[i] += ln_factorial((double)row.count[k]);
+            if (row.count[k] != 1) nll[i] += ql_ln_factorial((double)row.count[k]);
     }
     ql_cursor_close(&c);
     return ql_rows_check(counts, err);

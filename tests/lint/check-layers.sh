@@ -1,8 +1,8 @@
 #!/bin/sh
 # Includes point down only. The order, and what each layer may use:
 #
-#   base < mat < kern < nn < model < train < cmd < app;  io above mat;  cli and draw above base
-#   io never sees kern, nn, model, train, nor they io.
+#   base < mat < kern < nn < model < train < infer < cmd < app;  io above mat;  cli and draw above base
+#   io never sees kern, nn, model, train, infer, nor they io.
 #
 # A header of include/quell belongs to the layer that has a .c file of its name, or to the row of
 # `homeless` below. Some system headers have one place each.
@@ -19,11 +19,12 @@ BEGIN {
     may["nn"]    = " base mat kern nn "
     may["model"] = " base mat kern nn model "
     may["train"] = " base mat kern nn model train "
+    may["infer"] = " base mat kern nn model train infer "
     may["io"]    = " base mat io "
     may["cli"]   = " base cli "
     may["draw"]  = " base draw "
-    may["cmd"]   = " base mat kern nn model train io draw cli cmd "
-    may["app"]   = " base mat kern nn model train io draw cli cmd app "
+    may["cmd"]   = " base mat kern nn model train infer io draw cli cmd "
+    may["app"]   = " base mat kern nn model train infer io draw cli cmd app "
 
     # headers without a .c file of their name
     homeless["real.h"] = "base"
