@@ -98,6 +98,9 @@ double ql_gen_log_prior(int64_t n_latent, const float *z);
 QL_MUST_USE ql_status ql_gen_encode(const ql_generative *g, const ql_gen_cells *cells, float *mean,
                                     float *var, ql_err *err);
 
+/* means [n, n_genes] become expected counts, with pi of the same shape; as ql_gen_sink.expected. */
+void ql_gen_expect(int64_t n, int64_t n_genes, float *mean, const float *pi);
+
 /* Decode any number of codes and hand their means on in blocks: row [n, n_genes] of codes first ..
  * first + n - 1. theta and pi are NULL unless all is wanted and the law has them. */
 typedef struct {
@@ -105,6 +108,8 @@ typedef struct {
                        const float *pi, ql_err *err);
     void *ctx;
     bool all;
+    bool expected; /* means are those of the counts, of a zero-inflated law too: (1 - pi) mean, made
+                      to add up to what the means did */
 } ql_gen_sink;
 QL_MUST_USE ql_status ql_gen_decode(const ql_generative *g, const ql_gen_codes *codes,
                                     const ql_gen_sink *sink, ql_err *err);

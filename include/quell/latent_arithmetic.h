@@ -32,8 +32,8 @@ typedef struct {
 QL_MUST_USE ql_status ql_means_of_cells(const ql_rows *counts, const int64_t *row, int64_t n,
                                         const double *total, const ql_gene_means *out, ql_err *err);
 
-/* The same of what codes decode to; library of the codes is ignored (log_var is that of the decoded
- * means, without the noise of counts). */
+/* The same of what codes decode to; as expected counts of 10000 molecules (log_var is that of the
+ * decoded means, without the noise of counts). */
 QL_MUST_USE ql_status ql_means_of_codes(const ql_generative *g, const ql_gen_codes *codes,
                                         const ql_gene_means *out, ql_err *err);
 

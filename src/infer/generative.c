@@ -47,6 +47,21 @@ ql_status ql_gen_encode(const ql_generative *g, const ql_gen_cells *cells, float
     return QL_OK;
 }
 
+void ql_gen_expect(int64_t n, int64_t n_genes, float *mean, const float *pi)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float *m = mean + i * n_genes;
+        double before = 0, after = 0;
+        for (int64_t g = 0; g < n_genes; g++) {
+            before += (double)m[g];
+            m[g] *= 1 - pi[i * n_genes + g];
+            after += (double)m[g];
+        }
+        const float scale = after > 0 ? (float)(before / after) : 1;
+        for (int64_t g = 0; g < n_genes; g++) m[g] *= scale;
+    }
+}
+
 ql_status ql_gen_decode(const ql_generative *g, const ql_gen_codes *codes, const ql_gen_sink *sink,
                         ql_err *err)
 {
@@ -56,7 +71,7 @@ ql_status ql_gen_decode(const ql_generative *g, const ql_gen_codes *codes, const
     ql_status st;
     QL_GO(QL_NEW(mean, most * g->n_genes, "decoded cells", err));
     if (sink->all && has_theta) QL_GO(QL_NEW(theta, most * g->n_genes, "decoded cells", err));
-    if (sink->all && g->law == QL_LAW_ZINB)
+    if ((sink->all || sink->expected) && g->law == QL_LAW_ZINB)
         QL_GO(QL_NEW(pi, most * g->n_genes, "decoded cells", err));
     for (int64_t at = 0; at < codes->n; at += g->block) {
         ql_gen_codes part = *codes;
@@ -65,6 +80,7 @@ ql_status ql_gen_decode(const ql_generative *g, const ql_gen_codes *codes, const
         if (part.library) part.library += at;
         if (part.cell) part.cell += at;
         QL_GO(g->decode(g->ctx, &part, mean, theta, pi, err));
+        if (sink->expected && pi) ql_gen_expect(part.n, g->n_genes, mean, pi);
         QL_GO(sink->block(sink->ctx, at, part.n, mean, theta, pi, err));
     }
 out:

@@ -16,6 +16,7 @@ typedef struct {
     ql_csr filled;       /* the block's cells: seen counts and expected ones */
     int64_t *own, *cell; /* [block] rows of `filled`, of the covariates */
     float *z, *mean;     /* [block, n_latent], [block, n_genes] */
+    float *pi;           /* [block, n_genes]; NULL: the law has none */
     float *expected;     /* [block, n_masked] */
     double *ones, *seen; /* [block] */
 } job;
@@ -34,6 +35,7 @@ static ql_status room(job *j, ql_err *err)
     QL_TRY(QL_NEW(j->cell, n, "cells", err));
     QL_TRY(QL_NEW(j->z, n * j->g->n_latent, "codes", err));
     QL_TRY(QL_NEW(j->mean, n * genes, "decoded cells", err));
+    if (j->g->law == QL_LAW_ZINB) QL_TRY(QL_NEW(j->pi, n * genes, "decoded cells", err));
     QL_TRY(QL_NEW(j->expected, n * j->n_masked, "masked genes", err));
     QL_TRY(QL_NEW(j->ones, n, "cells", err));
     QL_TRY(QL_NEW(j->seen, n, "cells", err));
@@ -46,7 +48,8 @@ static ql_status room(job *j, ql_err *err)
 
 static void release(job *j)
 {
-    void *const all[] = {j->gene, j->own, j->cell, j->z, j->mean, j->expected, j->ones, j->seen};
+    void *const all[] = {j->gene, j->own,      j->cell, j->z,   j->mean,
+                         j->pi,   j->expected, j->ones, j->seen};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) ql_free(all[i]);
     ql_csr_free(&j->filled);
 }
@@ -115,7 +118,8 @@ static ql_status one_round(job *j, int64_t batch, ql_err *err)
     const ql_gen_codes codes = {
         .n = j->n, .z = j->z, .library = j->ones, .cell = j->cell, .batch = batch};
     QL_TRY(j->g->encode(j->g->ctx, &cells, j->z, NULL, err));
-    QL_TRY(j->g->decode(j->g->ctx, &codes, j->mean, NULL, NULL, err));
+    QL_TRY(j->g->decode(j->g->ctx, &codes, j->mean, NULL, j->pi, err));
+    if (j->pi) ql_gen_expect(j->n, j->g->n_genes, j->mean, j->pi);
     expect(j);
     return QL_OK;
 }

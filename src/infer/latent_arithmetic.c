@@ -122,7 +122,7 @@ ql_status ql_means_of_codes(const ql_generative *g, const ql_gen_codes *codes,
                             const ql_gene_means *out, ql_err *err)
 {
     summing s = {out, g->n_genes};
-    const ql_gen_sink sink = {.block = sum_block, .ctx = &s};
+    const ql_gen_sink sink = {.block = sum_block, .ctx = &s, .expected = true};
     ql_gen_codes all = *codes;
     double *library = NULL;
     clear(out, g->n_genes);
