@@ -8,12 +8,14 @@
 
 #include "quell/code.h"
 #include "quell/conv_layer.h"
+#include "quell/covariates.h"
 #include "quell/heads.h"
 #include "quell/hidden.h"
 #include "quell/init.h"
 #include "quell/input_dense.h"
 #include "quell/input_layer.h"
 #include "quell/input_terms.h"
+#include "quell/latent.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
 
@@ -29,6 +31,19 @@ typedef enum {
     QL_LATENT_NORM,      /* after batch norm */
     QL_LATENT_ACTIVATION /* after the activation */
 } ql_latent_at;
+
+/* What makes an autoencoder a variational one: a code that is drawn, means that are shares of a
+ * cell's molecules, covariates (docs/vae.md). */
+typedef struct {
+    bool on;
+    ql_kl_rule kl;
+    ql_cov_shape cov;
+    bool shallow;           /* of the decoder's layers only the first sees the covariates */
+    bool encode_covariates; /* the encoder sees the covariates too; the decoder always does */
+    bool group_by_label;    /* dispersions per group: groups are labels; else levels of the first
+                               covariate */
+    bool latent_library;    /* the depth is drawn as well, by an encoder of its own */
+} ql_vae_config;
 
 typedef struct {
     int n_hidden;
@@ -57,6 +72,7 @@ typedef struct {
     bool tied; /* the decoder's weights are the encoder's, transposed, and the mean's the input's */
     const ql_opt_rule *optimizer;
     double rate, clip, weight_decay; /* rate 0, weight_decay NaN: the optimizer's own */
+    double eps;                      /* of the optimizer; 0: its own */
     double disp_rate;                /* learning rate of the dispersions per gene, times rate */
     double start_theta;              /* initial dispersion per gene */
     bool mean_loss;        /* gradients of the mean over cells and genes (as the reference);
@@ -69,8 +85,19 @@ typedef struct {
     ql_conv_shape conv; /* before the first hidden layer; filters 0: none */
     ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
+    ql_vae_config vae;
+    bool norm_gain;    /* batch norm has a gain (ql_hidden) */
+    bool theta_normal; /* logarithms of the dispersions start as standard normal numbers */
+    bool recompute; /* of means that are shares: logits are made again instead of kept for a
+                       minibatch; the same bits, less memory */
     uint64_t seed;
 } ql_ae_config;
+
+/* What a layer sees that has covariates beside its input: rows of both. */
+typedef struct {
+    int64_t n_below, n_extra; /* n_extra 0: it sees the layer below as it is */
+    ql_real *in, *in_t;       /* [n_below + n_extra, cells], [cells, pad(n_below + n_extra)]; owned */
+} ql_joined;
 
 typedef struct {
     ql_ae_config cfg;
@@ -99,6 +126,16 @@ typedef struct {
     double *code_scale;   /* [code] scratch of code_unit */
     ql_real **tile_x; /* [n_threads] scratch of dense inputs (or of conv); NULL: they are sparse */
     uint64_t step;    /* minibatches trained on so far */
+    /* of a variational model (autoencoder_variational.c) */
+    ql_latent latent;
+    ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
+    const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
+    int input_cov;           /* tensor [units, columns] of the first layer; -1: none */
+    ql_real *cov_in, *cov_in_t; /* [columns, cells] what the encoder sees; owned */
+    ql_real *cov_out;           /* the same of the decoder */
+    ql_real *cov_dw;            /* [units, pad(columns)] */
+    ql_real *group, *group_t;   /* as in ql_head_pass; owned */
+    ql_joined joined[QL_MAX_HIDDEN + 1]; /* of layer i; the last: of the heads */
     const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
                            * depths are matched over the others; NULL: none; borrowed */
 } ql_ae;

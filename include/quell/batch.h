@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "quell/covariates.h"
 #include "quell/kern.h"
 #include "quell/rng.h"
 #include "quell/rows.h"
@@ -53,6 +54,18 @@ typedef struct {
     const int64_t *window; /* [n_windows] where each window of a training order ends: its rows are
                               read together (ql_rows_want); NULL: rows are read one by one */
     int64_t n_windows;
+    /* of a variational model (variational.h): */
+    const int64_t *cell; /* row of the covariates for each row of the counts; NULL: the same */
+    const ql_cov_values *cov; /* covariates of the cells; NULL: those the model was given (cov of
+                                 ql_ae) */
+    const ql_cov_values *const
+        *decode; /* [n_decode] covariates the decoder sees instead, in turn, where the means are
+                    wanted: with several the means are averaged; NULL: the same as the encoder */
+    int n_decode;
+    const float *code; /* [cells of the visit, code] what is decoded instead of the counts' code */
+    const double *library; /* [cells of the visit] molecules; NULL: those of the counts */
+    bool draw; /* the code is drawn in inference too, keyed by seed and epoch, and the divergence is
+                  part of a cell's loss */
 } ql_batch_source;
 
 typedef struct {
@@ -68,10 +81,14 @@ typedef struct {
     bool separate;        /* other has genes of its own */
     ql_real *size;        /* [n_pad] factor of the mean: size factor of the input (1 for pads) */
     double *total;        /* [n] molecules of the input */
+    ql_real *library;     /* [n_pad] molecules of the target that are expected from the input's (1
+                             for pads) */
     ql_real *weight;      /* [n_pad] factor of each cell's gradient, 0 for pads */
     int64_t *row;         /* [n] of the source */
+    int64_t *cell;        /* [n] their rows of the covariates */
     uint64_t seed, epoch; /* of the source */
     bool clean;           /* of the source */
+    const float *code;    /* of the source, from the batch's first cell on; NULL: none */
 } ql_batch;
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets

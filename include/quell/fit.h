@@ -5,6 +5,7 @@
 
 #include "quell/code_use.h"
 #include "quell/estimate.h"
+#include "quell/latent_use.h"
 #include "quell/reference.h"
 #include "quell/trainer.h"
 
@@ -29,6 +30,8 @@ typedef struct {
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
+    const ql_covariates *cov;  /* of the cells, with ae.vae.cov as its shape; NULL: none; borrowed,
+                                  must outlive the fitted model */
     const int64_t *gene_rank; /* [genes of the file] place in the genome, for ae.conv; NULL: as they
                                  stand; borrowed */
 } ql_fit_options;
@@ -39,13 +42,21 @@ typedef struct ql_fitted {
     ql_split split;
     ql_train_result result;
     ql_train_options train; /* as used: sizes decided */
+    const ql_covariates *cov; /* of the cells; NULL: none; borrowed */
+    const ql_cov_values *const
+        *decode; /* [n_decode] covariates that predictions are decoded with, averaged; borrowed */
+    int n_decode;
     float *theta;   /* [kept genes] dispersion per gene, NULL: the model's own per cell; owned */
     uint8_t *lacks; /* [kept genes] as ql_ae has it; NULL: none; owned */
     int64_t n_lacking;
     ql_code_use code; /* of all cells; n_units 0: not measured, as it has no rule of its own */
+    ql_latent_use latent;   /* of all cells; n_units 0: the model is not variational */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
 } ql_fitted;
+
+/* Epochs that scvi-tools trains so many cells for. */
+int64_t ql_scvi_epochs(int64_t n_cells);
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */
 int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt);

@@ -15,7 +15,7 @@ double ql_exp(double x); /* 0 below -708, held at 709 above; within 2 ulp */
  * within 1e-15, and for x > -10 within 1e-14 of itself. */
 double ql_normal_cdf(double x);
 
-/* ln y!, y >= 0 and not necessarily whole (ln Gamma(y + 1)); within 1e-10 of itself or of 1. */
+/* ln y! of y >= 0, whole or not: ln Gamma(y + 1); within 1e-11. */
 double ql_ln_factorial(double y);
 
 #ifdef __cplusplus

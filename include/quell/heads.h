@@ -21,7 +21,8 @@ typedef enum {
     QL_KIND_GENE,   /* a free parameter per gene (dispersion only) */
     QL_KIND_DENSE,  /* dense, as wide as the genes */
     QL_KIND_UNIT,   /* dense with one unit: one value per cell, for all genes */
-    QL_KIND_ELEMENT /* k u + c, u the mean's pre-activation (dropout only) */
+    QL_KIND_ELEMENT, /* k u + c, u the mean's pre-activation (dropout only) */
+    QL_KIND_GROUP    /* a free parameter per gene and group of cells (dispersion only) */
 } ql_head_kind;
 
 /* What heads a likelihood has. fork: dense heads other than the mean's have decoder layers of their
@@ -29,6 +30,10 @@ typedef enum {
 typedef struct {
     ql_head_kind kind[QL_MAX_HEADS];
     bool fork;
+    bool share;    /* the mean is the gene's share of the cell's molecules times their number: its
+                      pre-activations are normalised over the genes */
+    bool odds;     /* the mean is a probability: ln of the size factor is added to its log-odds */
+    int64_t groups; /* of QL_KIND_GROUP */
 } ql_head_layout;
 
 typedef struct {
@@ -41,6 +46,11 @@ typedef struct {
                                */
     int bias[QL_MAX_HEADS];   /* tensors [1, genes]; UNIT: [1, 1]; ELEMENT: c [1, genes or 1] */
     int disp_gene;            /* tensor [genes] of QL_KIND_GENE; -1: none */
+    int64_t n_groups;         /* of QL_KIND_GROUP, whose tensor is weight[QL_HEAD_DISP] [genes,
+                                 groups] */
+    bool share, odds;         /* as the layout says */
+    bool keep;                /* share: logits and their gradients are kept for a minibatch; else
+                                 they are computed again when they are wanted */
     bool shared_pi;           /* k and c of ELEMENT are one number each */
     const ql_lik_kern *lik;   /* from the kernel table in use */
     bool tied; /* the mean's weights are the tensor weight[QL_HEAD_MEAN] of another layer, set */
@@ -56,6 +66,12 @@ typedef struct {
     ql_real *unit;  /* [QL_MAX_HEADS, shards, capacity] partial gradients by the pre-activations of
                        UNIT heads, [n_in] scratch; owned, NULL without such heads */
     double *scalar; /* [shards, 2] partial gradients by a shared k and c; owned, NULL without */
+    /* of share and odds (heads_share.c); owned */
+    ql_real *offset; /* [capacity] added to the mean's pre-activations */
+    ql_real *most, *sum; /* [shards, capacity] largest logit, sum of exp(logit - largest) */
+    ql_real *pull;       /* [shards + 1, capacity] gradient by a common shift of the logits */
+    ql_real *logit, *slope; /* [genes, capacity] blocks of tiles, with keep: the logits; their
+                               gradients before the pull */
 } ql_heads;
 
 /* Work space of one thread. */
@@ -77,6 +93,8 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
 /* Bytes ql_heads_alloc takes. */
 int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity);
 ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err);
+/* Means are kept between the sweeps of a minibatch of at most so many cells. */
+enum { QL_KEEP_CELLS = 256 };
 void ql_heads_free(ql_heads *h);
 ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err);
 void ql_head_space_free(ql_head_space *s);
@@ -87,9 +105,24 @@ typedef struct {
     const ql_batch *batch;
     const ql_real *hidden[QL_MAX_HEADS];   /* of each branch: [n_in, n_pad] */
     const ql_real *hidden_t[QL_MAX_HEADS]; /* the same transposed: [n_pad, pad(n_in)] */
+    const ql_real *group, *group_t; /* [groups, n_pad] 1 where the cell is of the group, and the
+                                       same transposed [n_pad, pad(groups)]; NULL without groups */
     const ql_optimizer *opt;               /* NULL: loss only, no gradients */
     const ql_opt_step *step;
 } ql_head_pass;
+
+/* Of means that are shares: the logits of a shard and their sums, before anything else looks at the
+ * batch; then, on one thread, what normalises them. Without shares (but with odds) the second alone.
+ */
+void ql_heads_norm_shard(ql_heads *h, const ql_params *p, const ql_kern *kern,
+                         const ql_head_pass *pass, int64_t shard, ql_head_space *space);
+void ql_heads_norm_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b);
+
+/* And after ql_heads_shard has gone over all of them in training: on one thread the sum of the pulls,
+ * then for each shard the gradient by the logits, and what follows from it. */
+void ql_heads_pull_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b);
+void ql_heads_share_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                          int64_t shard, ql_head_space *space);
 
 /* All tiles of a shard: partial losses, and (training) partial gradients and updated weights.
  * Shards may run on different threads, each with a space of its own. */

@@ -24,6 +24,7 @@ typedef struct {
     ql_fan fan;
     ql_draw draw;
     bool keeps_variance; /* TRUNCATED: the variance is that after the truncation */
+    bool biases;         /* those of a layer are drawn too, with its fan */
 } ql_init;
 
 extern const ql_init *const ql_inits[];        /* NULL-terminated */

@@ -50,15 +50,23 @@ typedef struct {
 typedef enum {
     QL_DISP_NONE, /* the likelihood has no theta */
     QL_DISP_GENE, /* one free parameter t per gene: theta = clip(exp t, 1e-3, 1e4) */
-    QL_DISP_CELL  /* one per cell and gene: theta = clip(softplus a, 1e-4, 1e4) */
+    QL_DISP_CELL, /* one per cell and gene: theta = clip(softplus a, 1e-4, 1e4) */
+    QL_DISP_EXP_GENE, /* one free parameter t per gene: theta = exp(clip(t, -15, 15)) */
+    QL_DISP_EXP_CELL  /* one per cell and gene, made in the same way */
 } ql_disp_kind;
+
+static inline bool ql_disp_by_gene(ql_disp_kind kind)
+{
+    return kind == QL_DISP_GENE || kind == QL_DISP_EXP_GENE;
+}
 
 /* One tile of a count likelihood. The loss leaves out ln y!, which no parameter changes. */
 typedef struct {
     int64_t n;  /* sweep: genes (rows); list: entries, a multiple of QL_PAD */
     int64_t ld; /* sweep: padded cells, the row stride */
     /* in: pre-activations, out: weight * d loss / d pre-activation. Sweep: [n, ld]; list: [n].
-     * With QL_DISP_GENE disp is only written by the sweep, and disp_gene [pad(n)] is read. */
+     * With one dispersion per gene disp is only written by the sweep, and disp_gene [pad(n)] is
+     * read. */
     ql_real *mean, *disp, *pi;
     const ql_real *disp_gene;
     const ql_real *count;  /* list: [n], > 0; where it is not whole and below 4, ln gamma terms
@@ -84,6 +92,17 @@ typedef struct {
     X(nb, CELL)                                                                                    \
     X(zinb, GENE)                                                                                  \
     X(zinb, CELL)
+
+/* The same for means that are shares: src/kern/lik_share.h, lik_share_nb.h */
+#define QL_LIK_SHARE_MAP(X)                                                                        \
+    X(share_poisson, NONE)                                                                         \
+    X(share_nb, EXP_GENE)                                                                          \
+    X(share_nb, EXP_CELL)                                                                          \
+    X(share_zinb, EXP_GENE)                                                                        \
+    X(share_zinb, EXP_CELL)                                                                        \
+    X(share_normal, EXP_GENE)                                                                      \
+    X(share_normal, EXP_CELL)                                                                      \
+    X(bernoulli, NONE)
 
 /* The entries with counts of one tile and block of cells, as lists. */
 typedef struct {
@@ -160,7 +179,19 @@ typedef struct {
 
 #define X(name, disp) ql_lik_kern name##_##disp;
     QL_LIK_MAP(X)
+    QL_LIK_SHARE_MAP(X)
 #undef X
+    /* Over the columns of x [rows, ld]: most becomes the maximum of most and the column, sum that
+     * of sum exp(most - new most) and exp(x - new most), rows in order. Begin with most at a large
+     * negative number, sum 0. */
+    void (*soft_sums)(int64_t rows, int64_t ld, const ql_real *x, ql_real *most, ql_real *sum);
+    /* y [rows, ld] = x + row [ld] */
+    void (*add_row)(int64_t rows, int64_t ld, const ql_real *x, const ql_real *row, ql_real *y);
+    /* sum [ld] += x [rows, ld], rows in order */
+    void (*column_sums)(int64_t rows, int64_t ld, const ql_real *x, ql_real *sum);
+    /* y [rows, ld] = x - exp(logit + offset [ld]) pull [ld] */
+    void (*share_gradient)(int64_t rows, int64_t ld, const ql_real *logit, const ql_real *offset,
+                           const ql_real *pull, const ql_real *x, ql_real *y);
     ql_lik_kern gaussian; /* squared error; `count` is a scaled input, of any size */
 } ql_kern;
 

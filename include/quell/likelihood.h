@@ -28,6 +28,12 @@ typedef struct {
     double (*nll)(double y, double mu, double theta, double pi);
 } ql_likelihood;
 
+/* Does it have dispersions of counts, which a posterior of a cell's rate rests on? */
+static inline bool ql_has_posterior(const ql_likelihood *l)
+{
+    return l->disp != QL_DISP_NONE && !l->gaussian;
+}
+
 extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
 
 /* Squared error of the scaled input: the classic autoencoder. It is none of the above, as it is not
@@ -35,6 +41,18 @@ extern const ql_likelihood *const ql_likelihoods[]; /* NULL-terminated */
 extern const ql_likelihood ql_gaussian;
 
 const ql_likelihood *ql_likelihood_find(const char *name); /* NULL: unknown */
+
+/* Those of variational models (docs/vae.md): poisson, nb, zinb, normal, bernoulli, each with the
+ * dispersions it can have. NULL-terminated. */
+typedef enum {
+    QL_THETA_GENE,  /* one per gene */
+    QL_THETA_GROUP, /* one per gene and group of cells */
+    QL_THETA_CELL   /* one per gene and cell, a head of its own */
+} ql_theta_kind;
+extern const ql_likelihood *const ql_vae_likelihoods[];
+
+/* NULL: unknown. One without dispersions is the same for all kinds of them. */
+const ql_likelihood *ql_vae_likelihood_find(const char *name, ql_theta_kind theta);
 
 #ifdef __cplusplus
 }

@@ -19,6 +19,8 @@ typedef struct {
     double rate, decay1, decay2, eps; /* defaults */
     double weight_decay;              /* default; 0: none */
     bool bias_correction;             /* Adam's, folded into the rate */
+    bool torch; /* eps stands beside the corrected root, and weight decay is part of the gradient,
+                   of every tensor */
     ql_opt_kern (*kernel)(const ql_kern *kern);
 } ql_opt_rule;
 
@@ -31,8 +33,12 @@ typedef struct {
     double rate;           /* now; lowered by the schedule */
     double clip;           /* 0: none */
     double weight_decay;   /* 0: none */
+    double eps;
     double power1, power2; /* decay1^t, decay2^t */
 } ql_optimizer;
+
+/* eps of the rule's steps; 0: its own. After ql_opt_start. */
+void ql_opt_set_eps(ql_optimizer *opt, double eps);
 
 /* rate 0 means the rule's default, and so does a weight decay that is NaN. */
 void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *kern, double rate,

@@ -125,6 +125,8 @@ typedef struct {
     const char *name;            /* NULL ends a list of presets */
     const char *summary;         /* one line */
     const char *const *settings; /* "option=value", ..., NULL */
+    const char *option; /* also chosen where this option has the preset's name for its value, below
+                           what --like says; NULL: by --like alone */
 } ql_preset;
 
 /* ---- a set of tables and its values ---- */

@@ -85,7 +85,7 @@ double ql_normal_cdf(double x)
     return x > 0 ? 1 - tail : tail;
 }
 
-/* Stirling's series from 10 on; below, ln Gamma(z) = ln Gamma(z + k) - ln(z (z + 1) ...). */
+/* Stirling's series from 10 on */
 double ql_ln_factorial(double y)
 {
     double z = y + 1, product = 1;

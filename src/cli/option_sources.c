@@ -99,11 +99,9 @@ static const ql_preset *find_preset(const ql_opts *o, const char *name)
     return NULL;
 }
 
-static ql_status read_preset(ql_opts *o, ql_err *err)
+/* source: what the preset was chosen by. */
+static ql_status note_preset(ql_opts *o, const ql_preset *preset, const char *source, ql_err *err)
 {
-    const ql_opt_setting *like = strongest(o, "like");
-    const ql_preset *preset = like && o->presets ? find_preset(o, like->text) : NULL;
-    if (!preset) return QL_OK; /* a wrong name is found when --like itself is applied */
     for (const char *const *text = preset->settings; *text; text++) {
         ql_opt_setting s = {.source = QL_SRC_PRESET};
         size_t len;
@@ -111,10 +109,23 @@ static ql_status read_preset(ql_opts *o, ql_err *err)
         s.item = ql_opts_find(o, *text, len, &s.clear);
         if (s.item < 0)
             return ql_fail(err, QL_EINTERNAL, "preset %s: no option '%s'", preset->name, *text);
-        QL_TRY(ql_opts_keepf(o, &s.label, err, "--like %s: %s", preset->name, *text));
+        QL_TRY(ql_opts_keepf(o, &s.label, err, "--%s %s: %s", source, preset->name, *text));
         QL_TRY(ql_opts_note(o, s, err));
     }
     return QL_OK;
+}
+
+/* A wrong name is found when --like itself is applied. */
+static ql_status read_presets(ql_opts *o, ql_err *err)
+{
+    const ql_opt_setting *like = strongest(o, "like");
+    const ql_preset *chosen = like && o->presets ? find_preset(o, like->text) : NULL;
+    for (const ql_preset *p = o->presets; p && p->name && !chosen; p++) {
+        const ql_opt_setting *s = p->option ? strongest(o, p->option) : NULL;
+        if (s && s->text && !strcmp(s->text, p->name))
+            QL_TRY(note_preset(o, p, p->option, err));
+    }
+    return chosen ? note_preset(o, chosen, "like", err) : QL_OK;
 }
 
 /* ---- application ---- */
@@ -144,7 +155,7 @@ ql_status ql_opts_parse(ql_opts *o, int argc, char *const *argv, char *(*env)(co
     if (o->help) return QL_OK;
     if (env) QL_TRY(read_environment(o, env, err));
     QL_TRY(read_config(o, err));
-    QL_TRY(read_preset(o, err));
+    QL_TRY(read_presets(o, err));
     for (int source = QL_SRC_PRESET; source <= QL_SRC_CLI; source++)
         QL_TRY(apply_source(o, (ql_opt_source)source, err));
     return QL_OK;

@@ -121,8 +121,10 @@ static ql_status score(fit_run *f)
     QL_GO(chosen_cells(&m->prep, &cells, &n, err));
     QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
                        &held, err));
+    m->ae.cov_cell = cells;
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
 out:
+    m->ae.cov_cell = NULL;
     ql_free(cells);
     ql_csr_free(&seen);
     ql_csr_free(&held);
@@ -254,6 +256,9 @@ static ql_status work(apply_job *a)
                                .model = true,
                                .model_genes = a->model.genes->n};
     QL_TRY(fit_run_begin(&j->fit, &a->args.fit, output, j->run));
+    j->fit.cov = a->model.cov; /* which it fills in with what the cells say */
+    a->model.cov = (ql_covariates){0};
+    j->fit.cov_free = a->args.decode_as && !j->fit.options.ae.vae.encode_covariates;
     if (!a->args.fit.plan) tell_model(a);
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;

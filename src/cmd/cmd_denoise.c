@@ -11,6 +11,7 @@ static const ql_opt_table denoise_tables[] = {
     {ql_denoise_rows, 0},
     {ql_denoise_save_rows, 0},
     FIT_TABLES(denoise_args, fit),
+    {ql_kind_rows, offsetof(denoise_args, fit.model)},
     {NULL, 0},
 };
 

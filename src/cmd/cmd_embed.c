@@ -13,6 +13,15 @@ static ql_status embed_dca(const embed_args *a, const char *key, ql_run *run)
     return denoise_job_run(&d, run);
 }
 
+/* The same of a variational model. */
+static ql_status embed_vae(const embed_args *a, const char *key, ql_run *run)
+{
+    denoise_args d = a->d;
+    d.key = key;
+    d.fit.model.kind = "vae";
+    return denoise_job_run(&d, run);
+}
+
 /* The job of denoise does that itself. */
 static ql_status check_dca(const denoise_args *d, ql_run *run)
 {
@@ -46,6 +55,7 @@ static const struct {
 } models[] = {
     {"dca", "X_dca", check_dca, embed_dca},
     {"pca", "X_pca", check_pca, embed_pca},
+    {"vae", "X_vae", check_dca, embed_vae},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
@@ -59,7 +69,8 @@ static const char *model_at(int i)
 static const ql_option embed_rows[] = {
     {.name = "model", .letter = 'm', QL_CHOICE_AT(S, model), .def = "dca", .choice_at = model_at,
      .group = "Model", .help = "what makes the latent space",
-     .more = "dca: the bottleneck of the autoencoder that quell denoise trains. pca: principal components "
+     .more = "dca: the bottleneck of the autoencoder that quell denoise trains. vae: the code of a variational "
+             "autoencoder of counts, which can leave batches out (docs/vae.md). pca: principal components "
              "of the same scaled inputs (--sizefactors, --loginput, --norminput), exact to --tolerance; "
              "other options of model and training have no effect on it."},
     {.name = "components", .letter = 'n', QL_INT_AT(S, components), .def = "50", .min = 1,
@@ -73,7 +84,7 @@ static const ql_option embed_rows[] = {
      .more = "An h5ad input is carried through whole; other inputs become an h5ad with the counts in X."},
     {.name = "force", QL_FLAG_AT(S, d.force), .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "replace an existing output and earlier results in it"},
-    {.name = "key", QL_STRING_AT(S, d.key), .unit = "KEY", .unset = "X_dca or X_pca",
+    {.name = "key", QL_STRING_AT(S, d.key), .unit = "KEY", .unset = "X_ and the model's name",
      .group = "Output", .help = "obsm key of the latent space"},
     {.name = "compression", QL_STRING_AT(S, d.compression), .def = "gzip", .unit = "none|gzip[:LEVEL]",
      .group = "Output", .help = "compression of what is written"},
@@ -118,6 +129,7 @@ const ql_command ql_cmd_embed = {
                  {"quell embed pbmc.h5ad -o dca.h5ad --model dca",
                   "the autoencoder's bottleneck: obsm/X_dca"}},
     .tables = embed_tables,
+    .presets = ql_embed_presets,
     QL_ARGS(embed_args),
     .run = embed_run,
 };

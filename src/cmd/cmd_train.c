@@ -39,7 +39,7 @@ static ql_status check(const train_args *a, ql_run *run)
 
 static denoise_result result_of(fit_run *f)
 {
-    const bool posterior = f->options.fit_theta || f->options.ae.likelihood->disp != QL_DISP_NONE;
+    const bool posterior = f->options.fit_theta || ql_has_posterior(f->options.ae.likelihood);
     return (denoise_result){.run = f->run,
                             .ds = &f->ds,
                             .rows = &f->rows,
@@ -96,6 +96,7 @@ static ql_status train_run(const void *args, ql_run *run)
 static const ql_opt_table train_tables[] = {
     {train_rows, 0},
     FIT_TABLES(train_args, fit),
+    {ql_kind_rows, offsetof(train_args, fit.model)},
     {NULL, 0},
 };
 

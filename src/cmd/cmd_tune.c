@@ -299,6 +299,7 @@ static const ql_opt_table tune_tables[] = {
     {ql_denoise_rows, offsetof(tune_args, denoise)},
     {ql_denoise_save_rows, offsetof(tune_args, denoise)},
     FIT_TABLES(tune_args, denoise.fit),
+    {ql_kind_rows, offsetof(tune_args, denoise.fit.model)},
     {NULL, 0},
 };
 

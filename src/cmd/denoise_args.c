@@ -33,9 +33,14 @@ const ql_option ql_denoise_rows[] = {
              "squared residuals. distance: from the training cells in the latent space. outlier: the "
              "share of held-out cells that fit better. dispersion: of the types with one a cell and "
              "gene. dropout: of the ZINB types."},
+    {.name = "decode-as", QL_STRING_AT(S, decode_as), .unit = "BATCH|mean", .group = "Output",
+     .unset = "each cell's own batch", .help = "vae: decode all cells as if they were of this batch",
+     .more = "A level of --batch, or mean: the mean over all of them. Of several --batch columns a list, in "
+             "their order; columns without an entry stay each cell's own. layers/denoised then holds what the "
+             "model expects there, and no estimate of the cell's own counts: --estimate mean."},
     {.name = "compression", QL_STRING_AT(S, compression), .def = "gzip", .unit = "none|gzip[:LEVEL]",
      .group = "Output", .help = "compression of what is written"},
-    {.name = "key", QL_STRING_AT(S, key), .def = "X_dca", .unit = "KEY", .group = "Output",
+    {.name = "key", QL_STRING_AT(S, key), .unset = "X_dca or X_vae", .unit = "KEY", .group = "Output",
      .help = "obsm key of the latent space"},
     {.name = "tsv", QL_STRING_AT(S, tsv), .unit = "DIR", .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "also write mean.tsv, latent.tsv, ... as DCA does"},

@@ -8,7 +8,7 @@ typedef struct {
     ql_common_args common;
     fit_args fit;
     const char *output, *tsv, *key, *compression, *estimate, *genes;
-    const char *obs_out, *obsm_out, *layer_out, *write;
+    const char *obs_out, *obsm_out, *layer_out, *write, *decode_as;
     const char *save_model, *load_model, *shard;
     bool force, denoised, save_weights, score;
 } denoise_args;
@@ -20,6 +20,12 @@ extern const ql_option ql_denoise_save_rows[]; /* the model itself */
 static inline bool denoise_saves_model(const denoise_args *a)
 {
     return a->save_model || a->save_weights;
+}
+
+/* obsm key of the latent space, where none is given. */
+static inline const char *denoise_key(const denoise_args *a)
+{
+    return a->key ? a->key : model_is_vae(&a->fit.model) ? "X_vae" : "X_dca";
 }
 
 /* Where, appended to path. */

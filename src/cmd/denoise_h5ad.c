@@ -21,6 +21,12 @@ const char *denoise_scale_text(bool posterior)
 
 const char *denoise_scale_of(const denoise_result *r, bool posterior)
 {
+    if (r->args && r->args->decode_as)
+        return "mean counts at each cell's own depth, were it of the batch that uns/quell/denoise/"
+               "decoded_as names (mean: the mean over all batches): raw scale, not normalised, not "
+               "logged; normalise before comparing cells";
+    if (r->fitted->ae.heads.odds)
+        return "probability that the gene (or peak) is seen at each cell's own depth; no counts";
     if (!r->fitted->ae.cfg.likelihood->of_inputs) return denoise_scale_text(posterior);
     return "counts at each cell's own depth, turned back from predicted scaled inputs (means of "
            "logarithms, so below mean counts where these vary): raw scale, not normalised, not "
@@ -107,7 +113,7 @@ static ql_status write_latent(const denoise_result *r, ql_h5ad_writer *w, ql_err
     float *latent;
     ql_status st;
     QL_TRY(QL_NEW(latent, n * width, "the latent space", err));
-    snprintf(key, sizeof key, "obsm/%s", r->args->key);
+    snprintf(key, sizeof key, "obsm/%s", denoise_key(r->args));
     QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
     QL_GO(ql_h5ad_matrix(w, key, latent + r->range.first * width, r->range.n, width, err));
 out:
@@ -281,6 +287,14 @@ static ql_status write_code(const ql_code_use *u, ql_h5ad_writer *w, ql_err *err
     return ql_h5ad_int(w, RUN_KEY "/code/units", u->n_units, err);
 }
 
+static ql_status write_latent_use(const ql_latent_use *u, ql_h5ad_writer *w, ql_err *err)
+{
+    if (u->n_units == 0) return QL_OK;
+    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/kl", u->kl, u->n_units, err));
+    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/variance", u->variance, u->n_units, err));
+    return ql_h5ad_int(w, RUN_KEY "/code/active_units", u->active, err);
+}
+
 static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     ql_str json = {0};
@@ -291,8 +305,11 @@ static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_er
     return st;
 }
 
-static const char *latent_scale(ql_latent_at at)
+static const char *latent_scale(const ql_ae *ae)
 {
+    const ql_latent_at at = ae->cfg.latent_at;
+    if (ae->cfg.vae.on)
+        return "code: mean of its posterior under a prior N(0, 1) of each coordinate; no counts";
     static const char *const texts[] = {
         [QL_LATENT_LINEAR] = "latent space: linear, for distances and clustering; no counts",
         [QL_LATENT_NORM] = "latent space after batch norm: each coordinate standardised; no counts",
@@ -315,10 +332,12 @@ static ql_status write_extra_scales(const denoise_result *r, ql_h5ad_writer *w, 
 static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[300];
-    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", r->args->key);
-    QL_TRY(ql_h5ad_string(w, latent, latent_scale(r->fitted->ae.cfg.latent_at), err));
+    snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", denoise_key(r->args));
+    QL_TRY(ql_h5ad_string(w, latent, latent_scale(&r->fitted->ae), err));
     QL_TRY(write_extra_scales(r, w, err));
     if (!r->args->denoised) return QL_OK;
+    if (r->args->decode_as)
+        QL_TRY(ql_h5ad_string(w, RUN_KEY "/decoded_as", r->args->decode_as, err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_of(r, r->posterior), err));
     if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
     return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
@@ -365,6 +384,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
+    QL_TRY(write_latent_use(&f->latent, w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
     if (r->applied) QL_TRY(write_applied(r->applied, w, err));
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
@@ -373,7 +393,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
 ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err)
 {
     char latent[256];
-    snprintf(latent, sizeof latent, "obsm/%s", a->key);
+    snprintf(latent, sizeof latent, "obsm/%s", denoise_key(a));
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
     /* asked for or not: none of an earlier run may stay beside these results */

@@ -15,6 +15,7 @@ void denoise_job_free(denoise_job *j)
     fit_run_free(&j->fit);
     gene_list_free(&j->genes);
     cell_extras_free(&j->extras);
+    decode_as_free(&j->decode);
 }
 
 /* ---- before the work ---- */
@@ -41,8 +42,9 @@ ql_status denoise_job_check(const denoise_job *j)
     ql_err *err = &j->run->err;
     if (!a->output && !a->tsv && !a->obs_out && !a->obsm_out && !a->layer_out)
         return ql_fail(err, QL_EUSAGE, "no output: give -o FILE.h5ad (or --tsv DIR)");
-    if (!*a->key || strchr(a->key, '/') || !strcmp(a->key, ".") || strlen(a->key) > 200)
-        return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", a->key);
+    const char *key = denoise_key(a);
+    if (!*key || strchr(key, '/') || !strcmp(key, ".") || strlen(key) > 200)
+        return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", key);
     QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {
@@ -79,7 +81,13 @@ static ql_status choose_estimate(denoise_job *j)
 {
     const char *asked = j->a->estimate;
     const ql_likelihood *lik = j->fit.options.ae.likelihood;
-    bool can = lik->disp != QL_DISP_NONE || j->fit.options.fit_theta, umis;
+    bool can = ql_has_posterior(lik) || j->fit.options.fit_theta, umis;
+    if (j->a->decode_as) { /* the cells' counts are of their own batch */
+        j->posterior = false;
+        if (!asked || !strcmp(asked, "mean")) return QL_OK;
+        return ql_fail(&j->run->err, QL_EUSAGE, "--decode-as writes means, not --estimate %s",
+                       asked);
+    }
     j->posterior = can && (!asked || strcmp(asked, "mean") != 0);
     if (!can && asked && strcmp(asked, "mean") != 0)
         return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: %s %s has no posterior", asked,
@@ -186,7 +194,7 @@ static ql_status write_h5ad(denoise_job *j, const denoise_result *r)
     ql_h5ad_writer *writer = j->writer;
     j->writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(writer, &j->run->err));
-    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, j->a->key,
+    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, denoise_key(j->a),
                 (long long)ql_ae_latent_width(&j->fit.fitted.ae),
                 j->a->denoised ? ", layers/denoised" : "");
     if (j->a->denoised)
@@ -209,6 +217,7 @@ ql_status denoise_job_write(denoise_job *j)
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
                         .type = &j->fit.type};
     report(j, &r);
+    QL_TRY(decode_as_set(j->a->decode_as, &j->fit.fitted, &j->decode, &j->run->err));
     QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
     QL_TRY(denoise_write_side(&r, &j->run->err));

@@ -2,6 +2,7 @@
 #ifndef QL_DENOISE_JOB_H
 #define QL_DENOISE_JOB_H
 
+#include "decode_as.h"
 #include "denoise_args.h"
 #include "denoise_output.h"
 
@@ -14,6 +15,7 @@ typedef struct {
     gene_list genes;        /* --genes */
     unsigned which;         /* --write */
     cell_extras extras;
+    decode_as decode; /* --decode-as */
     bool posterior;
     const denoise_applied *applied; /* NULL: the model was trained on these counts */
     shard_spec shard;               /* the h5ad is a part of the cells */

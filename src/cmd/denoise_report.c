@@ -24,7 +24,7 @@ static void put_figure(ql_summary *summary, const char *prefix, const char *key,
 
 static bool shown(const denoise_result *r, ql_prediction which)
 {
-    bool has_theta = r->fitted->theta || r->fitted->ae.heads.kind[QL_HEAD_DISP] != QL_KIND_NONE;
+    bool has_theta = r->fitted->theta || ql_has_posterior(r->fitted->ae.cfg.likelihood);
     return which != QL_PRED_POSTERIOR || has_theta;
 }
 

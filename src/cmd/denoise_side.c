@@ -66,7 +66,7 @@ static ql_status split_latent(const denoise_result *r, const float *latent, int6
     for (int64_t c = 0; c < width; c++) {
         for (int64_t i = 0; i < frame->index.n; i++) column[i] = latent[i * width + c];
         ql_str_clear(&name);
-        ql_str_printf(&name, "%s_%lld", r->args->key, (long long)c + 1);
+        ql_str_printf(&name, "%s_%lld", denoise_key(r->args), (long long)c + 1);
         if (name.failed) QL_GO(ql_fail(err, QL_EMEMORY, "no memory for a name"));
         QL_GO(ql_frame_add(frame, name.text, QL_COL_F32, column, err));
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cell_covariates.h"
 #include "gene_order.h"
 #include "memory_plan.h"
 #include "quell/alloc.h"
@@ -165,6 +166,30 @@ static ql_status order_genes(fit_run *f)
     return QL_OK;
 }
 
+static bool has_covariates(const fit_run *f)
+{
+    const ql_cov_shape *s = &f->options.ae.vae.cov;
+    return s->n > 0 || s->n_labels > 0;
+}
+
+/* What the cells' columns say: of a model that is trained it is found out here, of one that comes
+ * from a file f->cov says what is known. */
+static ql_status read_covariates(fit_run *f)
+{
+    const vae_args *a = &f->args->model.vae;
+    const ql_frame *cells = &f->ds.cells;
+    ql_err *err = &f->run->err;
+    if (!has_covariates(f)) return QL_OK;
+    if (f->cov.n == 0 && f->cov.labels.n == 0)
+        QL_TRY(cell_covariates_read(a, cells, &f->cov, err));
+    else
+        QL_TRY(cell_covariates_match(a, cells, f->cov_free, &f->cov, err));
+    cell_covariates_tell(&f->cov, f->run->log);
+    f->options.cov = &f->cov;
+    f->options.ae.vae.cov = ql_covariates_shape(&f->cov);
+    return ql_ae_check(&f->options.ae, err);
+}
+
 ql_status fit_run_read(fit_run *f, bool *done)
 {
     ql_read_options opt;
@@ -173,7 +198,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     ql_err *err = &f->run->err;
     QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, &opt, err));
     opt.allow_noncounts = f->args->allow_noncounts;
-    opt.columns = f->output.columns || f->output.model;
+    opt.columns = f->output.columns || f->output.model || has_covariates(f);
     QL_TRY(measure(f, &opt, &sizes));
     memory_plan p = plan_of(f, &sizes, 0);
     *done = f->args->plan && sizes.n_rows > 0;
@@ -200,6 +225,7 @@ ql_status fit_run_read(fit_run *f, bool *done)
     }
     f->options.train.molecules = f->ds.is_counts;
     memory_plan_tell(&p, stream, stream ? ql_store_folder(f->ds.store) : NULL, f->run);
+    QL_TRY(read_covariates(f));
     return order_genes(f);
 }
 
@@ -262,6 +288,21 @@ static void tell_code(const fit_run *f)
     ql_summary_double(f->run->summary, "code_mean", u->mean);
 }
 
+static void tell_latent(const fit_run *f)
+{
+    const ql_latent_use *u = &f->fitted.latent;
+    ql_str units = {0};
+    if (u->n_units == 0) return;
+    for (int64_t i = 0; i < u->n_units; i++)
+        ql_str_printf(&units, "%s%.2f", i ? ", " : "", u->kl[i]);
+    ql_log_info(f->run->log,
+                "code: divergence %.3f nats a cell (units: %.400s), %lld of %lld units active",
+                u->total, ql_str_text(&units), (long long)u->active, (long long)u->n_units);
+    ql_summary_double(f->run->summary, "kl", u->total);
+    ql_summary_int(f->run->summary, "active_units", u->active);
+    ql_str_free(&units);
+}
+
 static void tell_training(const fit_run *f)
 {
     const ql_fitted *m = &f->fitted;
@@ -298,6 +339,7 @@ ql_status fit_run_train(fit_run *f)
     ql_log_progress_end(f->run->log);
     tell_training(f);
     tell_code(f);
+    tell_latent(f);
     return QL_OK;
 }
 
@@ -340,6 +382,8 @@ void fit_run_reconfigure(fit_run *f)
     f->options.resumable = old.resumable;
     f->options.start = old.start;
     f->options.gene_rank = old.gene_rank;
+    f->options.cov = old.cov;
+    f->options.ae.vae.cov = old.ae.vae.cov;
 }
 
 ql_status fit_run_end(fit_run *f, ql_status st)
@@ -355,5 +399,6 @@ void fit_run_free(fit_run *f)
     ql_dataset_free(&f->ds);
     ql_str_free(&f->folder);
     ql_free(f->gene_rank);
+    ql_covariates_free(&f->cov);
     ql_notes_free(&f->notes);
 }

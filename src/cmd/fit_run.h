@@ -30,6 +30,7 @@ extern const ql_option fit_init_rows[]; /* where training starts */
 
 #define FIT_TABLES(S, member)                                                                      \
     {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
+        {ql_vae_rows, offsetof(S, member.model.vae)},                                              \
         {fit_rows, offsetof(S, member)}, {dca_rows, offsetof(S, member.dca)},                      \
         {checkpoint_rows, offsetof(S, member.checkpoint)}, {mqc_rows, offsetof(S, member.mqc)},    \
         {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
@@ -62,6 +63,8 @@ typedef struct fit_run {
     ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
     ql_str folder;      /* of the output, if the cache goes there */
     int64_t *gene_rank; /* of --gene-order; NULL: none */
+    ql_covariates cov;  /* of the cells, for a model that has covariates */
+    bool cov_free;      /* the cells' own batches decide nothing (cell_covariates.h) */
     ql_notes notes;
     type_choice type; /* with --type auto */
     checkpoint states;

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The registry, then "auto". */
+/* The registry, then "auto", and what only variational models have. */
 static const char *type_at(int i)
 {
+    static const char *const others[] = {"auto", "bernoulli", NULL};
     int n = 0;
     while (ql_likelihoods[n]) n++;
-    return i < n ? ql_likelihoods[i]->name : i == n ? "auto" : NULL;
+    return i < n ? ql_likelihoods[i]->name : others[i - n];
 }
 
 static const char *activation_at(int i)
@@ -37,16 +38,24 @@ static const char *corruption_at(int i)
 
 static const char *const pretrainings[] = {"none", "denoise", "layers", NULL};
 static const char *const targets[] = {"counts", "input", NULL};
-static const char *const cell_choices[] = {"random", "last", NULL};
+static const char *const cell_choices[] = {"random", "last", "scvi", NULL};
 static const char *const validate_choices[] = {"molecules", "loss", NULL};
 static const char *const latent_choices[] = {"linear", "norm", "activation", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const loss_scales[] = {"cell", "entry", NULL};
 static const char *const norms[] = {"none", "batch", "layer", NULL};
 static const char *const parts[] = {"none", "encoder", "decoder", "all", NULL};
+static const char *const kinds[] = {"dca", "vae", NULL};
 
 #define S model_args
 /* clang-format off */
+const ql_option ql_kind_rows[] = {
+    {.name = "model", .letter = 'm', QL_CHOICE_AT(S, kind), .def = "dca", .choices = kinds, .group = "Model",
+     .help = "which model: dca, or vae with its own defaults",
+     .more = "vae: a variational autoencoder of counts, which can leave batches out of its code (docs/vae.md)."},
+    {.name = NULL},
+};
+
 const ql_option ql_model_rows[] = {
     {.name = "type", QL_CHOICE_AT(S, type), .def = "nb", .choice_at = type_at, .group = "Model",
      .help = "likelihood of the counts",
@@ -210,13 +219,16 @@ const ql_option ql_model_rows[] = {
      .more = "They are drawn by the seed, denoised like the others, and called test in quell_split."},
     {.name = "validation-cells", QL_CHOICE_AT(S, validation_cells), .def = "random",
      .choices = cell_choices, .group = "Training", .level = QL_OPT_EXPERT,
-     .help = "which cells validate: a random draw or the last"},
+     .help = "which cells validate: a random draw or the last",
+     .more = "scvi: a random draw of as many as scvi-tools takes (docs/vae.md)."},
     {.name = "validate", QL_CHOICE_AT(S, validate), .def = "molecules", .choices = validate_choices,
      .group = "Training", .level = QL_OPT_EXPERT,
      .help = "validate by held-out molecules or by the loss"},
     {.name = "early-stop", QL_INT_AT(S, early_stop), .aliases = "earlystop", .min = 1, .max = 1e6,
      .unset = "8 epochs, at least 200 steps", .group = "Training",
      .help = "stop after this many epochs without a gain"},
+    {.name = "never-stop", QL_FLAG_AT(S, never_stop), .group = "Training", .level = QL_OPT_EXPERT,
+     .help = "train all --epochs, whatever the validation says"},
     {.name = "min-gain", QL_DOUBLE_AT(S, min_gain), .def = "0.001", .min = 0, .max = 1,
      .group = "Training", .level = QL_OPT_EXPERT,
      .help = "what counts as a gain: nats per held-out molecule"},
@@ -263,9 +275,35 @@ static const char *const like_dca[] = {
     NULL,
 };
 
+/* What --model vae has in the place of the defaults of the others. */
+static const char *const like_vae[] = {
+    "model=vae", "type=zinb", "hidden=128,10,128", "dropout=0.1", NULL,
+};
+
+/* The settings of scvi-tools 1.5 (docs/vae.md lists the differences). */
+#define SCVI_SETTINGS                                                                              \
+    "model=vae", "type=zinb", "hidden=128,10,128", "dropout=0.1", "dispersion=gene",               \
+    "sizefactors=no", "loginput=yes", "norminput=no", "batchnorm=yes", "norm-gain=yes",            \
+    "start-at-means=no", "normal-theta=yes", "theta-rate=1", "init=torch",                         \
+    "optimizer=torch-adam", "epsilon=0.01", "weight-decay=1e-6", "learning-rate=0.001",            \
+    "batch-size=128", "merge-last=no", "loss-scale=cell", "beta=1", "kl-course=linear",            \
+    "kl-epochs=400", "epochs=400", "epochs-by-cells=yes", "validation=0.1",                        \
+    "validation-cells=scvi", "validate=loss", "never-stop=yes", "restore-best=no"
+
+static const char *const like_scvi[] = {SCVI_SETTINGS, "estimate=mean", NULL};
+static const char *const embed_like_scvi[] = {SCVI_SETTINGS, NULL};
+
 const ql_preset ql_model_presets[] = {
-    {"dca", "the settings of DCA 0.3.3, for reproducing its results", like_dca},
-    {NULL, NULL, NULL},
+    {"dca", "the settings of DCA 0.3.3, for reproducing its results", like_dca, NULL},
+    {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", like_scvi, NULL},
+    {"vae", "what --model vae begins with", like_vae, "model"},
+    {NULL, NULL, NULL, NULL},
+};
+
+const ql_preset ql_embed_presets[] = {
+    {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
+    {"vae", "what --model vae begins with", like_vae, "model"},
+    {NULL, NULL, NULL, NULL},
 };
 
 static bool is_auto(const model_args *a)
@@ -281,6 +319,7 @@ static bool predicts_input(const model_args *a)
 const ql_likelihood *model_likelihood(const model_args *a)
 {
     if (predicts_input(a)) return &ql_gaussian;
+    if (model_is_vae(a)) return ql_vae_likelihood_find(a->type, vae_theta(&a->vae));
     return ql_likelihood_find(is_auto(a) ? "nb" : a->type);
 }
 
@@ -364,9 +403,22 @@ static ql_status check_conv(const model_args *a, ql_err *err)
         QL_CONV_FILTERS, QL_CONV_WIDTH);
 }
 
+static ql_status check_kind(const model_args *a, ql_err *err)
+{
+    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
+    if (model_is_vae(a) && predicts_input(a))
+        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
+    if (model_likelihood(a)) return QL_OK;
+    if (!model_is_vae(a))
+        return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
+    ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
+    return ql_hint(err, "it has zinb, nb, poisson, normal and bernoulli, with --dispersion");
+}
+
 ql_status model_args_check(const model_args *a, ql_err *err)
 {
     const ql_corrupt c = corruption_of(a);
+    QL_TRY(check_kind(a, err));
     if (a->input_dropout > 0 && strcmp(a->corrupt, "none") != 0)
         return ql_fail(err, QL_EUSAGE, "--inputdropout is a corruption: leave out --corrupt %s",
                        a->corrupt);
@@ -426,8 +478,11 @@ static ql_ae_config model_of(const model_args *a)
         .init = ql_init_find(a->init),
         .seed = (uint64_t)a->seed.seed,
     };
+    if (model_is_vae(a)) vae_args_config(&a->vae, &c);
+    c.eps = a->vae.epsilon;
     /* sums of values that may be negative are no depths */
-    c.match_depth = a->match_depth && (!c.likelihood->gaussian || c.likelihood->of_inputs);
+    c.match_depth = a->match_depth && (!c.likelihood->gaussian || c.likelihood->of_inputs ||
+                                       c.likelihood->heads.share);
     conv_of(a->conv, &c.conv);
     for (int i = 0; i < a->hidden.n; i++) c.hidden[i] = a->hidden.v[i];
     add_dropout(a, &c);
@@ -444,9 +499,11 @@ static ql_train_options training_of(const model_args *a)
         .validation = a->validation,
         .test = a->test_split ? TEST_SHARE : 0,
         .validation_last = !strcmp(a->validation_cells, "last"),
+        .scvi_epochs = a->vae.epochs_by_cells,
+        .scvi_split = !strcmp(a->validation_cells, "scvi"),
         .thinned = !strcmp(a->validate, "molecules"),
         .restore_best = a->restore_best,
-        .patience = a->early_stop > 0 ? a->early_stop : -1,
+        .patience = a->never_stop ? 0 : a->early_stop > 0 ? a->early_stop : -1,
         .min_gain = a->min_gain,
         .rate_patience = a->reduce_rate,
         .rate_factor = 0.1,
@@ -470,5 +527,5 @@ void model_fit_options(const model_args *a, int threads, ql_fit_options *out)
     };
     const ql_likelihood *lik = out->ae.likelihood;
     out->layer_epochs = strcmp(a->pretrain, "layers") ? 0 : a->pretrain_epochs;
-    out->fit_theta = lik->disp != QL_DISP_CELL && !lik->gaussian;
+    out->fit_theta = lik->disp != QL_DISP_CELL && lik->disp != QL_DISP_EXP_CELL && !lik->gaussian;
 }

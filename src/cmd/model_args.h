@@ -5,6 +5,7 @@
 
 #include "quell/command.h"
 #include "quell/fit.h"
+#include "vae_args.h"
 
 /* List {ql_model_rows, offsetof(S, model)} and {ql_seed_rows, offsetof(S, model.seed)} in .tables.
  */
@@ -25,15 +26,26 @@ typedef struct {
     const char *optimizer, *validation_cells, *validate, *loss_scale, *precision;
     double learning_rate, weight_decay, clip, validation, input_thin, min_gain;
     int epochs, batch_size, early_stop, reduce_rate;
-    bool restore_best, merge_last, mcv, test_split;
+    bool restore_best, merge_last, mcv, test_split, never_stop;
     /* input */
     const char *corrupt, *target, *pretrain, *conv, *gene_order;
     int pretrain_epochs;
     double corrupt_strength, input_dropout;
+    const char *kind; /* "dca" or "vae" */
+    vae_args vae;
 } model_args;
+
+/* --model, of commands that have no other models. List {ql_kind_rows, offsetof(S, model)}. */
+extern const ql_option ql_kind_rows[];
+
+static inline bool model_is_vae(const model_args *a)
+{
+    return a->kind && a->kind[0] == 'v';
+}
 
 extern const ql_option ql_model_rows[];
 extern const ql_preset ql_model_presets[];
+extern const ql_preset ql_embed_presets[]; /* of a command without --estimate */
 
 /* What is predicted, and how it is judged; until --type auto is decided, its default. */
 const ql_likelihood *model_likelihood(const model_args *a);

@@ -5,6 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/bundle_h5.h"
+#include "quell/covariates_bundle.h"
 #include "quell/utf8.h"
 
 #define FORMAT "quell-model"
@@ -12,7 +13,11 @@
 enum { FORMAT_VERSION = 1, LEVEL = 1 };
 
 static const ql_opt_table model_tables[] = {
-    {ql_model_rows, 0}, {ql_seed_rows, offsetof(model_args, seed)}, {NULL, 0}};
+    {ql_model_rows, 0},
+    {ql_kind_rows, 0},
+    {ql_vae_rows, offsetof(model_args, vae)},
+    {ql_seed_rows, offsetof(model_args, seed)},
+    {NULL, 0}};
 
 const ql_names *model_gene_ids(const ql_frame *genes)
 {
@@ -150,6 +155,20 @@ static ql_status check_root(const char *path, ql_err *err)
     return ql_context(err, "%s", path);
 }
 
+/* Levels of the columns that the options name. */
+static ql_status read_covariates(model_file *m, ql_err *err)
+{
+    const ql_cov_shape named = m->fit.ae.vae.cov;
+    QL_TRY(ql_covariates_take(&m->bundle, &m->cov, err));
+    const ql_cov_shape shape = ql_covariates_shape(&m->cov);
+    bool same = shape.n == named.n && (shape.n_labels > 0) == (named.n_labels > 0);
+    for (int k = 0; k < shape.n && same; k++)
+        same = (shape.n_levels[k] == 0) == (named.n_levels[k] == 0);
+    if (!same) return ql_fail(err, QL_EDATA, "covariates: are not those that the options name");
+    m->fit.ae.vae.cov = shape;
+    return QL_OK;
+}
+
 /* Options that this quell does not know are the file's fault, not the command line's. */
 static ql_status read_options(model_file *m, int threads, ql_err *err)
 {
@@ -166,6 +185,7 @@ static ql_status read_options(model_file *m, int threads, ql_err *err)
     if (m->args.hidden.n < 1) return ql_fail(err, QL_EDATA, "options: no hidden layers");
     st = model_args_check(&m->args, &own);
     if (st == QL_OK) model_fit_options(&m->args, threads, &m->fit);
+    if (st == QL_OK) QL_TRY(read_covariates(m, err));
     if (st == QL_OK) st = ql_ae_check(&m->fit.ae, &own);
     return st == QL_OK ? QL_OK : ql_fail(err, QL_EDATA, "options: %s", own.msg);
 }
@@ -204,6 +224,7 @@ ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *
 void model_file_free(model_file *m)
 {
     ql_opts_free(m->opts);
+    ql_covariates_free(&m->cov);
     ql_bundle_free(&m->bundle);
     *m = (model_file){0};
 }

@@ -14,6 +14,7 @@ typedef struct {
     model_args args;             /* the options it was trained with */
     ql_opts *opts;               /* they, as a set */
     ql_fit_options fit;          /* they, as a fit */
+    ql_covariates cov;           /* names and levels that it knows; values of no cells */
     const ql_names *genes, *ids; /* names of its genes; their ids, or NULL */
     const char *estimate; /* what layers/denoised holds unless told otherwise; NULL: by the data */
     const char *version;  /* of the quell that wrote it */

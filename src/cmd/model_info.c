@@ -89,7 +89,7 @@ static void put_score(const model_file *m, ql_str *out)
 
 static const char *default_of(const char *name, size_t n)
 {
-    const ql_option *const tables[] = {ql_model_rows, ql_seed_rows};
+    const ql_option *const tables[] = {ql_model_rows, ql_kind_rows, ql_vae_rows, ql_seed_rows};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const ql_option *row = tables[t]; row->name; row++)
             if (strlen(row->name) == n && strncmp(row->name, name, n) == 0)

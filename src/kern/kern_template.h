@@ -147,12 +147,70 @@ static void put(int64_t n, const int32_t *index, const ql_real *from, ql_real *t
 #include "lik_nb.h"
 #include "lik_zinb.h"
 #include "lik_gaussian.h"
+#include "lik_share.h"
+#include "lik_share_nb.h"
 
 /* clang-format off */
 #define X(name, kind) LIK_DEFINE(name, kind)
 QL_LIK_MAP(X)
+QL_LIK_SHARE_MAP(X)
 #undef X
 /* clang-format on */
+
+/* Running maximum and sum of exp(x - maximum) over the rows of x, for each of its columns: the
+ * columns of SOFT_VECS vectors at a time, so that their chains overlap. */
+#define SOFT_VECS 4
+
+QL_INLINE void soft_columns(int64_t rows, int64_t ld, const ql_real *x, ql_real *most, ql_real *sum,
+                            const int vecs)
+{
+    vf m[SOFT_VECS], s[SOFT_VECS];
+    for (int v = 0; v < vecs; v++) m[v] = v_load(most + v * VL);
+    for (int64_t i = 0; i < rows; i++)
+        for (int v = 0; v < vecs; v++) m[v] = v_max(m[v], v_load(x + i * ld + v * VL));
+    for (int v = 0; v < vecs; v++)
+        s[v] = v_mul(v_load(sum + v * VL), v_exp(v_sub(v_load(most + v * VL), m[v])));
+    for (int64_t i = 0; i < rows; i++)
+        for (int v = 0; v < vecs; v++)
+            s[v] = v_add(s[v], v_exp(v_sub(v_load(x + i * ld + v * VL), m[v])));
+    for (int v = 0; v < vecs; v++) {
+        v_store(most + v * VL, m[v]);
+        v_store(sum + v * VL, s[v]);
+    }
+}
+
+static void soft_sums(int64_t rows, int64_t ld, const ql_real *x, ql_real *most, ql_real *sum)
+{
+    int64_t j = 0;
+    for (; j + SOFT_VECS * VL <= ld; j += SOFT_VECS * VL)
+        soft_columns(rows, ld, x + j, most + j, sum + j, SOFT_VECS);
+    for (; j < ld; j += VL) soft_columns(rows, ld, x + j, most + j, sum + j, 1);
+}
+
+static void add_row(int64_t rows, int64_t ld, const ql_real *x, const ql_real *row, ql_real *y)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < ld; j += VL)
+            v_store(y + i * ld + j, v_add(v_load(x + i * ld + j), v_load(row + j)));
+}
+
+static void column_sums(int64_t rows, int64_t ld, const ql_real *x, ql_real *sum)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < ld; j += VL)
+            v_store(sum + j, v_add(v_load(sum + j), v_load(x + i * ld + j)));
+}
+
+static void share_gradient(int64_t rows, int64_t ld, const ql_real *logit, const ql_real *offset,
+                           const ql_real *pull, const ql_real *x, ql_real *y)
+{
+    for (int64_t i = 0; i < rows * ld; i += ld)
+        for (int64_t j = 0; j < ld; j += VL) {
+            vf share = v_exp(v_add(v_load(logit + i + j), v_load(offset + j)));
+            vf minus = v_sub(v_set(0), v_load(pull + j));
+            v_store(y + i + j, v_fma(share, minus, v_load(x + i + j)));
+        }
+}
 
 static void map_exp(int64_t n, const ql_real *x, ql_real *y)
 {
@@ -272,6 +330,9 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                             .gaussian = {gaussian_sweep, gaussian_list, gaussian_link},
 #define X(name, kind)                                                                              \
     .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
-                            QL_LIK_MAP(X)
+                            QL_LIK_MAP(X) QL_LIK_SHARE_MAP(X)
 #undef X
-};
+                            .soft_sums = soft_sums,
+                            .add_row = add_row,
+                            .column_sums = column_sums,
+                            .share_gradient = share_gradient};

@@ -16,11 +16,15 @@
 #define DISP_HI      (ql_real)1e4
 #define LIK_EPS      (ql_real)1e-10
 
+/* Bound of ln theta where it is that of scVI (lik_share.h) */
+#define LOG_THETA_MOST (ql_real)15
+
 typedef struct {
     vf mu, theta;
     vf dmu;        /* d mu / d its pre-activation, of a linear mean only */
     vf dtheta;     /* d theta / d its pre-activation, 0 where clipped */
     vf pi, not_pi; /* pi and 1 - pi, each to full precision */
+    vf odds, soft; /* logit of a probability mu, and its softplus */
     vmask mean_inside;
     vf ridge;
 } lik_heads;
@@ -66,6 +70,19 @@ QL_INLINE void link_disp_CELL(vf a, lik_heads *h)
 {
     vf slope, theta = v_softplus(a, &slope);
     clip_theta(theta, slope, DISP_CELL_LO, h);
+}
+
+/* theta = exp(a) within e^-15 and e^15, far outside what counts tell apart */
+QL_INLINE void link_disp_EXP_GENE(vf a, lik_heads *h)
+{
+    vf inside = clip(a, -LOG_THETA_MOST, LOG_THETA_MOST);
+    h->theta = v_exp_inside(inside);
+    h->dtheta = v_select(v_eq(inside, a), h->theta, v_set(0));
+}
+
+QL_INLINE void link_disp_EXP_CELL(vf a, lik_heads *h)
+{
+    link_disp_EXP_GENE(a, h);
 }
 
 QL_INLINE void link_disp_NONE(vf a, lik_heads *h)
@@ -160,8 +177,9 @@ QL_INLINE vf lgamma_rise(vf theta, vf y, vf *digamma_rise)
  * out-of-order core waiting. */
 #define LIK_CHUNK 8
 
-/* Genes whose theta is made at a time, where there is one per gene. */
+/* Genes whose theta is made at a time, where there is one per gene; how it is made. */
 #define LIK_GENES 64
+enum { BY_GENE_CLIPPED = 1, BY_GENE_EXP };
 
 typedef struct {
     int64_t i, j; /* place in the tile, and its cell */
@@ -187,11 +205,15 @@ static inline int next_places(lik_at *at, int64_t ld, int64_t end, lik_at *place
     return n;
 }
 
-static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *genes)
+static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_gene,
+                              lik_genes *genes)
 {
     for (int64_t g = 0; g < n; g += VL) {
         lik_heads h;
-        link_disp_GENE(v_load(log_theta + g), &h);
+        if (by_gene == BY_GENE_CLIPPED)
+            link_disp_GENE(v_load(log_theta + g), &h);
+        else
+            link_disp_EXP_GENE(v_load(log_theta + g), &h);
         v_store(genes->theta + g, h.theta);
         v_store(genes->slope + g, h.dtheta);
     }
@@ -205,12 +227,19 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *ge
         (h)->dtheta = v_set((genes)->slope[(at).row]);                                             \
     } while (0)
 #define LIK_DISP_AT_CELL(args, genes, at, h) link_disp_CELL(v_load((args)->disp + (at).i), h)
-#define LIK_HAS_NONE                         0
-#define LIK_HAS_GENE                         1
-#define LIK_HAS_CELL                         1
-#define LIK_BY_GENE_NONE                     0
-#define LIK_BY_GENE_GENE                     1
-#define LIK_BY_GENE_CELL                     0
+#define LIK_DISP_AT_EXP_GENE                 LIK_DISP_AT_GENE
+#define LIK_DISP_AT_EXP_CELL(args, genes, at, h)                                                   \
+    link_disp_EXP_CELL(v_load((args)->disp + (at).i), h)
+#define LIK_HAS_NONE         0
+#define LIK_HAS_GENE         1
+#define LIK_HAS_CELL         1
+#define LIK_HAS_EXP_GENE     1
+#define LIK_HAS_EXP_CELL     1
+#define LIK_BY_GENE_NONE     0
+#define LIK_BY_GENE_GENE     BY_GENE_CLIPPED
+#define LIK_BY_GENE_CELL     0
+#define LIK_BY_GENE_EXP_GENE BY_GENE_EXP
+#define LIK_BY_GENE_EXP_CELL 0
 
 #define LIK_STORE(args, i, h, g, w, has_disp, has_pi)                                              \
     do {                                                                                           \
@@ -258,7 +287,8 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, lik_genes *ge
             lik_at at = {.i = row * args->ld}, places[LIK_CHUNK];                                  \
             lik_heads h[LIK_CHUNK];                                                                \
             lik_genes genes;                                                                       \
-            if (LIK_BY_GENE_##kind) link_genes(args->disp_gene + row, rows, &genes);               \
+            if (LIK_BY_GENE_##kind)                                                                \
+                link_genes(args->disp_gene + row, rows, LIK_BY_GENE_##kind, &genes);               \
             for (int n; (n = next_places(&at, args->ld, (row + rows) * args->ld, places)) > 0;) {  \
                 name##_##kind##_links(args, &genes, places, n, h);                                 \
                 if (values)                                                                        \

@@ -10,10 +10,10 @@ typedef struct {
     vf log_ratio;              /* ln(1 + mu / T) */
 } nb_parts;
 
-QL_INLINE nb_parts nb_split(const lik_heads *h)
+QL_INLINE nb_parts nb_split(const lik_heads *h, ql_real eps)
 {
     nb_parts p;
-    p.t = v_add(h->theta, v_set(LIK_EPS));
+    p.t = v_add(h->theta, v_set(eps));
     p.sum = v_add(p.t, h->mu);
     vf inv = v_div(v_set(1), v_mul(p.t, p.sum));
     p.inv_t = v_mul(inv, p.sum);
@@ -32,18 +32,24 @@ QL_INLINE vf nb_zero_of(const lik_heads *h, const nb_parts *p, lik_grad *g)
 
 QL_INLINE vf nb_zero(const lik_heads *h, lik_grad *g)
 {
-    nb_parts p = nb_split(h);
+    nb_parts p = nb_split(h, LIK_EPS);
     return nb_zero_of(h, &p, g);
+}
+
+/* shape: what the gamma functions take for theta */
+QL_INLINE vf nb_nonzero_of(const lik_heads *h, vf shape, vf y, ql_real eps, lik_grad *g)
+{
+    nb_parts p = nb_split(h, eps);
+    vf zero = nb_zero_of(h, &p, g), dgamma;
+    vf gamma = lgamma_rise(shape, y, &dgamma);
+    vf inv_mu = v_div(v_set(1), v_add(h->mu, v_set(eps)));
+    vf across = v_sub(v_mul(h->theta, h->mu), v_mul(y, p.t));
+    g->ln_mu = v_fma(across, p.inv_sum, v_mul(y, v_mul(v_set(eps), inv_mu)));
+    g->theta = v_add(g->theta, v_sub(v_mul(y, p.inv_sum), dgamma));
+    return v_add(zero, v_sub(v_mul(y, v_log(v_mul(p.sum, inv_mu))), gamma));
 }
 
 QL_INLINE vf nb_nonzero(const lik_heads *h, vf y, lik_grad *g)
 {
-    nb_parts p = nb_split(h);
-    vf zero = nb_zero_of(h, &p, g), dgamma;
-    vf gamma = lgamma_rise(p.t, y, &dgamma);
-    vf inv_mu = v_div(v_set(1), v_add(h->mu, v_set(LIK_EPS)));
-    vf across = v_sub(v_mul(h->theta, h->mu), v_mul(y, p.t));
-    g->ln_mu = v_fma(across, p.inv_sum, v_mul(y, v_mul(v_set(LIK_EPS), inv_mu)));
-    g->theta = v_add(g->theta, v_sub(v_mul(y, p.inv_sum), dgamma));
-    return v_add(zero, v_sub(v_mul(y, v_log(v_mul(p.sum, inv_mu))), gamma));
+    return nb_nonzero_of(h, v_add(h->theta, v_set(LIK_EPS)), y, LIK_EPS, g);
 }

@@ -23,6 +23,7 @@ static const ql_activation *activation_of(const ql_ae_config *cfg, int layer)
 static double dropout_of(const ql_ae_config *cfg, int layer)
 {
     if (cfg->n_dropouts > 0) return cfg->dropouts[layer];
+    if (cfg->vae.on && layer > cfg->n_hidden / 2) return 0;
     return layer == cfg->n_hidden / 2 ? 0 : cfg->dropout;
 }
 
@@ -50,12 +51,14 @@ static void declare_hidden(ql_ae *ae, int i)
     char name[24];
     ql_hidden *h = &ae->hidden[i];
     *h = (ql_hidden){
-        .n_in = i == 0 ? 1 : cfg->hidden[i - 1],
+        .n_in = i == 0 ? 1 : cfg->hidden[i - 1] + ql_ae_extra(ae, i),
+        .n_extra = i == 0 ? 0 : ql_ae_extra(ae, i),
         .n_out = cfg->hidden[i],
         .act = activation_of(cfg, i),
         .slope = (ql_real)cfg->slope,
         .batch_norm = cfg->batch_norm && is_normed(cfg, i),
         .layer_norm = cfg->layer_norm && is_normed(cfg, i),
+        .gain = cfg->norm_gain,
         .dropout = dropout_of(cfg, i),
         .keep_largest = i == ae->center ? cfg->code_k : 0,
         .orthogonal = i > 0 && i <= ae->center ? cfg->orthogonal : 0,
@@ -135,19 +138,22 @@ static void freeze_below(ql_ae *ae)
 /* Everything of the model that needs no memory yet: layers and tensors. */
 static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 {
-    *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = n_built(cfg)};
+    *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = n_built(cfg), .input_cov = -1};
     ae->center = cfg->n_hidden / 2;
     ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes), cfg->hidden[0]);
     if (cfg->conv.filters > 0)
         ql_conv_declare(&ae->conv, &ae->params, cfg->conv, n_genes, cfg->act, (ql_real)cfg->slope);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
+    ql_ae_variational_declare(ae);
     declare_input_terms(ae);
     ae->heads.tied = cfg->tied;
     ae->heads.weight[QL_HEAD_MEAN] = ae->input.weight;
     ql_head_layout layout = cfg->likelihood->heads;
     /* without layers behind the bottleneck there is nothing to have one's own of */
     layout.fork = layout.fork && ae->center + 1 < ae->n_hidden;
-    ql_heads_declare(&ae->heads, &ae->params, n_genes, cfg->hidden[ae->n_hidden - 1], &layout,
+    layout.groups = ql_ae_groups(cfg);
+    ql_heads_declare(&ae->heads, &ae->params, n_genes,
+                     cfg->hidden[ae->n_hidden - 1] + ql_ae_extra(ae, ae->n_hidden), &layout,
                      cfg->shared_pi);
     ql_ae_fork_declare(ae);
     ae->heads.ridge = (ql_real)cfg->ridge;
@@ -162,10 +168,13 @@ void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 }
 
 /* The widest array a tile's gradient needs. */
-static int64_t tile_width(const ql_ae_config *cfg)
+static int64_t tile_width(const ql_ae *ae)
 {
-    int64_t last = cfg->hidden[n_built(cfg) - 1];
-    return ql_pad(last > cfg->hidden[0] ? last : cfg->hidden[0]);
+    const int64_t widths[] = {ae->cfg.hidden[0], ae->heads.n_in, ae->heads.n_groups};
+    int64_t most = 0;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+        if (widths[i] > most) most = widths[i];
+    return ql_pad(most);
 }
 
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
@@ -173,7 +182,9 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     ql_ae ae;
     declare(&ae, cfg, sizes->n_genes);
     int64_t cells = capacity_of(sizes->batch_size), real = (int64_t)sizeof(ql_real);
+    ae.heads.keep = cells <= QL_KEEP_CELLS && !cfg->recompute;
     int64_t bytes = ql_params_bytes(&ae.params, cfg->optimizer->n_moments);
+    bytes += ql_ae_variational_bytes(&ae, cells);
     bytes +=
         2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.heads.tiling, sizes->separate_targets);
     bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
@@ -182,7 +193,7 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
         for (int i = b ? ae.center + 1 : 0; i < ae.n_hidden; i++)
             bytes += ql_hidden_bytes(ql_ae_layer(&ae, b, i), cells);
     bytes += ql_input_terms_bytes(&ae.input_terms);
-    int64_t width = tile_width(cfg);
+    int64_t width = tile_width(&ae);
     int64_t dense = dense_scratch(cfg);
     if (cfg->conv.filters > 0)
         bytes += ql_conv_bytes(&cfg->conv, sizes->n_genes) +
@@ -203,6 +214,28 @@ static void start_tensor(ql_ae *ae, int tensor, int64_t fan_in, int64_t fan_out)
     ql_params_init(&ae->params, tensor, ae->cfg.init, fan_in, fan_out, ae->cfg.seed);
 }
 
+/* Biases are 0, unless the initialiser draws them too. */
+static void start_bias(ql_ae *ae, int tensor, int64_t fan_in)
+{
+    if (ae->cfg.init && ae->cfg.init->biases)
+        start_tensor(ae, tensor, fan_in, ae->params.tensor[tensor].cols);
+}
+
+static int64_t input_fan(const ql_ae *ae)
+{
+    return input_width(&ae->cfg, ae->n_genes) +
+           (ae->input_cov >= 0 ? ql_cov_columns(&ae->cfg.vae.cov) : 0);
+}
+
+static void start_latent(ql_ae *ae)
+{
+    const ql_latent *l = &ae->latent;
+    if (!ae->cfg.vae.on) return;
+    start_tensor(ae, l->weight, l->n_in, l->n_out);
+    start_bias(ae, l->bias, l->n_in);
+    if (ae->input_cov >= 0) start_tensor(ae, ae->input_cov, input_fan(ae), ae->input.n_out);
+}
+
 static void start_hidden(ql_ae *ae, const ql_hidden *h)
 {
     const struct {
@@ -210,6 +243,7 @@ static void start_hidden(ql_ae *ae, const ql_hidden *h)
         ql_real value;
     } starts[] = {{h->var, 1}, {h->gamma, 1}, {h->slopes, (ql_real)0.25}};
     if (h->weight >= 0) start_tensor(ae, h->weight, h->n_in, h->n_out);
+    start_bias(ae, h->bias, h->weight >= 0 ? h->n_in : input_fan(ae));
     for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
         for (int64_t u = 0; u < h->n_out && starts[k].tensor >= 0; u++)
             ql_param(&ae->params, starts[k].tensor)[u] = starts[k].value;
@@ -232,6 +266,14 @@ static void start_head(ql_ae *ae, int head)
     const ql_heads *h = &ae->heads;
     const int64_t values = ae->params.tensor[h->bias[head]].cols;
     start_tensor(ae, h->weight[head], h->kind[head] == QL_KIND_ELEMENT ? values : h->n_in, values);
+    start_bias(ae, h->bias[head], h->n_in);
+}
+
+/* Log-odds of a count above 0, were counts Poisson. */
+static ql_real log_odds(double rate)
+{
+    const double most = 5;
+    return (ql_real)(rate > most ? most : rate < 1e-6 ? ql_log(rate) : ql_log(ql_exp(rate) - 1));
 }
 
 /* The mean's biases at the rates of the genes: their logarithms, or themselves where the mean is
@@ -239,8 +281,29 @@ static void start_head(ql_ae *ae, int head)
 static void start_means(ql_ae *ae, const ql_real *log_rate)
 {
     ql_real *bias = ql_param(&ae->params, ae->heads.bias[QL_HEAD_MEAN]);
-    for (int64_t g = 0; g < ae->n_genes; g++)
-        bias[g] = ae->cfg.likelihood->gaussian ? (ql_real)ql_exp((double)log_rate[g]) : log_rate[g];
+    const bool rates = ae->cfg.likelihood->gaussian && !ae->heads.share;
+    for (int64_t g = 0; g < ae->n_genes; g++) {
+        bias[g] = rates ? (ql_real)ql_exp((double)log_rate[g]) : log_rate[g];
+        if (ae->heads.odds) bias[g] = log_odds((double)bias[g]);
+    }
+}
+
+/* Dispersions of genes, or of genes and groups. */
+static void start_dispersions(ql_ae *ae)
+{
+    static const ql_init normal = {"normal", 1, QL_FAN_NONE, QL_DRAW_NORMAL, false, false};
+    const ql_heads *h = &ae->heads;
+    const int tensor = h->disp_gene >= 0 ? h->disp_gene : h->weight[QL_HEAD_DISP];
+    const ql_tensor *t = &ae->params.tensor[tensor];
+    ql_real log_theta[QL_PAD], *w = ql_param(&ae->params, tensor);
+    if (ae->cfg.theta_normal) {
+        ql_params_init(&ae->params, tensor, &normal, 1, 1, ae->cfg.seed);
+        return;
+    }
+    for (int i = 0; i < QL_PAD; i++) log_theta[i] = (ql_real)ae->cfg.start_theta;
+    ae->kern->log(QL_PAD, log_theta, log_theta);
+    for (int64_t r = 0; r < t->rows; r++)
+        for (int64_t c = 0; c < t->cols; c++) w[r * t->ld + c] = log_theta[0];
 }
 
 /* An output of 0 on the scale of the inputs, where the shift is included. */
@@ -254,16 +317,12 @@ static void start_heads(ql_ae *ae, const ql_real *log_rate)
 {
     const ql_heads *h = &ae->heads;
     for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->weight[k] >= 0) start_head(ae, k);
+        if (h->weight[k] >= 0 && h->bias[k] >= 0) start_head(ae, k);
     if (ae->cfg.likelihood->of_inputs)
         start_at_shift(ae);
     else if (ae->cfg.start_at_means)
         start_means(ae, log_rate);
-    if (h->disp_gene < 0) return;
-    ql_real log_theta[QL_PAD], *t = ql_param(&ae->params, h->disp_gene);
-    for (int i = 0; i < QL_PAD; i++) log_theta[i] = (ql_real)ae->cfg.start_theta;
-    ae->kern->log(QL_PAD, log_theta, log_theta);
-    for (int64_t g = 0; g < ae->n_genes; g++) t[g] = log_theta[0];
+    if (h->disp_gene >= 0 || h->kind[QL_HEAD_DISP] == QL_KIND_GROUP) start_dispersions(ae);
 }
 
 static void start_weights(ql_ae *ae, const ql_real *log_rate)
@@ -275,6 +334,7 @@ static void start_weights(ql_ae *ae, const ql_real *log_rate)
     for (int b = 0; b < ae->heads.n_branches; b++)
         for (int i = b ? ae->center + 1 : 0; i < ae->n_hidden; i++)
             start_hidden(ae, ql_ae_layer(ae, b, i));
+    start_latent(ae);
     start_heads(ae, log_rate);
     start_nonnegative(ae);
     ql_ae_start_optimizer(ae, ae->cfg.rate);
@@ -283,6 +343,7 @@ static void start_weights(ql_ae *ae, const ql_real *log_rate)
 void ql_ae_start_optimizer(ql_ae *ae, double rate)
 {
     ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, rate, ae->cfg.clip, ae->cfg.weight_decay);
+    ql_opt_set_eps(&ae->opt, ae->cfg.eps);
 }
 
 /* Where inputs are not sparse while training. */
@@ -300,7 +361,7 @@ static ql_status allocate_dense(ql_ae *ae, ql_err *err)
 
 static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
 {
-    const int64_t width = tile_width(&ae->cfg);
+    const int64_t width = tile_width(ae);
     QL_TRY(ql_params_alloc(&ae->params, ae->cfg.optimizer->n_moments, err));
     for (int i = 0; i < 2; i++)
         QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->heads.tiling,
@@ -311,6 +372,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     for (int i = 0; i < ae->n_hidden; i++)
         if (ae->hidden[i].tied) ae->hidden[i].dw = ae->hidden[ae->n_hidden - i].dw;
     QL_TRY(ql_ae_fork_alloc(ae, err));
+    QL_TRY(ql_ae_variational_alloc(ae, err));
     QL_TRY(ql_input_terms_alloc(&ae->input_terms, err));
     ae->heads.kept = ae->input_terms.kept;
     QL_TRY(QL_NEW(ae->code_scale, ae->hidden[ae->center].n_out, "hidden layer", err));
@@ -342,6 +404,7 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
     ae->capacity = capacity_of(sizes->batch_size);
     ae->n_threads = sizes->n_threads;
     ae->input.shift = map.shift;
+    ae->heads.keep = ae->capacity <= QL_KEEP_CELLS && !cfg->recompute;
     ae->heads.lik = cfg->likelihood->kernel(kern);
     if (cfg->likelihood->of_inputs) ae->heads.inverse = map;
     ql_status st = choose_products(ae, err);
@@ -368,6 +431,7 @@ void ql_ae_free(ql_ae *ae)
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);
     ql_ae_fork_free(ae); /* asks the heads how many there are */
+    ql_ae_variational_free(ae);
     ql_input_terms_free(&ae->input_terms);
     ql_free(ae->code_scale);
     ql_conv_free(&ae->conv);

@@ -22,10 +22,69 @@ typedef struct {
         ql_team_barrier((worker)->team);                                                           \
     } while (0)
 
-/* Fill the first batch from rows[0..n) of the source and run it to the last hidden layer, in
+/* Fill the first batch from rows[at..at + n) of the source and run it to the last hidden layer, in
  * inference. Every thread of the team calls it; afterwards all see the hidden layers. */
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
-                   int64_t n);
+                   int64_t at, int64_t n);
+
+/* Of variational models (autoencoder_variational.c). Columns of covariates that layer i (n_hidden:
+ * the heads) sees beside its input; groups of cells that have dispersions of their own. */
+int64_t ql_ae_extra(const ql_ae *ae, int i);
+int64_t ql_ae_groups(const ql_ae_config *cfg);
+void ql_ae_variational_declare(ql_ae *ae);
+int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells);
+ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err);
+void ql_ae_variational_free(ql_ae *ae);
+
+/* Before the layers of a batch: the covariates of its cells. decode NULL: those of the source. */
+void ql_ae_cov_begin(ql_ae *ae, const ql_batch *b, const ql_batch_source *source);
+void ql_ae_cov_decode(ql_ae *ae, const ql_batch *b, const ql_cov_values *decode);
+
+/* What layer i (n_hidden: the heads) sees, and the same transposed. */
+const ql_real *ql_ae_layer_in(ql_ae *ae, int i, const ql_batch *b);
+const ql_real *ql_ae_layer_in_t(const ql_ae *ae, int i);
+
+/* What the covariates add to the first layer's pre-activations; and backward, from their gradient. */
+void ql_ae_input_cov_forward(ql_ae *ae, const ql_batch *b);
+void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step);
+
+/* After the bottleneck's forward pass: the code; or given codes in the place of it. Around its
+ * backward pass: returns what the divergence adds to the loss. */
+void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                          ql_pass pass);
+void ql_ae_latent_given(ql_ae *ae, const ql_batch *b);
+double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b);
+void ql_ae_latent_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                           const ql_opt_step *step);
+
+/* From the code to the last hidden layers, on one thread. */
+void ql_ae_decoder_forward(ql_ae *ae, const ql_batch *b, const ql_kern *kern, ql_pass pass);
+
+/* Means that are shares are normalised before anything else looks at the batch; every thread calls
+ * it. */
+void ql_ae_normalise(ql_ae *ae, ql_ae_worker *w, const ql_kern *kern, const ql_head_pass *pass);
+
+/* Of means that are averaged over several covariates (autoencoder_decode.c): what the heads see of
+ * each, for the batch at hand. */
+typedef struct {
+    int n;
+    ql_real *hidden; /* [n, n_in, capacity] */
+    ql_real *offset; /* [n, capacity] */
+    ql_real *group;  /* [n, groups, capacity] */
+} ql_ae_decodings;
+ql_status ql_ae_decodings_new(const ql_ae *ae, int n, ql_ae_decodings *d, ql_err *err);
+void ql_ae_decodings_free(ql_ae_decodings *d);
+
+/* Every thread calls it, when the batch has its codes. */
+void ql_ae_decodings_make(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source,
+                          ql_ae_decodings *d);
+
+/* The averages of a tile's values into space->act. */
+void ql_ae_decodings_values(ql_ae *ae, const ql_ae_decodings *d, int64_t tile, int64_t first,
+                            int64_t n, ql_head_space *space);
+
+/* Settings of a variational model that contradict each other. */
+ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
 
 /* The penalties of a step of training (autoencoder_penalty.c). Before the weights change, sums over
  * a shard of the genes. On one thread: after the heads, the penalty of the code's Jacobian, whose

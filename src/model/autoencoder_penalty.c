@@ -47,6 +47,7 @@ static ql_status check_conv(const ql_ae_config *cfg, ql_err *err)
 ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err)
 {
     QL_TRY(check_conv(cfg, err));
+    QL_TRY(ql_ae_variational_check(cfg, err));
     if (cfg->tied && !mirrors(cfg)) {
         ql_fail(err, QL_EUSAGE, "--tied needs layers that mirror each other around the bottleneck");
         return ql_hint(err, "give --hidden such as 128,32,128");

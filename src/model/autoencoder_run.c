@@ -23,14 +23,18 @@ static int64_t items(int64_t n, int64_t per_item)
 typedef struct {
     ql_batch *batch;
     const ql_batch_source *source;
-    const int64_t *rows; /* [batch->n] */
+    const int64_t *rows; /* [batch->n]; NULL: at, at + 1, ... */
+    int64_t at;
 } fill_job;
 
 static void fill_cells(const ql_ae *ae, const fill_job *f, int64_t item)
 {
     int64_t first = item * FILL_CELLS, end = first + FILL_CELLS;
     for (int64_t i = first; i < end && i < f->batch->n; i++)
-        ql_batch_fill(f->batch, i, f->source, f->rows[i], &ae->map, ae->kern);
+        ql_batch_fill(f->batch, i, f->source, f->rows ? f->rows[i] : f->at + i, &ae->map,
+                      ae->kern);
+    for (int64_t i = first; i < end && i < f->batch->n && ae->cov_cell && !f->source->cell; i++)
+        f->batch->cell[i] = ae->cov_cell[f->batch->row[i]];
 }
 
 /* The kernels of training: with products in bfloat16 where that was asked for. */
@@ -39,14 +43,38 @@ static const ql_kern *train_kern(const ql_ae *ae)
     return ae->cfg.bf16 ? &ae->bf16_kern : ae->kern;
 }
 
-static void hidden_forward(ql_ae *ae, const ql_batch *b, ql_pass pass)
+/* Hidden layers [first, end). */
+static void layers_forward(ql_ae *ae, const ql_batch *b, const ql_kern *kern, ql_pass pass,
+                           int first, int end)
+{
+    for (int i = first; i < end; i++)
+        ql_hidden_forward(&ae->hidden[i], &ae->params, kern, i ? ql_ae_layer_in(ae, i, b) : NULL,
+                          b->n, b->n_pad, pass);
+}
+
+void ql_ae_decoder_forward(ql_ae *ae, const ql_batch *b, const ql_kern *kern, ql_pass pass)
+{
+    layers_forward(ae, b, kern, pass, ae->center + 1, ae->n_hidden);
+    ql_ae_fork_forward(ae, kern, b, pass);
+    (void)ql_ae_layer_in(ae, ae->n_hidden, b); /* of heads that see covariates */
+}
+
+static void hidden_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                           ql_pass pass)
 {
     const ql_kern *kern = pass.training ? train_kern(ae) : ae->kern;
-    ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias), ae->hidden[0].pre);
-    for (int i = 0; i < ae->n_hidden; i++)
-        ql_hidden_forward(&ae->hidden[i], &ae->params, kern, i ? ae->hidden[i - 1].out : NULL, b->n,
-                          b->n_pad, pass);
-    ql_ae_fork_forward(ae, kern, b, pass);
+    const int end = ae->center < ae->n_hidden ? ae->center + 1 : ae->n_hidden;
+    ql_ae_cov_begin(ae, b, source);
+    if (b->code) {
+        ql_ae_latent_given(ae, b);
+    } else {
+        ql_input_finish(&ae->input, b, ql_param(&ae->params, ae->hidden[0].bias),
+                        ae->hidden[0].pre);
+        ql_ae_input_cov_forward(ae, b);
+        layers_forward(ae, b, kern, pass, 0, end);
+        ql_ae_latent_forward(ae, b, source, pass);
+    }
+    ql_ae_decoder_forward(ae, b, kern, pass);
 }
 
 static void input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
@@ -97,20 +125,48 @@ ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *o
         pass.hidden[k] = last->out;
         pass.hidden_t[k] = last->out_t;
     }
+    if (ae->joined[ae->n_hidden].n_extra > 0) {
+        pass.hidden[0] = ae->joined[ae->n_hidden].in;
+        pass.hidden_t[0] = ae->joined[ae->n_hidden].in_t;
+    }
+    pass.group = ae->group;
+    pass.group_t = ae->group_t;
     return pass;
 }
 
+/* What a source says of cells by their place in the visit. */
+static void take_given(const ql_ae *ae, ql_batch *b, const ql_batch_source *source, int64_t at)
+{
+    if (source->code) b->code = source->code + at * ql_ae_latent_width(ae);
+    for (int64_t i = 0; source->library && i < b->n; i++)
+        b->library[i] = (ql_real)source->library[at + i];
+}
+
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
-                   int64_t n)
+                   int64_t at, int64_t n)
 {
     ql_batch *b = &ae->batch[0];
-    fill_job fill = {b, source, rows};
+    fill_job fill = {b, source, rows ? rows + at : NULL, at};
     if (w->rank == 0) ql_batch_begin(b, source, n, 1);
     ql_team_barrier(w->team);
     QL_AE_EACH(w, items(n, FILL_CELLS), item, fill_cells(ae, &fill, item));
-    input_forward(ae, w, b, NULL);
-    input_reduce(ae, w, b);
-    if (w->rank == 0) hidden_forward(ae, b, (ql_pass){0});
+    if (w->rank == 0) take_given(ae, b, source, at);
+    if (!source->code) {
+        input_forward(ae, w, b, NULL);
+        input_reduce(ae, w, b);
+    }
+    if (w->rank == 0) hidden_forward(ae, b, source, (ql_pass){0});
+    ql_team_barrier(w->team);
+}
+
+void ql_ae_normalise(ql_ae *ae, ql_ae_worker *w, const ql_kern *kern, const ql_head_pass *pass)
+{
+    if (!ae->heads.share && !ae->heads.odds) return;
+    if (ae->heads.share)
+        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
+                   ql_heads_norm_shard(&ae->heads, &ae->params, kern, pass, shard,
+                                       &ae->space[w->rank]));
+    if (w->rank == 0) ql_heads_norm_finish(&ae->heads, kern, pass->batch);
     ql_team_barrier(w->team);
 }
 
@@ -141,10 +197,13 @@ static double hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
         if (i == ae->center) {
             ql_ae_fork_backward(ae, train_kern(ae), b, step);
             penalty += ql_ae_code_penalty(ae, b);
+            penalty += ql_ae_latent_gradient(ae, b);
         }
-        ql_hidden_backward(h, &ae->params, train_kern(ae), below ? below->out_t : NULL,
+        ql_hidden_backward(h, &ae->params, train_kern(ae), below ? ql_ae_layer_in_t(ae, i) : NULL,
                            below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
+        if (i == ae->center) ql_ae_latent_backward(ae, b, train_kern(ae), step);
     }
+    ql_ae_input_cov_backward(ae, b, step);
     /* the input layer wants the gradient by cell */
     ql_hidden *first = &ae->hidden[0];
     ql_transpose(first->n_out, b->n, first->grad, b->n_pad, first->out_t, ql_pad(first->n_out));
@@ -179,9 +238,10 @@ static void collect_loss(epoch_job *job, const ql_batch *b)
 /* Some rows of the gradient by a branch's last hidden layer. */
 static void reduce_slice(ql_ae *ae, const ql_batch *b, int branch, int64_t slice)
 {
-    const int64_t size = REDUCE_ROWS * b->n_pad;
-    ql_heads_reduce(&ae->heads, ae->kern, b, branch, slice * size, size,
-                    ql_ae_layer(ae, branch, ae->n_hidden - 1)->grad);
+    ql_hidden *last = ql_ae_layer(ae, branch, ae->n_hidden - 1);
+    const int64_t size = REDUCE_ROWS * b->n_pad, left = last->n_out * b->n_pad - slice * size;
+    ql_heads_reduce(&ae->heads, ae->kern, b, branch, slice * size, left < size ? left : size,
+                    last->grad);
 }
 
 static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
@@ -189,9 +249,17 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
     ql_ae *ae = job->ae;
     ql_head_pass pass = ql_ae_head_pass(ae, b, &ae->opt, &job->step);
     const ql_kern *kern = train_kern(ae);
+    ql_ae_normalise(ae, w, kern, &pass);
     QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
                ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
-    const int64_t n_slices = items(ae->heads.n_in, REDUCE_ROWS);
+    if (ae->heads.share) {
+        if (w->rank == 0) ql_heads_pull_finish(&ae->heads, kern, b);
+        ql_team_barrier(w->team);
+        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
+                   ql_heads_share_shard(&ae->heads, &ae->params, kern, &pass, shard,
+                                        &ae->space[w->rank]));
+    }
+    const int64_t n_slices = items(ae->hidden[ae->n_hidden - 1].n_out, REDUCE_ROWS);
     QL_AE_EACH(w, n_slices * ae->heads.n_branches, item,
                reduce_slice(ae, b, (int)(item / n_slices), item % n_slices));
     if (w->rank == 0)
@@ -313,7 +381,7 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
     if (ql_input_terms_sums(&ae->input_terms))
         QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
                    ql_ae_penalty_shard(ae, job->number, shard));
-    if (w->rank == 0) hidden_forward(ae, b, pass);
+    if (w->rank == 0) hidden_forward(ae, b, job->source, pass);
     if (next && n_load > 0) load_rows(w, next->source, n_load);
     fill_some(ae, w, next, 0, n_fill / 2);
     heads_backward(job, w, b);
@@ -335,7 +403,7 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     ql_ae *ae = job->ae;
     ql_ae_worker w = {.team = team, .rank = rank};
     int64_t at = job->progress->at; /* set again only after the others have met the first thread */
-    fill_job fill = {&ae->batch[0], job->source, job->order + at};
+    fill_job fill = {&ae->batch[0], job->source, job->order + at, 0};
     if (rank == 0) begin_batch(job, 0, at);
     ql_team_barrier(team);
     if (job->n_load > 0) load_rows(&w, job->source, job->n_load);
@@ -344,7 +412,7 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
     for (int64_t k = 0; at < job->n; k++) {
         const ql_batch *b = &ae->batch[k % 2];
         at += b->n;
-        fill = (fill_job){&ae->batch[(k + 1) % 2], job->source, job->order + at};
+        fill = (fill_job){&ae->batch[(k + 1) % 2], job->source, job->order + at, 0};
         /* the others look at what this sets after the barrier that ends the step's first phase */
         if (rank == 0) {
             job->step = ql_opt_next(&ae->opt);
@@ -387,247 +455,4 @@ ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int6
     ql_status st = ql_ae_train_part(ae, source, order, n, batch_size, &p, NULL, err);
     *loss = p.loss / ((double)n * (double)ae->n_genes);
     return st;
-}
-
-/* A run over many cells in inference mode. */
-typedef struct {
-    ql_ae *ae;
-    const ql_batch_source *source;
-    const int64_t *rows;
-    int64_t n, block;
-    const ql_ae_visitor *visitor; /* or: */
-    double *cell_loss;
-    double *depth; /* [capacity] scratch; NULL: depths are not matched */
-    ql_status status;
-    ql_err *err;
-} visit_job;
-
-/* The heads look at the last hidden layers and learn nothing. */
-static ql_head_pass inference_pass(ql_ae *ae)
-{
-    return ql_ae_head_pass(ae, &ae->batch[0], NULL, NULL);
-}
-
-/* Can the counts have the gene of the tile? */
-static bool seen(const ql_ae *ae, int64_t tile, int64_t g)
-{
-    return !ae->lacks || !ae->lacks[ql_tile_genes(&ae->heads.tiling, tile).first + g];
-}
-
-/* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
-static void depth_shard(ql_ae *ae, int64_t shard, int rank)
-{
-    ql_head_pass pass = inference_pass(ae);
-    const ql_span tiles = ql_shard_tiles(&ae->heads.tiling, shard);
-    double *sum = ae->heads.loss + shard * ae->heads.capacity;
-    memset(sum, 0, (size_t)ae->batch[0].n * sizeof *sum);
-    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
-        int64_t genes = ql_tile_genes(&ae->heads.tiling, tile).count;
-        for (int64_t first = 0; first < ae->batch[0].n; first += QL_BLOCK) {
-            int64_t n = ae->batch[0].n - first < QL_BLOCK ? ae->batch[0].n - first : QL_BLOCK;
-            ql_heads_values(&ae->heads, &ae->params, ae->kern, &pass, tile, first, n,
-                            &ae->space[rank]);
-            const ql_real *mean = ae->space[rank].act[QL_HEAD_MEAN];
-            for (int64_t g = 0; g < genes; g++)
-                for (int64_t i = 0; i < n && seen(ae, tile, g); i++)
-                    sum[first + i] += (double)mean[g * ql_pad(n) + i];
-        }
-    }
-}
-
-/* Scale each cell so that its means add up to the molecules it was seen with. */
-static void match_depth(ql_ae *ae, double *sum)
-{
-    ql_batch *b = &ae->batch[0];
-    ql_heads_cell_loss(&ae->heads, b, sum);
-    for (int64_t i = 0; i < b->n; i++)
-        if (sum[i] > 0) b->size[i] = (ql_real)((double)b->size[i] * (b->total[i] / sum[i]));
-}
-
-static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
-{
-    ql_ae *ae = job->ae;
-    const ql_heads *h = &ae->heads;
-    ql_head_pass pass = inference_pass(ae);
-    ql_head_space *space = &ae->space[rank];
-    ql_span tiles = ql_shard_tiles(&h->tiling, shard);
-    ql_ae_tile t = {.batch = &ae->batch[0],
-                    .shard = shard,
-                    .first_row = first_row,
-                    .mean = space->act[QL_HEAD_MEAN],
-                    .scratch = space->list[QL_HEAD_MEAN]};
-    t.theta = h->kind[QL_HEAD_DISP] != QL_KIND_NONE ? space->act[QL_HEAD_DISP] : NULL;
-    t.pi = h->kind[QL_HEAD_PI] != QL_KIND_NONE ? space->act[QL_HEAD_PI] : NULL;
-    for (t.tile = tiles.first; t.tile < tiles.first + tiles.count; t.tile++) {
-        t.genes = ql_tile_genes(&h->tiling, t.tile);
-        for (t.first = 0; t.first < ae->batch[0].n; t.first += QL_BLOCK) {
-            t.n = ae->batch[0].n - t.first < QL_BLOCK ? ae->batch[0].n - t.first : QL_BLOCK;
-            t.ld = ql_pad(t.n);
-            ql_heads_values(h, &ae->params, ae->kern, &pass, t.tile, t.first, t.n, space);
-            job->visitor->tile(job->visitor->ctx, &t);
-        }
-    }
-}
-
-/* Cell i of the tile, its counts in the batch's own targets. */
-static void scatter_targets(const ql_ae_tile *t, int64_t i, ql_span e)
-{
-    const ql_batch *b = t->batch;
-    for (int64_t k = e.first; k < e.first + e.count; k++)
-        t->scratch[(b->in.gene[k] - t->genes.first) * t->ld + i] = b->out.value[k];
-}
-
-static void scatter_row(const ql_ae_tile *t, int64_t i, ql_span e, const ql_csr *m)
-{
-    const ql_batch *b = t->batch;
-    const float *count = m->data + m->indptr[t->first_row + t->first + i] +
-                         (e.first - (t->first + i) * b->in.stride);
-    for (int64_t k = 0; k < e.count; k++)
-        t->scratch[(b->in.gene[e.first + k] - t->genes.first) * t->ld + i] = (ql_real)count[k];
-}
-
-const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m)
-{
-    const ql_batch *b = t->batch;
-    memset(t->scratch, 0, (size_t)(t->genes.count * t->ld) * sizeof *t->scratch);
-    for (int64_t i = 0; i < t->n; i++) {
-        ql_span e = ql_entries_in(&b->in, &b->tiling, t->first + i, t->tile);
-        if (m)
-            scatter_row(t, i, e, m);
-        else
-            scatter_targets(t, i, e);
-    }
-    return t->scratch;
-}
-
-static void match_depths(visit_job *job, ql_ae_worker *w)
-{
-    ql_ae *ae = job->ae;
-    if (!job->depth || !ae->cfg.match_depth) return;
-    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
-    if (w->rank == 0) match_depth(ae, job->depth);
-    ql_team_barrier(w->team);
-}
-
-static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
-{
-    ql_ae *ae = job->ae;
-    ql_head_pass pass = inference_pass(ae);
-    const ql_ae_visitor *v = job->visitor;
-    if (job->cell_loss) {
-        match_depths(job, w);
-        QL_AE_EACH(
-            w, ae->heads.tiling.n_shards, shard,
-            ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
-        if (w->rank == 0) ql_heads_cell_loss(&ae->heads, &ae->batch[0], job->cell_loss + first_row);
-    } else if (v->tile) {
-        match_depths(job, w);
-        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-                   visit_shard(job, first_row, shard, w->rank));
-    }
-}
-
-static void visit_rows(void *ctx, ql_team *team, int rank)
-{
-    visit_job *job = ctx;
-    ql_ae *ae = job->ae;
-    ql_ae_worker w = {.team = team, .rank = rank};
-    const ql_ae_visitor *v = job->visitor;
-    for (int64_t at = 0; at < job->n; at += job->block) {
-        int64_t n = job->n - at < job->block ? job->n - at : job->block;
-        ql_ae_forward(ae, &w, job->source, job->rows + at, n);
-        if (v && v->cells) {
-            if (rank == 0) job->status = v->cells(v->ctx, ae, at, n, job->err);
-            ql_team_barrier(team);
-            bool failed = job->status != QL_OK;
-            ql_team_barrier(team); /* all have read it before the first thread may set it again */
-            if (failed) return;
-        }
-        visit_heads(job, &w, at);
-        if (rank == 0 && v && v->done) job->status = v->done(v->ctx, at, n, job->err);
-        if (rank == 0 && job->status == QL_OK)
-            job->status = ql_rows_check(job->source->counts, job->err);
-        if (rank == 0 && job->status == QL_OK) job->status = ql_interrupt_check(job->err);
-        ql_team_barrier(team);
-        if (job->status != QL_OK) return;
-    }
-}
-
-ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                      int64_t block, const ql_ae_visitor *visitor, ql_err *err)
-{
-    if (block <= 0 || block > ae->capacity) block = ae->capacity;
-    visit_job job = {.ae = ae,
-                     .source = source,
-                     .rows = rows,
-                     .n = n,
-                     .block = block,
-                     .visitor = visitor,
-                     .err = err};
-    QL_TRY(QL_NEW(job.depth, ae->capacity, "cell depths", err));
-    ql_team_run(ae->n_threads, visit_rows, &job);
-    ql_free(job.depth);
-    return job.status;
-}
-
-ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                          double *cell_loss, ql_err *err)
-{
-    visit_job job = {.ae = ae,
-                     .source = source,
-                     .rows = rows,
-                     .n = n,
-                     .block = ae->capacity,
-                     .cell_loss = cell_loss,
-                     .err = err};
-    ql_team_run(ae->n_threads, visit_rows, &job);
-    return job.status;
-}
-
-/* The model holds other dispersions and no ridge for the length of the pass. */
-typedef struct {
-    ql_real *theta; /* the model's own; NULL: they stayed */
-    ql_real ridge;
-} lent_heads;
-
-static ql_status lend(ql_ae *ae, const ql_real *log_theta, lent_heads *l, ql_err *err)
-{
-    ql_heads *h = &ae->heads;
-    const size_t size = (size_t)ae->n_genes * sizeof *l->theta;
-    *l = (lent_heads){.ridge = h->ridge};
-    if (log_theta && h->disp_gene >= 0) {
-        QL_TRY(QL_NEW(l->theta, ae->n_genes, "dispersions", err));
-        memcpy(l->theta, ql_param(&ae->params, h->disp_gene), size);
-        memcpy(ql_param(&ae->params, h->disp_gene), log_theta, size);
-    }
-    h->ridge = 0;
-    return QL_OK;
-}
-
-static void take_back(ql_ae *ae, lent_heads *l)
-{
-    ae->heads.ridge = l->ridge;
-    if (l->theta)
-        memcpy(ql_param(&ae->params, ae->heads.disp_gene), l->theta,
-               (size_t)ae->n_genes * sizeof *l->theta);
-    ql_free(l->theta);
-}
-
-ql_status ql_ae_cell_nll(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                         const ql_real *log_theta, double *cell_nll, ql_err *err)
-{
-    lent_heads lent;
-    visit_job job = {.ae = ae,
-                     .source = source,
-                     .rows = rows,
-                     .n = n,
-                     .block = ae->capacity,
-                     .cell_loss = cell_nll,
-                     .err = err};
-    QL_TRY(lend(ae, log_theta, &lent, err));
-    job.status = QL_NEW(job.depth, ae->capacity, "cell depths", err);
-    if (job.status == QL_OK) ql_team_run(ae->n_threads, visit_rows, &job);
-    ql_free(job.depth);
-    take_back(ae, &lent);
-    return job.status;
 }

@@ -48,6 +48,15 @@ KERNEL(nb_CELL)
 KERNEL(zinb_GENE)
 KERNEL(zinb_CELL)
 
+KERNEL(share_poisson_NONE)
+KERNEL(share_nb_EXP_GENE)
+KERNEL(share_nb_EXP_CELL)
+KERNEL(share_zinb_EXP_GENE)
+KERNEL(share_zinb_EXP_CELL)
+KERNEL(share_normal_EXP_GENE)
+KERNEL(share_normal_EXP_CELL)
+KERNEL(bernoulli_NONE)
+
 static const ql_likelihood all[] = {
     {.name = "nb",
      .summary = "negative binomial, one dispersion per gene",
@@ -135,6 +144,113 @@ const ql_likelihood ql_gaussian = {.name = "gaussian",
                                    .heads = {{QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}},
                                    .kernel = kernel_gaussian,
                                    .nll = normal_nll};
+
+/* ---- of variational models ---- */
+
+/* The epsilon of scVI (Lopez et al. 2018, as published in code) */
+#define SHARE_EPS 1e-8
+
+static double share_poisson_nll(double y, double mu, double theta, double pi)
+{
+    (void)theta;
+    (void)pi;
+    return mu - (y > 0 ? y * log(mu) : 0) + lgamma(y + 1);
+}
+
+static double share_nb_nll(double y, double mu, double theta, double pi)
+{
+    (void)pi;
+    double sum = log(theta + mu + SHARE_EPS);
+    return theta * (sum - log(theta + SHARE_EPS)) + y * (sum - log(mu + SHARE_EPS)) -
+           (lgamma(y + theta) - lgamma(theta) - lgamma(y + 1));
+}
+
+static double share_zinb_nll(double y, double mu, double theta, double pi)
+{
+    if (y > 0) return share_nb_nll(y, mu, theta, pi) - log1p(-pi);
+    return -log(pi + (1 - pi) * exp(-share_nb_nll(0, mu, theta, pi)));
+}
+
+static double share_normal_nll(double y, double mu, double theta, double pi)
+{
+    (void)pi;
+    double e = (y - mu) / theta;
+    return 0.5 * e * e + log(theta) + 0.91893853320467274178;
+}
+
+static double bernoulli_nll(double y, double mu, double theta, double pi)
+{
+    (void)theta;
+    (void)pi;
+    return y > 0 ? -log(mu) : -log1p(-mu);
+}
+
+#define WITHOUT_THETA {QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}
+#define THETA(kind)   {QL_KIND_DENSE, QL_KIND_##kind, QL_KIND_NONE}
+#define THETA_PI(kind)                                                                             \
+    {                                                                                              \
+        QL_KIND_DENSE, QL_KIND_##kind, QL_KIND_DENSE                                               \
+    }
+#define NB_ROW(kernels, kinds, text)                                                               \
+    {                                                                                              \
+        .name = "nb", .summary = "negative binomial, " text, .disp = QL_DISP_##kernels,            \
+        .heads = {kinds, .share = true}, .kernel = kernel_share_nb_##kernels, .nll = share_nb_nll  \
+    }
+#define ZINB_ROW(kernels, kinds, text)                                                             \
+    {                                                                                              \
+        .name = "zinb", .summary = "zero-inflated NB, " text, .disp = QL_DISP_##kernels,           \
+        .has_pi = true, .heads = {kinds, .share = true}, .kernel = kernel_share_zinb_##kernels,    \
+        .nll = share_zinb_nll                                                                      \
+    }
+#define NORMAL_ROW(kernels, kinds, text)                                                           \
+    {                                                                                              \
+        .name = "normal", .summary = "normal, " text, .disp = QL_DISP_##kernels, .gaussian = true, \
+        .heads = {kinds, .share = true}, .kernel = kernel_share_normal_##kernels,                  \
+        .nll = share_normal_nll                                                                    \
+    }
+
+static const ql_likelihood shares[] = {
+    ZINB_ROW(EXP_GENE, THETA_PI(GENE), "a dispersion per gene"),
+    ZINB_ROW(EXP_CELL, THETA_PI(GROUP), "a dispersion per gene and group of cells"),
+    ZINB_ROW(EXP_CELL, THETA_PI(DENSE), "a dispersion per gene and cell"),
+    NB_ROW(EXP_GENE, THETA(GENE), "a dispersion per gene"),
+    NB_ROW(EXP_CELL, THETA(GROUP), "a dispersion per gene and group of cells"),
+    NB_ROW(EXP_CELL, THETA(DENSE), "a dispersion per gene and cell"),
+    NORMAL_ROW(EXP_GENE, THETA(GENE), "a standard deviation per gene"),
+    NORMAL_ROW(EXP_CELL, THETA(GROUP), "a standard deviation per gene and group of cells"),
+    NORMAL_ROW(EXP_CELL, THETA(DENSE), "a standard deviation per gene and cell"),
+    {.name = "poisson",
+     .summary = "Poisson",
+     .disp = QL_DISP_NONE,
+     .heads = {WITHOUT_THETA, .share = true},
+     .kernel = kernel_share_poisson_NONE,
+     .nll = share_poisson_nll},
+    {.name = "bernoulli",
+     .summary = "is the gene (or peak) seen at all, whatever its count",
+     .disp = QL_DISP_NONE,
+     .gaussian = true,
+     .heads = {WITHOUT_THETA, .odds = true},
+     .kernel = kernel_bernoulli_NONE,
+     .nll = bernoulli_nll},
+};
+
+const ql_likelihood *const ql_vae_likelihoods[] = {
+    &shares[0], &shares[1], &shares[2], &shares[3], &shares[4],  &shares[5],
+    &shares[6], &shares[7], &shares[8], &shares[9], &shares[10], NULL,
+};
+
+const ql_likelihood *ql_vae_likelihood_find(const char *name, ql_theta_kind theta)
+{
+    static const ql_head_kind kinds[] = {[QL_THETA_GENE] = QL_KIND_GENE,
+                                         [QL_THETA_GROUP] = QL_KIND_GROUP,
+                                         [QL_THETA_CELL] = QL_KIND_DENSE};
+    for (int i = 0; ql_vae_likelihoods[i]; i++) {
+        const ql_likelihood *l = ql_vae_likelihoods[i];
+        if (strcmp(l->name, name) != 0) continue;
+        if (l->disp == QL_DISP_NONE || l->heads.kind[QL_HEAD_DISP] == kinds[theta]) return l;
+    }
+    return NULL;
+}
 
 const ql_likelihood *ql_likelihood_find(const char *name)
 {

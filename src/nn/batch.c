@@ -23,7 +23,7 @@ int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool
 {
     int64_t stride = ql_pad(max_nnz + 1);
     int64_t genes = stride * 4 + 4 * (tiling.n_tiles + 1) + 8;
-    return capacity * (genes * (separate ? 2 : 1) + 2 * stride * (int64_t)sizeof(ql_real) + 24);
+    return capacity * (genes * (separate ? 2 : 1) + 2 * stride * (int64_t)sizeof(ql_real) + 40);
 }
 
 /* The kernels work in whole vectors and may look beyond the last cell's entries: QL_PAD more. */
@@ -40,6 +40,8 @@ ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tili
     QL_TRY(QL_NEW(b->size, ql_pad(capacity), "minibatch", err));
     QL_TRY(QL_NEW(b->total, ql_pad(capacity), "minibatch", err));
     QL_TRY(QL_NEW(b->row, ql_pad(capacity), "minibatch", err));
+    QL_TRY(QL_NEW(b->cell, ql_pad(capacity), "minibatch", err));
+    QL_TRY(QL_NEW(b->library, ql_pad(capacity), "minibatch", err));
     return QL_NEW(b->weight, ql_pad(capacity), "minibatch", err);
 }
 
@@ -65,6 +67,8 @@ void ql_batch_free(ql_batch *b)
     ql_free(b->total);
     ql_free(b->weight);
     ql_free(b->row);
+    ql_free(b->cell);
+    ql_free(b->library);
     *b = (ql_batch){0};
 }
 
@@ -80,11 +84,12 @@ void ql_batch_begin(ql_batch *b, const ql_batch_source *source, int64_t n, ql_re
     b->seed = source->seed;
     b->epoch = source->epoch;
     b->clean = source->clean;
+    b->code = NULL;
     b->out = targets_differ(source) ? b->other : b->in;
     b->out.value = b->other.value;
     for (int64_t i = 0; i < b->n_pad; i++) {
         b->weight[i] = i < n ? weight : 0;
-        b->size[i] = 1;
+        b->size[i] = b->library[i] = 1;
     }
 }
 
@@ -110,6 +115,8 @@ static void widen(ql_real *value, int64_t n)
 static void take_row(ql_entries *e, int64_t i, const ql_rows *m, int64_t row, ql_real *value)
 {
     value += i * e->stride;
+    e->n_entries[i] = 0;
+    if (!m) return; /* codes are decoded, of no counts */
     e->n_entries[i] = ql_rows_get(m, row, e->gene + i * e->stride, (float *)(void *)value);
     widen(value, e->n_entries[i]);
 }
@@ -215,9 +222,14 @@ static double size_factor(const ql_input_map *map, double total)
     return map->size_factors && total > 0 ? total / map->median_total : 1;
 }
 
+static double target_total(const ql_batch *b, int64_t i)
+{
+    return sum_counts(b->out.value + i * b->out.stride, b->out.n_entries[i]);
+}
+
 static double target_size(const ql_batch *b, int64_t i, const ql_input_map *map)
 {
-    return size_factor(map, sum_counts(b->out.value + i * b->out.stride, b->out.n_entries[i]));
+    return size_factor(map, target_total(b, i));
 }
 
 /* Targets as the network's input would have them, were it not damaged. */
@@ -245,9 +257,11 @@ void ql_batch_fill(ql_batch *b, int64_t i, const ql_batch_source *source, int64_
     double size = size_factor(map, total);
     b->total[i] = total;
     b->row[i] = row;
+    b->cell[i] = source->cell ? source->cell[row] : row;
     /* the target is whole: its size factor is no function of the input's */
     if (source->lose > 0) scale = target_size(b, i, map) / size;
     b->size[i] = (ql_real)(size * scale);
+    b->library[i] = (ql_real)(source->lose > 0 ? target_total(b, i) : total * scale);
     mark_tiles(&b->in, &b->tiling, i);
     kern->input_values(ql_pad(n), count, b->in.gene + at, (ql_real)(1 / size), map->inv_sd,
                        map->log, b->in.value + at);

@@ -16,6 +16,10 @@ static void declare_head(ql_heads *h, ql_params *p, int64_t n_genes, int head)
 {
     const char *const *name = head_names[head];
     const bool unit = h->kind[head] == QL_KIND_UNIT, element = h->kind[head] == QL_KIND_ELEMENT;
+    if (h->kind[head] == QL_KIND_GROUP) {
+        h->weight[head] = ql_params_add(p, "log_theta", n_genes, h->n_groups, true);
+        return;
+    }
     const int64_t values = unit || (element && h->shared_pi) ? 1 : n_genes;
     if (!h->tied || head != QL_HEAD_MEAN)
         h->weight[head] =
@@ -31,6 +35,9 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
     h->shared_pi = shared_pi && layout->kind[QL_HEAD_PI] == QL_KIND_ELEMENT;
     h->disp_gene = -1;
     h->n_branches = 1;
+    h->n_groups = layout->groups;
+    h->share = layout->share;
+    h->odds = layout->odds;
     for (int k = 0; k < QL_MAX_HEADS; k++) {
         const bool tied = h->tied && k == QL_HEAD_MEAN;
         h->kind[k] = layout->kind[k];
@@ -54,6 +61,7 @@ int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity)
 {
     return part_reals(h, capacity) * (int64_t)sizeof(ql_real) +
            h->tiling.n_shards * capacity * (int64_t)sizeof(double) +
+           ql_head_share_reals(h, capacity) * (int64_t)sizeof(ql_real) +
            ql_head_shared_bytes(h, capacity);
 }
 
@@ -62,6 +70,7 @@ ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err)
     h->capacity = capacity;
     QL_TRY(QL_NEW(h->parts, part_reals(h, capacity), "output heads", err));
     QL_TRY(QL_NEW(h->loss, h->tiling.n_shards * capacity, "output heads", err));
+    QL_TRY(ql_head_share_alloc(h, err));
     return ql_head_shared_alloc(h, err);
 }
 
@@ -71,6 +80,7 @@ void ql_heads_free(ql_heads *h)
     ql_free(h->loss);
     ql_free(h->unit);
     ql_free(h->scalar);
+    ql_head_share_free(h);
     *h = (ql_heads){0};
 }
 
@@ -118,7 +128,7 @@ void ql_head_space_free(ql_head_space *s)
     *s = (ql_head_space){0};
 }
 
-static tile_block block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first)
+tile_block ql_head_block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first)
 {
     int64_t left = b->n - first, n = left < QL_BLOCK ? left : QL_BLOCK;
     return (tile_block){tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
@@ -128,6 +138,19 @@ void ql_head_dense(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                    const ql_head_pass *pass, const tile_block *t, int head, ql_real *out)
 {
     const ql_tensor *w = &p->tensor[h->weight[head]];
+    if (h->kind[head] == QL_KIND_GROUP) {
+        kern->gemm(&(ql_gemm){.m = t->genes.count,
+                              .n = t->ld,
+                              .p = h->n_groups,
+                              .a = ql_param(p, h->weight[head]) + t->genes.first * w->ld,
+                              .a_row = w->ld,
+                              .a_col = 1,
+                              .b = pass->group + t->first,
+                              .ldb = pass->batch->n_pad,
+                              .c = out,
+                              .ldc = t->ld});
+        return;
+    }
     kern->gemm(&(ql_gemm){.m = t->genes.count,
                           .n = t->ld,
                           .p = h->n_in,
@@ -147,15 +170,24 @@ static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern
                             const ql_head_pass *pass, const tile_block *t, ql_head_space *s)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        if (h->kind[k] == QL_KIND_DENSE) ql_head_dense(h, p, kern, pass, t, k, s->act[k]);
+        if (k == QL_HEAD_MEAN && ql_head_has_offset(h))
+            ql_head_offset_mean(h, p, kern, pass, t, s);
+        else if (h->kind[k] == QL_KIND_DENSE || h->kind[k] == QL_KIND_GROUP)
+            ql_head_dense(h, p, kern, pass, t, k, s->act[k]);
         if (h->kind[k] == QL_KIND_UNIT) ql_head_unit(h, p, kern, pass, t, k, s);
         if (h->kind[k] == QL_KIND_ELEMENT) ql_head_element(h, p, t, s);
     }
 }
 
+/* What a mean is multiplied with, for each cell. */
+static const ql_real *size_of(const ql_heads *h, const ql_batch *b)
+{
+    return h->share ? b->library : b->size;
+}
+
 /* The entries with counts as contiguous lists, ordered by cell and padded; how many there are. */
-static int64_t list_entries(const ql_kern *kern, const ql_batch *b, const tile_block *t,
-                            ql_entry_lists *to)
+static int64_t list_entries(const ql_heads *h, const ql_kern *kern, const ql_batch *b,
+                            const tile_block *t, ql_entry_lists *to)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < t->n; i++) {
@@ -165,7 +197,7 @@ static int64_t list_entries(const ql_kern *kern, const ql_batch *b, const tile_b
                                 .first = (int32_t)t->genes.first,
                                 .ld = (int32_t)t->ld,
                                 .column = (int32_t)i,
-                                .size = b->size[t->first + i],
+                                .size = size_of(h, b)[t->first + i],
                                 .weight = b->weight[t->first + i]};
         kern->list_cell(e.count, &cell, to, n);
         n += e.count;
@@ -221,7 +253,7 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
 {
     const ql_real *log_theta =
         h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
-    int64_t n = list_entries(kern, b, t, &s->entries);
+    int64_t n = list_entries(h, kern, b, t, &s->entries);
     take_heads(h, kern, ql_pad(n), log_theta, s);
     ql_lik_args list = {.n = ql_pad(n),
                         .mean = s->list[QL_HEAD_MEAN],
@@ -240,7 +272,7 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
                          .disp = s->act[QL_HEAD_DISP],
                          .pi = s->act[QL_HEAD_PI],
                          .disp_gene = log_theta,
-                         .size = b->size + t->first,
+                         .size = size_of(h, b) + t->first,
                          .weight = b->weight + t->first,
                          .loss = s->block_loss,
                          .ridge = h->ridge};
@@ -257,9 +289,10 @@ void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *gra
     int64_t at = t->offset + genes.first, n = ql_pad(genes.count);
     for (int64_t g = genes.count; g < n; g++) grad[g] = 0;
     ql_opt_step s = *pass->step;
+    if (t->frozen) return;
     s.rate = (ql_real)((double)s.rate * rate);
     s.l1 = t->l1;
-    s.l2 = t->l2;
+    s.l2 = t->l2 + s.l2;
     if (!t->decays) s.weight_decay = 0;
     pass->opt->update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
 }
@@ -302,6 +335,10 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                             ql_head_space *s)
 {
     const int64_t ld = p->tensor[h->weight[head]].ld;
+    const bool group = h->kind[head] == QL_KIND_GROUP;
+    const ql_real *in_t = group ? pass->group_t : pass->hidden_t[h->branch[head]];
+    ql_opt_step step = *pass->step;
+    if (group) step.rate = (ql_real)((double)step.rate * h->disp_rate);
     const bool alone = t->first == 0 && ql_is_last_block(pass->batch, t);
     const bool kept = h->tied && head == QL_HEAD_MEAN;
     for (int64_t g = 0; g < t->genes.count; g += UPDATE_GENES) {
@@ -314,13 +351,13 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                               .a = s->act[head] + g * t->ld,
                               .a_row = t->ld,
                               .a_col = 1,
-                              .b = pass->hidden_t[h->branch[head]] + t->first * ld,
+                              .b = in_t + t->first * ld,
                               .ldb = ld,
                               .c = dw,
                               .ldc = ld,
                               .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
         if (ql_is_last_block(pass->batch, t) && !kept)
-            ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, pass->step);
+            ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, &step);
     }
 }
 
@@ -330,25 +367,51 @@ static ql_real *part_of(const ql_heads *h, int64_t shard, int branch)
     return h->parts + (shard * h->n_branches + branch) * h->n_in * h->capacity;
 }
 
+void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                   const ql_head_pass *pass, const tile_block *t, ql_head_space *s, double *loss)
+{
+    pre_activations(h, p, kern, pass, t, s);
+    likelihood(h, p, kern, pass->batch, t, s, loss);
+}
+
 /* Gradients of one block, and with the tile's last block the update of its parameters. */
-static void backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                     const tile_block *t, int64_t shard, ql_head_space *s)
+void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                      const tile_block *t, int64_t shard, int from, int to, ql_head_space *s)
 {
     const bool last = ql_is_last_block(pass->batch, t);
     if (h->kind[QL_HEAD_PI] == QL_KIND_ELEMENT)
         ql_head_element_backward(h, p, kern, pass, t, shard, s);
-    for (int k = 0; k < QL_MAX_HEADS; k++) {
+    for (int k = from; k < to; k++) {
         if (h->kind[k] == QL_KIND_UNIT) ql_head_unit_backward(h, kern, t, k, shard, s);
+        if (h->kind[k] == QL_KIND_GROUP) weight_gradient(h, p, kern, pass, t, k, s);
         if (h->kind[k] != QL_KIND_DENSE) continue;
         ql_head_row_sums(kern, t, s->act[k], s->sums, s->db[k]);
         hidden_gradient(h, p, kern, pass, t, k, part_of(h, shard, h->branch[k]), s);
         weight_gradient(h, p, kern, pass, t, k, s);
         if (last) ql_head_update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
     }
-    if (h->disp_gene < 0) return;
+    if (h->disp_gene < 0 || to <= QL_HEAD_DISP) return;
     ql_head_row_sums(kern, t, s->act[QL_HEAD_DISP], s->sums, s->db[QL_HEAD_DISP]);
     if (last && h->disp_rate > 0)
         ql_head_update_vector(p, h->disp_gene, t->genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
+}
+
+/* What one block adds to a shard. */
+static void shard_block(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                        const tile_block *t, int64_t shard, ql_head_space *s)
+{
+    ql_real *own = s->act[QL_HEAD_MEAN];
+    double *loss = h->loss + shard * h->capacity + t->first;
+    const bool keep = pass->opt && h->share && h->keep;
+    if (keep) s->act[QL_HEAD_MEAN] = ql_head_kept(h, t, h->slope);
+    ql_head_block(h, p, kern, pass, t, s, loss);
+    if (pass->opt && h->share)
+        kern->column_sums(t->genes.count, t->ld, s->act[QL_HEAD_MEAN],
+                          h->pull + shard * h->capacity + t->first);
+    s->act[QL_HEAD_MEAN] = own;
+    if (!pass->opt || (h->share && !keep)) return;
+    ql_head_backward(h, p, kern, pass, t, shard, keep ? QL_HEAD_DISP : QL_HEAD_MEAN, QL_MAX_HEADS,
+                     s);
 }
 
 void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
@@ -361,12 +424,11 @@ void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
     for (int k = 0; pass->opt && k < h->n_branches; k++)
         memset(part_of(h, shard, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
     if (pass->opt) ql_head_shared_begin(h, b, shard);
+    if (h->share) memset(h->pull + shard * h->capacity, 0, (size_t)b->n_pad * sizeof(ql_real));
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
-            tile_block t = block_at(h, b, tile, first);
-            pre_activations(h, p, kern, pass, &t, space);
-            likelihood(h, p, kern, b, &t, space, loss + first);
-            if (pass->opt) backward(h, p, kern, pass, &t, shard, space);
+            tile_block t = ql_head_block_at(h, b, tile, first);
+            shard_block(h, p, kern, pass, &t, shard, space);
         }
     }
 }
@@ -421,7 +483,7 @@ void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
         .disp = space->act[QL_HEAD_DISP],
         .pi = space->act[QL_HEAD_PI],
         .disp_gene = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t.genes.first : NULL,
-        .size = pass->batch->size + first});
+        .size = size_of(h, pass->batch) + first});
     if (h->inverse.inv_sd)
         invert(&h->inverse, kern, &t, pass->batch->size + first, space->act[QL_HEAD_MEAN]);
 }

@@ -13,7 +13,8 @@ typedef struct {
 /* Does the head have pre-activations for each cell and gene of a tile? */
 static inline bool ql_in_tile(ql_head_kind kind)
 {
-    return kind == QL_KIND_DENSE || kind == QL_KIND_UNIT || kind == QL_KIND_ELEMENT;
+    return kind == QL_KIND_DENSE || kind == QL_KIND_UNIT || kind == QL_KIND_ELEMENT ||
+           kind == QL_KIND_GROUP;
 }
 
 static inline bool ql_is_last_block(const ql_batch *b, const tile_block *t)
@@ -49,6 +50,35 @@ void ql_head_element(const ql_heads *h, const ql_params *p, const tile_block *t,
 void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
                               const ql_head_pass *pass, const tile_block *t, int64_t shard,
                               ql_head_space *s);
+
+/* Does the mean's pre-activation come with an offset of the cell? */
+static inline bool ql_head_has_offset(const ql_heads *h)
+{
+    return h->share || h->odds;
+}
+
+/* A block's part of logit or slope. */
+static inline ql_real *ql_head_kept(const ql_heads *h, const tile_block *t, ql_real *of)
+{
+    return of + t->genes.first * h->capacity + t->first * t->genes.count;
+}
+
+/* The mean's pre-activations with their offset, into s->act[QL_HEAD_MEAN]. */
+void ql_head_offset_mean(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                         const ql_head_pass *pass, const tile_block *t, ql_head_space *s);
+
+/* Numbers of what normalising takes; allocate it. */
+int64_t ql_head_share_reals(const ql_heads *h, int64_t capacity);
+ql_status ql_head_share_alloc(ql_heads *h, ql_err *err);
+void ql_head_share_free(ql_heads *h);
+
+/* One block: pre-activations, likelihood (losses added to loss), and the gradients by the heads
+ * [from, to) with their updates (heads.c). */
+void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                   const ql_head_pass *pass, const tile_block *t, ql_head_space *s, double *loss);
+void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                      const tile_block *t, int64_t shard, int from, int to, ql_head_space *s);
+tile_block ql_head_block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first);
 
 /* Memory of what the genes share; begin a shard's sums. */
 ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);

@@ -26,7 +26,8 @@ void ql_hidden_declare(ql_hidden *h, ql_params *p, const char *prefix, bool dens
     h->bias = declare(p, prefix, "bias", 1, h->n_out, true);
     h->beta = h->gamma = h->mean = h->var = h->slopes = -1;
     if (h->batch_norm || h->layer_norm) h->beta = declare(p, prefix, "beta", 1, h->n_out, true);
-    if (h->layer_norm) h->gamma = declare(p, prefix, "gamma", 1, h->n_out, true);
+    if (h->layer_norm || (h->batch_norm && h->gain))
+        h->gamma = declare(p, prefix, "gamma", 1, h->n_out, true);
     if (h->act->trained_slope) h->slopes = declare(p, prefix, "slope", 1, h->n_out, true);
     if (!h->batch_norm) return;
     h->mean = declare(p, prefix, "moving_mean", 1, h->n_out, false);
@@ -125,7 +126,7 @@ void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, con
     ql_opt_step s = *step;
     if (t->frozen) return;
     s.l1 = t->l1;
-    s.l2 = t->l2;
+    s.l2 = t->l2 + s.l2;
     if (!t->decays) s.weight_decay = 0;
     opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL,
                 &s);
@@ -150,24 +151,30 @@ static void batch_norm_forward(ql_hidden *h, const ql_params *p, int64_t n, int6
 {
     ql_real *moving_mean = ql_param(p, h->mean), *moving_var = ql_param(p, h->var);
     const ql_real *beta = ql_param(p, h->beta);
+    const ql_real *gamma = h->gamma >= 0 ? ql_param(p, h->gamma) : NULL;
     for (int64_t u = 0; u < h->n_out; u++) {
         const ql_real *x = h->pre + u * n_pad;
         ql_real mean = moving_mean[u], var = moving_var[u];
         if (training) {
             row_moments(x, n, &mean, &var);
+            ql_real sample = h->gain && n > 1 ? var * (ql_real)n / (ql_real)(n - 1) : var;
             moving_mean[u] = BN_KEEP * moving_mean[u] + (1 - BN_KEEP) * mean;
-            moving_var[u] = BN_KEEP * moving_var[u] + (1 - BN_KEEP) * var;
+            moving_var[u] = BN_KEEP * moving_var[u] + (1 - BN_KEEP) * sample;
         }
         h->inv_sd[u] = (ql_real)(1 / sqrt((double)var + (double)BN_EPS));
         for (int64_t j = 0; j < n_pad; j++) {
             h->norm[u * n_pad + j] = (x[j] - mean) * h->inv_sd[u];
             h->sum[u * n_pad + j] = h->norm[u * n_pad + j] + beta[u];
         }
+        for (int64_t j = u * n_pad; gamma && j < (u + 1) * n_pad; j++)
+            h->sum[j] = h->norm[j] * gamma[u] + beta[u];
     }
 }
 
-/* dx = (dy - mean(dy) - norm * mean(dy * norm)) / sd, in place; db receives beta's gradient. */
-static void batch_norm_backward(ql_hidden *h, int64_t n, int64_t n_pad, ql_real *dbeta)
+/* dx = (dy - mean(dy) - norm * mean(dy * norm)) / sd, in place, with the gain gamma (NULL: none)
+ * times as much; dbeta and dgamma receive their gradients. */
+static void batch_norm_backward(ql_hidden *h, const ql_real *gamma, int64_t n, int64_t n_pad,
+                                ql_real *dbeta, ql_real *dgamma)
 {
     for (int64_t u = 0; u < h->n_out; u++) {
         ql_real *dy = h->grad + u * n_pad;
@@ -178,8 +185,10 @@ static void batch_norm_backward(ql_hidden *h, int64_t n, int64_t n_pad, ql_real 
             with_x += (double)dy[j] * (double)x[j];
         }
         ql_real a = (ql_real)(sum / (double)n), b = (ql_real)(with_x / (double)n);
-        for (int64_t j = 0; j < n; j++) dy[j] = (dy[j] - a - x[j] * b) * h->inv_sd[u];
+        const ql_real scale = gamma ? h->inv_sd[u] * gamma[u] : h->inv_sd[u];
+        for (int64_t j = 0; j < n; j++) dy[j] = (dy[j] - a - x[j] * b) * scale;
         dbeta[u] = (ql_real)sum;
+        if (gamma) dgamma[u] = (ql_real)with_x;
     }
 }
 
@@ -379,8 +388,11 @@ static void backward_to_pre(ql_hidden *h, ql_params *p, const ql_kern *kern, int
     if (h->slopes >= 0) ql_params_update(p, h->slopes, 0, 1, h->db, opt, step);
     if (h->contracted) kern->add(size, t->curve, h->grad);
     if (h->batch_norm) {
-        batch_norm_backward(h, n, n_pad, h->db);
+        ql_real *dgamma = h->gamma >= 0 ? h->mask : NULL; /* whose work is done */
+        if (dgamma) memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
+        batch_norm_backward(h, dgamma ? ql_param(p, h->gamma) : NULL, n, n_pad, h->db, dgamma);
         ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
+        if (dgamma) ql_params_update(p, h->gamma, 0, 1, dgamma, opt, step);
     } else if (h->layer_norm) {
         ql_real *dgamma = h->mask; /* whose work is done */
         memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
@@ -438,7 +450,7 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
         const int64_t ld = p->tensor[h->weight].ld;
         weight_gradient(h, p, kern, in_t, n, n_pad);
         if (din)
-            kern->gemm(&(ql_gemm){.m = h->n_in,
+            kern->gemm(&(ql_gemm){.m = h->n_in - h->n_extra,
                                   .n = n_pad,
                                   .p = h->n_out,
                                   .a = ql_param(p, h->weight),

@@ -10,21 +10,22 @@
 #define TRUNCATED_SD 0.87962566103423978
 
 static const ql_init all[] = {
-    {"glorot_uniform", 1, QL_FAN_MEAN, QL_DRAW_UNIFORM, false},
-    {"glorot_normal", 1, QL_FAN_MEAN, QL_DRAW_TRUNCATED, true},
-    {"he_uniform", 2, QL_FAN_IN, QL_DRAW_UNIFORM, false},
-    {"he_normal", 2, QL_FAN_IN, QL_DRAW_TRUNCATED, true},
-    {"lecun_uniform", 1, QL_FAN_IN, QL_DRAW_UNIFORM, false},
-    {"lecun_normal", 1, QL_FAN_IN, QL_DRAW_TRUNCATED, true},
-    {"random_uniform", 0.05 * 0.05 / 3, QL_FAN_NONE, QL_DRAW_UNIFORM, false},
-    {"random_normal", 0.05 * 0.05, QL_FAN_NONE, QL_DRAW_NORMAL, false},
-    {"truncated_normal", 0.05 * 0.05, QL_FAN_NONE, QL_DRAW_TRUNCATED, false},
-    {"zeros", 0, QL_FAN_NONE, QL_DRAW_CONSTANT, false},
-    {"ones", 1, QL_FAN_NONE, QL_DRAW_CONSTANT, false},
+    {"glorot_uniform", 1, QL_FAN_MEAN, QL_DRAW_UNIFORM, false, false},
+    {"glorot_normal", 1, QL_FAN_MEAN, QL_DRAW_TRUNCATED, true, false},
+    {"he_uniform", 2, QL_FAN_IN, QL_DRAW_UNIFORM, false, false},
+    {"he_normal", 2, QL_FAN_IN, QL_DRAW_TRUNCATED, true, false},
+    {"lecun_uniform", 1, QL_FAN_IN, QL_DRAW_UNIFORM, false, false},
+    {"lecun_normal", 1, QL_FAN_IN, QL_DRAW_TRUNCATED, true, false},
+    {"random_uniform", 0.05 * 0.05 / 3, QL_FAN_NONE, QL_DRAW_UNIFORM, false, false},
+    {"random_normal", 0.05 * 0.05, QL_FAN_NONE, QL_DRAW_NORMAL, false, false},
+    {"truncated_normal", 0.05 * 0.05, QL_FAN_NONE, QL_DRAW_TRUNCATED, false, false},
+    {"zeros", 0, QL_FAN_NONE, QL_DRAW_CONSTANT, false, false},
+    {"ones", 1, QL_FAN_NONE, QL_DRAW_CONSTANT, false, false},
+    {"torch", 1.0 / 3, QL_FAN_IN, QL_DRAW_UNIFORM, false, true},
 };
 
 const ql_init *const ql_inits[] = {&all[0], &all[1], &all[2], &all[3], &all[4],  &all[5],
-                                   &all[6], &all[7], &all[8], &all[9], &all[10], NULL};
+                                   &all[6], &all[7], &all[8], &all[9], &all[10], &all[11], NULL};
 
 const ql_init *ql_init_find(const char *name)
 {

@@ -64,7 +64,21 @@ static const ql_opt_rule adamw = {
     .kernel = kernel_adam,
 };
 
-const ql_opt_rule *const ql_opt_rules[] = {&adam, &adamw, &rmsprop, &sgd, NULL};
+/* Adam as PyTorch has it (Paszke et al. 2019): it matters where eps is large */
+static const ql_opt_rule torch_adam = {
+    .name = "torch-adam",
+    .summary = "Adam as in PyTorch: weight decay in the gradient",
+    .n_moments = 2,
+    .rate = 1e-3,
+    .decay1 = 0.9,
+    .decay2 = 0.999,
+    .eps = 1e-8,
+    .bias_correction = true,
+    .torch = true,
+    .kernel = kernel_adam,
+};
+
+const ql_opt_rule *const ql_opt_rules[] = {&adam, &adamw, &rmsprop, &sgd, &torch_adam, NULL};
 
 const ql_opt_rule *ql_opt_rule_find(const char *name)
 {
@@ -79,7 +93,13 @@ void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *ker
     *opt = (ql_optimizer){.rule = rule, .update = rule->kernel(kern), .clip = clip};
     opt->rate = rate > 0 ? rate : rule->rate;
     opt->weight_decay = weight_decay >= 0 ? weight_decay : rule->weight_decay;
+    opt->eps = rule->eps;
     opt->power1 = opt->power2 = 1;
+}
+
+void ql_opt_set_eps(ql_optimizer *opt, double eps)
+{
+    opt->eps = eps > 0 ? eps : opt->rule->eps;
 }
 
 ql_opt_step ql_opt_next(ql_optimizer *opt)
@@ -89,11 +109,20 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
     opt->power1 *= r->decay1;
     opt->power2 *= r->decay2;
     if (r->bias_correction) rate *= sqrt(1 - opt->power2) / (1 - opt->power1);
+    if (r->torch)
+        return (ql_opt_step){
+            .rate = (ql_real)rate,
+            .decay1 = (ql_real)r->decay1,
+            .decay2 = (ql_real)r->decay2,
+            .eps = (ql_real)(opt->eps * sqrt(1 - opt->power2)),
+            .clip = (ql_real)opt->clip,
+            .l2 = (ql_real)(opt->weight_decay / 2), /* l2 w^2 has twice its gradient */
+        };
     return (ql_opt_step){
         .rate = (ql_real)rate,
         .decay1 = (ql_real)r->decay1,
         .decay2 = (ql_real)r->decay2,
-        .eps = (ql_real)r->eps,
+        .eps = (ql_real)opt->eps,
         .clip = (ql_real)opt->clip,
         /* decay goes by the plain rate (Loshchilov and Hutter 2019): take the corrections out again
          */

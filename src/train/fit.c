@@ -1,5 +1,6 @@
 #include "quell/fit.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "pretrain.h"
@@ -28,8 +29,15 @@ static int64_t patience_for(int64_t n_cells, int64_t batch_size)
     return epochs > PATIENCE_EPOCHS ? epochs : PATIENCE_EPOCHS;
 }
 
+int64_t ql_scvi_epochs(int64_t n_cells)
+{
+    const double epochs = rint(20000.0 / (double)n_cells * 400);
+    return epochs < 1 ? 1 : epochs > 400 ? 400 : (int64_t)epochs;
+}
+
 static void decide_sizes(ql_train_options *t, int64_t n_cells)
 {
+    if (t->scvi_epochs && ql_scvi_epochs(n_cells) < t->epochs) t->epochs = ql_scvi_epochs(n_cells);
     int64_t n_train = (int64_t)((double)n_cells * (1 - t->validation));
     if (t->batch_size <= 0) t->batch_size = batch_size_for(n_train);
     if (t->patience < 0) t->patience = patience_for(n_train, t->batch_size);
@@ -95,6 +103,8 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
     QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern,
                     err));
+    out->cov = opt->cov;
+    if (opt->cov) out->ae.cov = ql_covariates_values(opt->cov);
     if (opt->layer_epochs > 0) QL_GO(ql_pretrain_layers(out, counts, opt, &sizes, kern, err));
     if (opt->start) QL_GO(opt->start->set(opt->start->ctx, out, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
@@ -102,9 +112,15 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));
-    if (out->split.n_valid > 0 && opt->train.molecules)
-        QL_GO(ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
-                             out->prep.gene_total, 0, out->theta, &out->score, err));
+    if (out->ae.cfg.vae.on)
+        QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
+                                &out->latent, err));
+    if (out->split.n_valid > 0 && opt->train.molecules) {
+        out->ae.cov_cell = out->split.valid;
+        st = ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
+                            out->prep.gene_total, 0, out->theta, &out->score, err);
+        out->ae.cov_cell = NULL;
+    }
 out:
     if (st != QL_OK) ql_fitted_free(out);
     return st;
@@ -117,6 +133,7 @@ void ql_fitted_free(ql_fitted *f)
     ql_train_result_free(&f->result);
     ql_prep_free(&f->prep);
     ql_reference_free(&f->reference);
+    ql_latent_use_free(&f->latent);
     ql_free(f->theta);
     ql_free(f->lacks);
     *f = (ql_fitted){0};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/covariates_bundle.h"
 
 enum { NAME = 64, MAX_EPOCHS = 1000000 };
 
@@ -139,6 +140,7 @@ ql_status ql_fitted_put(const ql_fitted *f, ql_bundle *b, ql_err *err)
     QL_TRY(put_genes(f, b, err));
     QL_TRY(put_training(f, b, err));
     QL_TRY(ql_reference_put(&f->reference, b, err));
+    if (f->cov) QL_TRY(ql_covariates_put(f->cov, b, err));
     return put_score(&f->score, b, err);
 }
 
@@ -339,6 +341,8 @@ static ql_status take_network(const ql_bundle *b, const ql_fit_options *opt, con
                                .n_threads = opt->threads,
                                .separate_targets = true};
     QL_TRY(ql_ae_new(&f->ae, &opt->ae, &sizes, ql_prep_map(&f->prep), f->prep.log_rate, kern, err));
+    f->cov = opt->cov;
+    if (opt->cov) f->ae.cov = ql_covariates_values(opt->cov);
     return take_tensors(b, &f->ae.params, err);
 }
 
@@ -376,7 +380,8 @@ out:
  */
 static bool per_gene(const ql_tensor *t, int64_t n_genes)
 {
-    static const char *const hidden[] = {"enc", "center", "dec", "inputconv"};
+    static const char *const hidden[] = {"enc",      "center",          "dec", "inputconv",
+                                         "variance", "input/covariates"};
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
         if (strncmp(t->name, hidden[i], strlen(hidden[i])) == 0) return false;
     return t->rows == n_genes || (t->rows == 1 && t->cols == n_genes);

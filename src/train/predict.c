@@ -51,7 +51,7 @@ static float value_at(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int
     case QL_VALUE_PI:
         return (float)t->pi[at];
     case QL_VALUE_POSTERIOR:
-        if (!theta && !t->theta) return mu;
+        if (!theta && !ql_has_posterior(p->fitted->ae.cfg.likelihood)) return mu;
         return ql_posterior_mean(mu, theta ? theta[t->genes.first + g] : (float)t->theta[at], x);
     default:
         return mu;
@@ -120,7 +120,9 @@ ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float
     const ql_prep *prep = &p->fitted->prep;
     int64_t from = kept_from(prep, row0), to = kept_from(prep, row0 + n);
     job j = {.p = p, .rows = prep->kept_cell + from, .out = out, .row0 = row0};
-    ql_batch_source source = {.counts = p->counts};
+    ql_batch_source source = {.counts = p->counts,
+                              .decode = p->fitted->decode,
+                              .n_decode = p->fitted->n_decode};
     ql_ae_visitor visitor = {.tile = place_by_cells, .ctx = &j};
     memset(out, 0, (size_t)(n * p->n_columns) * sizeof *out);
     return ql_ae_visit(&p->fitted->ae, &source, j.rows, to - from, 0, &visitor, err);
@@ -135,7 +137,9 @@ ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, floa
              .gene0 = gene0,
              .n_genes = n,
              .stride = prep->n_kept_cells};
-    ql_batch_source source = {.counts = p->counts};
+    ql_batch_source source = {.counts = p->counts,
+                              .decode = p->fitted->decode,
+                              .n_decode = p->fitted->n_decode};
     ql_ae_visitor visitor = {.tile = place_by_genes, .ctx = &j};
     return ql_ae_visit(&p->fitted->ae, &source, j.rows, prep->n_kept_cells, 0, &visitor, err);
 }

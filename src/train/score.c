@@ -42,7 +42,7 @@ static double prediction(const scoring *s, const ql_ae_tile *t, ql_prediction wh
         p = mu;
         break;
     case QL_PRED_POSTERIOR: {
-        if (!t->theta && !s->theta) return mu * s->ratio;
+        if (!s->theta && !ql_has_posterior(s->ae->cfg.likelihood)) return mu * s->ratio;
         float theta = s->theta ? s->theta[gene] : (float)t->theta[at];
         p = (double)ql_posterior_mean((float)mu, theta, (float)x);
         break;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -26,6 +27,15 @@ static int64_t share_of(int64_t n, double share)
     return part < n ? part : n - 1;
 }
 
+int64_t ql_scvi_validation(int64_t n, const ql_train_options *opt)
+{
+    int64_t train = (int64_t)ceil((double)n * (1 - opt->validation));
+    const int64_t rest = opt->batch_size > 0 ? train % opt->batch_size : 0;
+    /* batch norm has no use for so few */
+    if (rest == 1 || rest == 2) train -= rest;
+    return train > 0 ? n - train : n - 1;
+}
+
 /* Take the test cells out of the n cells, which stay in order; returns how many are left. */
 static ql_status take_test(const ql_train_options *opt, int64_t *cells, int64_t *n, ql_split *s,
                            ql_err *err)
@@ -50,7 +60,7 @@ static ql_status draw(const ql_prep *prep, const ql_train_options *opt, ql_split
     QL_GO(QL_NEW(cells, n, "cell order", err));
     memcpy(cells, prep->kept_cell, (size_t)n * sizeof *cells);
     QL_GO(take_test(opt, cells, &n, s, err));
-    int64_t n_valid = share_of(n, opt->validation);
+    int64_t n_valid = opt->scvi_split ? ql_scvi_validation(n, opt) : share_of(n, opt->validation);
     if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
     if (!opt->validation_last) {
         ql_rng rng = ql_rng_start(opt->seed, QL_RNG_SPLIT, 0, 0);

@@ -199,6 +199,19 @@ ql_status ql_train_state_take(const ql_train_state *s, const ql_bundle *b, ql_er
     return QL_OK;
 }
 
+/* What the training cells are told to be, where the model wants to know. */
+static uint64_t hash_covariates(uint64_t h, const ql_ae *ae, const ql_split *split)
+{
+    const int64_t width = ql_cov_width(&ae->cfg.vae.cov);
+    if (!ae->cov.value) return h;
+    for (int64_t i = 0; i < split->n_train; i++) {
+        float row[QL_COV_MOST];
+        ql_cov_row(&ae->cov, width, split->train[i], row);
+        h = ql_hash_bytes(h, row, width * (int64_t)sizeof *row);
+    }
+    return h;
+}
+
 uint64_t ql_train_origin(const ql_ae *ae, const ql_split *split, const ql_train_options *opt)
 {
     const int64_t bytes = (int64_t)sizeof(int64_t);
@@ -206,6 +219,7 @@ uint64_t ql_train_origin(const ql_ae *ae, const ql_split *split, const ql_train_
     h = ql_hash_bytes(h, ae->params.w, ae->params.size * (int64_t)sizeof *ae->params.w);
     if (ae->map.place)
         h = ql_hash_bytes(h, ae->map.place, ae->n_genes * (int64_t)sizeof *ae->map.place);
+    h = hash_covariates(h, ae, split);
     h = ql_hash_bytes(h, split->train, split->n_train * bytes);
     return ql_hash_bytes(h, split->valid, split->n_valid * bytes);
 }

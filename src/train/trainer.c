@@ -141,10 +141,14 @@ static ql_batch_source validation_source(const run *r)
 {
     if (!r->opt->thinned)
         return (ql_batch_source){.counts = r->counts,
+                                 .draw = r->ae->cfg.vae.on,
+                                 .seed = r->opt->seed,
+                                 .epoch = (uint64_t)r->out->n_epochs,
                                  .target_input = r->ae->cfg.likelihood->of_inputs};
     return (ql_batch_source){
         .counts = &r->stop_seen,
         .targets = &r->stop_held,
+        .cell = r->split->valid,
         .target_scale = QL_HELD_SHARE / (1 - 2 * QL_HELD_SHARE),
     };
 }

@@ -1,0 +1,30 @@
+/* How a fitted variational model uses its code. */
+#ifndef QUELL_LATENT_USE_H
+#define QUELL_LATENT_USE_H
+
+#include "quell/autoencoder.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A unit whose mean varies by more than this over the cells is active (Burda et al. 2016). */
+#define QL_ACTIVE_UNIT 0.01
+
+typedef struct {
+    int64_t n_cells, n_units;
+    double *kl;       /* [n_units] mean divergence from N(0, 1), nats; owned */
+    double *variance; /* [n_units] of the posterior's mean over the cells; owned */
+    double total;     /* sum of kl */
+    int64_t active;
+} ql_latent_use;
+
+/* Over n rows of the counts, in inference. */
+QL_MUST_USE ql_status ql_measure_latent(ql_ae *ae, const ql_rows *counts, const int64_t *rows,
+                                        int64_t n, ql_latent_use *out, ql_err *err);
+void ql_latent_use_free(ql_latent_use *u);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
