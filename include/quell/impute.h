@@ -32,6 +32,27 @@ typedef struct {
 QL_MUST_USE ql_status ql_impute(const ql_generative *g, const ql_masking *m, const ql_imputed *sink,
                                 ql_err *err);
 
+/* ---- how far off, where the truth is known ---- */
+
+/* Sums over cells of a masked gene. Zero-initialise. */
+typedef struct {
+    double x, m, xx, mm, xm; /* of ln(1 + molecules per 10000), real and imputed */
+    double count, expected;  /* molecules */
+    double log_lik;          /* sum of count ln(expected) */
+    double log_seen;         /* sum of count ln(seen) */
+} ql_impute_sums;
+
+/* A cell: its count of the gene, what was imputed, its molecules in genes that are not masked and
+ * in all. */
+void ql_impute_add(ql_impute_sums *s, double count, double expected, double seen, double total);
+
+/* Nats per molecule by which the imputed means explain the masked counts better than the gene's own
+ * mean share of what is seen (Poisson); seen: of all cells. NaN without counts. */
+double ql_impute_gain(const ql_impute_sums *s, double seen);
+
+/* Over n cells, of the logarithms; NaN where either does not vary. */
+double ql_impute_correlation(const ql_impute_sums *s, double n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -37,6 +37,10 @@ QL_MUST_USE ql_status ql_means_of_cells(const ql_rows *counts, const int64_t *ro
 QL_MUST_USE ql_status ql_means_of_codes(const ql_generative *g, const ql_gen_codes *codes,
                                         const ql_gene_means *out, ql_err *err);
 
+/* out[g] = ln(1 + mean[g]), the scale on which agreement is told: a few genes hold most molecules.
+ */
+void ql_log_of_means(const double *mean, int64_t n_genes, double *out);
+
 /* Agreement of two lists over some genes (NULL: all). */
 typedef struct {
     double r2;        /* squared correlation (scGen's R2) */

@@ -43,7 +43,7 @@ static const char *text_of(const ql_column *c, int64_t i, char *room)
 
 /* ---- groups ---- */
 
-static int by_name(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -55,7 +55,7 @@ static ql_status sort_names(const ql_names *found, ql_names *names, ql_err *err)
     ql_status st;
     QL_GO(QL_NEW(list, found->n, "groups of cells", err));
     for (int64_t i = 0; i < found->n; i++) list[i] = ql_name(found, i);
-    qsort(list, (size_t)found->n, sizeof *list, by_name);
+    qsort(list, (size_t)found->n, sizeof *list, by_text);
     for (int64_t i = 0; i < found->n; i++)
         if (i == 0 || strcmp(list[i], list[i - 1]) != 0)
             QL_GO(ql_names_add(names, list[i], strlen(list[i]), err));
@@ -137,11 +137,13 @@ static bool is_one_of(const char *alternatives, const char *text)
 static ql_status apply_term(const term *t, const ql_frame *cells, uint8_t *keep, ql_err *err)
 {
     const ql_column *c = ql_frame_column(cells, t->column);
+    const bool by_name = !c && !strcmp(t->column, "name");
     char room[NUMBER];
     int64_t n = 0;
-    if (!c) return no_column(t->option, t->column, cells, err);
+    if (!c && !by_name) return no_column(t->option, t->column, cells, err);
     for (int64_t i = 0; i < cells->index.n; i++) {
-        const bool holds = is_one_of(t->value, text_of(c, i, room));
+        const char *text = by_name ? ql_name(&cells->index, i) : text_of(c, i, room);
+        const bool holds = is_one_of(t->value, text);
         n += holds;
         if (holds == t->is_not) keep[i] = 0;
     }

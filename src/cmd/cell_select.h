@@ -6,7 +6,8 @@
 #include "quell/frame.h"
 
 /* keep [cells] becomes 1 for those of which all terms hold. A term is COLUMN=VALUE or
- * COLUMN!=VALUE; VALUE may be several, parted by "|". NULL: all cells. QL_EUSAGE, naming the
+ * COLUMN!=VALUE; VALUE may be several, parted by "|"; the COLUMN "name", where there
+ * is none, is the cell's name. NULL: all cells. QL_EUSAGE, naming the
  * option, for a term that is none, a column or a value that is not there, or when no cell is left.
  */
 QL_MUST_USE ql_status cell_select(const char *option, const char *text, const ql_frame *cells,

@@ -135,6 +135,11 @@ ql_status ql_means_of_codes(const ql_generative *g, const ql_gen_codes *codes,
     return st;
 }
 
+void ql_log_of_means(const double *mean, int64_t n_genes, double *out)
+{
+    for (int64_t g = 0; g < n_genes; g++) out[g] = ql_log(1 + mean[g]);
+}
+
 /* ---- agreement ---- */
 
 ql_agreement ql_agree(const double *x, const double *y, const int64_t *gene, int64_t n)
