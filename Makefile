@@ -36,10 +36,20 @@ endif
 pc = $(shell $(PKG_CONFIG) $(1) 2>/dev/null || echo $(2))
 HDF5_PC     := $(shell $(PKG_CONFIG) --exists hdf5-serial 2>/dev/null && echo hdf5-serial || echo hdf5)
 DEFLATE     := $(shell $(PKG_CONFIG) --exists libdeflate 2>/dev/null && echo 1)
+# igraph: clusters of a graph of neighbours. `make IGRAPH=` builds without it.
+IGRAPH      ?= $(shell $(PKG_CONFIG) --exists 'igraph >= 0.10' 2>/dev/null && echo 1)
+IGRAPH_LIBS := $(call pc,--libs igraph,-ligraph)
+# `make static`: with what an archive of igraph needs, if all of it is there.
+ifdef STATIC
+archive      = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
+override IGRAPH := $(and $(IGRAPH),$(call archive,igraph),$(call archive,arpack),$(call archive,lapack),1)
+IGRAPH_LIBS := -ligraph -larpack -llapack -lblas -lgfortran $(call archive,quadmath)
+endif
 LIB_CFLAGS  := $(call pc,--cflags $(HDF5_PC)) $(call pc,--cflags cmocka) \
-               $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate))
+               $(if $(DEFLATE),-DQL_HAVE_LIBDEFLATE $(call pc,--cflags libdeflate)) \
+               $(if $(IGRAPH),-DQL_HAVE_IGRAPH $(patsubst -I%,-isystem%,$(call pc,--cflags igraph)))
 HDF5_LIBS   := $(call pc,--libs $(HDF5_PC),-lhdf5) $(if $(DEFLATE),$(call pc,--libs libdeflate)) -lz
-ENGINE_LIBS := $(OPENMP_LIBS) -lm -lpthread
+ENGINE_LIBS := $(if $(IGRAPH),$(IGRAPH_LIBS)) $(OPENMP_LIBS) -lm -lpthread
 BLAS_LIBS    = $(call pc,--libs openblas,-lopenblas)
 CMOCKA_LIBS := $(call pc,--libs cmocka,-lcmocka)
 LIBS         = $(HDF5_LIBS) $(STATIC_LIBS) $(ENGINE_LIBS)
@@ -47,7 +57,6 @@ LIBS         = $(HDF5_LIBS) $(STATIC_LIBS) $(ENGINE_LIBS)
 # `make static`: what a static libhdf5 needs besides zlib, as far as it is there. Its S3 driver, which
 # would want curl and OpenSSL, is not linked, because nothing calls it.
 ifdef STATIC
-archive      = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 STATIC_LIBS := -static $(call archive,sz) $(call archive,aec) -lz -ldl
 endif
 
@@ -59,8 +68,8 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -DQL_VERSION='"$(VERSION)"'
              $(if $(STATIC),-DQL_STATIC) $(CPPFLAGS) $(CFLAGS)
 
 ARCH := $(patsubst arm64,aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
-LAYERS        := base mat kern nn io model train infer draw cli cmd
-ENGINE_LAYERS := base mat kern nn model train infer
+LAYERS        := base mat kern nn io model train infer space draw cli cmd
+ENGINE_LAYERS := base mat kern nn model train infer space
 KERN_ISA          := %_avx2.c %_avx512.c %_neon.c
 KERN_SKIP_x86_64  := %_neon.c
 KERN_SKIP_aarch64 := %_avx2.c %_avx512.c
@@ -179,10 +188,11 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libquell.a $(BUILD)/.flags
 # Not in $(BUILD): every build shares them.
 VENV   ?= build/venv
 VENV08 ?= build/venv08
+VENV_FLOWS ?= build/venv-workflows
 
 deps: deps-all venvs ## install what is missing: libraries (apt), Python packages for the tests
 
-deps-build deps-all deps-bench:
+deps-build deps-all deps-bench deps-workflows deps-slurm:
 	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' sh tools/install-deps.sh $(@:deps-%=%)
 
 venvs: deps-all
@@ -227,13 +237,49 @@ python: $(BUILD)/quell ## run the tests in Python (after `make deps`)
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/python $(VENV) tests/python
 	@sh tests/tools/run-pytest.sh $(BUILD)/results/python-anndata08 $(VENV08) tests/python/test_anndata*.py
 
-# Not in `make check`: gets Java programs of 40 MB from Maven Central, once.
-NEXTFLOW ?= build/nextflow/nextflow
+# Not in `make check`: installs workflow engines (Snakemake and what the workflows call from PyPI,
+# Nextflow from Maven Central, the Snakemake of Debian), once.
+NEXTFLOW   ?= build/nextflow/nextflow
+SNAKEMAKE7 ?= /usr/bin/snakemake
+FLOW_TESTS  = sh tests/tools/run-pytest.sh $(BUILD)/results/$@ $(VENV_FLOWS)
 
-workflows-nextflow: export NEXTFLOW := $(abspath $(NEXTFLOW))
-workflows-nextflow: $(BUILD)/quell ## run the Nextflow workflow for real (needs Java 17; after `make deps`)
+workflows: venv-workflows ## run the workflows for real: Snakemake 9 and 7, Nextflow
+	@rm -rf $(BUILD)/results/workflows*
+	@$(AGAIN) all
+	@failed=; for suite in workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow; do \
+	    $(MAKE) --no-print-directory $$suite || failed="$$failed $$suite"; \
+	done; sh tests/tools/report.sh $(BUILD)/results; test -z "$$failed"
+
+venv-workflows: deps-all deps-workflows
+	@sh tools/make-venv.sh --python '$(PYTHON)' $(VENV_FLOWS) tests/workflows/requirements.txt
+
+nextflow:
 	@sh tools/get-nextflow.sh $(dir $(NEXTFLOW))
-	@sh tests/tools/run-pytest.sh $(BUILD)/results/workflows-nextflow $(VENV) tests/workflows/test_nextflow.py
+
+workflows-engines workflows-nextflow workflows-slurm: export NEXTFLOW := $(abspath $(NEXTFLOW))
+workflows-engines: export SNAKEMAKE7 := $(SNAKEMAKE7)
+
+workflows-engines: $(BUILD)/quell nextflow
+	@$(FLOW_TESTS) tests/workflows/test_engines.py
+
+# What `make check` leaves out, as it has neither MultiQC nor scanpy.
+workflows-tools: $(BUILD)/quell
+	@$(FLOW_TESTS) tests/python/test_mqc.py tests/python/test_cookbook.py -k 'multiqc or scanpy'
+
+workflows-snakemake: $(BUILD)/quell
+	@$(FLOW_TESTS) tests/workflows/test_snakemake.py
+
+# What may differ between its versions.
+workflows-snakemake7: $(BUILD)/quell
+	@SNAKEMAKE='$(SNAKEMAKE7)' $(FLOW_TESTS) tests/workflows/test_snakemake.py -k \
+	    'lint or wrapper or too_little or terminated or bad_data or stopped_shard'
+
+workflows-nextflow: $(BUILD)/quell nextflow
+	@$(FLOW_TESTS) tests/workflows/test_nextflow.py
+
+workflows-slurm: venv-workflows deps-slurm nextflow ## run them on a Slurm of this one machine (Debian's slurm-wlm)
+	@$(AGAIN) all
+	@$(FLOW_TESTS) tests/workflows/test_slurm.py
 
 # Inputs that are broken, outputs that fail: the part of the tests in Python that is worth the sanitizers.
 broken: $(BUILD)/quell
@@ -353,7 +399,7 @@ static: ## build a static program and pack it (in build-static; needs the static
 	@$(AGAIN) BUILD=build-static STATIC=1 static-archive
 
 STATIC_NAME = quell-$(VERSION)-linux-$(ARCH)
-STATIC_DEBS = libhdf5-dev zlib1g-dev libdeflate-dev libaec-dev libc6-dev libgomp1
+STATIC_DEBS = libhdf5-dev zlib1g-dev libdeflate-dev libaec-dev libc6-dev libgomp1 libigraph-dev libarpack2-dev liblapack-dev libgfortran5
 
 static-archive:
 	@rm -rf $(BUILD)/pack
@@ -368,19 +414,20 @@ static-archive:
 
 clean: ## remove what was built (keeps the Python packages)
 	rm -rf build-asan build-fuzz build-static
-	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'venv*' -exec rm -rf {} +
+	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'venv*' ! -name nextflow -exec rm -rf {} +
 
 distclean: clean ## remove the Python packages too
-	rm -rf $(BUILD) $(VENV) $(VENV08)
+	rm -rf $(BUILD) $(VENV) $(VENV08) $(VENV_FLOWS)
 
 help: ## print this list
 	@echo 'targets:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)"); printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo 'variables (NAME=value): CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD PYTHON WERROR=1 V=1 JOBS'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(BUILD\)/, "$(BUILD)"); printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'variables (NAME=value): CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD PYTHON WERROR=1 V=1 JOBS IGRAPH='
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
-.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench venvs demo check tests unit cli python workflows-nextflow broken asan lint check-layers \
+.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-workflows demo check tests unit cli python \
+        workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

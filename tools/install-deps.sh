@@ -1,8 +1,8 @@
 #!/bin/sh
-# Install what building (build), building and testing (all) or measuring (bench) quell needs and is not
-# there.
+# Install what building (build), building and testing (all), measuring (bench), or testing the workflows
+# (workflows; slurm) needs and is not there.
 #
-#   install-deps.sh [--hint] build|all|bench
+#   install-deps.sh [--hint] build|all|bench|workflows|slurm
 #
 # Each need is probed first (pkg-config, else by compiling a line), so that a machine that has
 # everything sees no package manager at all. With --hint nothing is installed and nothing fails.
@@ -18,10 +18,17 @@ build|pkg-config|command pkg-config
 build|libhdf5-dev|lib hdf5.h hdf5 hdf5-serial hdf5
 build|zlib1g-dev|lib zlib.h z zlib
 build|libdeflate-dev|lib libdeflate.h deflate libdeflate
+build|libigraph-dev|lib igraph/igraph.h igraph igraph
 bench|libopenblas-dev|lib cblas.h openblas openblas
 all|libcmocka-dev|cmocka
 all|python3|python
 all|python3-venv|venv
+workflows|openjdk-17-jre-headless|java
+workflows|curl|command curl
+workflows|snakemake|file /usr/bin/snakemake
+workflows|multiqc|file /usr/bin/multiqc
+slurm|slurm-wlm|slurm
+slurm|munge|munge
 TABLE
 }
 
@@ -54,9 +61,13 @@ probe_cmocka() {
 }
 
 probe_python() { probe_command python3; }
+probe_slurm() { PATH=$PATH:/usr/sbin; probe_command slurmctld && probe_command slurmd && probe_command sbatch; }
+probe_munge() { PATH=$PATH:/usr/sbin probe_command munged; }
+probe_file() { test -x "$1"; }
+probe_java() { java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])'; }
 probe_venv() { python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
-missing() { # build|all|bench
+missing() { # build|all|bench|workflows|slurm
     wanted=$1
     needs | while IFS='|' read -r want package probe; do
         [ "$want" = build ] || [ "$want" = "$wanted" ] || continue
@@ -66,9 +77,9 @@ missing() { # build|all|bench
 }
 
 how_to_install() { # packages
-    conda='conda install -c conda-forge hdf5 zlib libdeflate cmocka pkg-config c-compiler python'
+    conda='conda install -c conda-forge hdf5 zlib libdeflate igraph cmocka pkg-config c-compiler python'
     if [ "$(uname -s)" = Darwin ]; then
-        echo 'brew install hdf5 libomp zlib libdeflate cmocka pkg-config'
+        echo 'brew install hdf5 libomp zlib libdeflate igraph cmocka pkg-config'
     elif [ -n "${CONDA_PREFIX:-}" ]; then
         echo "$conda"
     elif probe_command apt-get; then

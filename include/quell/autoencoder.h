@@ -88,15 +88,15 @@ typedef struct {
     ql_vae_config vae;
     bool norm_gain;    /* batch norm has a gain (ql_hidden) */
     bool theta_normal; /* logarithms of the dispersions start as standard normal numbers */
-    bool recompute; /* of means that are shares: logits are made again instead of kept for a
-                       minibatch; the same bits, less memory */
+    bool recompute;    /* of means that are shares: logits are made again instead of kept for a
+                          minibatch; the same bits, less memory */
     uint64_t seed;
 } ql_ae_config;
 
 /* What a layer sees that has covariates beside its input: rows of both. */
 typedef struct {
     int64_t n_below, n_extra; /* n_extra 0: it sees the layer below as it is */
-    ql_real *in, *in_t;       /* [n_below + n_extra, cells], [cells, pad(n_below + n_extra)]; owned */
+    ql_real *in, *in_t; /* [n_below + n_extra, cells], [cells, pad(n_below + n_extra)]; owned */
 } ql_joined;
 
 typedef struct {
@@ -131,13 +131,16 @@ typedef struct {
     ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
     const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
     int input_cov;           /* tensor [units, columns] of the first layer; -1: none */
-    ql_real *cov_in, *cov_in_t; /* [columns, cells] what the encoder sees; owned */
-    ql_real *cov_out;           /* the same of the decoder */
-    ql_real *cov_dw;            /* [units, pad(columns)] */
-    ql_real *group, *group_t;   /* as in ql_head_pass; owned */
+    ql_real *cov_in, *cov_in_t;          /* [columns, cells] what the encoder sees; owned */
+    ql_real *cov_out;                    /* the same of the decoder */
+    ql_real *cov_dw;                     /* [units, pad(columns)] */
+    ql_real *group, *group_t;            /* as in ql_head_pass; owned */
     ql_joined joined[QL_MAX_HIDDEN + 1]; /* of layer i; the last: of the heads */
     const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
                            * depths are matched over the others; NULL: none; borrowed */
+    /* [n_genes] means become weight mu + (1 - weight) share x molecules of the cell when they are
+     * visited; NULL: they stay; borrowed */
+    const float *mix_weight, *mix_share;
 } ql_ae;
 
 /* Sizes that decide the memory a model takes. */

@@ -55,7 +55,7 @@ typedef struct {
                               read together (ql_rows_want); NULL: rows are read one by one */
     int64_t n_windows;
     /* of a variational model (variational.h): */
-    const int64_t *cell; /* row of the covariates for each row of the counts; NULL: the same */
+    const int64_t *cell;      /* row of the covariates for each row of the counts; NULL: the same */
     const ql_cov_values *cov; /* covariates of the cells; NULL: those the model was given (cov of
                                  ql_ae) */
     const ql_cov_values *const

@@ -68,10 +68,7 @@ typedef struct {
 
 void ql_covariates_free(ql_covariates *c);
 ql_cov_shape ql_covariates_shape(const ql_covariates *c);
-static inline ql_cov_values ql_covariates_values(const ql_covariates *c)
-{
-    return (ql_cov_values){.value = c->value};
-}
+ql_cov_values ql_covariates_values(const ql_covariates *c);
 
 /* Number of a level by its name, -1: none. */
 int64_t ql_covariate_level(const ql_covariate *c, const char *name);

@@ -1,10 +1,11 @@
-/* Reading back, piece by piece, an h5ad that the writer of quell/h5ad_writer.h made: the parts of a
- * run that was split over cells. Nothing the file says is believed before it is compared with what
- * is asked for. Failures: QL_ENOINPUT (cannot be opened), QL_EDATA (missing, damaged, of another
- * shape), QL_EMEMORY; the message starts with the file's name. All calls on one thread. */
+/* Reading an h5ad piece by piece: the parts of a run that was split over cells, the latent spaces
+ * and labels that others have written. Nothing the file says is believed before it is compared with
+ * what is asked for. Failures: QL_ENOINPUT (cannot be opened), QL_EDATA (missing, damaged, of
+ * another shape), QL_EMEMORY; the message starts with the file's name. All calls on one thread. */
 #ifndef QUELL_H5AD_PART_H
 #define QUELL_H5AD_PART_H
 
+#include "quell/csr.h"
 #include "quell/frame.h"
 
 #ifdef __cplusplus
@@ -49,6 +50,21 @@ QL_MUST_USE ql_status ql_part_names(const ql_part *p, const char *key, ql_names 
 /* "obs" or "var": index and columns into *out (zero-initialised). */
 QL_MUST_USE ql_status ql_part_frame(const ql_part *p, const char *frame, ql_frame *out,
                                     ql_err *err);
+
+/* Names of the rows of "obs" or "var"; one column of it, added to *out whose index they are. A
+ * column that is not there is QL_EDATA, with those that are. */
+QL_MUST_USE ql_status ql_part_index(const ql_part *p, const char *frame, ql_names *out,
+                                    ql_err *err);
+QL_MUST_USE ql_status ql_part_column(const ql_part *p, const char *frame, const char *name,
+                                     ql_frame *out, ql_err *err);
+
+/* Names of the members of a group ("obsm"), in order; none where there is no such group. */
+QL_MUST_USE ql_status ql_part_members(const ql_part *p, const char *group, ql_names *out,
+                                      ql_err *err);
+
+/* A sparse or dense matrix that must be [n_rows, n_cols] ("obsp/connectivities"), in float32. */
+QL_MUST_USE ql_status ql_part_sparse(const ql_part *p, const char *key, const int64_t shape[2],
+                                     int threads, ql_csr *out, ql_err *err);
 
 /* Shape of a dense matrix. */
 QL_MUST_USE ql_status ql_part_shape(const ql_part *p, const char *key, int64_t *n_rows,

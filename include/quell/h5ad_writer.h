@@ -53,6 +53,12 @@ QL_MUST_USE ql_status ql_h5ad_begin(const char *out_path, const ql_dataset *ds,
                                     const ql_write_options *opt, ql_notes *notes,
                                     ql_h5ad_writer **out, ql_err *err);
 
+/* The same from a file alone, for results that need no counts: the bytes of the h5ad at in_path are
+ * the start. QL_EDATA: its layout is that of an anndata before 0.7. */
+QL_MUST_USE ql_status ql_h5ad_begin_copy(const char *out_path, const char *in_path,
+                                         const ql_write_options *opt, ql_h5ad_writer **out,
+                                         ql_err *err);
+
 /* Make key ("uns/quell/denoise") free, with all that is below it: removed with force, otherwise
  * QL_ECREATE if it is there. For results of several parts, none of which should stay from an
  * earlier run; the calls below do it for their own key. */
@@ -74,9 +80,34 @@ QL_MUST_USE ql_status ql_h5ad_chosen_begin(ql_h5ad_writer *w, const char *key, i
                                            int64_t *band_rows, ql_err *err);
 QL_MUST_USE ql_status ql_h5ad_dense_end(ql_h5ad_writer *w, ql_err *err);
 
+/* A csr layer with rows of any length: indptr [n_rows + 1], borrowed until the end; then its
+ * entries in any number of calls, row by row, columns ascending; ql_h5ad_dense_end ends it. */
+QL_MUST_USE ql_status ql_h5ad_sparse_begin(ql_h5ad_writer *w, const char *key, int64_t n_rows,
+                                           int64_t n_cols, const int64_t *indptr, ql_err *err);
+QL_MUST_USE ql_status ql_h5ad_sparse_entries(ql_h5ad_writer *w, const float *values,
+                                             const int32_t *columns, int64_t n, ql_err *err);
+
 /* A small dense matrix at key ("obsm/X_dca"), [n_rows, n_cols] row-major. */
 QL_MUST_USE ql_status ql_h5ad_matrix(ql_h5ad_writer *w, const char *key, const float *data,
                                      int64_t n_rows, int64_t n_cols, ql_err *err);
+
+/* A sparse matrix at key ("obsp/distances"), columns ascending within rows. Exactly one of values
+ * and doubles is given: float32 or float64. */
+typedef struct {
+    int64_t n_rows, n_cols;
+    const int64_t *indptr;  /* [n_rows + 1] */
+    const int32_t *indices; /* [nnz] */
+    const float *values;    /* [nnz], or NULL */
+    const double *doubles;  /* [nnz], or NULL */
+} ql_sparse_out;
+QL_MUST_USE ql_status ql_h5ad_sparse(ql_h5ad_writer *w, const char *key, const ql_sparse_out *m,
+                                     ql_err *err);
+
+/* A categorical column of "obs" or "var": code[i] in [0, n of categories), or -1: missing (NaN in
+ * pandas). n is the number of cells or genes; categories are unique. */
+QL_MUST_USE ql_status ql_h5ad_categories(ql_h5ad_writer *w, const char *frame, const char *name,
+                                         const int32_t *code, int64_t n, const ql_names *categories,
+                                         ql_err *err);
 
 /* The columns of a frame into "obs" or "var"; column-order is extended. The names in its index are
  * ignored, their number is that of the cells or genes. */
@@ -98,8 +129,9 @@ QL_MUST_USE ql_status ql_h5ad_doubles(ql_h5ad_writer *w, const char *key, const 
                                       int64_t n, ql_err *err);
 
 /* What was done since the start, in order, as lines of a word and a key: "claim uns/quell/denoise",
- * "claim-column obs/x", "matrix obsm/x", "dense layers/x", "chosen layers/x", "columns obs", "value
- * uns/x". The same done to the same start gives the same bytes. Borrowed, until the next call. */
+ * "claim-column obs/x", "matrix obsm/x", "dense layers/x", "chosen layers/x", "sparse layers/x" (or
+ * obsp), "columns obs", "category obs/x", "value uns/x". The same done to the same start gives the
+ * same bytes. Borrowed, until the next call. */
 const ql_names *ql_h5ad_journal(const ql_h5ad_writer *w);
 
 /* Flush, close, fsync, rename. The writer is freed in any case. */

@@ -17,10 +17,10 @@ enum { QL_HEAD_MEAN, QL_HEAD_DISP, QL_HEAD_PI, QL_MAX_HEADS };
 
 /* Where the pre-activations of a head come from. */
 typedef enum {
-    QL_KIND_NONE,   /* there is no such head */
-    QL_KIND_GENE,   /* a free parameter per gene (dispersion only) */
-    QL_KIND_DENSE,  /* dense, as wide as the genes */
-    QL_KIND_UNIT,   /* dense with one unit: one value per cell, for all genes */
+    QL_KIND_NONE,    /* there is no such head */
+    QL_KIND_GENE,    /* a free parameter per gene (dispersion only) */
+    QL_KIND_DENSE,   /* dense, as wide as the genes */
+    QL_KIND_UNIT,    /* dense with one unit: one value per cell, for all genes */
     QL_KIND_ELEMENT, /* k u + c, u the mean's pre-activation (dropout only) */
     QL_KIND_GROUP    /* a free parameter per gene and group of cells (dispersion only) */
 } ql_head_kind;
@@ -30,9 +30,9 @@ typedef enum {
 typedef struct {
     ql_head_kind kind[QL_MAX_HEADS];
     bool fork;
-    bool share;    /* the mean is the gene's share of the cell's molecules times their number: its
-                      pre-activations are normalised over the genes */
-    bool odds;     /* the mean is a probability: ln of the size factor is added to its log-odds */
+    bool share;     /* the mean is the gene's share of the cell's molecules times their number: its
+                       pre-activations are normalised over the genes */
+    bool odds;      /* the mean is a probability: ln of the size factor is added to its log-odds */
     int64_t groups; /* of QL_KIND_GROUP */
 } ql_head_layout;
 
@@ -67,9 +67,9 @@ typedef struct {
                        UNIT heads, [n_in] scratch; owned, NULL without such heads */
     double *scalar; /* [shards, 2] partial gradients by a shared k and c; owned, NULL without */
     /* of share and odds (heads_share.c); owned */
-    ql_real *offset; /* [capacity] added to the mean's pre-activations */
-    ql_real *most, *sum; /* [shards, capacity] largest logit, sum of exp(logit - largest) */
-    ql_real *pull;       /* [shards + 1, capacity] gradient by a common shift of the logits */
+    ql_real *offset;        /* [capacity] added to the mean's pre-activations */
+    ql_real *most, *sum;    /* [shards, capacity] largest logit, sum of exp(logit - largest) */
+    ql_real *pull;          /* [shards + 1, capacity] gradient by a common shift of the logits */
     ql_real *logit, *slope; /* [genes, capacity] blocks of tiles, with keep: the logits; their
                                gradients before the pull */
 } ql_heads;
@@ -107,19 +107,20 @@ typedef struct {
     const ql_real *hidden_t[QL_MAX_HEADS]; /* the same transposed: [n_pad, pad(n_in)] */
     const ql_real *group, *group_t; /* [groups, n_pad] 1 where the cell is of the group, and the
                                        same transposed [n_pad, pad(groups)]; NULL without groups */
-    const ql_optimizer *opt;               /* NULL: loss only, no gradients */
+    const ql_optimizer *opt;        /* NULL: loss only, no gradients */
     const ql_opt_step *step;
 } ql_head_pass;
 
 /* Of means that are shares: the logits of a shard and their sums, before anything else looks at the
- * batch; then, on one thread, what normalises them. Without shares (but with odds) the second alone.
+ * batch; then, on one thread, what normalises them. Without shares (but with odds) the second
+ * alone.
  */
 void ql_heads_norm_shard(ql_heads *h, const ql_params *p, const ql_kern *kern,
                          const ql_head_pass *pass, int64_t shard, ql_head_space *space);
 void ql_heads_norm_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b);
 
-/* And after ql_heads_shard has gone over all of them in training: on one thread the sum of the pulls,
- * then for each shard the gradient by the logits, and what follows from it. */
+/* And after ql_heads_shard has gone over all of them in training: on one thread the sum of the
+ * pulls, then for each shard the gradient by the logits, and what follows from it. */
 void ql_heads_pull_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b);
 void ql_heads_share_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
                           int64_t shard, ql_head_space *space);

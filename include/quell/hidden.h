@@ -32,8 +32,8 @@ typedef struct {
     const ql_activation *act;
     ql_real slope; /* below zero, of activations that have a fixed one */
     bool batch_norm, layer_norm;
-    bool gain;        /* batch norm has a gain too, and its moving variances are unbiased */
-    int64_t n_extra;  /* the last so many inputs are given: no gradient by them is wanted */
+    bool gain;            /* batch norm has a gain too, and its moving variances are unbiased */
+    int64_t n_extra;      /* the last so many inputs are given: no gradient by them is wanted */
     double dropout;       /* probability that a unit is dropped while training */
     int64_t keep_largest; /* so many units of a cell pass, the others are 0; 0: all pass */
     double orthogonal;    /* penalty of |W W' - 1|^2, of dense layers */
@@ -95,9 +95,8 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
 
 /* From grad (by out) to grad (by pre), with what the tangents add; writes dw, db, beta's gradient;
  * a tied weight is not updated, its gradient is left in dw; in_t [cells, pad(n_in)] is
- * the input transposed; din [n_in - n_extra, n_pad] receives the gradient by the input (may be NULL).
- * Then
- * updates the layer's own tensors. */
+ * the input transposed; din [n_in - n_extra, n_pad] receives the gradient by the input (may be
+ * NULL). Then updates the layer's own tensors. */
 void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const ql_real *in_t,
                         ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
                         const ql_opt_step *step);

@@ -48,9 +48,9 @@ typedef struct {
 
 /* How theta is made from its pre-activation (Eraslan et al. 2019; docs/model.md). */
 typedef enum {
-    QL_DISP_NONE, /* the likelihood has no theta */
-    QL_DISP_GENE, /* one free parameter t per gene: theta = clip(exp t, 1e-3, 1e4) */
-    QL_DISP_CELL, /* one per cell and gene: theta = clip(softplus a, 1e-4, 1e4) */
+    QL_DISP_NONE,     /* the likelihood has no theta */
+    QL_DISP_GENE,     /* one free parameter t per gene: theta = clip(exp t, 1e-3, 1e4) */
+    QL_DISP_CELL,     /* one per cell and gene: theta = clip(softplus a, 1e-4, 1e4) */
     QL_DISP_EXP_GENE, /* one free parameter t per gene: theta = exp(clip(t, -15, 15)) */
     QL_DISP_EXP_CELL  /* one per cell and gene, made in the same way */
 } ql_disp_kind;

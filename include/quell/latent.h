@@ -1,8 +1,8 @@
-/* The code of a variational autoencoder (Kingma and Welling 2014): the bottleneck's dense part gives
- * the means m, a second one v the variances V = exp(v) + 1e-4 of a normal posterior. While training
- * the code is drawn, z = m + sqrt(V) eps; in inference it is m. The divergence from N(0, 1),
- *   KL = sum over units of (V + m^2 - 1 - ln V) / 2,
- * is part of the loss, with a weight that may change in the course of training. */
+/* The code of a variational autoencoder (Kingma and Welling 2014): the bottleneck's dense part
+ * gives the means m, a second one v the variances V = exp(v) + 1e-4 of a normal posterior. While
+ * training the code is drawn, z = m + sqrt(V) eps; in inference it is m. The divergence from N(0,
+ * 1), KL = sum over units of (V + m^2 - 1 - ln V) / 2, is part of the loss, with a weight that may
+ * change in the course of training. */
 #ifndef QUELL_LATENT_H
 #define QUELL_LATENT_H
 
@@ -46,13 +46,13 @@ typedef struct {
     int64_t n_in, n_out;
     int weight, bias; /* tensors of v */
     /* buffers for up to `capacity` padded cells; owned */
-    ql_real *mean;   /* [n_out, cells] m */
-    ql_real *raw;    /* [n_out, cells] v */
-    ql_real *var;    /* [n_out, cells] V */
-    ql_real *ln_var; /* [n_out, cells] ln V */
-    ql_real *noise;  /* [n_out, cells] eps; 0 in inference */
-    ql_real *grad;   /* [n_out, cells] gradient by v */
-    ql_real *turned; /* [n_in, cells] what v adds to the gradient by the layer below */
+    ql_real *mean;    /* [n_out, cells] m */
+    ql_real *raw;     /* [n_out, cells] v */
+    ql_real *var;     /* [n_out, cells] V */
+    ql_real *ln_var;  /* [n_out, cells] ln V */
+    ql_real *noise;   /* [n_out, cells] eps; 0 in inference */
+    ql_real *grad;    /* [n_out, cells] gradient by v */
+    ql_real *turned;  /* [n_in, cells] what v adds to the gradient by the layer below */
     ql_real *dw, *db; /* [n_out, pad(n_in)], [pad(n_out)] */
 } ql_latent;
 

@@ -30,9 +30,9 @@ const ql_opt_rule *ql_opt_rule_find(const char *name); /* NULL: unknown */
 typedef struct {
     const ql_opt_rule *rule;
     ql_opt_kern update;
-    double rate;           /* now; lowered by the schedule */
-    double clip;           /* 0: none */
-    double weight_decay;   /* 0: none */
+    double rate;         /* now; lowered by the schedule */
+    double clip;         /* 0: none */
+    double weight_decay; /* 0: none */
     double eps;
     double power1, power2; /* decay1^t, decay2^t */
 } ql_optimizer;

@@ -4,31 +4,32 @@
 #define QUELL_PREDICT_H
 
 #include "quell/fit.h"
+#include "quell/rate_view.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef enum {
-    QL_VALUE_MEAN,      /* mu: what cells like this one express */
-    QL_VALUE_POSTERIOR, /* mu (x + theta) / (mu + theta): what this cell expresses */
-    QL_VALUE_THETA,     /* the model's dispersion per cell and gene */
-    QL_VALUE_PI         /* dropout probability */
-} ql_value;
-
 /* A view of a fitted model for prediction. Zero-initialise; everything borrowed but `column`. */
 typedef struct {
     ql_fitted *fitted;
     const ql_rows *counts; /* as ql_fit left them */
-    ql_value value;
+    ql_view view;
+    double *quantile;  /* [kept genes, QL_QUANTILES_KNOWN] at view.level, scale 1, of x = 0, 1, ...;
+                        * NULL: not looked up; owned */
     int32_t *column;   /* [kept genes] output column, or -1; owned */
     int64_t n_columns; /* columns of the output */
     bool chosen;       /* not all genes */
 } ql_predictor;
 
+enum { QL_QUANTILES_KNOWN = 4 };
+
 /* genes: the file's gene numbers that make the columns, none twice; NULL: all genes of the file. */
 ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
                            ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err);
+/* Another view than the value on the scale of counts that it was made with. */
+ql_status ql_predictor_look(ql_predictor *p, const ql_view *view, ql_err *err);
+
 void ql_predictor_free(ql_predictor *p);
 
 /* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */

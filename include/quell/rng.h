@@ -25,7 +25,7 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    QL_RNG_PROBE = 30,  /* directions in which the contractive penalty looks */
     QL_RNG_CODE = 45,  /* codes of variational models */
     /* uses of a generative model: codes of a posterior and of the prior, counts, cells and pairs of
      * them, folds */
@@ -33,7 +33,20 @@ typedef enum {
     QL_RNG_PRIOR = 51,
     QL_RNG_COUNTS = 52,
     QL_RNG_CELLS = 53,
-    QL_RNG_FOLDS = 54
+    QL_RNG_FOLDS = 54,
+    QL_RNG_DRAWS = 60, /* draws of a posterior */
+    QL_RNG_NULL = 61,  /* genes permuted across cells */
+    /* after an embedding: what igraph draws, moves of a layout, starts of k-means and of a spectral
+     * decomposition, cells taken as a sample, rows of a consensus */
+    QL_RNG_GRAPH = 70,
+    QL_RNG_LAYOUT = 71,
+    QL_RNG_KMEANS = 72,
+    QL_RNG_SPECTRAL = 73,
+    QL_RNG_SAMPLE = 74,
+    QL_RNG_CONSENSUS = 75,
+    /* scDHA: which cells a network is trained on, draws from its latent space */
+    QL_RNG_SCDHA_CELLS = 80,
+    QL_RNG_SCDHA_LATENT = 81
 } ql_rng_stream;
 
 typedef struct {

@@ -13,11 +13,11 @@ extern "C" {
 
 typedef struct {
     int64_t epochs, batch_size;
-    bool scvi_epochs;     /* no more epochs than scvi-tools takes (ql_scvi_epochs) */
-    double validation;    /* share of the cells kept for validation */
-    double test;          /* share of the cells that neither train nor validate */
-    bool scvi_split; /* training cells are rounded up, and those that would be a last minibatch of one
-                        or two validate (the rule of scvi-tools) */
+    bool scvi_epochs;  /* no more epochs than scvi-tools takes (ql_scvi_epochs) */
+    double validation; /* share of the cells kept for validation */
+    double test;       /* share of the cells that neither train nor validate */
+    bool scvi_split;   /* training cells are rounded up, and those that would be a last minibatch of
+                          one   or two validate (the rule of scvi-tools) */
     bool validation_last; /* the last cells of the file, as the reference; else a random draw */
     bool molecules; /* counts are whole, so that they can be split; else nothing is held out */
     bool thinned;   /* validate by held-out molecules; else by the loss of the cells' own counts */

@@ -1,9 +1,9 @@
-/* What a fitted variational autoencoder can be asked: posteriors of codes, what codes decode to, how
- * likely counts are under a code. All of it goes through ql_ae_visit and its kin; these are the
+/* What a fitted variational autoencoder can be asked: posteriors of codes, what codes decode to,
+ * how likely counts are under a code. All of it goes through ql_ae_visit and its kin; these are the
  * shapes that uses of the model want.
  *
- * Decoding: a ql_batch_source with `code` set to codes [n, width], one for each cell of the visit in
- * turn, skips the encoder. Without counts (counts NULL) `library` must be given and rows may be
+ * Decoding: a ql_batch_source with `code` set to codes [n, width], one for each cell of the visit
+ * in turn, skips the encoder. Without counts (counts NULL) `library` must be given and rows may be
  * NULL. Covariates: `cov` and `decode` of the source. E.g. what 3 codes express in batch 1 at 1e4
  * molecules:
  *

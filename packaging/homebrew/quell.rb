@@ -1,12 +1,13 @@
 class Quell < Formula
   desc "Autoencoders for single-cell counts"
   homepage "https://example.org/quell"
-  url "https://example.org/quell/releases/download/v0.3.0/quell-0.3.0.tar.gz"
+  url "https://example.org/quell/releases/download/v0.4.0/quell-0.4.0.tar.gz"
   sha256 "0000000000000000000000000000000000000000000000000000000000000000"
   license "BSD-3-Clause"
 
   depends_on "pkgconf" => :build
   depends_on "hdf5"
+  depends_on "igraph"
   depends_on "libdeflate"
 
   uses_from_macos "zlib"

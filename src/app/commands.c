@@ -13,7 +13,15 @@
     X(score)                                                                                       \
     X(de)                                                                                          \
     X(impute)                                                                                      \
+    X(check)                                                                                       \
     X(merge)                                                                                       \
+    X(neighbors)                                                                                   \
+    X(cluster)                                                                                     \
+    X(layout)                                                                                      \
+    X(query)                                                                                       \
+    X(compare)                                                                                     \
+    X(pseudotime)                                                                                  \
+    X(classify)                                                                                    \
     X(report)                                                                                      \
     X(info)                                                                                        \
     X(convert)                                                                                     \

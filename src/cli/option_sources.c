@@ -122,8 +122,7 @@ static ql_status read_presets(ql_opts *o, ql_err *err)
     const ql_preset *chosen = like && o->presets ? find_preset(o, like->text) : NULL;
     for (const ql_preset *p = o->presets; p && p->name && !chosen; p++) {
         const ql_opt_setting *s = p->option ? strongest(o, p->option) : NULL;
-        if (s && s->text && !strcmp(s->text, p->name))
-            QL_TRY(note_preset(o, p, p->option, err));
+        if (s && s->text && !strcmp(s->text, p->name)) QL_TRY(note_preset(o, p, p->option, err));
     }
     return chosen ? note_preset(o, chosen, "like", err) : QL_OK;
 }

@@ -202,8 +202,8 @@ static ql_status match_number(const ql_covariate *k, const ql_column *c, const q
 }
 
 /* Labels are never needed: cells that have none, or another one, are unlabelled. */
-static ql_status match_labels(const ql_covariates *known, const ql_column *c,
-                              const ql_frame *cells, int64_t width, float *to, ql_err *err)
+static ql_status match_labels(const ql_covariates *known, const ql_column *c, const ql_frame *cells,
+                              int64_t width, float *to, ql_err *err)
 {
     ql_name_index *index;
     char buffer[32];
@@ -258,6 +258,5 @@ void cell_covariates_tell(const ql_covariates *c, ql_log *log)
             ql_log_info(log, "batch %s: %lld levels%s", item->name, (long long)item->levels.n,
                         item->levels.n < 2 ? ", so that it says nothing" : "");
     }
-    if (c->label)
-        ql_log_info(log, "labels %s: %lld", c->label, (long long)c->labels.n);
+    if (c->label) ql_log_info(log, "labels %s: %lld", c->label, (long long)c->labels.n);
 }

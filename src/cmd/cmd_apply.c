@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "denoise_job.h"
+#include "denoise_layers.h"
 #include "gene_match.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
+#include "quell/gene_gain.h"
+#include "scdha_file.h"
 
 enum { BATCH = 128 }; /* decides no value */
 
@@ -123,6 +127,8 @@ static ql_status score(fit_run *f)
                        &held, err));
     m->ae.cov_cell = cells;
     QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
+    QL_GO(ql_gene_gain_make(m, &seen, &held, err));
+    QL_GO(ql_coverage_make(m, &seen, &held, err));
 out:
     m->ae.cov_cell = NULL;
     ql_free(cells);
@@ -249,7 +255,7 @@ static ql_status work(apply_job *a)
     QL_TRY(denoise_job_extras(j));
     QL_TRY(check_reference(a));
     const fit_output output = {.path = a->args.output,
-                               .layer = a->args.denoised || (j->which & EXTRA_LAYERS),
+                               .layer = denoise_writes_layers(&a->args, j->which),
                                .scores = extras_scores(j->which),
                                .text = a->args.tsv != NULL,
                                .columns = a->args.obs_out != NULL,
@@ -271,7 +277,10 @@ static ql_status work(apply_job *a)
 
 static ql_status apply_run(const void *args, ql_run *run)
 {
+    char kind[MODEL_KIND];
     apply_job a = {.args = *(const denoise_args *)args};
+    QL_TRY(model_file_kind(a.args.load_model, kind, &run->err));
+    if (strcmp(kind, SCDHA_KIND) == 0) return scdha_apply(&a.args, run);
     a.job.a = &a.args;
     a.job.run = run;
     ql_status st = work(&a);

@@ -55,6 +55,7 @@ static const struct {
 } models[] = {
     {"dca", "X_dca", check_dca, embed_dca},
     {"pca", "X_pca", check_pca, embed_pca},
+    {"scdha", "X_scdha", embed_scdha_check, embed_scdha},
     {"vae", "X_vae", check_dca, embed_vae},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
@@ -72,7 +73,9 @@ static const ql_option embed_rows[] = {
      .more = "dca: the bottleneck of the autoencoder that quell denoise trains. vae: the code of a variational "
              "autoencoder of counts, which can leave batches out (docs/vae.md). pca: principal components "
              "of the same scaled inputs (--sizefactors, --loginput, --norminput), exact to --tolerance; "
-             "other options of model and training have no effect on it."},
+             "other options of model and training have no effect on it. scdha: an ensemble of small "
+             "variational autoencoders after a choice of genes (docs/scdha.md); of the options of model and "
+             "training --epochs, --batch-size, --learning-rate and --weight-decay."},
     {.name = "components", .letter = 'n', QL_INT_AT(S, components), .def = "50", .min = 1,
      .max = QL_PCA_MOST, .group = "Model", .help = "pca: number of components"},
     {.name = "tolerance", QL_DOUBLE_AT(S, tolerance), .def = "1e-4", .min = 1e-12, .max = 0.1,
@@ -109,6 +112,7 @@ static ql_status embed_run(const void *args, ql_run *run)
 
 static const ql_opt_table embed_tables[] = {
     {embed_rows, 0},
+    {scdha_rows, offsetof(embed_args, scdha)},
     {ql_denoise_save_rows, offsetof(embed_args, d)},
     FIT_TABLES(embed_args, d.fit),
     {NULL, 0},

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "quell/command.h"
+#include "quell/community.h"
 #include "quell/json.h"
 #include "quell/kern.h"
 #include "quell/libraries.h"
@@ -85,6 +86,7 @@ static void as_text(ql_str *out)
     for (int i = 0; ql_kern_built(i); i++) ql_str_printf(out, " %s", ql_kern_built(i));
     ql_str_printf(out, ")\n%-12s %s\n", "bfloat16", bf16_name());
     for (int i = 0; i < n_lib; i++) ql_str_printf(out, "%-12s %s\n", lib[i].name, lib[i].version);
+    if (*ql_igraph_version()) ql_str_printf(out, "%-12s %s\n", "igraph", ql_igraph_version());
 }
 
 static void as_json(ql_str *out)
@@ -102,6 +104,7 @@ static void as_json(ql_str *out)
     ql_json_string(&j, "bfloat16", bf16_name());
     ql_json_begin_object(&j, "libraries");
     for (int i = 0; i < n_lib; i++) ql_json_string(&j, lib[i].name, lib[i].version);
+    if (*ql_igraph_version()) ql_json_string(&j, "igraph", ql_igraph_version());
     ql_json_end_object(&j);
     ql_json_end_object(&j);
     ql_str_puts(out, "\n");

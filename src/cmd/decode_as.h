@@ -5,9 +5,9 @@
 #include "quell/fit.h"
 
 typedef struct {
-    ql_cov_values *values;       /* [n]; owned */
-    const ql_cov_values **list;  /* [n] to each of them; owned */
-    float *fixed;                /* [n, width]; owned */
+    ql_cov_values *values;      /* [n]; owned */
+    const ql_cov_values **list; /* [n] to each of them; owned */
+    float *fixed;               /* [n, width]; owned */
     int n;
 } decode_as;
 

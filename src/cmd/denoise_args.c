@@ -6,6 +6,10 @@
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 
+static const char *const scales[] = {"counts",          "cp10k",   "log1p", "mean-log1p",
+                                     "mean-log-counts", "pearson", NULL};
+static const char *const draw_kinds[] = {"rate", "counts", NULL};
+
 #define S denoise_args
 /* clang-format off */
 const ql_option ql_denoise_rows[] = {
@@ -19,6 +23,26 @@ const ql_option ql_denoise_rows[] = {
      .more = "posterior: mu (x + theta) / (mu + theta), the best estimate of what this cell expresses. "
              "mean: mu, what cells like this one express (DCA's output). both: posterior in "
              "layers/denoised and the mean in layers/denoised_mean."},
+    {.name = "scale", QL_CHOICE_AT(S, scale), .choices = scales, .def = "counts", .group = "Output",
+     .help = "of layers/denoised and what goes with it",
+     .more = "counts: at each cell's own depth. cp10k: per 10,000 molecules of the cell. log1p: ln(1 + "
+             "that). mean-log1p: the posterior's mean of that logarithm of the rate. mean-log-counts: "
+             "that of the counts another look at the cell would show. pearson: residuals from the gene "
+             "means. docs/scales.md says what each is for."},
+    {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .min = 0, .max = 1,
+     .bits = QL_OPT_MAX_EXCLUDED, .group = "Output",
+     .help = "posterior quantiles that hold this share, as layers",
+     .more = "0.9: the 5 % and 95 % quantiles of each cell's rate, in layers/denoised_lower and "
+             "layers/denoised_upper. 0: none."},
+    {.name = "sd", QL_FLAG_AT(S, sd), .group = "Output",
+     .help = "posterior standard deviation, in layers/denoised_sd"},
+    {.name = "draws", QL_INT64_AT(S, draws), .def = "0", .min = 0, .max = 64, .group = "Output",
+     .unit = "N", .help = "N draws of the posterior, in layers/draw_1 to draw_N",
+     .more = "For methods that need the noise, such as tests between groups; the same for any number "
+             "of threads, by --seed."},
+    {.name = "draws-of", QL_CHOICE_AT(S, draws_of), .choices = draw_kinds, .def = "rate",
+     .group = "Output", .help = "what is drawn: rates, or counts of another look at the cells",
+     .more = "Counts are whole, at the cell's own depth, stored sparse, and treated as counts are."},
     {.name = "genes", QL_STRING_AT(S, genes), .unit = "FILE", .group = "Output", .bits = QL_OPT_VOLATILE,
      .aliases = "denoisesubset", .help = "denoise only the genes named in FILE, one a line",
      .more = "The layer is then sparse: it stores the values of these genes only, and "
@@ -56,6 +80,10 @@ const ql_option ql_denoise_rows[] = {
 };
 
 const ql_option ql_denoise_save_rows[] = {
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
+     .help = "move genes of which the model knows little back towards their mean",
+     .more = "By molecules held out of the validation cells; weights in var/quell_model_weight, genes "
+             "that are mostly their mean in var/quell_from_mean. Not with --save-model."},
     {.name = "save-model", QL_STRING_AT(S, save_model), .unit = "FILE", .group = "Output",
      .bits = QL_OPT_VOLATILE, .help = "also write the trained model, for quell apply"},
     {.name = "saveweights", QL_FLAG_AT(S, save_weights), .group = "Output", .level = QL_OPT_EXPERT,

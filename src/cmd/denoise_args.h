@@ -10,7 +10,10 @@ typedef struct {
     const char *output, *tsv, *key, *compression, *estimate, *genes;
     const char *obs_out, *obsm_out, *layer_out, *write, *decode_as;
     const char *save_model, *load_model, *shard;
-    bool force, denoised, save_weights, score;
+    const char *scale, *draws_of;
+    double intervals;
+    int64_t draws;
+    bool force, denoised, save_weights, score, sd, shrink_genes;
 } denoise_args;
 
 extern const ql_option ql_denoise_rows[];      /* what is written of a model's results */

@@ -3,12 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "denoise_layers.h"
 #include "denoise_output.h"
 #include "quell/alloc.h"
 #include "quell/fingerprint.h"
 #include "quell/interrupt.h"
 
-#define RUN_KEY "uns/quell/denoise"
+#define RUN_KEY  "uns/quell/denoise"
+#define LOADINGS "varm/vae_loadings"
+
+/* A variational model with a linear decoder has loadings; parts of a result leave them out. */
+static bool has_loadings(const denoise_args *a)
+{
+    return model_is_vae(&a->fit.model) && a->fit.model.hidden.n == 2 && !a->shard;
+}
 
 const char *denoise_scale_text(bool posterior)
 {
@@ -63,45 +71,44 @@ out:
     return st;
 }
 
-static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const char *key,
-                             ql_value value, ql_err *err)
+static ql_status write_dense(const denoise_result *r, ql_h5ad_writer *w, const char *key,
+                             const ql_predictor *p, ql_err *err)
 {
-    const ql_rows *counts = r->rows;
     const int64_t n_genes = r->fitted->prep.n_genes;
-    ql_predictor p = {0};
-    int64_t band_rows;
-    ql_status st;
     const gene_list *genes = r->genes;
-    QL_GO(ql_predictor_new(&p, r->fitted, counts, value, genes->ascending, genes->n, err));
+    int64_t band_rows;
     if (genes->ascending)
-        QL_GO(ql_h5ad_chosen_begin(w, key, r->range.n, n_genes, genes->ascending, genes->n,
-                                   &band_rows, err));
+        QL_TRY(ql_h5ad_chosen_begin(w, key, r->range.n, n_genes, genes->ascending, genes->n,
+                                    &band_rows, err));
     else
-        QL_GO(ql_h5ad_dense_begin(w, key, r->range.n, n_genes, &band_rows, err));
-    QL_GO(write_bands(r, w, &p, band_rows, err));
+        QL_TRY(ql_h5ad_dense_begin(w, key, r->range.n, n_genes, &band_rows, err));
+    return write_bands(r, w, p, band_rows, err);
+}
+
+static ql_status write_layer(const denoise_result *r, ql_h5ad_writer *w, const denoise_layer *l,
+                             ql_err *err)
+{
+    const gene_list *genes = r->genes;
+    ql_predictor p = {0};
+    ql_status st;
+    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, l->view.value, genes->ascending, genes->n, err));
+    QL_GO(ql_predictor_look(&p, &l->view, err));
+    QL_GO(l->sparse ? denoise_write_sparse(r, w, l->key, &p, err)
+                    : write_dense(r, w, l->key, &p, err));
 out:
     ql_predictor_free(&p);
     return st;
 }
 
-static bool extra_is_layer(const denoise_result *r, extra x)
-{
-    if (!(r->extras->which & EXTRA_BIT(x) & EXTRA_LAYERS)) return false;
-    return x != EXTRA_DISPERSION || r->fitted->ae.heads.kind[QL_HEAD_DISP] > QL_KIND_GENE;
-}
-
 static ql_status write_layers(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
-    ql_value value = r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
-    bool both = r->args->estimate && !strcmp(r->args->estimate, "both");
-    if (r->args->denoised) {
-        QL_TRY(write_layer(r, w, "layers/denoised", value, err));
-        if (both) QL_TRY(write_layer(r, w, "layers/denoised_mean", QL_VALUE_MEAN, err));
-    }
-    for (int i = 0; i < N_EXTRAS; i++)
-        if (extra_is_layer(r, (extra)i))
-            QL_TRY(write_layer(r, w, extra_rows[i].key, extra_rows[i].value, err));
-    return QL_OK;
+    denoise_layer *layers;
+    QL_TRY(QL_NEW(layers, LAYERS_MOST, "layers", err));
+    const int n = denoise_layers(r, layers);
+    ql_status st = QL_OK;
+    for (int i = 0; i < n && st == QL_OK; i++) st = write_layer(r, w, &layers[i], err);
+    ql_free(layers);
+    return st;
 }
 
 /* ---- latent space and columns ---- */
@@ -186,23 +193,41 @@ out:
 
 /* Per-gene values of the file's genes; set-aside ones keep what fill has put there. */
 typedef struct {
-    float *theta;
-    double *rate;
-    uint8_t *used, *denoised;
+    float *theta, *weight;
+    double *rate, *gain, *error;
+    uint8_t *used, *denoised, *from_mean;
 } gene_columns;
 
 static void fill_genes(const denoise_result *r, gene_columns *c)
 {
     const ql_prep *prep = &r->fitted->prep;
-    for (int64_t g = 0; g < prep->n_genes; g++) c->theta[g] = NAN;
+    const ql_fitted *f = r->fitted;
+    for (int64_t g = 0; g < prep->n_genes; g++)
+        c->theta[g] = c->weight[g] = (float)(c->gain[g] = c->error[g] = NAN);
     for (int64_t g = 0; g < prep->n_kept_genes; g++) {
         int64_t at = prep->kept_gene[g];
         if (at < 0) continue; /* a gene of the model that the file has not */
         c->used[at] = 1;
         c->rate[at] = prep->gene_total[g] / (double)prep->n_cells;
-        if (r->fitted->theta) c->theta[at] = r->fitted->theta[g];
+        if (f->theta) c->theta[at] = f->theta[g];
+        if (f->gene_gain) c->gain[at] = f->gene_gain[g];
+        if (f->gene_gain) c->error[at] = f->gene_gain_error[g];
+        if (!f->mix_weight) continue;
+        c->weight[at] = f->mix_weight[g];
+        c->from_mean[at] = f->mix_weight[g] < 0.5F;
     }
     for (int64_t g = 0; g < r->genes->n; g++) c->denoised[r->genes->ascending[g]] = 1;
+}
+
+static ql_status add_gains(const ql_fitted *f, const gene_columns *c, ql_frame *frame, ql_err *err)
+{
+    if (f->gene_gain) {
+        QL_TRY(ql_frame_add(frame, "quell_gain", QL_COL_F64, c->gain, err));
+        QL_TRY(ql_frame_add(frame, "quell_gain_stderr", QL_COL_F64, c->error, err));
+    }
+    if (!f->mix_weight) return QL_OK;
+    QL_TRY(ql_frame_add(frame, "quell_model_weight", QL_COL_F32, c->weight, err));
+    return ql_frame_add(frame, "quell_from_mean", QL_COL_BOOL, c->from_mean, err);
 }
 
 static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
@@ -213,6 +238,10 @@ static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err 
     ql_status st;
     QL_GO(frame_like(&r->ds->genes, &frame, err));
     QL_GO(QL_NEW(c.theta, n, "gene columns", err));
+    QL_GO(QL_NEW(c.weight, n, "gene columns", err));
+    QL_GO(QL_NEW(c.gain, n, "gene columns", err));
+    QL_GO(QL_NEW(c.error, n, "gene columns", err));
+    QL_GO(QL_NEW(c.from_mean, n, "gene columns", err));
     QL_GO(QL_NEW(c.rate, n, "gene columns", err));
     QL_GO(QL_NEW(c.used, n, "gene columns", err));
     QL_GO(QL_NEW(c.denoised, n, "gene columns", err));
@@ -220,11 +249,16 @@ static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err 
     QL_GO(ql_frame_add(&frame, "quell_mean_counts", QL_COL_F64, c.rate, err));
     if (r->fitted->theta) QL_GO(ql_frame_add(&frame, "quell_theta", QL_COL_F32, c.theta, err));
     QL_GO(ql_frame_add(&frame, "quell_used", QL_COL_BOOL, c.used, err));
+    QL_GO(add_gains(r->fitted, &c, &frame, err));
     if (r->genes->ascending)
         QL_GO(ql_frame_add(&frame, "quell_denoised", QL_COL_BOOL, c.denoised, err));
     QL_GO(ql_h5ad_columns(w, "var", &frame, err));
 out:
     ql_free(c.theta);
+    ql_free(c.weight);
+    ql_free(c.gain);
+    ql_free(c.error);
+    ql_free(c.from_mean);
     ql_free(c.rate);
     ql_free(c.used);
     ql_free(c.denoised);
@@ -321,12 +355,27 @@ static ql_status write_extra_scales(const denoise_result *r, ql_h5ad_writer *w, 
 {
     char key[128];
     for (int i = 0; i < N_EXTRAS; i++) {
-        if (!cell_extras_column(r->extras, (extra)i) && !extra_is_layer(r, (extra)i)) continue;
+        if (!cell_extras_column(r->extras, (extra)i)) continue;
         snprintf(key, sizeof key, RUN_KEY "/scale%s", strchr(extra_rows[i].key, '/'));
         QL_TRY(ql_h5ad_string(w, key, extra_rows[i].scale, err));
     }
     if (!r->extras->outlier) return QL_OK;
     return ql_h5ad_int(w, RUN_KEY "/outlier/held_out_cells", r->extras->n_held, err);
+}
+
+static ql_status write_layer_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    char key[128];
+    denoise_layer *layers;
+    QL_TRY(QL_NEW(layers, LAYERS_MOST, "layers", err));
+    const int n = denoise_layers(r, layers);
+    ql_status st = QL_OK;
+    for (int i = 0; i < n && st == QL_OK; i++) {
+        snprintf(key, sizeof key, RUN_KEY "/scale%s", strchr(layers[i].key, '/'));
+        st = ql_h5ad_string(w, key, layers[i].text, err);
+    }
+    ql_free(layers);
+    return st;
 }
 
 static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
@@ -335,12 +384,15 @@ static ql_status write_scales(const denoise_result *r, ql_h5ad_writer *w, ql_err
     snprintf(latent, sizeof latent, RUN_KEY "/scale/%s", denoise_key(r->args));
     QL_TRY(ql_h5ad_string(w, latent, latent_scale(&r->fitted->ae), err));
     QL_TRY(write_extra_scales(r, w, err));
-    if (!r->args->denoised) return QL_OK;
-    if (r->args->decode_as)
+    if (r->args->denoised && r->args->decode_as)
         QL_TRY(ql_h5ad_string(w, RUN_KEY "/decoded_as", r->args->decode_as, err));
-    QL_TRY(ql_h5ad_string(w, RUN_KEY "/scale/denoised", denoise_scale_of(r, r->posterior), err));
-    if (!r->args->estimate || strcmp(r->args->estimate, "both") != 0) return QL_OK;
-    return ql_h5ad_string(w, RUN_KEY "/scale/denoised_mean", denoise_scale_text(false), err);
+    QL_TRY(write_layer_scales(r, w, err));
+    const char *name = r->args->scale ? r->args->scale : "counts";
+    if (has_loadings(r->args))
+        QL_TRY(ql_h5ad_string(
+            w, RUN_KEY "/scale/vae_loadings",
+            "by how much the logit of a gene's share moves with each unit of the code", err));
+    return r->args->denoised ? ql_h5ad_string(w, RUN_KEY "/scale_name", name, err) : QL_OK;
 }
 
 static ql_status write_type(const type_choice *c, ql_h5ad_writer *w, ql_err *err)
@@ -386,6 +438,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_code(&f->code, w, err));
     QL_TRY(write_latent_use(&f->latent, w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
+    QL_TRY(denoise_write_coverage(&f->coverage, w, err));
     if (r->applied) QL_TRY(write_applied(r->applied, w, err));
     return r->mcv ? write_score(r->mcv, "mcv", w, err) : QL_OK;
 }
@@ -396,6 +449,7 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
     snprintf(latent, sizeof latent, "obsm/%s", denoise_key(a));
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
+    if (has_loadings(a)) QL_TRY(ql_h5ad_claim(w, LOADINGS, err));
     /* asked for or not: none of an earlier run may stay beside these results */
     for (int i = 0; i < N_EXTRAS; i++) {
         const char *key = extra_rows[i].key, *name = strchr(key, '/') + 1;
@@ -404,14 +458,36 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
         else
             QL_TRY(ql_h5ad_claim_column(w, "obs", name, err));
     }
+    QL_TRY(denoise_claim_layers(w, err));
     if (!a->denoised) return QL_OK;
     QL_TRY(ql_h5ad_claim(w, "layers/denoised", err));
     return ql_h5ad_claim(w, "layers/denoised_mean", err);
 }
 
+/* Of a linear decoder: how the logit of each gene moves with each unit of the code. Genes that were
+ * set aside have 0. */
+static ql_status write_loadings(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_ae *ae = &r->fitted->ae;
+    const ql_prep *prep = &r->fitted->prep;
+    const int64_t width = ql_ae_latent_width(ae);
+    float *x;
+    if (!has_loadings(r->args)) return QL_OK;
+    const int tensor = ae->heads.weight[QL_HEAD_MEAN];
+    const int64_t ld = ae->params.tensor[tensor].ld;
+    QL_TRY(QL_NEW(x, prep->n_genes * width, "the loadings", err));
+    for (int64_t g = 0; g < prep->n_kept_genes; g++)
+        for (int64_t u = 0; u < width && prep->kept_gene[g] >= 0; u++)
+            x[prep->kept_gene[g] * width + u] = (float)ql_param(&ae->params, tensor)[g * ld + u];
+    ql_status st = ql_h5ad_matrix(w, LOADINGS, x, prep->n_genes, width, err);
+    ql_free(x);
+    return st;
+}
+
 ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     QL_TRY(write_latent(r, w, err));
+    QL_TRY(write_loadings(r, w, err));
     QL_TRY(write_layers(r, w, err));
     QL_TRY(write_cells(r, w, err));
     QL_TRY(write_genes(r, w, err));

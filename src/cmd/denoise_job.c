@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "denoise_output.h"
+#include "denoise_layers.h"
 #include "mqc.h"
 #include "quell/alloc.h"
 #include "quell/outlier.h"
@@ -45,6 +45,7 @@ ql_status denoise_job_check(const denoise_job *j)
     const char *key = denoise_key(a);
     if (!*key || strchr(key, '/') || !strcmp(key, ".") || strlen(key) > 200)
         return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", key);
+    QL_TRY(denoise_layers_check(a, err));
     QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {
@@ -93,7 +94,8 @@ static ql_status choose_estimate(denoise_job *j)
         return ql_fail(&j->run->err, QL_EUSAGE, "--estimate %s: %s %s has no posterior", asked,
                        lik->of_inputs ? "--target" : "--type",
                        lik->of_inputs ? "input" : lik->name);
-    if (asked || !can || !writes_estimate(j->a)) return QL_OK;
+    const bool wanted = writes_estimate(j->a) || denoise_asks_how_sure(j->a);
+    if (asked || !can || !wanted) return denoise_layers_fit(j->a, j->posterior, &j->run->err);
     QL_TRY(looks_like_umis(&j->fit.rows, &umis, &j->run->err));
     if (umis) return QL_OK;
     j->posterior = false;
@@ -101,7 +103,7 @@ static ql_status choose_estimate(denoise_job *j)
                 "few entries are 1: these look like reads without UMIs, where the posterior "
                 "would keep amplification noise; writing the mean (--estimate posterior to "
                 "have it all the same)");
-    return QL_OK;
+    return denoise_layers_fit(j->a, false, &j->run->err);
 }
 
 static ql_status begin_output(denoise_job *j)
@@ -135,7 +137,7 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
     const denoise_args *a = j->a;
     QL_TRY(denoise_job_extras(j));
     const fit_output output = {.path = a->output,
-                               .layer = a->denoised || (j->which & EXTRA_LAYERS),
+                               .layer = denoise_writes_layers(a, j->which),
                                .text = a->tsv != NULL,
                                .columns = a->obs_out != NULL,
                                .scores = extras_scores(j->which) |
@@ -164,6 +166,7 @@ static void report(const denoise_job *j, const denoise_result *r)
     const char *title =
         j->applied ? "these cells, by held-out molecules" : "cells that were not trained on";
     denoise_report(r, &j->fit.fitted.score, title, "heldout");
+    denoise_report_coverage(r);
     if (j->a->fit.model.mcv)
         denoise_report(r, &j->fit.mcv, "all cells, a model of 90 % of their molecules", "mcv");
 }
@@ -187,6 +190,20 @@ static ql_status save_model(denoise_job *j)
     return st;
 }
 
+/* What each layer's numbers are; of draws the first speaks for all. */
+static ql_status tell_layers(const denoise_job *j, const denoise_result *r)
+{
+    denoise_layer *layers;
+    QL_TRY(QL_NEW(layers, LAYERS_MOST, "layers", &j->run->err));
+    const int n = denoise_layers(r, layers);
+    for (int i = 0; i < n; i++) {
+        if (layers[i].view.draw > 0) continue;
+        ql_log_info(j->run->log, "%s: %s", layers[i].key, layers[i].text);
+    }
+    ql_free(layers);
+    return QL_OK;
+}
+
 static ql_status write_h5ad(denoise_job *j, const denoise_result *r)
 {
     QL_TRY(denoise_write_h5ad(r, j->writer, &j->run->err));
@@ -194,12 +211,10 @@ static ql_status write_h5ad(denoise_job *j, const denoise_result *r)
     ql_h5ad_writer *writer = j->writer;
     j->writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(writer, &j->run->err));
-    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output, denoise_key(j->a),
-                (long long)ql_ae_latent_width(&j->fit.fitted.ae),
+    ql_log_info(j->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", j->a->output,
+                denoise_key(j->a), (long long)ql_ae_latent_width(&j->fit.fitted.ae),
                 j->a->denoised ? ", layers/denoised" : "");
-    if (j->a->denoised)
-        ql_log_info(j->run->log, "layers/denoised: %s", denoise_scale_of(r, j->posterior));
-    return QL_OK;
+    return tell_layers(j, r);
 }
 
 ql_status denoise_job_write(denoise_job *j)
@@ -212,6 +227,7 @@ ql_status denoise_job_write(denoise_job *j)
                         .fitted = &j->fit.fitted,
                         .genes = &j->genes,
                         .extras = &j->extras,
+                        .run_seed = j->fit.options.train.seed,
                         .posterior = j->posterior,
                         .applied = j->applied,
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
@@ -232,6 +248,7 @@ static ql_status work(denoise_job *j)
     QL_TRY(denoise_job_open(j, &done));
     if (done) return QL_OK;
     QL_TRY(denoise_job_begin(j));
+    j->fit.options.shrink_genes = j->a->shrink_genes;
     QL_TRY(fit_run_train(&j->fit));
     return denoise_job_write(j);
 }

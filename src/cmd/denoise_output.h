@@ -28,6 +28,7 @@ typedef struct {
     ql_fitted *fitted;
     const gene_list *genes;
     const cell_extras *extras;
+    uint64_t run_seed;   /* of draws */
     bool posterior;      /* layers/denoised holds the posterior, not the mean */
     const ql_score *mcv; /* NULL: not asked for */
     const type_choice *type;
@@ -64,6 +65,12 @@ QL_MUST_USE ql_status denoise_cell_columns(const denoise_result *r, ql_frame *fr
 
 /* Progress of writing a layer: so many cells are done. */
 void denoise_tell_cells(const denoise_result *r, int64_t done);
+
+/* One line of how often predictive intervals hold, and the figures in the summary. */
+void denoise_report_coverage(const denoise_result *r);
+
+/* The coverage of predictive intervals, below uns/quell/denoise/coverage. */
+QL_MUST_USE ql_status denoise_write_coverage(const ql_coverage *c, ql_h5ad_writer *w, ql_err *err);
 
 /* The table "how good was it", one line a call of ql_log_info, and the figures in the summary.
  * title: what was scored; key: prefix of the summary's figures. */

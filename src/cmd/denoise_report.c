@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "denoise_output.h"
+#include "quell/coverage.h"
 
 static const struct {
     ql_prediction which;
@@ -60,4 +61,33 @@ void denoise_report(const denoise_result *r, const ql_score *score, const char *
         ql_log_metric(log, -1, lines[i].key, l->gain);
     }
     verdict(r, score);
+}
+
+/* Counts of which one molecule or more was expected in the cell: where intervals say most. */
+static double covered_from_1(const ql_coverage *c)
+{
+    ql_cover all = {0};
+    for (int i = 0; i < QL_COVER_LEVELS; i++) {
+        if (ql_coverage_edge(i) < 1) continue;
+        all.n += c->at[i].n;
+        all.inside += c->at[i].inside;
+    }
+    return ql_covered(&all);
+}
+
+void denoise_report_coverage(const denoise_result *r)
+{
+    static const char *const third[QL_COVER_THIRDS] = {"low", "middle", "high"};
+    const ql_coverage *c = &r->fitted->coverage;
+    if (!(c->level > 0)) return;
+    const double from_1 = covered_from_1(c);
+    ql_log_info(
+        r->run->log,
+        "how sure it is: %.0f %% predictive intervals cover %.1f, %.1f, %.1f %% of the held-out "
+        "counts of low, middle, high genes; %.1f %% where a cell has 1 or more",
+        100 * c->level, 100 * ql_covered(&c->third[0]), 100 * ql_covered(&c->third[1]),
+        100 * ql_covered(&c->third[2]), 100 * from_1);
+    for (int i = 0; i < QL_COVER_THIRDS; i++)
+        put_figure(r->run->summary, "coverage", third[i], "genes", ql_covered(&c->third[i]));
+    ql_summary_double(r->run->summary, "coverage_from_1", from_1);
 }

@@ -2,7 +2,7 @@
  * denoised matrix as .npy. */
 #include <string.h>
 
-#include "denoise_output.h"
+#include "denoise_layers.h"
 #include "quell/alloc.h"
 #include "quell/frame_table.h"
 #include "quell/npy_writer.h"
@@ -126,13 +126,15 @@ static ql_status gene_names(const denoise_result *r, ql_names *out, ql_err *err)
 
 static ql_status write_layer(const denoise_result *r, ql_err *err)
 {
-    const ql_value value = r->posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN;
+    const ql_view view = denoise_view(r->args, r->posterior);
     ql_predictor p = {0};
     ql_names genes = {0};
     ql_npy *w = NULL;
     ql_status st;
     QL_GO(gene_names(r, &genes, err));
-    QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, r->genes->in_order, r->genes->n, err));
+    QL_GO(
+        ql_predictor_new(&p, r->fitted, r->rows, view.value, r->genes->in_order, r->genes->n, err));
+    QL_GO(ql_predictor_look(&p, &view, err));
     const ql_npy_spec spec = {.cells = &r->ds->cells.index,
                               .genes = &genes,
                               .in_path = r->ds->path,

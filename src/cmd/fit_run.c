@@ -65,6 +65,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,
         .components = f->output.components,
+        .scdha = f->output.scdha,
     };
     return memory_plan_of(&out, &f->options, sizes, names);
 }

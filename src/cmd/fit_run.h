@@ -11,6 +11,7 @@
 #include "mqc_args.h"
 #include "quell/notes.h"
 #include "quell/read_args.h"
+#include "quell/scdha_fit.h"
 #include "type_choice.h"
 
 /* The options of all of it. In .tables: QL_FIT_TABLES(S, fit). */
@@ -30,10 +31,10 @@ extern const ql_option fit_init_rows[]; /* where training starts */
 
 #define FIT_TABLES(S, member)                                                                      \
     {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
-        {ql_vae_rows, offsetof(S, member.model.vae)},                                              \
-        {fit_rows, offsetof(S, member)}, {dca_rows, offsetof(S, member.dca)},                      \
-        {checkpoint_rows, offsetof(S, member.checkpoint)}, {mqc_rows, offsetof(S, member.mqc)},    \
-        {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
+        {ql_vae_rows, offsetof(S, member.model.vae)}, {fit_rows, offsetof(S, member)},             \
+        {dca_rows, offsetof(S, member.dca)}, {checkpoint_rows, offsetof(S, member.checkpoint)},    \
+        {mqc_rows, offsetof(S, member.mqc)}, {ql_seed_rows, offsetof(S, member.model.seed)},       \
+        {ql_join_rows, offsetof(S, member.join)},                                                  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
     }
@@ -49,6 +50,7 @@ typedef struct {
     int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
     unsigned scores;     /* of the cells, that will be made (quell/cell_scores.h) */
     int64_t components;  /* > 0: not a network is fitted, but so many principal components */
+    const ql_scdha_options *scdha; /* NULL, or this is fitted */
 } fit_output;
 
 /* Everything of one run. */

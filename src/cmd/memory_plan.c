@@ -37,6 +37,8 @@ static int64_t most_of(int64_t n, int64_t limit)
 
 static int64_t latent_width(const planned_output *out, const ql_fit_options *fit)
 {
+    enum { SCDHA_LATENT = 25 }; /* at most, unless it is given */
+    if (out->scdha) return out->scdha->latent > 0 ? out->scdha->latent : SCDHA_LATENT;
     return out->components > 0 ? out->components : fit->ae.hidden[fit->ae.n_hidden / 2];
 }
 
@@ -65,6 +67,7 @@ static int64_t near_rows(const ql_read_sizes *z)
 static int64_t working(const ql_rows *shape, const planned_output *out, const ql_fit_options *fit)
 {
     const ql_pca_options pca = {.components = out->components};
+    if (out->scdha) return ql_scdha_bytes(shape, out->scdha);
     return out->components > 0 ? ql_pca_bytes(shape, &pca) : ql_fit_bytes(shape, fit);
 }
 

@@ -7,6 +7,7 @@
 #include "quell/command.h"
 #include "quell/fit.h"
 #include "quell/reader.h"
+#include "quell/scdha_fit.h"
 
 /* Bytes, all upper bounds of the most that is held at once, program and libraries included. */
 typedef struct {
@@ -21,14 +22,15 @@ typedef struct {
 
 /* What is planned beside the fit. */
 typedef struct {
-    bool layer;          /* values of all cells and genes are written */
-    bool text;           /* as text too */
-    bool mcv;            /* a fit of its own on 90 % of the molecules goes before */
-    bool trials;         /* fits are compared before (quell/trials.h) */
-    int64_t held;        /* bytes that are held all the while: a model to start from */
-    int64_t model_genes; /* of a model that comes from a file; 0: it is trained */
-    unsigned scores;     /* of the cells, that are made after the fit */
-    int64_t components;  /* > 0: principal components instead of a network */
+    bool layer;                    /* values of all cells and genes are written */
+    bool text;                     /* as text too */
+    bool mcv;                      /* a fit of its own on 90 % of the molecules goes before */
+    bool trials;                   /* fits are compared before (quell/trials.h) */
+    int64_t held;                  /* bytes that are held all the while: a model to start from */
+    int64_t model_genes;           /* of a model that comes from a file; 0: it is trained */
+    unsigned scores;               /* of the cells, that are made after the fit */
+    int64_t components;            /* > 0: principal components instead of a network */
+    const ql_scdha_options *scdha; /* this instead of a network; NULL: none */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */

@@ -1,4 +1,5 @@
 #include "model_args.h"
+#include "scdha_args.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -277,18 +278,18 @@ static const char *const like_dca[] = {
 
 /* What --model vae has in the place of the defaults of the others. */
 static const char *const like_vae[] = {
-    "model=vae", "type=zinb", "hidden=128,10,128", "dropout=0.1", NULL,
+    "model=vae", "type=nb", "hidden=128,10,128", "dropout=0.1", NULL,
 };
 
 /* The settings of scvi-tools 1.5 (docs/vae.md lists the differences). */
 #define SCVI_SETTINGS                                                                              \
     "model=vae", "type=zinb", "hidden=128,10,128", "dropout=0.1", "dispersion=gene",               \
-    "sizefactors=no", "loginput=yes", "norminput=no", "batchnorm=yes", "norm-gain=yes",            \
-    "start-at-means=no", "normal-theta=yes", "theta-rate=1", "init=torch",                         \
-    "optimizer=torch-adam", "epsilon=0.01", "weight-decay=1e-6", "learning-rate=0.001",            \
-    "batch-size=128", "merge-last=no", "loss-scale=cell", "beta=1", "kl-course=linear",            \
-    "kl-epochs=400", "epochs=400", "epochs-by-cells=yes", "validation=0.1",                        \
-    "validation-cells=scvi", "validate=loss", "never-stop=yes", "restore-best=no"
+        "sizefactors=no", "loginput=yes", "norminput=no", "batchnorm=yes", "norm-gain=yes",        \
+        "start-at-means=no", "normal-theta=yes", "theta-rate=1", "init=torch",                     \
+        "optimizer=torch-adam", "epsilon=0.01", "weight-decay=1e-6", "learning-rate=0.001",        \
+        "batch-size=128", "merge-last=no", "loss-scale=cell", "beta=1", "kl-course=linear",        \
+        "kl-epochs=400", "epochs=400", "epochs-by-cells=yes", "validation=0.1",                    \
+        "validation-cells=scvi", "validate=loss", "never-stop=yes", "restore-best=no"
 
 static const char *const like_scvi[] = {SCVI_SETTINGS, "estimate=mean", NULL};
 static const char *const embed_like_scvi[] = {SCVI_SETTINGS, NULL};
@@ -302,6 +303,7 @@ const ql_preset ql_model_presets[] = {
 
 const ql_preset ql_embed_presets[] = {
     {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
+    {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", scdha_like, NULL},
     {"vae", "what --model vae begins with", like_vae, "model"},
     {NULL, NULL, NULL, NULL},
 };
@@ -409,8 +411,7 @@ static ql_status check_kind(const model_args *a, ql_err *err)
     if (model_is_vae(a) && predicts_input(a))
         return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
     if (model_likelihood(a)) return QL_OK;
-    if (!model_is_vae(a))
-        return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
+    if (!model_is_vae(a)) return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
     ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
     return ql_hint(err, "it has zinb, nb, poisson, normal and bernoulli, with --dispersion");
 }
@@ -503,7 +504,9 @@ static ql_train_options training_of(const model_args *a)
         .scvi_split = !strcmp(a->validation_cells, "scvi"),
         .thinned = !strcmp(a->validate, "molecules"),
         .restore_best = a->restore_best,
-        .patience = a->never_stop ? 0 : a->early_stop > 0 ? a->early_stop : -1,
+        .patience = a->never_stop       ? 0
+                    : a->early_stop > 0 ? a->early_stop
+                                        : -1,
         .min_gain = a->min_gain,
         .rate_patience = a->reduce_rate,
         .rate_factor = 0.1,

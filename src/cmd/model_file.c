@@ -1,5 +1,6 @@
 #include "model_file.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,12 +13,11 @@
 #define KIND   "autoencoder"
 enum { FORMAT_VERSION = 1, LEVEL = 1 };
 
-static const ql_opt_table model_tables[] = {
-    {ql_model_rows, 0},
-    {ql_kind_rows, 0},
-    {ql_vae_rows, offsetof(model_args, vae)},
-    {ql_seed_rows, offsetof(model_args, seed)},
-    {NULL, 0}};
+static const ql_opt_table model_tables[] = {{ql_model_rows, 0},
+                                            {ql_kind_rows, 0},
+                                            {ql_vae_rows, offsetof(model_args, vae)},
+                                            {ql_seed_rows, offsetof(model_args, seed)},
+                                            {NULL, 0}};
 
 const ql_names *model_gene_ids(const ql_frame *genes)
 {
@@ -71,13 +71,18 @@ static ql_status put_kept(const ql_names *all, const ql_prep *prep, const char *
     return ql_bundle_give_names(b, name, &kept, err);
 }
 
-static ql_status put_all(const model_content *c, ql_bundle *b, ql_err *err)
+ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_err *err)
 {
-    const ql_names *ids = model_gene_ids(c->genes);
     QL_TRY(ql_bundle_put_text(b, "format", FORMAT, err));
     QL_TRY(ql_bundle_put_int(b, "format_version", FORMAT_VERSION, err));
     QL_TRY(ql_bundle_put_text(b, "quell_version", QL_VERSION, err));
-    QL_TRY(ql_bundle_put_text(b, "kind", KIND, err));
+    return ql_bundle_put_text(b, "kind", kind, err);
+}
+
+static ql_status put_all(const model_content *c, ql_bundle *b, ql_err *err)
+{
+    const ql_names *ids = model_gene_ids(c->genes);
+    QL_TRY(model_file_put_marks(b, KIND, err));
     if (c->estimate) QL_TRY(ql_bundle_put_text(b, "estimate", c->estimate, err));
     QL_TRY(put_options(c->args, b, err));
     QL_TRY(put_kept(&c->genes->index, &c->fitted->prep, "genes/names", b, err));
@@ -116,18 +121,19 @@ bool model_file_is(const char *path)
     return is;
 }
 
-/* What the file says is quoted in messages: it must break no line and steer no terminal. */
-static void make_safe(ql_err *err)
+ql_status model_file_blame(const char *path, ql_err *err)
 {
-    if (!err) return;
-    ql_utf8_make_safe(err->msg);
-    ql_utf8_make_safe(err->hint);
+    if (err) {
+        ql_utf8_make_safe(err->msg);
+        ql_utf8_make_safe(err->hint);
+    }
+    return ql_context(err, "%s", path);
 }
 
-static ql_status check_marks(const ql_bundle *root, ql_err *err)
+static ql_status check_marks(const ql_bundle *root, char kind[MODEL_KIND], ql_err *err)
 {
     int64_t version = 0;
-    const char *kind = NULL;
+    const char *text = NULL;
     if (!has_mark(root)) {
         ql_fail(err, QL_EDATA, "is no model: its root has no attribute format = \"" FORMAT "\"");
         return ql_hint(err, "quell train INPUT --save-model FILE writes one");
@@ -138,21 +144,28 @@ static ql_status check_marks(const ql_bundle *root, ql_err *err)
                 (long long)version, FORMAT_VERSION);
         return ql_hint(err, "use a newer quell");
     }
-    QL_TRY(ql_bundle_text(root, "kind", &kind, err));
-    if (strcmp(kind, KIND) == 0) return QL_OK;
-    return ql_fail(err, QL_EDATA, "is a model of kind '%.40s'; this quell reads '" KIND "'", kind);
+    QL_TRY(ql_bundle_text(root, "kind", &text, err));
+    snprintf(kind, MODEL_KIND, "%s", text);
+    return QL_OK;
 }
 
 /* The root first: of a file that is something else no more is read. */
-static ql_status check_root(const char *path, ql_err *err)
+ql_status model_file_kind(const char *path, char kind[MODEL_KIND], ql_err *err)
 {
     ql_bundle root = {0};
     QL_TRY(ql_bundle_h5_read_root(path, &root, err));
-    ql_status st = check_marks(&root, err);
+    ql_status st = check_marks(&root, kind, err);
     ql_bundle_free(&root);
-    if (st == QL_OK) return QL_OK;
-    make_safe(err);
-    return ql_context(err, "%s", path);
+    return st == QL_OK ? QL_OK : model_file_blame(path, err);
+}
+
+static ql_status check_kind(const char *path, ql_err *err)
+{
+    char kind[MODEL_KIND];
+    QL_TRY(model_file_kind(path, kind, err));
+    if (strcmp(kind, KIND) == 0) return QL_OK;
+    ql_fail(err, QL_EDATA, "is a model of kind '%s'; '" KIND "' is needed here", kind);
+    return model_file_blame(path, err);
 }
 
 /* Levels of the columns that the options name. */
@@ -190,8 +203,9 @@ static ql_status read_options(model_file *m, int threads, ql_err *err)
     return st == QL_OK ? QL_OK : ql_fail(err, QL_EDATA, "options: %s", own.msg);
 }
 
-static ql_status read_genes(model_file *m, ql_err *err)
+ql_status model_file_read_genes(model_file *m, ql_err *err)
 {
+    QL_TRY(ql_bundle_text(&m->bundle, "quell_version", &m->version, err));
     QL_TRY(ql_bundle_names(&m->bundle, "genes/names", -1, &m->genes, err));
     if (m->genes->n < 1 || m->genes->n > INT32_MAX / 2)
         return ql_fail(err, QL_EDATA, "genes/names has %lld names", (long long)m->genes->n);
@@ -201,24 +215,22 @@ static ql_status read_genes(model_file *m, ql_err *err)
 
 static ql_status read_parts(model_file *m, int threads, ql_err *err)
 {
-    QL_TRY(ql_bundle_text(&m->bundle, "quell_version", &m->version, err));
+    QL_TRY(model_file_read_genes(m, err));
     if (ql_bundle_find(&m->bundle, "estimate"))
         QL_TRY(ql_bundle_text(&m->bundle, "estimate", &m->estimate, err));
     QL_TRY(read_options(m, threads, err));
-    QL_TRY(read_genes(m, err));
     return ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err);
 }
 
 ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *err)
 {
     *m = (model_file){.path = path};
-    QL_TRY(check_root(path, err));
+    QL_TRY(check_kind(path, err));
     QL_TRY(ql_bundle_h5_read(path, &m->bundle, err));
     ql_status st = read_parts(m, threads, err);
     if (st == QL_OK) return QL_OK;
     model_file_free(m);
-    make_safe(err);
-    return ql_context(err, "%s", path);
+    return model_file_blame(path, err);
 }
 
 void model_file_free(model_file *m)

@@ -27,6 +27,21 @@ void model_file_free(model_file *m); /* harmless on a zeroed one */
 /* Does the file say that it is one? Looks at its root alone. */
 bool model_file_is(const char *path);
 
+/* Of which kind the model in the file is ("autoencoder", "scdha"); QL_ENOINPUT, or QL_EDATA where
+ * it is no model or one of a newer format. */
+enum { MODEL_KIND = 40 };
+QL_MUST_USE ql_status model_file_kind(const char *path, char kind[MODEL_KIND], ql_err *err);
+
+/* The marks that every model begins with. */
+QL_MUST_USE ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_err *err);
+
+/* Genes and version of a bundle that was read into *m. */
+QL_MUST_USE ql_status model_file_read_genes(model_file *m, ql_err *err);
+
+/* What the file says is quoted in messages: it must break no line and steer no terminal. Adds the
+ * path and returns the code in err. */
+ql_status model_file_blame(const char *path, ql_err *err);
+
 /* What is written beside the fit itself. */
 typedef struct {
     const model_args *args;

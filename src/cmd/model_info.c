@@ -5,6 +5,7 @@
 
 #include "model_file.h"
 #include "quell/json.h"
+#include "scdha_file.h"
 
 /* The figures of a file: they were not needed to read it, so they may be missing. */
 static bool find_int(const model_file *m, const char *name, int64_t *out)
@@ -173,6 +174,9 @@ static void as_json(const model_file *m, ql_str *out)
 ql_status model_info(const char *path, bool json, ql_str *out, ql_err *err)
 {
     model_file m;
+    char kind[MODEL_KIND];
+    QL_TRY(model_file_kind(path, kind, err));
+    if (strcmp(kind, SCDHA_KIND) == 0) return scdha_info(path, json, out, err);
     QL_TRY(model_file_read(path, 1, &m, err));
     (json ? as_json : as_text)(&m, out);
     model_file_free(&m);

@@ -48,46 +48,6 @@ static ql_status read_counts(const char *path, ql_run *run, report_data *d)
 
 /* ---- genes ---- */
 
-/* Variance over mean of each gene; 0 for genes that few cells show. */
-static ql_status variability(const ql_csr *m, double *score, ql_err *err)
-{
-    enum { FEW = 3 };
-    double *sum, *square;
-    const int64_t nnz = ql_csr_nnz(m);
-    QL_TRY(QL_NEW(sum, 3 * m->n_cols, "figures of genes", err));
-    square = sum + m->n_cols;
-    for (int64_t k = 0; k < nnz; k++) {
-        const double x = m->data[k];
-        sum[m->indices[k]] += x;
-        square[m->indices[k]] += x * x;
-        sum[2 * m->n_cols + m->indices[k]]++;
-    }
-    for (int64_t g = 0; g < m->n_cols; g++) {
-        const double mean = sum[g] / (double)m->n_rows;
-        const double seen = sum[2 * m->n_cols + g];
-        score[g] = seen >= FEW && seen >= 0.02 * (double)m->n_rows && mean > 0
-                       ? square[g] / (double)m->n_rows / mean - mean
-                       : 0;
-    }
-    ql_free(sum);
-    return QL_OK;
-}
-
-static void choose_genes(report_data *d, double *score)
-{
-    const ql_column *only = ql_frame_column(&d->ds.genes, "quell_denoised");
-    const uint8_t *denoised = only && only->type == QL_COL_BOOL ? only->values : NULL;
-    while (d->n_genes < REPORT_GENES) {
-        int64_t best = -1;
-        for (int64_t g = 0; g < d->ds.counts.n_cols; g++)
-            if (score[g] > 0 && (!denoised || denoised[g]) && (best < 0 || score[g] > score[best]))
-                best = g;
-        if (best < 0) return;
-        score[best] = 0;
-        d->gene[d->n_genes++] = best;
-    }
-}
-
 static void take_raw(report_data *d)
 {
     const ql_csr *m = &d->ds.counts;
@@ -97,18 +57,26 @@ static void take_raw(report_data *d)
                 if (d->gene[g] == m->indices[k]) d->raw[g * m->n_rows + i] = m->data[k];
 }
 
-static ql_status read_genes(report_data *d, ql_run *run)
+/* Values on another scale cannot stand beside counts. Files that do not say so are older, and
+ * counts. */
+static bool on_scale_of_counts(const ql_h5ad_results *file)
+{
+    ql_str name = {0};
+    const bool other = ql_results_text(file, RUN "/scale_name", &name) &&
+                       strcmp(ql_str_text(&name), "counts") != 0;
+    ql_str_free(&name);
+    return !other;
+}
+
+static ql_status read_genes(const char *named, report_data *d, ql_run *run)
 {
     const ql_csr *m = &d->ds.counts;
-    double *score;
-    QL_TRY(QL_NEW(score, m->n_cols, "figures of genes", &run->err));
-    ql_status st = variability(m, score, &run->err);
-    if (st == QL_OK) choose_genes(d, score);
-    ql_free(score);
-    if (st != QL_OK || d->n_genes == 0) return st;
+    QL_TRY(report_choose_genes(named, d, &run->err));
+    if (d->n_genes == 0) return QL_OK;
     QL_TRY(QL_NEW(d->raw, d->n_genes * m->n_rows, "counts of genes", &run->err));
     QL_TRY(QL_NEW(d->denoised, d->n_genes * m->n_rows, "values of genes", &run->err));
     take_raw(d);
+    if (!on_scale_of_counts(d->file)) return QL_OK;
     const ql_results_pick pick = {m->n_rows, m->n_cols, d->gene, d->n_genes, run->threads};
     return ql_results_columns(d->file, "layers/denoised", &pick, d->denoised, &d->has_denoised,
                               &run->err);
@@ -256,7 +224,7 @@ static ql_status read_history(report_data *d, ql_err *err)
     return QL_OK;
 }
 
-ql_status report_data_read(const char *path, ql_run *run, report_data *d)
+ql_status report_data_read(const char *path, const char *genes, ql_run *run, report_data *d)
 {
     const ql_format *format;
     const ql_read_options look = {.threads = run->threads};
@@ -271,7 +239,7 @@ ql_status report_data_read(const char *path, ql_run *run, report_data *d)
     }
     QL_TRY(read_history(d, &run->err));
     QL_TRY(read_counts(path, run, d));
-    QL_TRY(read_genes(d, run));
+    QL_TRY(read_genes(genes, d, run));
     find_key(d);
     return d->key.len ? read_places(path, d, &run->err) : QL_OK;
 }

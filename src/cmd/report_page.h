@@ -1,11 +1,23 @@
-/* The page of `quell report`. Private to src/cmd. */
+/* A page of HTML about one result. Private to src/cmd. */
 #ifndef QL_REPORT_PAGE_H
 #define QL_REPORT_PAGE_H
 
 #include "report_data.h"
 
-/* Append the HTML. color: a column of obs that colours the cells; NULL: their depth. */
+/* Append the whole page to out. It is UTF-8, needs no network and no script, and depends on d and
+ * color alone. color: column of obs that colours the cells at first, or NULL. QL_EUSAGE for a
+ * column that is not there. */
 QL_MUST_USE ql_status report_page(const report_data *d, const char *color, ql_str *out,
                                   ql_err *err);
+
+/* Its parts. */
+void report_put_heading(ql_str *out, const char *title);
+void report_end_section(ql_str *out);
+QL_MUST_USE ql_status report_put_cells(const report_data *d, const char *color, ql_str *out,
+                                       ql_err *err);
+QL_MUST_USE ql_status report_put_genes(const report_data *d, ql_str *out, ql_err *err);
+QL_MUST_USE ql_status report_put_dispersion(const report_data *d, ql_str *out, ql_err *err);
+
+extern const char report_style[];
 
 #endif

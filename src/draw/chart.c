@@ -3,6 +3,20 @@
 #include <math.h>
 #include <string.h>
 
+#include "quell/fmath.h"
+
+static const double ln10 = 2.302585092994045684;
+
+double ql_log10(double x)
+{
+    return x > 0 && isfinite(x) ? ql_log(x) / ln10 : x > 0 ? x : -INFINITY;
+}
+
+double ql_exp10(double x)
+{
+    return ql_exp(x * ln10);
+}
+
 void ql_html_text(ql_str *out, const char *text)
 {
     static const char special[] = "<>&\"'";
@@ -18,7 +32,7 @@ void ql_html_text(ql_str *out, const char *text)
     }
 }
 
-enum { LEFT = 58, RIGHT = 12, TOP = 12, BOTTOM = 44, BARE = 12, TICKS = 5 };
+enum { LEFT = 58, RIGHT = 22, TOP = 12, BOTTOM = 44, BARE = 12, TICKS = 5 };
 
 /* Where the numbers go on the page. */
 typedef struct {
@@ -72,44 +86,73 @@ static double at_y(const frame *f, double y)
 
 /* ---- axes ---- */
 
-/* 1, 2 or 5 times a power of ten. */
-static double tick_step(double span)
+/* 1, 2 or 5 times a power of ten; whole powers of ten of a logarithm. */
+static double tick_step(double span, bool is_log)
 {
+    if (is_log) return fmax(1, ceil(span / (2 * TICKS)));
     const double rough = span / TICKS, unit = pow(10, floor(log10(rough)));
     const double times = rough / unit;
     return unit * (times > 5 ? 10 : times > 2 ? 5 : times > 1 ? 2 : 1);
 }
 
-static void put_x_ticks(const frame *f, ql_str *out)
+static void put_tick(double v, bool is_log, ql_str *out)
 {
-    const double step = tick_step(f->hi[0] - f->lo[0]);
-    const double first = ceil(f->lo[0] / step);
-    for (int i = 0; i <= 2 * TICKS && (first + i) * step <= f->hi[0]; i++) {
+    ql_str_printf(out, "%.6g</text>", is_log ? ql_exp10(v) : v);
+}
+
+/* Between two powers of ten there would be no tick: 2 and 5 times them too. */
+static bool is_narrow(const frame *f, int axis, bool is_log)
+{
+    return is_log && floor(f->hi[axis]) - ceil(f->lo[axis]) < 2;
+}
+
+static void put_x_tick(const frame *f, double v, bool is_log, ql_str *out)
+{
+    if (v < f->lo[0] || v > f->hi[0]) return;
+    ql_str_printf(out, "<text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+                  at_x(f, v), f->bottom + 15);
+    put_tick(v, is_log, out);
+}
+
+static void put_x_ticks(const frame *f, bool is_log, ql_str *out)
+{
+    const double step = tick_step(f->hi[0] - f->lo[0], is_log);
+    const double first = floor(f->lo[0] / step);
+    for (int i = 0; i <= 2 * TICKS + 1 && (first + i) * step <= f->hi[0]; i++) {
         const double v = (first + i) * step;
-        ql_str_printf(out,
-                      "<text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.6g</text>",
-                      at_x(f, v), f->bottom + 15, v);
+        put_x_tick(f, v, is_log, out);
+        if (is_narrow(f, 0, is_log)) put_x_tick(f, v + ql_log10(2), true, out);
+        if (is_narrow(f, 0, is_log)) put_x_tick(f, v + ql_log10(5), true, out);
     }
 }
 
-static void put_y_ticks(const frame *f, ql_str *out)
+static void put_y_tick(const frame *f, double v, bool is_log, ql_str *out)
 {
-    const double step = tick_step(f->hi[1] - f->lo[1]);
-    const double first = ceil(f->lo[1] / step);
-    for (int i = 0; i <= 2 * TICKS && (first + i) * step <= f->hi[1]; i++) {
-        const double v = (first + i) * step, y = at_y(f, v);
-        ql_str_printf(out, "<path class=\"g\" d=\"M%.1f %.1fH%.1f\"/>", f->left, y, f->right);
-        ql_str_printf(out,
-                      "<text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>",
-                      f->left - 5, y + 4, v);
+    if (v < f->lo[1] || v > f->hi[1]) return;
+    const double y = at_y(f, v);
+    ql_str_printf(out, "<path class=\"g\" d=\"M%.1f %.1fH%.1f\"/>", f->left, y, f->right);
+    ql_str_printf(out, "<text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", f->left - 5,
+                  y + 4);
+    put_tick(v, is_log, out);
+}
+
+static void put_y_ticks(const frame *f, bool is_log, ql_str *out)
+{
+    const double step = tick_step(f->hi[1] - f->lo[1], is_log);
+    const double first = floor(f->lo[1] / step);
+    for (int i = 0; i <= 2 * TICKS + 1 && (first + i) * step <= f->hi[1]; i++) {
+        const double v = (first + i) * step;
+        put_y_tick(f, v, is_log, out);
+        if (is_narrow(f, 1, is_log)) put_y_tick(f, v + ql_log10(2), true, out);
+        if (is_narrow(f, 1, is_log)) put_y_tick(f, v + ql_log10(5), true, out);
     }
 }
 
 static void put_axes(const ql_chart *c, const frame *f, ql_str *out)
 {
     if (!c->bare) {
-        put_x_ticks(f, out);
-        put_y_ticks(f, out);
+        put_x_ticks(f, c->log_x, out);
+        put_y_ticks(f, c->log_y, out);
     }
     if (c->xlab && !c->bare) {
         ql_str_printf(out, "<text class=\"l\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
@@ -160,8 +203,21 @@ static void put_bars(const frame *f, const ql_series *s, ql_str *out)
     ql_str_puts(out, "\"/>");
 }
 
+static void put_notes(const ql_chart *c, const frame *f, ql_str *out)
+{
+    for (int i = 0; i < c->n_notes; i++) {
+        ql_str_printf(out, "<text class=\"n1\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+                      at_x(f, c->notes[i].x), at_y(f, c->notes[i].y) + 4);
+        ql_html_text(out, c->notes[i].text);
+        ql_str_puts(out, "</text>");
+    }
+}
+
 static void put_legend(const ql_chart *c, ql_str *out)
 {
+    bool any = false;
+    for (int s = 0; s < c->n_series; s++) any = any || c->series[s].name;
+    if (!any) return;
     ql_str_puts(out, "<p class=\"key\">");
     for (int s = 0; s < c->n_series; s++) {
         if (!c->series[s].name) continue;
@@ -177,12 +233,22 @@ void ql_chart_put(const ql_chart *c, ql_str *out)
     static void (*const put[])(const frame *f, const ql_series *s, ql_str *out) = {
         [QL_MARK_POINTS] = put_points, [QL_MARK_LINE] = put_line, [QL_MARK_BARS] = put_bars};
     const frame f = frame_of(c);
-    ql_str_printf(out, "<figure style=\"max-width:%dpx\"><figcaption>", c->width);
-    ql_html_text(out, c->title);
-    ql_str_printf(out, "</figcaption><svg viewBox=\"0 0 %d %d\" role=\"img\">", c->width,
-                  c->height);
+    ql_str_printf(out, "<figure style=\"max-width:%dpx\">", c->width);
+    if (c->title) {
+        ql_str_puts(out, "<figcaption>");
+        ql_html_text(out, c->title);
+        ql_str_puts(out, "</figcaption>");
+    }
+    ql_str_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\"", c->width, c->height);
+    if (c->title) {
+        ql_str_puts(out, " aria-label=\"");
+        ql_html_text(out, c->title);
+        ql_str_puts(out, "\"");
+    }
+    ql_str_puts(out, ">");
     put_axes(c, &f, out);
     for (int s = 0; s < c->n_series; s++) put[c->mark](&f, &c->series[s], out);
+    put_notes(c, &f, out);
     ql_str_puts(out, "</svg>");
     put_legend(c, out);
     ql_str_puts(out, "</figure>\n");

@@ -162,6 +162,15 @@ ql_status ql_h5out_attr_number(hid_t obj, const char *name, hid_t type, const vo
     return write_attr(obj, name, type, -1, value, err);
 }
 
+ql_status ql_h5out_attr_bool(hid_t obj, const char *name, bool value, ql_err *err)
+{
+    const signed char flag = value;
+    hid_t type = bool_type();
+    ql_status st = write_attr(obj, name, type, -1, &flag, err);
+    if (type >= 0) H5Tclose(type);
+    return st;
+}
+
 ql_status ql_h5out_encode(hid_t obj, const char *type, const char *version, ql_err *err)
 {
     QL_TRY(ql_h5out_attr_string(obj, "encoding-type", type, err));

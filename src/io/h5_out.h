@@ -37,6 +37,8 @@ QL_MUST_USE ql_status ql_h5out_attr_int64s(hid_t obj, const char *name, const in
 QL_MUST_USE ql_status ql_h5out_attr_number(hid_t obj, const char *name, hid_t type,
                                            const void *value, ql_err *err);
 
+QL_MUST_USE ql_status ql_h5out_attr_bool(hid_t obj, const char *name, bool value, ql_err *err);
+
 /* The strings of an attribute (scalar: one; none when it has no elements, whatever its type),
  * appended to *out. QL_EDATA when it is missing or holds no strings. */
 QL_MUST_USE ql_status ql_h5out_read_strings(hid_t obj, const char *name, ql_names *out,

@@ -16,6 +16,8 @@ void ql_h5ad_release_bands(band_matrix *m)
     ql_chunks_abort(m->indices);
     if (m->key && m->parent >= 0) H5Gclose(m->parent);
     ql_free(m->columns);
+    ql_free(m->wait_value);
+    ql_free(m->wait_column);
     ql_free(m->key);
     *m = (band_matrix){.parent = H5I_INVALID_HID};
 }
@@ -79,6 +81,19 @@ static ql_status check_columns(const char *key, const int32_t *cols, int64_t n_k
     return QL_OK;
 }
 
+/* The matrix's own group takes the place of the one it is in. */
+static ql_status open_csr(ql_h5ad_writer *w, const char *key, int64_t n_cols, ql_err *err)
+{
+    band_matrix *m = &w->m;
+    const int64_t shape[2] = {m->n_rows, n_cols};
+    hid_t group;
+    QL_TRY(ql_h5out_group(m->parent, m->leaf, "csr_matrix", "0.1.0", &group, err));
+    hid_t outer = m->parent;
+    m->parent = group;
+    QL_TRY(ql_h5out_close(outer, key, err));
+    return ql_h5out_attr_int64s(group, "shape", shape, 2, err);
+}
+
 static ql_status open_sparse_arrays(ql_h5ad_writer *w, ql_err *err)
 {
     band_matrix *m = &w->m;
@@ -112,26 +127,92 @@ static ql_status repeat_columns(band_matrix *m, const int32_t *cols, ql_err *err
 ql_status ql_h5ad_chosen_begin(ql_h5ad_writer *w, const char *key, int64_t n_rows, int64_t n_cols,
                                const int32_t *cols, int64_t n_kept, int64_t *band_rows, ql_err *err)
 {
-    const int64_t shape[2] = {n_rows, n_cols};
     band_matrix *m = &w->m;
-    hid_t group = -1;
     ql_status st;
 
     QL_GO(ql_h5ad_note(w, "chosen", key, err));
     QL_GO(check_columns(key, cols, n_kept, n_cols, err));
     QL_GO(start_matrix(w, key, n_rows, n_cols, err));
     m->n_stored = n_kept;
-    QL_GO(ql_h5out_group(m->parent, m->leaf, "csr_matrix", "0.1.0", &group, err));
-    hid_t layers = m->parent;
-    m->parent = group;
-    QL_GO(ql_h5out_close(layers, key, err));
-    QL_GO(ql_h5out_attr_int64s(group, "shape", shape, 2, err));
+    QL_GO(open_csr(w, key, n_cols, err));
     QL_GO(open_sparse_arrays(w, err));
     QL_GO(repeat_columns(m, cols, err));
     *band_rows = ql_chunks_band(m->values);
 out:
     return ql_h5ad_done(w, st, err);
 }
+
+/* ---- rows of any length ---- */
+
+static ql_status open_entries(ql_h5ad_writer *w, int64_t nnz, ql_err *err)
+{
+    band_matrix *m = &w->m;
+    ql_chunk_spec spec = {.parent = m->parent,
+                          .name = "data",
+                          .type = H5T_NATIVE_FLOAT,
+                          .rank = 1,
+                          .n_rows = nnz,
+                          .n_cols = 1,
+                          .chunk_rows = QL_SPARSE_CHUNK,
+                          .level = w->opt.deflate > 1 ? w->opt.deflate : 1,
+                          .threads = w->opt.threads};
+    QL_TRY(ql_chunks_open(&spec, &m->values, err));
+    spec.name = "indices";
+    spec.type = H5T_NATIVE_INT32;
+    QL_TRY(ql_chunks_open(&spec, &m->indices, err));
+    m->wait_most = ql_chunks_band(m->values);
+    QL_TRY(QL_NEW(m->wait_value, m->wait_most, "a band of a sparse layer", err));
+    return QL_NEW(m->wait_column, m->wait_most, "a band of a sparse layer", err);
+}
+
+ql_status ql_h5ad_sparse_begin(ql_h5ad_writer *w, const char *key, int64_t n_rows, int64_t n_cols,
+                               const int64_t *indptr, ql_err *err)
+{
+    ql_status st;
+    QL_GO(ql_h5ad_note(w, "sparse", key, err));
+    QL_GO(start_matrix(w, key, n_rows, n_cols, err));
+    w->m.indptr = indptr;
+    QL_GO(open_csr(w, key, n_cols, err));
+    QL_GO(open_entries(w, indptr[n_rows], err));
+out:
+    return ql_h5ad_done(w, st, err);
+}
+
+static ql_status store_waiting(band_matrix *m, ql_err *err)
+{
+    const int64_t n = m->n_wait;
+    m->n_wait = 0;
+    if (n == 0) return QL_OK;
+    QL_TRY(ql_chunks_rows(m->values, m->wait_value, n, err));
+    return ql_chunks_rows(m->indices, m->wait_column, n, err);
+}
+
+static ql_status take_entries(ql_h5ad_writer *w, const float *values, const int32_t *columns,
+                              int64_t n, ql_err *err)
+{
+    band_matrix *m = &w->m;
+    QL_TRY(ql_interrupt_check(err));
+    if (!m->wait_value) return ql_fail(err, QL_EINTERNAL, "entries without a matrix");
+    while (n > 0) {
+        const int64_t room = m->wait_most - m->n_wait, part = n < room ? n : room;
+        memcpy(m->wait_value + m->n_wait, values, (size_t)part * sizeof *values);
+        memcpy(m->wait_column + m->n_wait, columns, (size_t)part * sizeof *columns);
+        m->n_wait += part;
+        values += part;
+        columns += part;
+        n -= part;
+        if (m->n_wait == m->wait_most) QL_TRY(store_waiting(m, err));
+    }
+    return QL_OK;
+}
+
+ql_status ql_h5ad_sparse_entries(ql_h5ad_writer *w, const float *values, const int32_t *columns,
+                                 int64_t n, ql_err *err)
+{
+    return ql_h5ad_done(w, take_entries(w, values, columns, n, err), err);
+}
+
+/* ---- rows of equal length ---- */
 
 static ql_status take_rows(ql_h5ad_writer *w, const float *rows, int64_t n, ql_err *err)
 {
@@ -157,7 +238,7 @@ static ql_status write_row_pointers(ql_h5ad_writer *w, ql_err *err)
     ql_status st;
 
     QL_GO(QL_NEW(indptr, m->n_rows + 1, "row pointers", err));
-    for (int64_t i = 0; i <= m->n_rows; i++) indptr[i] = i * m->n_stored;
+    for (int64_t i = 0; i <= m->n_rows; i++) indptr[i] = m->indptr ? m->indptr[i] : i * m->n_stored;
     QL_GO(ql_h5ad_write_indptr(m->parent, indptr, m->n_rows, &w->opt, err));
 out:
     ql_free(indptr);
@@ -175,6 +256,7 @@ static ql_status finish_matrix(ql_h5ad_writer *w, ql_err *err)
 {
     band_matrix *m = &w->m;
     if (!m->values) return ql_fail(err, QL_EINTERNAL, "the end of no matrix");
+    if (m->wait_value) QL_TRY(store_waiting(m, err));
     QL_TRY(close_array(&m->values, err));
     if (m->indices) {
         QL_TRY(close_array(&m->indices, err));

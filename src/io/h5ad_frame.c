@@ -99,6 +99,22 @@ out:
     return st;
 }
 
+ql_status ql_h5ad_read_column(hid_t file, const char *frame, const char *column, ql_frame *out,
+                              ql_err *err)
+{
+    ql_values v = {0};
+    ql_str path = {0};
+    ql_status st;
+    QL_GO(append_path(frame, column, &path, err));
+    QL_GO(read_column(file, frame, column, ql_str_text(&path), out->index.n, &v, err));
+    QL_GO(ql_frame_add(out, column, v.type,
+                       v.type == QL_COL_STRING ? (const void *)&v.strings : v.values, err));
+out:
+    ql_values_free(&v);
+    ql_str_free(&path);
+    return st;
+}
+
 static ql_status add_column(hid_t file, const char *frame, const char *column, ql_frame *out,
                             const ql_left_out *left, ql_err *err)
 {

@@ -8,7 +8,10 @@
 #include "h5_names.h"
 #include "h5_values.h"
 #include "h5ad_parts.h"
+#include "matrix_h5.h"
 #include "quell/alloc.h"
+
+enum { MEMBERS_READ = 10000, NAMES_SHOWN = 20 };
 
 struct ql_part {
     const char *path;
@@ -154,7 +157,60 @@ out:
     return named(p, st, err);
 }
 
+ql_status ql_part_index(const ql_part *p, const char *frame, ql_names *out, ql_err *err)
+{
+    ql_status st = ql_h5ad_index(p->file, frame, out, err);
+    if (st != QL_OK) ql_names_free(out);
+    return named(p, st, err);
+}
+
+ql_status ql_part_members(const ql_part *p, const char *group, ql_names *out, ql_err *err)
+{
+    if (ql_h5r_kind_of(p->file, group) != QL_H5R_GROUP) return QL_OK;
+    return named(p, ql_h5r_members(p->file, group, MEMBERS_READ, out, NULL, err), err);
+}
+
+static ql_status fail_no_column(const ql_part *p, const char *frame, const char *name, ql_err *err)
+{
+    ql_names has = {0};
+    ql_str list = {0}, text = {0};
+    (void)ql_h5r_attr_strings(p->file, frame, "column-order", &has);
+    for (int64_t i = 0; i < has.n && i < NAMES_SHOWN; i++) {
+        ql_str_puts(&list, i ? ", " : "");
+        ql_str_escape(&list, ql_name(&has, i), strlen(ql_name(&has, i)));
+    }
+    if (has.n > NAMES_SHOWN) ql_str_puts(&list, ", ...");
+    ql_str_escape(&text, name, strlen(name));
+    ql_fail(err, QL_EDATA, "/%s: has no column %s (it has: %s)", frame, ql_str_text(&text),
+            has.n ? ql_str_text(&list) : "none");
+    ql_str_free(&list);
+    ql_str_free(&text);
+    ql_names_free(&has);
+    return QL_EDATA;
+}
+
+ql_status ql_part_column(const ql_part *p, const char *frame, const char *name, ql_frame *out,
+                         ql_err *err)
+{
+    ql_str path = {0};
+    ql_str_printf(&path, "%s/%s", frame, name);
+    const bool odd = name[0] == '\0' || strchr(name, '/') || strcmp(name, ".") == 0;
+    const bool is = !odd && ql_h5r_kind_of(p->file, ql_str_text(&path)) != QL_H5R_NONE;
+    ql_str_free(&path);
+    return named(p,
+                 is ? ql_h5ad_read_column(p->file, frame, name, out, err)
+                    : fail_no_column(p, frame, name, err),
+                 err);
+}
+
 /* ---- matrices ---- */
+
+ql_status ql_part_sparse(const ql_part *p, const char *key, const int64_t shape[2], int threads,
+                         ql_csr *out, ql_err *err)
+{
+    return named(p, ql_matrix_h5_read(p->file, key, shape[0], shape[1], threads, out, NULL, err),
+                 err);
+}
 
 ql_status ql_part_shape(const ql_part *p, const char *key, int64_t *n_rows, int64_t *n_cols,
                         ql_err *err)

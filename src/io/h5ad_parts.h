@@ -36,6 +36,10 @@ ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out,
 ql_status ql_h5ad_read_members(hid_t file, const char *frame, ql_frame *out,
                                const ql_left_out *left, ql_err *err);
 
+/* One column that is there, of a frame that is a group, added to *out whose index is set. */
+ql_status ql_h5ad_read_column(hid_t file, const char *frame, const char *column, ql_frame *out,
+                              ql_err *err);
+
 /* Append the paths of all that is neither ds->matrix nor one of the frames. */
 ql_status ql_h5ad_list_others(hid_t file, const ql_h5ad_names *names, const ql_dataset *ds,
                               ql_names *others, ql_err *err);

@@ -314,7 +314,7 @@ static ql_status write_new(hid_t file, const ql_dataset *ds, hid_t input, const 
 
 /* ---- which of the two ---- */
 
-static ql_status start_copy(ql_out_file *out, const char *source, hid_t *file, ql_err *err)
+ql_status ql_h5ad_start_copy(ql_out_file *out, const char *source, hid_t *file, ql_err *err)
 {
     QL_TRY(ql_out_copy(out, source, err));
     QL_TRY(ql_h5out_open_file(out->tmp, file, err));
@@ -327,6 +327,18 @@ static ql_status start_new(ql_out_file *out, const ql_dataset *ds, hid_t input,
 {
     QL_TRY(ql_h5out_create_file(out->tmp, file, err));
     return write_new(*file, ds, input, kept, opt, err);
+}
+
+ql_status ql_h5ad_extent(const char *path, int64_t *n_cells, int64_t *n_genes, ql_err *err)
+{
+    hid_t input = open_input(path);
+    if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", path);
+    *n_cells = frame_length(input, "obs");
+    *n_genes = frame_length(input, "var");
+    H5Fclose(input);
+    if (*n_cells >= 0 && *n_genes >= 0) return QL_OK;
+    ql_fail(err, QL_EDATA, "%s: has no obs and var that can be added to", path);
+    return ql_hint(err, "quell convert writes a file of an anndata before 0.7 anew");
 }
 
 ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_options *opt,
@@ -344,7 +356,7 @@ ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_o
     bool copy = same_cells && same_genes && !opt->new_matrix;
     const char *const *kept = !same_cells ? NULL : same_genes ? of_both : of_cells;
     if (input >= 0 && !copy) note_losses(input, ds, kept, notes);
-    ql_status st = copy ? start_copy(out, ds->path, &opened, err)
+    ql_status st = copy ? ql_h5ad_start_copy(out, ds->path, &opened, err)
                         : start_new(out, ds, input, kept, opt, &opened, err);
     if (input >= 0) H5Fclose(input);
     if (st != QL_OK && opened >= 0) H5Fclose(opened);

@@ -16,6 +16,15 @@ QL_MUST_USE ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds,
                                     const ql_write_options *opt, ql_notes *notes, hid_t *file,
                                     ql_err *err);
 
+/* Cells and genes of a file that can be copied and added to. QL_EDATA: its frames are stored as
+ * anndata before 0.7 did, or it is no h5ad. */
+QL_MUST_USE ql_status ql_h5ad_extent(const char *path, int64_t *n_cells, int64_t *n_genes,
+                                     ql_err *err);
+
+/* Fill the empty temporary of out with a copy of such a file. */
+QL_MUST_USE ql_status ql_h5ad_start_copy(ql_out_file *out, const char *source, hid_t *file,
+                                         ql_err *err);
+
 /* data, indices and indptr of streamed counts into a group, as bytes the same as of counts in
  * memory (h5ad_rows.c). */
 QL_MUST_USE ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds,

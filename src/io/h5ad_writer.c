@@ -138,12 +138,9 @@ static int clamp_level(int level)
     return level > 9 ? 9 : level;
 }
 
-ql_status ql_h5ad_begin(const char *out_path, const ql_dataset *ds, const ql_write_options *opt,
-                        ql_notes *notes, ql_h5ad_writer **out, ql_err *err)
+static ql_status new_writer(const ql_write_options *opt, ql_h5ad_writer **out, ql_err *err)
 {
     ql_h5ad_writer *w = NULL;
-    ql_status st;
-
     ql_h5_init();
     QL_TRY(QL_NEW(w, 1, "the output's writer", err));
     w->file = H5I_INVALID_HID;
@@ -151,11 +148,39 @@ ql_status ql_h5ad_begin(const char *out_path, const ql_dataset *ds, const ql_wri
     w->opt = *opt;
     w->opt.deflate = clamp_level(opt->deflate);
     w->opt.threads = opt->threads > 1 ? opt->threads : 1;
+    *out = w;
+    return QL_OK;
+}
+
+ql_status ql_h5ad_begin(const char *out_path, const ql_dataset *ds, const ql_write_options *opt,
+                        ql_notes *notes, ql_h5ad_writer **out, ql_err *err)
+{
+    ql_h5ad_writer *w = NULL;
+    ql_status st;
+
+    QL_TRY(new_writer(opt, &w, err));
     w->n_cells = ds->counts.n_rows;
     w->n_genes = ds->counts.n_cols;
     QL_GO(ql_out_begin(&w->out, out_path, ds->path, opt->force, err));
     st = ql_h5ad_start(&w->out, ds, &w->opt, notes, &w->file, err);
     /* a failure to read says which file it is about itself */
+    QL_GO(st == QL_ENOINPUT ? st : ql_h5ad_done(w, st, err));
+    *out = w;
+out:
+    if (st != QL_OK) ql_h5ad_abort(w);
+    return st;
+}
+
+ql_status ql_h5ad_begin_copy(const char *out_path, const char *in_path, const ql_write_options *opt,
+                             ql_h5ad_writer **out, ql_err *err)
+{
+    ql_h5ad_writer *w = NULL;
+    ql_status st;
+
+    QL_TRY(new_writer(opt, &w, err));
+    QL_GO(ql_h5ad_extent(in_path, &w->n_cells, &w->n_genes, err));
+    QL_GO(ql_out_begin(&w->out, out_path, in_path, opt->force, err));
+    st = ql_h5ad_start_copy(&w->out, in_path, &w->file, err);
     QL_GO(st == QL_ENOINPUT ? st : ql_h5ad_done(w, st, err));
     *out = w;
 out:
@@ -227,35 +252,35 @@ static bool is_listed(const ql_names *names, const char *name)
     return false;
 }
 
-/* One column; its name is added to order unless it is there. */
-static ql_status write_column(ql_h5ad_writer *w, hid_t group, const ql_column *column, int64_t n,
-                              ql_names *order, const char *index, ql_err *err)
+ql_status ql_h5ad_place_column(ql_h5ad_writer *w, hid_t group, const char *name, ql_names *order,
+                               ql_err *err)
 {
-    if (strcmp(column->name, index) == 0 || strchr(column->name, '/')) {
-        return ql_fail(err, QL_ECREATE, "column %s cannot be written: %s", column->name,
-                       strchr(column->name, '/') ? "its name has a slash" : "it is the index");
+    ql_names index = {0};
+    QL_TRY(ql_h5out_read_strings(group, "_index", &index, err));
+    const bool is_index = index.n > 0 && strcmp(name, ql_name(&index, 0)) == 0;
+    ql_names_free(&index);
+    if (is_index || strchr(name, '/')) {
+        return ql_fail(err, QL_ECREATE, "column %s cannot be written: %s", name,
+                       is_index ? "it is the index" : "its name has a slash");
     }
-    QL_TRY(make_room(w, group, column->name, column->name, err));
-    QL_TRY(ql_h5out_column(group, column->name, column, n, err));
-    if (is_listed(order, column->name)) return QL_OK;
-    return ql_names_add(order, column->name, strlen(column->name), err);
+    QL_TRY(make_room(w, group, name, name, err));
+    return is_listed(order, name) ? QL_OK : ql_names_add(order, name, strlen(name), err);
 }
 
 static ql_status write_columns(ql_h5ad_writer *w, hid_t group, const ql_frame *columns, ql_err *err)
 {
-    ql_names order = {0}, index = {0};
+    ql_names order = {0};
     ql_status st;
 
-    QL_GO(ql_h5out_read_strings(group, "_index", &index, err));
     QL_GO(ql_h5out_read_strings(group, "column-order", &order, err));
     for (int i = 0; i < columns->n_columns; i++) {
-        QL_GO(write_column(w, group, &columns->columns[i], columns->index.n, &order,
-                           index.n ? ql_name(&index, 0) : "", err));
+        const ql_column *c = &columns->columns[i];
+        QL_GO(ql_h5ad_place_column(w, group, c->name, &order, err));
+        QL_GO(ql_h5out_column(group, c->name, c, columns->index.n, err));
     }
     QL_GO(ql_h5out_attr_strings(group, "column-order", &order, err));
 out:
     ql_names_free(&order);
-    ql_names_free(&index);
     return st;
 }
 

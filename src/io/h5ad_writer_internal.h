@@ -17,6 +17,10 @@ typedef struct {
     ql_chunk_writer *indices; /* sparse only */
     int32_t *columns;         /* sparse only: the indices of one band; owned */
     int64_t n_rows, n_stored; /* values per row */
+    const int64_t *indptr;    /* [n_rows + 1] of a matrix with rows of any length; borrowed */
+    float *wait_value;        /* [wait_most] of it, until they fill a band; owned */
+    int32_t *wait_column;     /* likewise */
+    int64_t n_wait, wait_most;
 } band_matrix;
 
 struct ql_h5ad_writer {
@@ -40,6 +44,12 @@ QL_MUST_USE ql_status ql_h5ad_check_shape(const ql_h5ad_writer *w, const char *k
  * caller, *leaf points into key. */
 QL_MUST_USE ql_status ql_h5ad_open_parent(ql_h5ad_writer *w, const char *key, hid_t *parent,
                                           const char **leaf, ql_err *err);
+
+/* Make a column of the frame `group` free, its name checked, and add it to order unless it is
+ * there.
+ */
+QL_MUST_USE ql_status ql_h5ad_place_column(ql_h5ad_writer *w, hid_t group, const char *name,
+                                           ql_names *order, ql_err *err);
 
 /* Add a line to the journal. */
 QL_MUST_USE ql_status ql_h5ad_note(ql_h5ad_writer *w, const char *what, const char *key,

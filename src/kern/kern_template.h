@@ -332,7 +332,7 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
     .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
                             QL_LIK_MAP(X) QL_LIK_SHARE_MAP(X)
 #undef X
-                            .soft_sums = soft_sums,
+                                .soft_sums = soft_sums,
                             .add_row = add_row,
                             .column_sums = column_sums,
                             .share_gradient = share_gradient};

@@ -1,8 +1,8 @@
-/* Negative binomial and zero-inflated negative binomial around shares (lik_share.h), in scVI's form:
- * with eps = 1e-8, T = theta + eps, D = T + mu and the logit p of an extra zero,
- *   nb:   theta ln(D / T) + y (ln D - ln(mu + eps)) - [lgamma(y + theta) - lgamma(theta)]
- *   zinb: y = 0: -ln(pi + (1 - pi) (T / D)^theta); y > 0: nb - ln(1 - pi); pi = sigma(p)
- * (plus ln y!, left out everywhere). */
+/* Negative binomial and zero-inflated negative binomial around shares (lik_share.h), in scVI's
+ * form: with eps = 1e-8, T = theta + eps, D = T + mu and the logit p of an extra zero, nb:   theta
+ * ln(D / T) + y (ln D - ln(mu + eps)) - [lgamma(y + theta) - lgamma(theta)] zinb: y = 0: -ln(pi +
+ * (1 - pi) (T / D)^theta); y > 0: nb - ln(1 - pi); pi = sigma(p) (plus ln y!, left out everywhere).
+ */
 #define share_nb_has_pi    0
 #define share_nb_mean_link link_share
 

@@ -44,7 +44,8 @@ void ql_ae_cov_decode(ql_ae *ae, const ql_batch *b, const ql_cov_values *decode)
 const ql_real *ql_ae_layer_in(ql_ae *ae, int i, const ql_batch *b);
 const ql_real *ql_ae_layer_in_t(const ql_ae *ae, int i);
 
-/* What the covariates add to the first layer's pre-activations; and backward, from their gradient. */
+/* What the covariates add to the first layer's pre-activations; and backward, from their gradient.
+ */
 void ql_ae_input_cov_forward(ql_ae *ae, const ql_batch *b);
 void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step);
 

@@ -31,8 +31,7 @@ static void fill_cells(const ql_ae *ae, const fill_job *f, int64_t item)
 {
     int64_t first = item * FILL_CELLS, end = first + FILL_CELLS;
     for (int64_t i = first; i < end && i < f->batch->n; i++)
-        ql_batch_fill(f->batch, i, f->source, f->rows ? f->rows[i] : f->at + i, &ae->map,
-                      ae->kern);
+        ql_batch_fill(f->batch, i, f->source, f->rows ? f->rows[i] : f->at + i, &ae->map, ae->kern);
     for (int64_t i = first; i < end && i < f->batch->n && ae->cov_cell && !f->source->cell; i++)
         f->batch->cell[i] = ae->cov_cell[f->batch->row[i]];
 }
@@ -163,9 +162,9 @@ void ql_ae_normalise(ql_ae *ae, ql_ae_worker *w, const ql_kern *kern, const ql_h
 {
     if (!ae->heads.share && !ae->heads.odds) return;
     if (ae->heads.share)
-        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-                   ql_heads_norm_shard(&ae->heads, &ae->params, kern, pass, shard,
-                                       &ae->space[w->rank]));
+        QL_AE_EACH(
+            w, ae->heads.tiling.n_shards, shard,
+            ql_heads_norm_shard(&ae->heads, &ae->params, kern, pass, shard, &ae->space[w->rank]));
     if (w->rank == 0) ql_heads_norm_finish(&ae->heads, kern, pass->batch);
     ql_team_barrier(w->team);
 }
@@ -255,9 +254,9 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
     if (ae->heads.share) {
         if (w->rank == 0) ql_heads_pull_finish(&ae->heads, kern, b);
         ql_team_barrier(w->team);
-        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-                   ql_heads_share_shard(&ae->heads, &ae->params, kern, &pass, shard,
-                                        &ae->space[w->rank]));
+        QL_AE_EACH(
+            w, ae->heads.tiling.n_shards, shard,
+            ql_heads_share_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
     }
     const int64_t n_slices = items(ae->hidden[ae->n_hidden - 1].n_out, REDUCE_ROWS);
     QL_AE_EACH(w, n_slices * ae->heads.n_branches, item,

@@ -1,5 +1,5 @@
-/* What a variational autoencoder has beside the others: a code that is drawn, covariates that layers
- * see beside their input, dispersions of groups of cells (docs/vae.md). */
+/* What a variational autoencoder has beside the others: a code that is drawn, covariates that
+ * layers see beside their input, dispersions of groups of cells (docs/vae.md). */
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -36,8 +36,8 @@ void ql_ae_variational_declare(ql_ae *ae)
     const ql_ae_config *cfg = &ae->cfg;
     const int64_t columns = ql_cov_columns(&cfg->vae.cov);
     if (!cfg->vae.on) return;
-    ae->latent = (ql_latent){.n_in = ae->hidden[ae->center].n_in,
-                             .n_out = ae->hidden[ae->center].n_out};
+    ae->latent =
+        (ql_latent){.n_in = ae->hidden[ae->center].n_in, .n_out = ae->hidden[ae->center].n_out};
     ql_latent_declare(&ae->latent, &ae->params, "variance");
     if (cfg->vae.encode_covariates && columns > 0)
         ae->input_cov =
@@ -159,7 +159,8 @@ void ql_ae_cov_begin(ql_ae *ae, const ql_batch *b, const ql_batch_source *source
 const ql_real *ql_ae_layer_in(ql_ae *ae, int i, const ql_batch *b)
 {
     ql_joined *j = &ae->joined[i];
-    const ql_real *below = ae->hidden[i - 1].out, *extra = i < ae->center ? ae->cov_in : ae->cov_out;
+    const ql_real *below = ae->hidden[i - 1].out,
+                  *extra = i < ae->center ? ae->cov_in : ae->cov_out;
     if (j->n_extra == 0) return below;
     memcpy(j->in, below, (size_t)(j->n_below * b->n_pad) * sizeof *below);
     memcpy(j->in + j->n_below * b->n_pad, extra, (size_t)(j->n_extra * b->n_pad) * sizeof *extra);

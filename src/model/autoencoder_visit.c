@@ -74,6 +74,19 @@ static void tile_values(visit_job *job, const ql_head_pass *pass, const ql_ae_ti
         ql_heads_values(&ae->heads, &ae->params, ae->kern, pass, t->tile, t->first, t->n, space);
 }
 
+/* Genes of which the model knows little go back towards their mean. */
+static void mix_means(const ql_ae *ae, const ql_ae_tile *t, ql_real *mean)
+{
+    if (!ae->mix_weight) return;
+    const double *total = t->batch->total + t->first;
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        const double w = (double)ae->mix_weight[t->genes.first + g];
+        const double rest = (1 - w) * (double)ae->mix_share[t->genes.first + g];
+        ql_real *m = mean + g * t->ld;
+        for (int64_t i = 0; i < t->n; i++) m[i] = (ql_real)(w * (double)m[i] + rest * total[i]);
+    }
+}
+
 static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
 {
     ql_ae *ae = job->ae;
@@ -94,6 +107,7 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
             t.n = ae->batch[0].n - t.first < QL_BLOCK ? ae->batch[0].n - t.first : QL_BLOCK;
             t.ld = ql_pad(t.n);
             tile_values(job, &pass, &t, space);
+            mix_means(ae, &t, space->act[QL_HEAD_MEAN]);
             job->visitor->tile(job->visitor->ctx, &t);
         }
     }

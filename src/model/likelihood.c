@@ -185,8 +185,14 @@ static double bernoulli_nll(double y, double mu, double theta, double pi)
     return y > 0 ? -log(mu) : -log1p(-mu);
 }
 
-#define WITHOUT_THETA {QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}
-#define THETA(kind)   {QL_KIND_DENSE, QL_KIND_##kind, QL_KIND_NONE}
+#define WITHOUT_THETA                                                                              \
+    {                                                                                              \
+        QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE                                                  \
+    }
+#define THETA(kind)                                                                                \
+    {                                                                                              \
+        QL_KIND_DENSE, QL_KIND_##kind, QL_KIND_NONE                                                \
+    }
 #define THETA_PI(kind)                                                                             \
     {                                                                                              \
         QL_KIND_DENSE, QL_KIND_##kind, QL_KIND_DENSE                                               \

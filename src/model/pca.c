@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "centred_rows.h"
-#include "eigen.h"
+#include "quell/eigen.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/parallel.h"

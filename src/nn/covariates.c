@@ -53,6 +53,11 @@ ql_cov_shape ql_covariates_shape(const ql_covariates *c)
     return s;
 }
 
+ql_cov_values ql_covariates_values(const ql_covariates *c)
+{
+    return (ql_cov_values){.value = c->value};
+}
+
 int64_t ql_covariate_level(const ql_covariate *c, const char *name)
 {
     for (int64_t i = 0; i < c->levels.n; i++)

@@ -1,5 +1,5 @@
-/* Means that are a gene's share of its cell's molecules: logits normalised over all genes, so that a
- * minibatch takes three sweeps over the tiles instead of one.
+/* Means that are a gene's share of its cell's molecules: logits normalised over all genes, so that
+ * a minibatch takes three sweeps over the tiles instead of one.
  *
  *   1. logits, and for each shard the largest of each cell and the sum of their exponentials;
  *   2. with ln rho = logit - ln sum of exp(logit) the likelihood as for any other mean, which gives
@@ -7,8 +7,8 @@
  *   3. the gradient by the logits, t - rho S, and what follows from it.
  *
  * Logits and t stay for the length of a minibatch: two numbers for each of its cells and genes, as
- * much as a head's weights at 64 cells a block of 128 units. Of very large minibatches they are made
- * again instead. */
+ * much as a head's weights at 64 cells a block of 128 units. Of very large minibatches they are
+ * made again instead. */
 #include <string.h>
 
 #include "heads_internal.h"
@@ -93,8 +93,7 @@ void ql_heads_norm_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b)
         return;
     }
     /* the first shard's maxima become those of all: its own are wanted once more */
-    memcpy(h->pull + h->capacity * h->tiling.n_shards, h->most,
-           (size_t)b->n_pad * sizeof *h->most);
+    memcpy(h->pull + h->capacity * h->tiling.n_shards, h->most, (size_t)b->n_pad * sizeof *h->most);
     normalise(h, kern, b->n_pad);
 }
 
@@ -115,8 +114,7 @@ void ql_head_offset_mean(const ql_heads *h, const ql_params *p, const ql_kern *k
 void ql_heads_pull_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b)
 {
     ql_real *all = h->pull + h->capacity * h->tiling.n_shards;
-    if (h->share)
-        ql_shard_sum(kern, h->tiling.n_shards, h->pull, h->capacity, 0, b->n_pad, all);
+    if (h->share) ql_shard_sum(kern, h->tiling.n_shards, h->pull, h->capacity, 0, b->n_pad, all);
 }
 
 /* Into s->act[QL_HEAD_MEAN]: the gradient by the logits. */

@@ -24,8 +24,8 @@ static const ql_init all[] = {
     {"torch", 1.0 / 3, QL_FAN_IN, QL_DRAW_UNIFORM, false, true},
 };
 
-const ql_init *const ql_inits[] = {&all[0], &all[1], &all[2], &all[3], &all[4],  &all[5],
-                                   &all[6], &all[7], &all[8], &all[9], &all[10], &all[11], NULL};
+const ql_init *const ql_inits[] = {&all[0], &all[1], &all[2], &all[3],  &all[4],  &all[5], &all[6],
+                                   &all[7], &all[8], &all[9], &all[10], &all[11], NULL};
 
 const ql_init *ql_init_find(const char *name)
 {

@@ -69,9 +69,14 @@ static void list_buffers(ql_latent *l, int64_t cells, buffer list[N_BUFFERS])
 {
     const int64_t n = l->n_out * cells;
     const buffer all[N_BUFFERS] = {
-        {&l->mean, n},   {&l->raw, n},  {&l->var, n},
-        {&l->ln_var, n}, {&l->noise, n}, {&l->grad, n},
-        {&l->turned, l->n_in * cells},   {&l->dw, l->n_out * ql_pad(l->n_in)},
+        {&l->mean, n},
+        {&l->raw, n},
+        {&l->var, n},
+        {&l->ln_var, n},
+        {&l->noise, n},
+        {&l->grad, n},
+        {&l->turned, l->n_in * cells},
+        {&l->dw, l->n_out * ql_pad(l->n_in)},
         {&l->db, ql_pad(l->n_out)},
     };
     memcpy(list, all, sizeof all);
@@ -126,7 +131,7 @@ static void variances(ql_latent *l, const ql_kern *kern, int64_t n, int64_t n_pa
 static void draw_noise(ql_latent *l, int64_t n, int64_t n_pad, const ql_latent_pass *pass)
 {
     for (int64_t j = 0; j < n; j++) {
-        ql_rng rng = ql_rng_start(pass->seed, QL_RNG_CODE, pass->step, (uint64_t)pass->cell[j]);
+        ql_rng rng = ql_rng_start(pass->seed, QL_RNG_LATENT, pass->step, (uint64_t)pass->cell[j]);
         for (int64_t u = 0; u < l->n_out; u++)
             l->noise[u * n_pad + j] = (ql_real)ql_rng_normal(ql_rng_word(&rng));
     }
@@ -158,8 +163,7 @@ void ql_latent_forward(ql_latent *l, const ql_params *p, const ql_kern *kern, co
     memset(l->noise, 0, (size_t)size * sizeof *l->noise);
     if (!pass->draw) return;
     draw_noise(l, n, n_pad, pass);
-    for (int64_t i = 0; i < size; i++)
-        center->out[i] = l->mean[i] + root(l->var[i]) * l->noise[i];
+    for (int64_t i = 0; i < size; i++) center->out[i] = l->mean[i] + root(l->var[i]) * l->noise[i];
     ql_transpose(l->n_out, n_pad, center->out, n_pad, center->out_t, ql_pad(l->n_out));
 }
 
@@ -194,8 +198,7 @@ static double capacity_factor(const ql_latent *l, double beta, double capacity, 
 {
     double sum = 0, total = 0;
     for (int64_t j = 0; j < n; j++) {
-        for (int64_t u = 0; u < l->n_out; u++)
-            sum += (double)weight[j] * unit_kl(l, u * n_pad + j);
+        for (int64_t u = 0; u < l->n_out; u++) sum += (double)weight[j] * unit_kl(l, u * n_pad + j);
         total += (double)weight[j];
     }
     const double over = sum - capacity * total;
@@ -225,11 +228,10 @@ double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, u
     const double beta = ql_kl_weight(rule, step, epoch);
     double loss = 0, factor = 0;
     if (rule->capacity > 0)
-        factor = capacity_factor(l, beta, ql_kl_capacity(rule, step, epoch), n, n_pad, weight,
-                                 &loss);
+        factor =
+            capacity_factor(l, beta, ql_kl_capacity(rule, step, epoch), n, n_pad, weight, &loss);
     for (int64_t u = 0; u < l->n_out; u++) {
-        if (!(rule->capacity > 0))
-            factor = unit_factor(l, rule, beta, u, n, n_pad, weight, &loss);
+        if (!(rule->capacity > 0)) factor = unit_factor(l, rule, beta, u, n, n_pad, weight, &loss);
         unit_gradient(l, center, factor, u, n, n_pad, weight);
     }
     return loss;

@@ -5,6 +5,8 @@
 
 #include "pretrain.h"
 #include "quell/alloc.h"
+#include "quell/coverage.h"
+#include "quell/gene_gain.h"
 
 enum {
     STEPS_AN_EPOCH = 16, /* small data: smaller minibatches, so that an epoch still has this many */
@@ -89,6 +91,26 @@ static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
     return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
 }
 
+/* Other means have other dispersions. */
+static ql_status shrink_genes(ql_fitted *f, const ql_rows *counts, const ql_fit_options *opt,
+                              ql_err *err)
+{
+    ql_batch_source source = {.counts = counts};
+    if (!opt->train.molecules) return QL_OK;
+    QL_TRY(ql_shrink_genes(f, opt->train.seed, err));
+    if (!f->theta || !f->mix_weight) return QL_OK;
+    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
+}
+
+/* By the molecules that nothing has looked at. */
+static ql_status judge(ql_fitted *f, ql_err *err)
+{
+    const ql_csr *seen = &f->split.report_seen, *held = &f->split.report_held;
+    QL_TRY(ql_score_model(&f->ae, seen, held, f->prep.gene_total, 0, f->theta, &f->score, err));
+    QL_TRY(ql_gene_gain_make(f, seen, held, err));
+    return ql_coverage_make(f, seen, held, err);
+}
+
 ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                  const ql_train_listener *listener, ql_fitted *out, ql_err *err)
 {
@@ -109,19 +131,17 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (opt->start) QL_GO(opt->start->set(opt->start->ctx, out, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
+    if (opt->shrink_genes) QL_GO(shrink_genes(out, counts, opt, err));
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));
     if (out->ae.cfg.vae.on)
         QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                                 &out->latent, err));
-    if (out->split.n_valid > 0 && opt->train.molecules) {
-        out->ae.cov_cell = out->split.valid;
-        st = ql_score_model(&out->ae, &out->split.report_seen, &out->split.report_held,
-                            out->prep.gene_total, 0, out->theta, &out->score, err);
-        out->ae.cov_cell = NULL;
-    }
+    out->ae.cov_cell = out->split.valid;
+    if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(judge(out, err));
 out:
+    out->ae.cov_cell = NULL;
     if (st != QL_OK) ql_fitted_free(out);
     return st;
 }
@@ -135,6 +155,10 @@ void ql_fitted_free(ql_fitted *f)
     ql_reference_free(&f->reference);
     ql_latent_use_free(&f->latent);
     ql_free(f->theta);
+    ql_free(f->mix_weight);
+    ql_free(f->mix_share);
+    ql_free(f->gene_gain);
+    ql_free(f->gene_gain_error);
     ql_free(f->lacks);
     *f = (ql_fitted){0};
 }

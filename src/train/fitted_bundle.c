@@ -380,8 +380,8 @@ out:
  */
 static bool per_gene(const ql_tensor *t, int64_t n_genes)
 {
-    static const char *const hidden[] = {"enc",      "center",          "dec", "inputconv",
-                                         "variance", "input/covariates"};
+    static const char *const hidden[] = {"enc",       "center",   "dec",
+                                         "inputconv", "variance", "input/covariates"};
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
         if (strncmp(t->name, hidden[i], strlen(hidden[i])) == 0) return false;
     return t->rows == n_genes || (t->rows == 1 && t->cols == n_genes);

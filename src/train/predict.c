@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/parallel.h"
+#include "quell/special.h"
 
 ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
                            ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err)
@@ -11,7 +13,7 @@ ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *co
     const ql_prep *prep = &fitted->prep;
     int32_t *place = NULL;
     ql_status st;
-    *p = (ql_predictor){.fitted = fitted, .counts = counts, .value = value};
+    *p = (ql_predictor){.fitted = fitted, .counts = counts, .view = {.value = value}};
     p->n_columns = genes ? n_genes : prep->n_genes;
     p->chosen = genes != NULL;
     QL_GO(QL_NEW(p->column, prep->n_kept_genes, "gene list", err));
@@ -25,8 +27,31 @@ out:
     return st;
 }
 
+/* Most entries are 0, 1 or so: of a gene with one theta their quantiles are the same in all cells.
+ */
+static void find_quantiles(void *ctx, int64_t gene)
+{
+    ql_predictor *p = ctx;
+    const double theta = (double)p->fitted->theta[gene];
+    for (int x = 0; x < QL_QUANTILES_KNOWN; x++)
+        p->quantile[gene * QL_QUANTILES_KNOWN + x] = ql_gamma_quantile(x + theta, p->view.level);
+}
+
+ql_status ql_predictor_look(ql_predictor *p, const ql_view *view, ql_err *err)
+{
+    const ql_fitted *f = p->fitted;
+    ql_free(p->quantile);
+    p->quantile = NULL;
+    p->view = *view;
+    if (view->value != QL_VALUE_QUANTILE || !f->theta) return QL_OK;
+    QL_TRY(QL_NEW(p->quantile, f->prep.n_kept_genes * QL_QUANTILES_KNOWN, "quantiles", err));
+    ql_parallel_for(f->ae.n_threads, f->prep.n_kept_genes, find_quantiles, p);
+    return QL_OK;
+}
+
 void ql_predictor_free(ql_predictor *p)
 {
+    ql_free(p->quantile);
     ql_free(p->column);
     *p = (ql_predictor){0};
 }
@@ -40,22 +65,57 @@ typedef struct {
     int64_t gene0, n_genes, stride; /* by genes */
 } job;
 
+static double known_quantile(const ql_predictor *p, int64_t gene, double x)
+{
+    const int64_t at = (int64_t)x;
+    if (!p->quantile || at >= QL_QUANTILES_KNOWN || (double)at != x) return -1;
+    return p->quantile[gene * QL_QUANTILES_KNOWN + at];
+}
+
+static double viewed(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int64_t at, float x,
+                     int64_t cell)
+{
+    const ql_fitted *f = p->fitted;
+    const int64_t gene = t->genes.first + g;
+    const double mu = (double)t->mean[at];
+    const ql_rate r = {
+        .mu = mu > 0 ? mu : 0,
+        .theta = f->theta   ? (double)f->theta[gene]
+                 : t->theta ? (double)t->theta[at]
+                            : 0,
+        .x = (double)x,
+        .molecules = f->prep.total[cell],
+        .share = f->prep.gene_total[gene] / f->prep.grand_total,
+        .most = sqrt((double)f->prep.n_cells),
+        .cell = cell,
+        .gene = f->prep.kept_gene[gene],
+    };
+    return ql_view_of(&p->view, &r, known_quantile(p, gene, r.x));
+}
+
 /* One value of a tile; x is the cell's count of the gene. */
-static float value_at(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int64_t at, float x)
+static float value_at(const ql_predictor *p, const ql_ae_tile *t, int64_t g, int64_t at, float x,
+                      int64_t cell)
 {
     const float *theta = p->fitted->theta;
+    const bool plain = p->view.scale == QL_SCALE_COUNTS;
     float mu = (float)t->mean[at];
-    switch (p->value) {
+    switch (p->view.value) {
     case QL_VALUE_THETA:
         return (float)t->theta[at];
     case QL_VALUE_PI:
         return (float)t->pi[at];
     case QL_VALUE_POSTERIOR:
+        if (!plain) break;
         if (!theta && !ql_has_posterior(p->fitted->ae.cfg.likelihood)) return mu;
         return ql_posterior_mean(mu, theta ? theta[t->genes.first + g] : (float)t->theta[at], x);
+    case QL_VALUE_MEAN:
+        if (plain) return mu;
+        break;
     default:
-        return mu;
+        break;
     }
+    return (float)viewed(p, t, g, at, x, cell);
 }
 
 static void place_by_cells(void *ctx, const ql_ae_tile *t)
@@ -64,10 +124,11 @@ static void place_by_cells(void *ctx, const ql_ae_tile *t)
     const ql_real *x = ql_ae_tile_counts(t, NULL);
     const int32_t *column = j->p->column + t->genes.first;
     for (int64_t i = 0; i < t->n; i++) {
-        float *out = j->out + (j->rows[t->first_row + t->first + i] - j->row0) * j->p->n_columns;
+        const int64_t cell = j->rows[t->first_row + t->first + i];
+        float *out = j->out + (cell - j->row0) * j->p->n_columns;
         for (int64_t g = 0; g < t->genes.count; g++)
             if (column[g] >= 0)
-                out[column[g]] = value_at(j->p, t, g, g * t->ld + i, (float)x[g * t->ld + i]);
+                out[column[g]] = value_at(j->p, t, g, g * t->ld + i, (float)x[g * t->ld + i], cell);
     }
 }
 
@@ -97,7 +158,8 @@ static void place_by_genes(void *ctx, const ql_ae_tile *t)
         if (row < 0 || row >= j->n_genes) continue;
         float *out = j->out + row * j->stride + t->first_row + t->first;
         for (int64_t i = 0; i < t->n; i++)
-            out[i] = value_at(j->p, t, g, g * t->ld + i, (float)x[g * t->ld + i]);
+            out[i] = value_at(j->p, t, g, g * t->ld + i, (float)x[g * t->ld + i],
+                              j->rows[t->first_row + t->first + i]);
     }
 }
 
@@ -120,9 +182,8 @@ ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float
     const ql_prep *prep = &p->fitted->prep;
     int64_t from = kept_from(prep, row0), to = kept_from(prep, row0 + n);
     job j = {.p = p, .rows = prep->kept_cell + from, .out = out, .row0 = row0};
-    ql_batch_source source = {.counts = p->counts,
-                              .decode = p->fitted->decode,
-                              .n_decode = p->fitted->n_decode};
+    ql_batch_source source = {
+        .counts = p->counts, .decode = p->fitted->decode, .n_decode = p->fitted->n_decode};
     ql_ae_visitor visitor = {.tile = place_by_cells, .ctx = &j};
     memset(out, 0, (size_t)(n * p->n_columns) * sizeof *out);
     return ql_ae_visit(&p->fitted->ae, &source, j.rows, to - from, 0, &visitor, err);
@@ -137,9 +198,8 @@ ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, floa
              .gene0 = gene0,
              .n_genes = n,
              .stride = prep->n_kept_cells};
-    ql_batch_source source = {.counts = p->counts,
-                              .decode = p->fitted->decode,
-                              .n_decode = p->fitted->n_decode};
+    ql_batch_source source = {
+        .counts = p->counts, .decode = p->fitted->decode, .n_decode = p->fitted->n_decode};
     ql_ae_visitor visitor = {.tile = place_by_genes, .ctx = &j};
     return ql_ae_visit(&p->fitted->ae, &source, j.rows, prep->n_kept_cells, 0, &visitor, err);
 }

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Includes point down only. The order, and what each layer may use:
 #
-#   base < mat < kern < nn < model < train < infer < cmd < app;  io above mat;  cli and draw above base
-#   io never sees kern, nn, model, train, infer, nor they io.
+#   base < mat < kern < nn < model < train < infer < cmd < app;  io above mat;  space above kern;
+#   cli and draw above base
+#   io never sees kern, nn, model, train, infer, space, nor they io.
 #
 # A header of include/quell belongs to the layer that has a .c file of its name, or to the row of
 # `homeless` below. Some system headers have one place each.
@@ -21,13 +22,15 @@ BEGIN {
     may["train"] = " base mat kern nn model train "
     may["infer"] = " base mat kern nn model train infer "
     may["io"]    = " base mat io "
+    may["space"] = " base mat kern space "
     may["cli"]   = " base cli "
     may["draw"]  = " base draw "
-    may["cmd"]   = " base mat kern nn model train infer io draw cli cmd "
-    may["app"]   = " base mat kern nn model train infer io draw cli cmd app "
+    may["cmd"]   = " base mat kern nn model train infer space io draw cli cmd "
+    may["app"]   = " base mat kern nn model train infer space io draw cli cmd app "
 
     # headers without a .c file of their name
     homeless["real.h"] = "base"
+    homeless["rng_draw.h"] = "base"
     homeless["libraries.h"] = "io"
     homeless["bundle_h5.h"] = "io"
     homeless["option.h"] = "cli"
@@ -37,6 +40,7 @@ BEGIN {
     place["hdf5.h"] = "src/io/"
     place["zlib.h"] = "src/io/"
     place["libdeflate.h"] = "src/io/"
+    place["igraph.h"] = "src/space/"
     place["omp.h"] = "src/base/parallel.c"
     place["immintrin.h"] = "src/kern/"
     place["arm_neon.h"] = "src/kern/"

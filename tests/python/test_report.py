@@ -1,5 +1,9 @@
 """quell report: one HTML file that fetches nothing, escapes everything and is the same each time."""
 import html.parser
+import json
+import re
+import shutil
+import subprocess
 
 import anndata
 import h5py
@@ -55,9 +59,10 @@ def page(quell, h5ad, out, *more):
 
 def test_structure(quell, result, tmp_path):
     p, text = page(quell, result, tmp_path / "a.html")
-    assert p.headings == ["How good it is", "What was done", "Cells", "Genes before and after",
-                          "Training", "Depth of the cells", "What the numbers are", "How to go on"]
-    assert text.count("<svg") == 1 + 6 + 2 + 2
+    assert p.headings == ["Cells", "Genes before and after", "How good it is", "Training", "The data",
+                          "What was done", "What the numbers are", "How to go on", "Citation"]
+    # maps by depth and outlier; raw, denoised and a scatter of six genes; curves; distributions
+    assert text.count("<svg") == 2 + 6 * 3 + 2 + 4
     assert "http" not in text.replace("http-equiv", "") and "script" not in p.tags
     assert "quell_outlier" in p.text and "not normalised" in p.text
     a = anndata.read_h5ad(result)
@@ -76,11 +81,72 @@ def test_hostile_names(quell, result, tmp_path):
     names = a.var_names.to_numpy().copy()
     names[variable] = HOSTILE
     a.var_names = names
-    a.obs["kind"] = pd.Categorical(np.where(np.arange(a.n_obs) % 2, "<b>\"x\"", "plain & 'y'"))
+    a.obs["kind"] = pd.Categorical(np.where(np.arange(a.n_obs) % 2, "<u>\"x\"", "plain & 'y'"))
     a.write_h5ad(tmp_path / "h.h5ad")
-    p, text = page(quell, tmp_path / "h.h5ad", tmp_path / "h.html", "--color", "kind")
-    assert HOSTILE in p.text and "<b>\"x\"" in p.text and "plain & 'y'" in p.text
-    assert "script" not in p.tags and "b" not in p.tags and "<script" not in text
+    p, text = page(quell, tmp_path / "h.h5ad", tmp_path / "h.html", "--color", "kind", "--genes", HOSTILE)
+    assert HOSTILE in p.text and "<u>\"x\"" in p.text and "plain & 'y'" in p.text
+    assert "script" not in p.tags and "u" not in p.tags and "<script" not in text
+
+
+def test_maps(quell, result, tmp_path):
+    """A map for every column with groups, the one asked for first; none of columns that have no groups."""
+    a = anndata.read_h5ad(result)
+    a.obs["sample"] = pd.Categorical(np.where(np.arange(a.n_obs) % 3, "liver", "lung"))
+    a.obs["type"] = pd.Categorical(np.where(np.arange(a.n_obs) % 2, "B", "T"))
+    a.obs["barcode"] = a.obs_names.to_numpy()
+    a.obs["same"] = pd.Categorical(["x"] * a.n_obs)
+    a.write_h5ad(tmp_path / "m.h5ad")
+    for first, order in (None, ["sample", "type"]), ("type", ["type", "sample"]):
+        more = ["--color", first] if first else []
+        _, text = page(quell, tmp_path / "m.h5ad", tmp_path / f"{first}.html", *more)
+        labels = re.findall(r"<label for=\"map\d\">(.*?)</label>", text)
+        assert labels == order + ["molecules per cell", "quell_outlier"]
+        assert text.count('type="radio"') == text.count('class="pane"') == 4 and text.count(" checked") == 1
+
+
+def test_points_are_where_the_numbers_are(quell, result, tmp_path):
+    """Each cell is a dot of the first map, in the place that numpy gives it."""
+    a = anndata.read_h5ad(result)
+    a.obsm["X_umap"] = np.random.default_rng(0).normal(size=(a.n_obs, 2))
+    a.write_h5ad(tmp_path / "u.h5ad")
+    _, text = page(quell, tmp_path / "u.h5ad", tmp_path / "u.html")
+    first = text.split('class="pane"')[1].split("</svg>")[0]
+    drawn = np.array(re.findall(r"M([\d.]+) ([\d.]+)h0", first), dtype=float)
+    assert len(drawn) == a.n_obs
+    lo, hi = a.obsm["X_umap"].min(0), a.obsm["X_umap"].max(0)
+    share = (a.obsm["X_umap"] - lo) / (hi - lo)
+    size = drawn.max(0) - drawn.min(0)
+    want = drawn.min(0) + size * np.column_stack([share[:, 0], 1 - share[:, 1]])
+    assert np.abs(np.sort(want, axis=0) - np.sort(drawn, axis=0)).max() < 0.11
+
+
+def genes_of(text):
+    return re.findall(r"<h3>(.*?) <small>", text)
+
+
+def test_genes(quell, result, tmp_path):
+    a = anndata.read_h5ad(result)
+    _, text = page(quell, result, tmp_path / "a.html")
+    chosen = genes_of(text)
+    x = np.asarray(a[:, chosen].X.todense())
+    assert len(set(chosen)) == 6 and ((x > 0).mean(0) >= 0.03).all() and ((x > 0).mean(0) <= 0.85).all()
+    levelled = np.log1p(x / np.asarray(a.X.sum(1)))
+    alike = np.corrcoef(np.log1p(x * np.asarray(a.X.sum(1)).mean() / np.asarray(a.X.sum(1))).T)
+    assert np.triu(alike, 1).max() < 0.35 and levelled.shape == x.shape
+    _, text = page(quell, result, tmp_path / "b.html", "--genes", f"{chosen[3]},{a.var_names[7]}")
+    assert genes_of(text) == [chosen[3], a.var_names[7]]
+    done = quell("report", result, "-o", tmp_path / "c.html", "--genes", "nothing", code=64)
+    assert "nothing" in done.stderr
+
+
+def test_alerts(quell, result, tmp_path):
+    p, _ = page(quell, result, tmp_path / "a.html")
+    assert "Denoising helps" in p.text and "last epoch was the best" in p.text
+    a = anndata.read_h5ad(result)
+    a.X.data[:3] += 0.5
+    a.write_h5ad(tmp_path / "f.h5ad")
+    p, _ = page(quell, tmp_path / "f.h5ad", tmp_path / "f.html")
+    assert "not whole numbers" in p.text
 
 
 def test_worse_than_gene_means(quell, result, tmp_path):
@@ -93,15 +159,24 @@ def test_worse_than_gene_means(quell, result, tmp_path):
 
 
 def test_size_is_bounded(quell, result, tmp_path):
+    """20,000 and more cells, as many maps and genes as there can be."""
     a = anndata.read_h5ad(result)
     rows = np.arange(21000) % a.n_obs
-    big = anndata.AnnData(a.X[rows], var=a.var, uns=a.uns)
+    big = anndata.AnnData(a.X[rows], obs=a.obs.iloc[rows].reset_index(drop=True).set_index(np.arange(len(rows)).astype(str)),
+                          var=a.var, uns=a.uns)
     rng = np.random.default_rng(1)
+    for i in range(9):
+        big.obs[f"column {i}"] = pd.Categorical(rng.integers(0, 30, len(rows)).astype(str))
     big.obsm["X_dca"] = rng.normal(size=(len(rows), 32)).astype("f4")
     big.layers["denoised"] = np.asarray(a.layers["denoised"][rows])
     big.write_h5ad(tmp_path / "big.h5ad")
-    page(quell, tmp_path / "big.h5ad", tmp_path / "big.html")
+    _, text = page(quell, tmp_path / "big.h5ad", tmp_path / "big.html", "--genes", ",".join(a.var_names[:12]))
     assert (tmp_path / "big.html").stat().st_size < 3e6
+    assert text.count('class="pane"') == 8 and "15000 of the cells are shown" in text
+    big.obs = big.obs[[]]
+    big.write_h5ad(tmp_path / "big.h5ad")
+    _, text = page(quell, tmp_path / "big.h5ad", tmp_path / "big2.html")
+    assert "20000 of the cells are shown" in text
 
 
 def test_errors(quell, result, example_data, tmp_path):
@@ -118,3 +193,45 @@ def test_errors(quell, result, example_data, tmp_path):
     quell("report", result, "-o", result, code=64)
     quell("report", tmp_path / "absent.h5ad", "-o", tmp_path / "x.html", code=66)
     assert not (tmp_path / "x.html").exists()
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+BROWSER = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+           "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr", "--v=0",
+           "--virtual-time-budget=2000",
+           "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--dump-dom"]
+
+
+def browse(file, folder):
+    """The page in Chromium: its text as drawn, what its console says, what it asked the network for."""
+    done = subprocess.run([CHROMIUM, *BROWSER, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={folder / 'net.json'}",
+                           file.as_uri()], capture_output=True, text=True, timeout=120)
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    text = (folder / "net.json").read_text()
+    log = json.loads(text if text.rstrip().endswith("}") else text.rstrip().rstrip(",") + "]}")
+    asked = [event["params"] for event in log["events"] if "url" in event.get("params", {})]
+    shutil.rmtree(folder / "profile", ignore_errors=True)
+    # What has no initiator is the browser's own: it looks for updates.
+    return done.stdout, console, {p["url"] for p in asked if p.get("initiator", "not an origin") != "not an origin"}
+
+
+if CHROMIUM:  # no part of what the tests install; not a skip where it is missing
+
+    def test_in_a_browser(quell, result, tmp_path):
+        """A hostile page is drawn: nothing on the console, no request, nothing of it runs."""
+        a = anndata.read_h5ad(result)
+        names = a.var_names.to_numpy().copy()
+        names[5] = HOSTILE
+        a.var_names = names
+        a.obs["kind"] = pd.Categorical(np.where(np.arange(a.n_obs) % 2, "<img src=http://127.0.0.1:9/x onerror=alert(1)>", "y"))
+        a.write_h5ad(tmp_path / "h.h5ad")
+        page(quell, tmp_path / "h.h5ad", tmp_path / "h.html", "--genes", HOSTILE)
+        dom, console, requests = browse(tmp_path / "h.html", tmp_path)
+        assert "Genes before and after" in dom and dom.count("<svg") > 5
+        assert console == [] and requests == set()
+        assert "<script" not in dom and "<img" not in dom
+
+    def test_the_browser_would_tell(tmp_path):
+        (tmp_path / "bad.html").write_text("<p>x</p><img src=http://127.0.0.1:9/x><script>console.error('oh')</script>")
+        _, console, requests = browse(tmp_path / "bad.html", tmp_path)
+        assert any("oh" in line for line in console) and requests == {"http://127.0.0.1:9/x"}

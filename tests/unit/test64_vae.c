@@ -30,16 +30,28 @@ typedef struct {
 
 /* From float64 code of the reference's formulas, with its epsilon 1e-8. */
 static const entry table[] = {
-    {0, 1.5, 0.8, -0.7,
+    {0,
+     1.5,
+     0.8,
+     -0.7,
      {-0.844842132878, -0.3478260854, -0.403878764, NONE},
      {-0.479839818468, -0.161340048, -0.187340231, 0.2043351321}},
-    {3, 1.5, 0.8, -0.7,
+    {3,
+     1.5,
+     0.8,
+     -0.7,
      {-2.52467110886, 0.3478260808, 0.4544718282, NONE},
      {-2.92785715775, NONE, NONE, -0.3318122278}},
-    {0, 0.02, 3, 1.1,
+    {0,
+     0.02,
+     3,
+     1.1,
      {-0.0199336280898, NONE, NONE, NONE},
      {-0.00494112046006, -0.2443942989, -5.418961049e-06, 0.003716299338}},
-    {40, 25, 2, -3,
+    {40,
+     25,
+     2,
+     -3,
      {-4.57024893919, 0.04444444438, 0.144688042, NONE},
      {-4.61883629076, NONE, NONE, -0.04742587318}},
 };
@@ -56,10 +68,16 @@ static wanted evaluate(const ql_likelihood *lik, const entry *e, double library)
 {
     const ql_lik_kern *k = lik->kernel(ql_kern_find("scalar"));
     const double a[3] = {log(e->mu / library), log(e->theta), e->logit};
-    double head[3][QL_PAD], gene[QL_PAD], count[QL_PAD], size[QL_PAD], weight[QL_PAD],
-        loss[QL_PAD];
-    ql_lik_args args = {.n = 1, .ld = QL_PAD, .mean = head[0], .disp = head[1], .pi = head[2],
-                        .disp_gene = gene, .count = count, .size = size, .weight = weight,
+    double head[3][QL_PAD], gene[QL_PAD], count[QL_PAD], size[QL_PAD], weight[QL_PAD], loss[QL_PAD];
+    ql_lik_args args = {.n = 1,
+                        .ld = QL_PAD,
+                        .mean = head[0],
+                        .disp = head[1],
+                        .pi = head[2],
+                        .disp_gene = gene,
+                        .count = count,
+                        .size = size,
+                        .weight = weight,
                         .loss = loss};
     for (int i = 0; i < 3; i++) fill(head[i], a[i]);
     fill(gene, a[1]);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../src/model/eigen.h"
+#include "quell/eigen.h"
 
 #include "fixture_random.h"
 

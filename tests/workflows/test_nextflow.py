@@ -118,7 +118,8 @@ def test_stubs(pipeline):
 def test_every_module_has_a_stub_that_runs(tmp_path):
     """All modules at once, with no options at all."""
     calls, includes = [], []
-    inputs = {"denoise": "counts, none", "train": "counts, none", "apply": "counts, model", "merge": "model, counts"}
+    inputs = {"denoise": "counts, none", "train": "counts, none", "apply": "counts, model", "merge": "model, counts",
+              "report": "model"}
     for module in sorted(path.name for path in MODULES.iterdir()):
         name = f"QUELL_{module.upper()}"
         includes.append(f"include {{ {name} }} from '{MODULES / module}'")
@@ -131,7 +132,7 @@ def test_every_module_has_a_stub_that_runs(tmp_path):
                           env={**os.environ, "PATH": f"{QUELL.parent}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.stdout + done.stderr
     version = (ROOT / "VERSION").read_text().strip()
-    assert done.stdout.count(f"quell={version}.") == len(calls) == 8
+    assert done.stdout.count(f"quell={version}.") == len(calls) == 9
 
 
 @needs_nextflow
@@ -146,10 +147,11 @@ def test_same_bytes_as_the_command_line_and_resume(pipeline, expected):
     pipeline.run("-resume")
     assert {row["status"] for row in pipeline.tasks()} == {"CACHED"}
     # Another number of shards: nothing is trained anew, and the bytes are the same.
-    shutil.rmtree(pipeline.results)
-    pipeline.run("-resume", "--shards", "1")
-    assert {row["status"] for row in pipeline.tasks("QUELL_TRAIN")} == {"CACHED"}
-    assert_as_expected(pipeline, expected)
+    for shards in ("1", "8"):
+        shutil.rmtree(pipeline.results)
+        pipeline.run("-resume", "--shards", shards)
+        assert {row["status"] for row in pipeline.tasks("QUELL_TRAIN")} == {"CACHED"}
+        assert_as_expected(pipeline, expected)
 
 
 @needs_nextflow
@@ -227,6 +229,9 @@ def test_too_little_memory_is_tried_again_with_more(pipeline, expected):
     pipeline.run("--input", sheet(pipeline.folder, pbmc_h5=SAMPLES["pbmc_h5"]), "--shards", "1",
                  config=MEMORY % "task.attempt > 1 ? 2.GB : 8.MB")
     assert pipeline.codes("QUELL_TRAIN") == [0, 137]
+    failed = [row for row in pipeline.tasks("QUELL_TRAIN") if row["exit"] == "137"][0]
+    said = (next(pipeline.folder.glob(f"work/{failed['hash']}*")) / ".command.err").read_text()
+    assert "memory" in said and "epoch" not in said  # said before training began
     assert_as_expected(pipeline, expected, ["pbmc_h5"])
 
 

@@ -60,7 +60,7 @@ class Flow:
                     "PATH": f"{folder / 'bin'}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def configure(self, **config):
-        settings = {"train": "--epochs 4", "shards": 0, "clusters": False, "multiqc": False, **config}
+        settings = {"train": "--epochs 4", "shards": 0, "reports": False, "clusters": False, "multiqc": False, **config}
         # JSON is YAML.
         (self.folder / "config" / "config.yaml").write_text(json.dumps(settings))
 
@@ -114,7 +114,7 @@ def expected(tmp_path_factory):
     return plain(tmp_path_factory.mktemp("plain"), COUNTS, "--epochs", "4")
 
 
-def test_the_test_profile(tmp_path, expected):
+def test_the_test_profile(tmp_path):
     """The folder .test as it is, two samples: finished, the bytes of the command line, nothing left to do."""
     flow = Flow(tmp_path, {})
     data = tmp_path / "a" / "b" / "c"  # from here ../../../ leads where .test expects the example data
@@ -122,11 +122,11 @@ def test_the_test_profile(tmp_path, expected):
     shutil.copytree(ROOT / "example_data", tmp_path / "example_data")
     flow.folder = data
     flow.run()
-    assert same(flow.denoised("tenx"), expected)
-    assert same(flow.denoised("folder"), plain(tmp_path / "p", ROOT / "example_data" / "pbmc_small_mtx", "--epochs", "4"))
+    assert same(flow.denoised("pbmc_h5"), plain(tmp_path / "p", COUNTS, "--epochs", "5"))
     table = [line.split("\t") for line in (data / "results" / "samples.tsv").read_text().splitlines()]
-    assert [row[:3] for row in table] == [["sample", "cells", "genes"], ["tenx", "560", "1500"], ["folder", "560", "1500"]]
+    assert [row[:3] for row in table] == [["sample", "cells", "genes"], ["pbmc_h5", "560", "1500"], ["pbmc_mtx", "560", "1500"]]
     assert not any("NA" in row for row in table)
+    assert "Genes before and after" in (data / "results" / "report" / "pbmc_mtx.html").read_text()
     assert "Nothing to be done" in flow.run()
 
 
@@ -236,8 +236,19 @@ def test_a_stopped_shard_is_retried(tmp_path, expected):
     assert same(flow.denoised("a"), expected)
 
 
-@pytest.mark.skipif(subprocess.run(["python3", "-c", "import scanpy, igraph"], capture_output=True).returncode != 0,
-                    reason="optional: scanpy is not installed")
+def test_multiqc(tmp_path):
+    """Every sample and section is in the report."""
+    flow = Flow(tmp_path, {"liver": COUNTS, "lung": ROOT / "example_data" / "pbmc_small_mtx"}, multiqc=True)
+    flow.run()
+    report = (tmp_path / "results" / "multiqc" / "report.html").read_text()
+    figures = {path.name: path.read_text() for path in (tmp_path / "results" / "multiqc" / "report_data").glob("*.txt")}
+    for section in ("depth", "entries", "loss", "validation", "versions"):
+        assert f"quell_{section}" in report and any(section in name for name in figures), (section, list(figures))
+    for sample in ("liver", "lung"):
+        assert sample in figures["multiqc_general_stats.txt"]
+        assert all(sample in text for name, text in figures.items() if "quell" in name)
+
+
 def test_clusters(tmp_path):
     tables = []
     for name in "ab":

@@ -7,6 +7,7 @@
 nextflow.preview.topic = true
 
 include { QUELL_DENOISING } from './subworkflows/local/quell_denoising'
+include { QUELL_REPORT    } from './modules/nf-core/quell/report'
 include { SCANPY_CLUSTERS } from './modules/local/scanpy/clusters'
 include { MULTIQC         } from './modules/nf-core/multiqc'
 
@@ -65,6 +66,9 @@ workflow {
     ch_models = params.model ? channel.fromPath(params.model, checkIfExists: true) : channel.empty()
     QUELL_DENOISING(channel.fromList(samples_of(sheet)), ch_models, !params.model, params.shards.toInteger())
 
+    if (params.reports) {
+        QUELL_REPORT(QUELL_DENOISING.out.h5ad)
+    }
     if (params.clusters) {
         SCANPY_CLUSTERS(QUELL_DENOISING.out.h5ad)
     }

@@ -61,6 +61,8 @@ MULTIQC = switched_on(config["multiqc"], lambda: shutil.which("multiqc") is not 
 def wanted_files():
     files = expand("results/denoised/{sample}.h5ad", sample=SAMPLES)
     files += ["results/samples.tsv"]
+    if config["reports"]:
+        files += expand("results/report/{sample}.html", sample=SAMPLES)
     if CLUSTERS:
         files += expand("results/clusters/{sample}.tsv", sample=SAMPLES)
     if MULTIQC:
@@ -68,20 +70,21 @@ def wanted_files():
     return files
 
 
-def planned_mb(scale=1.0):
-    """Memory in MiB: what quell planned, more with every attempt, at most memory.limit_mb.
+def quell_mb(wildcards, input, attempt):
+    """Memory of quell in MiB: what it planned, more with every attempt, at most memory.limit_mb.
 
     Snakemake asks once more when the plan has been written.
     """
+    with open(input.plan) as plan:
+        planned = json.load(plan)["memory_bytes"]
+    memory = config["memory"]
+    grown = planned * memory["margin"] * memory["growth"] ** (attempt - 1)
+    return min(max(1, math.ceil(grown / 2**20)), memory["limit_mb"])
 
-    def need(wildcards, input, attempt):
-        with open(input.plan) as plan:
-            planned = json.load(plan)["memory_bytes"]
-        memory = config["memory"]
-        grown = planned * scale * memory["margin"] * memory["growth"] ** (attempt - 1)
-        return min(max(1, math.ceil(grown / 2**20)), memory["limit_mb"])
 
-    return need
+def job_mb(wildcards, input, attempt):
+    """Memory of the job: on a cluster a Snakemake runs in it beside quell."""
+    return quell_mb(wildcards, input, attempt) + config["memory"]["beside_mb"]
 
 
 def attempt_number(wildcards, attempt):

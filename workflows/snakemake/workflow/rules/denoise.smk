@@ -20,12 +20,13 @@ if SHARDS == 0:
         threads: 4
         retries: 3
         resources:
-            mem_mb=planned_mb(),
+            mem_mb=job_mb,
+            quell_mb=quell_mb,
             attempt=attempt_number,
         shell:
             'sh "$scripts/guard.sh" {resources.attempt} {log}'
             " quell apply {input.counts} --load-model {input.model} -o {output} --no-score"
-            " --threads {threads} --memory {resources.mem_mb}M {params.options}"
+            " --threads {threads} --memory {resources.quell_mb}M {params.options}"
 
 else:
 
@@ -46,12 +47,13 @@ else:
         threads: 2
         retries: 3
         resources:
-            mem_mb=planned_mb(),
+            mem_mb=job_mb,
+            quell_mb=quell_mb,
             attempt=attempt_number,
         shell:
             'sh "$scripts/guard.sh" {resources.attempt} {log}'
             " quell apply {input.counts} --load-model {input.model} -o {output} --no-score"
-            " --shard {params.shard} --threads {threads} --memory {resources.mem_mb}M {params.options}"
+            " --shard {params.shard} --threads {threads} --memory {resources.quell_mb}M {params.options}"
 
     rule merge:
         input:
@@ -71,9 +73,10 @@ else:
         threads: 1
         retries: 3
         resources:
-            mem_mb=planned_mb(),
+            mem_mb=job_mb,
+            quell_mb=quell_mb,
             attempt=attempt_number,
         shell:
             'sh "$scripts/guard.sh" {resources.attempt} {log}'
             " quell merge {input.parts} --input {input.counts} -o {output}"
-            " --threads {threads} --memory {resources.mem_mb}M {params.options}"
+            " --threads {threads} --memory {resources.quell_mb}M {params.options}"

@@ -21,6 +21,31 @@ rule clusters:
         " > {output} 2> {log}"
 
 
+rule report:
+    input:
+        h5ad="results/denoised/{sample}.h5ad",
+        plan="results/plan/{sample}.json",
+    output:
+        report(
+            "results/report/{sample}.html",
+            caption="../report/report.rst",
+            category="Reports",
+        ),
+    log:
+        "logs/{sample}/report.log",
+    conda:
+        "../envs/quell.yaml"
+    threads: 1
+    retries: 3
+    resources:
+        mem_mb=job_mb,
+        quell_mb=quell_mb,
+        attempt=attempt_number,
+    shell:
+        'sh "$scripts/guard.sh" {resources.attempt} {log}'
+        " quell report {input.h5ad} -o {output} --threads {threads} --memory {resources.quell_mb}M"
+
+
 rule multiqc:
     input:
         expand("results/mqc/{sample}", sample=SAMPLES),

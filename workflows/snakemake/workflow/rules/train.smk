@@ -5,6 +5,7 @@ rule train:
         plan="results/plan/{sample}.json",
     output:
         model="results/models/{sample}.quell.h5",
+        mqc=directory("results/mqc/{sample}"),
     log:
         "logs/{sample}/train.log",
     benchmark:
@@ -19,13 +20,15 @@ rule train:
     threads: 4
     retries: 3
     resources:
-        mem_mb=planned_mb(),
+        mem_mb=job_mb,
+        quell_mb=quell_mb,
         attempt=attempt_number,
     shell:
         'sh "$scripts/guard.sh" {resources.attempt} {log}'
         " quell train {input.counts} --save-model {output.model} --seed {params.seed}"
+        " --mqc {output.mqc} --sample-id {wildcards.sample}"
         " --checkpoint {params.states} --checkpoint-every {params.every}"
-        " --threads {threads} --memory {resources.mem_mb}M {params.options}"
+        " --threads {threads} --memory {resources.quell_mb}M {params.options}"
 
 
 rule model_info:

@@ -1,6 +1,6 @@
 /* Householder reduction to tridiagonal form, then implicitly shifted QR steps (Golub and Van Loan,
  * Matrix Computations, sections 8.3.1 and 8.3.3). */
-#include "eigen.h"
+#include "quell/eigen.h"
 
 #include <math.h>
 #include <string.h>

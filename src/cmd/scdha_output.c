@@ -1,0 +1,184 @@
+#include "scdha_output.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+
+#define RUN_KEY "uns/quell/embed"
+enum { KEY = 300 };
+
+static void latent_key(const scdha_output *o, int which, char key[KEY])
+{
+    if (which < 0)
+        snprintf(key, KEY, "obsm/%s", o->key);
+    else
+        snprintf(key, KEY, "obsm/%s_%d", o->key, which + 1);
+}
+
+ql_status scdha_output_begin(const scdha_output *o, ql_notes *notes, ql_h5ad_writer **writer)
+{
+    ql_err *err = &o->run->err;
+    char key[KEY];
+    ql_write_options opt = {.force = o->args->force, .threads = o->run->threads};
+    QL_TRY(ql_denoise_deflate(o->args, &opt.deflate, err));
+    const int known = notes->n;
+    QL_TRY(ql_h5ad_begin(o->args->output, o->ds, &opt, notes, writer, err));
+    ql_notes added = {.items = notes->items + known, .n = notes->n - known};
+    ql_log_notes(o->run->log, &added);
+    for (int i = -1; i < (o->all ? o->n_latents : 0); i++) {
+        latent_key(o, i, key);
+        QL_TRY(ql_h5ad_claim(*writer, key, err));
+    }
+    QL_TRY(ql_h5ad_claim_column(*writer, "var", "scdha_weight", err));
+    QL_TRY(ql_h5ad_claim_column(*writer, "var", "scdha_selected", err));
+    return ql_h5ad_claim(*writer, RUN_KEY, err);
+}
+
+/* ---- latent spaces ---- */
+
+static ql_status write_latents(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    const int64_t n = o->rows->n_rows, latent = o->model->opt.latent;
+    const int chosen = (int)o->model->opt.snapshots - 1;
+    char key[KEY];
+    float *x;
+    ql_status st = QL_OK;
+    QL_TRY(QL_NEW(x, n * latent, "a latent space", err));
+    for (int i = 0; i < o->model->n_latents; i++) {
+        if (!o->all && i != chosen) continue;
+        QL_GO(ql_scdha_latents(o->model, o->rows, i, o->kern, x, err));
+        latent_key(o, i, key);
+        if (o->all) QL_GO(ql_h5ad_matrix(w, key, x, n, latent, err));
+        latent_key(o, -1, key);
+        if (i == chosen) QL_GO(ql_h5ad_matrix(w, key, x, n, latent, err));
+    }
+out:
+    ql_free(x);
+    return st;
+}
+
+/* ---- genes ---- */
+
+static void fill_genes(const scdha_output *o, int64_t n, double *weight, uint8_t *chosen)
+{
+    const ql_scdha *m = o->model;
+    const int32_t *place = o->place ? o->place : m->scale.place;
+    for (int64_t g = 0; g < n; g++) {
+        const int32_t at = place[g];
+        weight[g] = at >= 0 && m->weight ? m->weight[at] : NAN;
+        chosen[g] = at >= 0 && m->column[at] >= 0;
+    }
+}
+
+static ql_status write_genes(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_scdha *m = o->model;
+    const int64_t n = o->ds->genes.index.n;
+    ql_frame frame = {0};
+    double *weight = NULL;
+    uint8_t *chosen = NULL;
+    ql_status st;
+    QL_GO(ql_names_copy(&o->ds->genes.index, &frame.index, err));
+    QL_GO(QL_NEW(weight, n, "gene columns", err));
+    QL_GO(QL_NEW(chosen, n, "gene columns", err));
+    fill_genes(o, n, weight, chosen);
+    if (m->weight) QL_GO(ql_frame_add(&frame, "scdha_weight", QL_COL_F64, weight, err));
+    QL_GO(ql_frame_add(&frame, "scdha_selected", QL_COL_BOOL, chosen, err));
+    QL_GO(ql_h5ad_columns(w, "var", &frame, err));
+out:
+    ql_free(weight);
+    ql_free(chosen);
+    ql_frame_free(&frame);
+    return st;
+}
+
+/* ---- how it was made ---- */
+
+static ql_status write_losses(ql_h5ad_writer *w, const char *name, const double *loss, int64_t n,
+                              int64_t epochs, ql_err *err)
+{
+    char key[KEY];
+    for (int64_t i = 0; loss && i < n; i++) {
+        snprintf(key, sizeof key, RUN_KEY "/history/%s_%lld", name, (long long)i + 1);
+        QL_TRY(ql_h5ad_doubles(w, key, loss + i * epochs, epochs, err));
+    }
+    return QL_OK;
+}
+
+static ql_status write_numbers(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_scdha *m = o->model;
+    const struct {
+        const char *key;
+        int64_t value;
+    } numbers[] = {
+        {RUN_KEY "/seed", (int64_t)m->opt.seed},      {RUN_KEY "/genes", m->n_genes},
+        {RUN_KEY "/train_cells", m->opt.train_cells}, {RUN_KEY "/batch_size", m->opt.batch_size},
+        {RUN_KEY "/latent", m->opt.latent},           {RUN_KEY "/skipped_steps", m->skipped}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        QL_TRY(ql_h5ad_int(w, numbers[i].key, numbers[i].value, err));
+    QL_TRY(ql_h5ad_double(w, RUN_KEY "/learning_rate", m->opt.rate, err));
+    QL_TRY(ql_h5ad_double(w, RUN_KEY "/weight_decay", m->opt.weight_decay, err));
+    QL_TRY(ql_h5ad_double(w, RUN_KEY "/error_weight", m->opt.beta, err));
+    return ql_h5ad_string(w, RUN_KEY "/inputs",
+                          m->scale.log ? "log(x + 1), each cell stretched to 0 to 1"
+                                       : "x, each cell stretched to 0 to 1",
+                          err);
+}
+
+static ql_status write_scales(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    static const char text[] = "latent space: means of scDHA's encoder, linear, for distances and "
+                               "clustering; no counts";
+    char key[KEY];
+    snprintf(key, sizeof key, RUN_KEY "/scale/%s", o->key);
+    QL_TRY(ql_h5ad_string(w, key, text, err));
+    for (int i = 0; i < (o->all ? o->n_latents : 0); i++) {
+        snprintf(key, sizeof key, RUN_KEY "/scale/%s_%d", o->key, i + 1);
+        QL_TRY(ql_h5ad_string(w, key, text, err));
+    }
+    return o->model->weight
+               ? ql_h5ad_string(w, RUN_KEY "/scale/scdha_weight",
+                                "spread of a gene's weights into the filter's code, 0 to 1", err)
+               : QL_OK;
+}
+
+static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    const ql_scdha *m = o->model;
+    ql_str json = {0};
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/version", "quell " QL_VERSION, err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/model", "scdha", err));
+    QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", o->ds->matrix, err));
+    QL_TRY(write_numbers(o, w, err));
+    QL_TRY(write_scales(o, w, err));
+    QL_TRY(
+        write_losses(w, "filter_loss", m->filter_loss, m->opt.filters, m->opt.filter_epochs, err));
+    QL_TRY(write_losses(w, "loss", m->loss, m->opt.models, ql_scdha_epochs(&m->opt), err));
+    if (o->applied) {
+        QL_TRY(ql_h5ad_string(w, RUN_KEY "/applied/version", o->applied, err));
+        QL_TRY(ql_h5ad_int(w, RUN_KEY "/applied/missing_genes", o->n_missing, err));
+    }
+    ql_options_json(o->run->opts, false, &json);
+    ql_status st = json.failed ? ql_fail(err, QL_EMEMORY, "no memory for the options")
+                               : ql_h5ad_string(w, RUN_KEY "/options", ql_str_text(&json), err);
+    ql_str_free(&json);
+    return st;
+}
+
+ql_status scdha_output_write(const scdha_output *o, ql_h5ad_writer **writer)
+{
+    ql_err *err = &o->run->err;
+    ql_h5ad_writer *w = *writer;
+    QL_TRY(write_latents(o, w, err));
+    QL_TRY(write_genes(o, w, err));
+    QL_TRY(write_run(o, w, err));
+    *writer = NULL; /* commit frees it in any case */
+    QL_TRY(ql_h5ad_commit(w, err));
+    ql_log_info(o->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", o->args->output, o->key,
+                (long long)o->model->opt.latent,
+                o->all ? ", and the latent space of each model and snapshot" : "");
+    return QL_OK;
+}

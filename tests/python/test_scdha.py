@@ -1,0 +1,261 @@
+"""quell embed --model scdha: against a second implementation, as a model file, stopped and gone on
+with, and on labelled cells (docs/scdha.md)."""
+import os
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+import samples
+import scdha_twin
+import scipy.sparse as sp
+
+SHORT = ["--l1-epochs", 2, "--epochs", 2]
+
+
+def grouped(n, genes, seed=3):
+    """Counts of four groups of cells; one gene has none."""
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(0.4, 3.0, (4, genes))[rng.integers(4, size=n)] * rng.gamma(5, 0.2, (n, 1))
+    x = rng.poisson(rate).astype(np.float32)
+    x[:, 7] = 0
+    x[0, 0] = 150  # the range is that of counts
+    return x
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return grouped(130, 90)
+
+
+@pytest.fixture(scope="module")
+def source(counts, tmp_path_factory):
+    return samples.write_h5ad(tmp_path_factory.mktemp("scdha") / "in.h5ad", sp.csr_matrix(counts))
+
+
+def read(path, key="X_scdha"):
+    with h5py.File(path) as f:
+        return {k: v[:] for k, v in f["obsm"].items() if k == key or k.startswith(key + "_")}
+
+
+def column(path, name):
+    with h5py.File(path) as f:
+        return f["var"][name][:]
+
+
+# ---- against the twin ----
+
+@pytest.mark.parametrize("noise, warm_up, close", [("batch", 0, 1e-3), ("cell", 0, 1e-3), ("batch", 2, 0.01)])
+def test_a_whole_training(quell, source, counts, tmp_path, noise, warm_up, close):
+    """Three models of 130 cells, SELU in the encoder: every latent space of the nine. The sign in the
+    absolute error's gradient makes much of rounding."""
+    out = tmp_path / "out.h5ad"
+    quell("embed", source, "-o", out, "--like", "scdha", "--noise-per", noise, "--all-latents",
+          "--seed", 5, "--l1-epochs", warm_up, "--epochs", 2)
+    x, kept = scdha_twin.inputs(counts)
+    expected = scdha_twin.latents(x, 5, 130, 3, noise == "cell", warm_up=warm_up, epochs=2)
+    got = read(out)
+    assert len(got) == 10 and np.array_equal(got["X_scdha"], got["X_scdha_3"])
+    for i, z in enumerate(expected):
+        np.testing.assert_allclose(got[f"X_scdha_{i + 1}"], z, atol=close * np.abs(z).max())
+    chosen = column(out, "scdha_selected")
+    assert np.array_equal(np.flatnonzero(chosen), kept)
+
+
+def test_a_training_with_batch_norm_and_a_choice_of_genes(quell, tmp_path):
+    """More than 500 training cells, a sample of all; the genes that the filters choose."""
+    counts = grouped(640, 60, seed=8)
+    source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(counts))
+    out = tmp_path / "out.h5ad"
+    quell("embed", source, "-o", out, "--like", "scdha", "--top-genes", 25, "--train-cells", 600,
+          "--all-latents", "--ensemble", 2, "--seed", 3, "--l1-epochs", 0, "--epochs", 1)
+    x, kept = scdha_twin.inputs(counts)
+    score = np.mean([scdha_twin.filter_scores(x, 3 + r, 600, 12) for r in (1, 2, 3)], axis=0)
+    weight = column(out, "scdha_weight")
+    np.testing.assert_allclose(weight[kept], score, atol=2e-4)
+    assert np.isnan(weight[7]) and np.isnan(np.delete(weight, kept)).all()
+    chosen = column(out, "scdha_selected")
+    assert chosen.sum() == 25
+    assert np.array_equal(kept[score > np.quantile(score, 1 - 25 / len(kept))],
+                          np.flatnonzero(chosen))
+    expected = scdha_twin.latents(x[:, chosen[kept]], 3, 600, 12, False, 0, 1, models=2)
+    for i, z in enumerate(expected):
+        np.testing.assert_allclose(read(out)[f"X_scdha_{i + 1}"], z, atol=1e-3 * np.abs(z).max())
+
+
+# ---- the same bytes ----
+
+def test_same_bytes(quell, source, tmp_path):
+    def run(name, *options, **environment):
+        (tmp_path / name).mkdir()
+        out = tmp_path / name / "out.h5ad"
+        done = quell("embed", source, "-o", out, "--model", "scdha", "--top-genes", 40, *SHORT,
+                     *options, code=None, env={**os.environ, **environment})
+        if "is not a set of kernels that runs here" in done.stderr:
+            return None
+        assert done.returncode == 0, done.stderr
+        return out.read_bytes()
+
+    wanted = run("one", "--threads", 1)
+    for threads in (2, 3, 7):
+        assert run(f"threads{threads}", "--threads", threads) == wanted
+    for isa in ("scalar", "avx2", "avx512", "neon"):
+        assert run(isa, QUELL_ISA=isa) in (None, wanted)
+    assert run("stream", "--stream") == wanted
+    assert run("seed", "--seed", 1) != wanted
+
+
+# ---- models as files ----
+
+@pytest.fixture(scope="module")
+def model(quell, source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    quell("embed", source, "-o", folder / "out.h5ad", "--model", "scdha", "--top-genes", 40,
+          "--save-model", folder / "m.quell.h5", *SHORT)
+    return folder
+
+
+def test_applied_to_the_same_cells(quell, source, model, tmp_path):
+    quell("apply", source, "-m", model / "m.quell.h5", "-o", tmp_path / "out.h5ad")
+    assert np.array_equal(read(tmp_path / "out.h5ad")["X_scdha"], read(model / "out.h5ad")["X_scdha"])
+    for name in ("scdha_weight", "scdha_selected"):
+        assert np.array_equal(column(tmp_path / "out.h5ad", name), column(model / "out.h5ad", name),
+                              equal_nan=name == "scdha_weight")
+
+
+def test_applied_to_other_cells_with_genes_in_another_order(quell, counts, model, tmp_path):
+    order = np.random.default_rng(1).permutation(counts.shape[1])
+    genes = samples.names("gene", counts.shape[1])
+    with h5py.File(model / "out.h5ad") as f:
+        genes = [g.decode() for g in f["var/_index"][:]]
+    part = counts[40:90][:, order]
+    source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(part),
+                                genes=[genes[g] for g in order])
+    quell("apply", source, "-m", model / "m.quell.h5", "-o", tmp_path / "out.h5ad")
+    got = read(tmp_path / "out.h5ad")["X_scdha"]
+    assert np.array_equal(got, read(model / "out.h5ad")["X_scdha"][40:90])
+    assert np.array_equal(column(tmp_path / "out.h5ad", "scdha_selected"),
+                          column(model / "out.h5ad", "scdha_selected")[order])
+
+
+def test_strange_genes_and_options(quell, counts, model, tmp_path):
+    source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(counts),
+                                genes=[f"other{i}" for i in range(counts.shape[1])])
+    done = quell("apply", source, "-m", model / "m.quell.h5", "-o", tmp_path / "out.h5ad", code=78)
+    assert not (tmp_path / "out.h5ad").exists()
+    done = quell("apply", source, "-m", model / "m.quell.h5", "-o", tmp_path / "out.h5ad",
+                 "--write", "nll", code=64)
+    assert "--write is of no use with a model of scdha" in done.stderr
+    done = quell("embed", source, "-o", tmp_path / "out.h5ad", "--init-from",
+                 model / "m.quell.h5", "--epochs", 1, code=65)
+    assert "is a model of kind 'scdha'" in done.stderr
+
+
+def test_broken_models(quell, source, model, tmp_path):
+    for name, change, message in (
+            ("encoder1/weight", lambda x: x[:-1], "encoder1/weight"),
+            ("encoder2/mu/bias", lambda x: x * np.nan, "encoder2/mu/bias: entry 0 is nan"),
+            ("genes/column", lambda x: x[::-1], "genes/column"),
+            ("encoder9/bias", lambda x: None, "encoder9/bias")):
+        bad = tmp_path / "bad.quell.h5"
+        bad.write_bytes((model / "m.quell.h5").read_bytes())
+        with h5py.File(bad, "a") as f:
+            values = change(f[name][:])
+            del f[name]
+            if values is not None:
+                f[name] = values
+        done = quell("apply", source, "-m", bad, "-o", tmp_path / "out.h5ad", code=65)
+        assert message in done.stderr
+        quell("info", bad, code=65)
+
+
+def test_info(quell, model):
+    text = quell("info", model / "m.quell.h5").stdout
+    assert "scdha" in text and "40 of them chosen" in text
+
+
+# ---- stopped and gone on with ----
+
+def test_goes_on_from_a_checkpoint(program, quell, source, tmp_path):
+    options = ["--model", "scdha", "--top-genes", "40", "--epochs", "60", "--threads", "1"]
+    whole, out, states = tmp_path / "whole.h5ad", tmp_path / "out.h5ad", tmp_path / "states"
+    quell("embed", source, "-o", whole, *options)
+    line = [program, "embed", str(source), "-o", str(out), *options, "--checkpoint", str(states),
+            "--checkpoint-every", "0"]
+    for _ in range(10):
+        run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        while run.poll() is None and time.monotonic() < end and not list(states.glob("quell-*")):
+            time.sleep(0.005)
+        run.send_signal(signal.SIGTERM)
+        text = run.communicate(timeout=60)[1]
+        if run.returncode == 143:
+            break
+        out.unlink()
+    assert run.returncode == 143 and "goes on from there" in text
+    assert not out.exists() and len(list(states.glob("quell-*.checkpoint.h5"))) == 1
+    done = quell(*line[1:])
+    assert "going on from" in done.stderr
+    assert out.read_bytes() == whole.read_bytes()
+    assert not list(states.glob("quell-*"))
+
+
+# ---- edges ----
+
+def test_logged_values_are_left_as_they_are(quell, counts, tmp_path):
+    source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(np.log2(counts + 1)))
+    done = quell("embed", source, "-o", tmp_path / "out.h5ad", "--model", "scdha",
+                 "--allow-noncounts", *SHORT)
+    assert "as they are" in done.stderr
+    plain = samples.write_h5ad(tmp_path / "plain.h5ad", sp.csr_matrix(counts))
+    quell("embed", plain, "-o", tmp_path / "two.h5ad", "--model", "scdha", *SHORT)
+    np.testing.assert_allclose(read(tmp_path / "out.h5ad")["X_scdha"],
+                               read(tmp_path / "two.h5ad")["X_scdha"], atol=2e-3)
+
+
+def test_a_cell_without_counts(quell, counts, tmp_path):
+    x = counts.copy()
+    x[17] = 0
+    source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(x))
+    quell("embed", source, "-o", tmp_path / "out.h5ad", "--model", "scdha", *SHORT)
+    z = read(tmp_path / "out.h5ad")["X_scdha"]
+    assert np.isnan(z[17]).all() and np.isfinite(np.delete(z, 17, axis=0)).all()
+
+
+def test_results_of_an_earlier_run(quell, source, tmp_path):
+    quell("embed", source, "-o", tmp_path / "one.h5ad", "--model", "scdha", *SHORT)
+    done = quell("embed", tmp_path / "one.h5ad", "-o", tmp_path / "two.h5ad", "--model", "scdha",
+                 *SHORT, code=73)
+    assert "--force" in done.stderr
+    quell("embed", tmp_path / "one.h5ad", "-o", tmp_path / "two.h5ad", "--model", "scdha", *SHORT,
+          "--force")
+
+
+def test_memory_plan_holds(quell, source, tmp_path):
+    import json
+    quell("embed", source, "-o", tmp_path / "out.h5ad", "--model", "scdha", *SHORT, "--summary",
+          tmp_path / "s.json")
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert summary["peak_bytes"] <= summary["metrics"]["planned_bytes"]
+    assert summary["metrics"]["chosen_genes"] == 89
+    plan = json.loads(quell("embed", source, "--model", "scdha", "--plan=json").stdout)
+    assert plan["memory_bytes"] > 0
+
+
+# ---- labelled cells ----
+
+@pytest.mark.parametrize("name, options, least", [
+    ("kang_pbmc_ifnb_subset", ["--like", "scdha"], 0.45),
+    ("kang_pbmc_ifnb_subset", ["--model", "scdha"], 0.45)])
+def test_groups_of_real_cells(quell, shared_data, tmp_path, name, options, least):
+    """k-means of the latent space with the true number of groups; docs/scdha.md has the figures of
+    more seeds and data."""
+    cluster, metrics = pytest.importorskip("sklearn.cluster"), pytest.importorskip("sklearn.metrics")
+    out = tmp_path / "out.h5ad"
+    quell("embed", shared_data / f"{name}.h5ad", "-o", out, *options, "--seed", 10)
+    with h5py.File(out) as f:
+        codes, z = f["obs/cell_type/codes"][:], f["obsm/X_scdha"][:]
+    found = cluster.KMeans(len(set(codes)), n_init=10, random_state=0).fit_predict(z)
+    assert metrics.adjusted_rand_score(codes, found) > least
