@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "quell/rng_draw.h"
 #include "quell/variates.h"
 
 #include "fixture_random.h"
@@ -44,7 +45,7 @@ enum { N_CHECKS = sizeof checks / sizeof *checks };
 static double draw(const check *c, uint64_t i)
 {
     ql_rng r = ql_rng_start(11, QL_RNG_COUNTS, i, 3);
-    if (c->law == (ql_law)-1) return ql_draw_gamma(&r, c->theta);
+    if (c->law == (ql_law)-1) return ql_rng_gamma(&r, c->theta);
     return ql_draw_count(&r, c->law, c->mean, c->theta, c->pi);
 }
 
@@ -70,13 +71,14 @@ static void limits(void **state)
 {
     (void)state;
     ql_rng r = random_start(1);
-    assert_true(ql_draw_poisson(&r, 0) == 0);
-    assert_true(ql_draw_poisson(&r, NAN) == 0);
-    assert_true(ql_draw_poisson(&r, -1) == 0);
+    assert_true(ql_draw_count(&r, QL_LAW_POISSON, 0, 0, 0) == 0);
+    assert_true(ql_draw_count(&r, QL_LAW_POISSON, NAN, 0, 0) == 0);
+    assert_true(ql_draw_count(&r, QL_LAW_POISSON, -1, 0, 0) == 0);
+    assert_true(ql_draw_count(&r, QL_LAW_ZINB, 1e9, 1, 1) == 0);
     for (int i = 0; i < 1000; i++) {
-        assert_true(ql_draw_poisson(&r, 1e300) <= QL_COUNT_MOST);
-        const double g = ql_draw_gamma(&r, 1e-4), u = ql_draw_unit(&r);
-        assert_true(g >= 0 && isfinite(g) && u > 0 && u < 1);
+        assert_true(ql_draw_count(&r, QL_LAW_POISSON, 1e300, 0, 0) <= QL_COUNT_MOST);
+        const double x = ql_draw_count(&r, QL_LAW_NB, 1e6, 1e-4, 0);
+        assert_true(x >= 0 && x <= QL_COUNT_MOST);
     }
 }
 
