@@ -12,7 +12,8 @@ extern "C" {
 /* No count is larger: the largest whose neighbours float32 tells apart. */
 #define QL_COUNT_MOST 16777216.0
 
-/* A count of the law; theta, pi as far as it has them. A mean that is NaN or below 0 counts as 0. */
+/* A count of the law; theta, pi as far as it has them. A mean that is NaN or below 0 counts as 0.
+ */
 double ql_draw_count(ql_rng *rng, ql_law law, double mean, double theta, double pi);
 
 #ifdef __cplusplus

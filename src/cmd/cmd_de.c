@@ -6,7 +6,7 @@
 #include "quell/differential.h"
 #include "use_run.h"
 
-enum { MEMORY = 256 << 20 }; /* bytes for the shares of the pairs; decides no value */
+enum { MEMORY = 256 << 20 }; /* most bytes for the shares of the pairs */
 
 typedef struct {
     ql_common_args common;
@@ -130,6 +130,14 @@ out:
     return st;
 }
 
+/* Half of what the budget leaves, if that is less. Decides how often codes are decoded, no value.
+ */
+static int64_t memory_for_pairs(void)
+{
+    const int64_t half = ql_alloc_room() / 2;
+    return half < MEMORY ? half : MEMORY;
+}
+
 static ql_status compare(de_table *t, const ql_de_groups *groups, const char *one,
                          const char *other)
 {
@@ -143,7 +151,7 @@ static ql_status compare(de_table *t, const ql_de_groups *groups, const char *on
                                .interval = a->interval,
                                .fdr = a->fdr,
                                .n_pairs = a->pairs,
-                               .memory = MEMORY,
+                               .memory = memory_for_pairs(),
                                .seed = t->u->seed};
     ql_de_result r = {0};
     QL_TRY(ql_differential(&t->u->g, groups, &opt, &r, err));

@@ -28,7 +28,7 @@ static const ql_option impute_rows[] = {
      .help = "the same by columns of var: a modality",
      .more = "Terms COLUMN=VALUE or COLUMN!=VALUE with commas between, such as "
              "feature_types=Antibody Capture."},
-    {.name = "rounds", QL_INT_AT(S, rounds), .def = "10", .min = 0, .max = 1000, .group = "Mask",
+    {.name = "rounds", QL_INT_AT(S, rounds), .def = "5", .min = 0, .max = 1000, .group = "Mask",
      .level = QL_OPT_EXPERT, .help = "times that imputed genes are encoded with the others",
      .more = "0: masked genes are 0 to the encoder."},
     {.name = "output", .letter = 'o', QL_STRING_AT(S, output), .unit = "FILE", .group = "Output",
