@@ -68,8 +68,8 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -DQL_VERSION='"$(VERSION)"'
              $(if $(STATIC),-DQL_STATIC) $(CPPFLAGS) $(CFLAGS)
 
 ARCH := $(patsubst arm64,aarch64,$(shell $(CC) -dumpmachine | cut -d- -f1))
-LAYERS        := base mat kern nn io model train space draw cli cmd
-ENGINE_LAYERS := base mat kern nn model train space
+LAYERS        := base mat kern nn io model train infer space draw cli cmd
+ENGINE_LAYERS := base mat kern nn model train infer space
 KERN_ISA          := %_avx2.c %_avx512.c %_neon.c
 KERN_SKIP_x86_64  := %_neon.c
 KERN_SKIP_aarch64 := %_avx2.c %_avx512.c

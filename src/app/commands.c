@@ -7,6 +7,12 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(sample)                                                                                      \
+    X(interpolate)                                                                                 \
+    X(arithmetic)                                                                                  \
+    X(score)                                                                                       \
+    X(de)                                                                                          \
+    X(impute)                                                                                      \
     X(check)                                                                                       \
     X(merge)                                                                                       \
     X(neighbors)                                                                                   \

@@ -15,6 +15,8 @@ ql_status ensemble_check(const model_args *a, ql_err *err)
     if (model_is_vae(a))
         return ql_fail(err, QL_EUSAGE,
                        "--ensemble and --auto mix autoencoders: leave out --model vae");
+    if (a->vae.labels)
+        return ql_fail(err, QL_EUSAGE, "--ensemble and --auto learn no --labels");
     const bool fits =
         lik->disp != QL_DISP_CELL && !lik->gaussian && lik->heads.kind[QL_HEAD_PI] == QL_KIND_NONE;
     if (fits && strcmp(a->type, "auto") != 0) return QL_OK;

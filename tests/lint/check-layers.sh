@@ -1,9 +1,9 @@
 #!/bin/sh
 # Includes point down only. The order, and what each layer may use:
 #
-#   base < mat < kern < nn < model < train < cmd < app;  io above mat;  space above kern;
+#   base < mat < kern < nn < model < train < infer < cmd < app;  io above mat;  space above kern;
 #   cli and draw above base
-#   io never sees kern, nn, model, train, space, nor they io.
+#   io never sees kern, nn, model, train, infer, space, nor they io.
 #
 # A header of include/quell belongs to the layer that has a .c file of its name, or to the row of
 # `homeless` below. Some system headers have one place each.
@@ -20,12 +20,13 @@ BEGIN {
     may["nn"]    = " base mat kern nn "
     may["model"] = " base mat kern nn model "
     may["train"] = " base mat kern nn model train "
+    may["infer"] = " base mat kern nn model train infer "
     may["io"]    = " base mat io "
     may["space"] = " base mat kern space "
     may["cli"]   = " base cli "
     may["draw"]  = " base draw "
-    may["cmd"]   = " base mat kern nn model train space io draw cli cmd "
-    may["app"]   = " base mat kern nn model train space io draw cli cmd app "
+    may["cmd"]   = " base mat kern nn model train infer space io draw cli cmd "
+    may["app"]   = " base mat kern nn model train infer space io draw cli cmd app "
 
     # headers without a .c file of their name
     homeless["real.h"] = "base"

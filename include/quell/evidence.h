@@ -1,0 +1,57 @@
+/* How likely a cell is under a generative model (Burda et al. 2016, "Importance weighted
+ * autoencoders"): with z_s ~ q(z | x) and
+ *   ln w_s = ln p(x | z_s) + ln p(z_s) - ln q(z_s | x),
+ *   L_S = ln((w_1 + ... + w_S) / S),
+ * L_S is at most ln p(x) in expectation and does not fall as S grows. The evidence lower bound is
+ * the expectation of ln w. Of both, higher is better. */
+#ifndef QUELL_EVIDENCE_H
+#define QUELL_EVIDENCE_H
+
+#include "quell/generative.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Below this effective sample size an L_S is not to be relied on. */
+#define QL_LEAST_ESS 5.0
+
+/* Weights by their logarithms, as they come: sums relative to the largest so far. */
+typedef struct {
+    int64_t n;
+    double most;        /* largest ln w */
+    double sum, square; /* of w / exp(most), and of its square */
+} ql_weights;
+
+void ql_weights_add(ql_weights *w, double log_weight);
+double ql_weights_log_mean(const ql_weights *w); /* L_S; -inf if all weights are 0 */
+
+/* Of L_S by the delta method: sqrt(Var(w / mean w) / S); NaN of one weight. */
+double ql_weights_stderr(const ql_weights *w);
+double ql_weights_ess(const ql_weights *w); /* (sum w)^2 / sum w^2 */
+
+/* Of one cell, in nats. */
+typedef struct {
+    double log_lik, log_lik_se; /* L_S */
+    double ess;
+    double elbo, elbo_se;  /* mean of ln p(x | z_s) less kl */
+    double reconstruction; /* mean of ln p(x | z_s) */
+    double kl;             /* of q(z | x) from the prior, exact; with that of the library */
+} ql_evidence;
+
+/* out [cells->n]; a cell's noise is keyed by its row of the counts. */
+QL_MUST_USE ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells, int samples,
+                                     uint64_t seed, ql_evidence *out, ql_err *err);
+
+/* How unusual a figure is for a cell of its depth. ln p(x) falls with every molecule there is to be
+ * explained: a quadratic in ln(total) is fitted to value[] by least squares, anew without cells
+ * farther than 3 robust standard deviations off it, and out[i] = (trend - value) / spread, where
+ * spread is the robust standard deviation (1.4826 MAD) of the departures. Positive: less likely
+ * than cells of that depth are. NaN where value is not finite or total is not above 0. */
+QL_MUST_USE ql_status ql_evidence_anomaly(const double *value, const double *total, int64_t n,
+                                          double *out, ql_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,242 @@
+/* quell arithmetic: A - B + C in the latent space. */
+
+#include "quell/alloc.h"
+#include "quell/latent_arithmetic.h"
+#include "use_run.h"
+
+typedef struct {
+    ql_common_args common;
+    use_args use;
+    const char *output, *plus, *minus, *to, *compare, *balance;
+    int top;
+} arithmetic_args;
+
+#define S arithmetic_args
+/* clang-format off */
+static const ql_option arithmetic_rows[] = {
+    {.name = "plus", QL_STRING_AT(S, plus), .unit = "CELLS", .group = "Cells", .bits = QL_OPT_REQUIRED,
+     .help = "A: cells with what is to be added",
+     .more = "CELLS are terms COLUMN=VALUE or COLUMN!=VALUE with commas between; VALUE may be several, "
+             "with | between: condition=stim,cell_type!=B cells."},
+    {.name = "minus", QL_STRING_AT(S, minus), .unit = "CELLS", .group = "Cells", .bits = QL_OPT_REQUIRED,
+     .help = "B: the same without it"},
+    {.name = "to", QL_STRING_AT(S, to), .unit = "CELLS", .group = "Cells", .bits = QL_OPT_REQUIRED,
+     .help = "C: cells it is added to"},
+    {.name = "compare", QL_STRING_AT(S, compare), .unit = "CELLS", .group = "Cells", .unset = "nothing",
+     .help = "real cells that the prediction should be like"},
+    {.name = "balance", QL_STRING_AT(S, balance), .unit = "COLUMN", .group = "Cells", .unset = "all cells alike",
+     .help = "weigh the values of this column equally in A and B",
+     .more = "So that A - B is the change within cell types and not one of their numbers. Values that only "
+             "one of the two has are left out."},
+    {.name = "top", QL_INT_AT(S, top), .def = "100", .min = 2, .max = 1000000, .group = "Cells",
+     .help = "genes that differ most, whose agreement is also told"},
+    {.name = "output", .letter = 'o', QL_STRING_AT(S, output), .unit = "FILE", .group = "Output",
+     .bits = QL_OPT_VOLATILE | QL_OPT_REQUIRED, .help = "the table to write, a gene a line: .tsv, .csv, .gz",
+     .more = "Means are molecules per 10000 of the model's genes."},
+    {.name = NULL},
+};
+/* clang-format on */
+#undef S
+
+enum { PLUS, MINUS, TO, COMPARE, N_SETS };
+enum { OBSERVED, PREDICTED, UNSHIFTED, TRUTH, N_PROFILES };
+
+typedef struct {
+    const arithmetic_args *a;
+    use_run *u;
+    int64_t *rows[N_SETS], n[N_SETS];
+    float *z[N_SETS];
+    int64_t *stratum[2], n_strata; /* of A's and B's cells; NULL: one */
+    double *shift, *room;
+    ql_gene_means mean[N_PROFILES]; /* of C's cells; C + shift; C decoded as it is; real cells */
+} job;
+
+static void release(job *j)
+{
+    for (int k = 0; k < N_SETS; k++) {
+        ql_free(j->rows[k]);
+        ql_free(j->z[k]);
+    }
+    for (int k = 0; k < 2; k++) ql_free(j->stratum[k]);
+    ql_free(j->shift);
+    ql_free(j->room);
+}
+
+static ql_status choose(job *j)
+{
+    const arithmetic_args *a = j->a;
+    const char *const text[N_SETS] = {a->plus, a->minus, a->to, a->compare};
+    static const char *const option[N_SETS] = {"--plus", "--minus", "--to", "--compare"};
+    ql_err *err = &j->u->run->err;
+    for (int k = 0; k < N_SETS; k++) {
+        if (!text[k]) continue;
+        QL_TRY(use_run_select(j->u, option[k], text[k], &j->rows[k], &j->n[k], err));
+        ql_log_info(j->u->run->log, "%s: %lld cells", option[k] + 2, (long long)j->n[k]);
+        if (k != COMPARE) QL_TRY(use_run_encode(j->u, j->rows[k], j->n[k], &j->z[k], err));
+    }
+    const int64_t genes = j->u->g.n_genes;
+    QL_TRY(QL_NEW(j->shift, j->u->g.n_latent, "a shift", err));
+    QL_TRY(QL_NEW(j->room, 3 * N_PROFILES * genes, "gene means", err));
+    for (int k = 0; k < N_PROFILES; k++) {
+        double *at = j->room + 3 * k * genes;
+        j->mean[k] = (ql_gene_means){at, at + genes, at + 2 * genes};
+    }
+    return QL_OK;
+}
+
+static ql_status find_strata(job *j)
+{
+    ql_err *err = &j->u->run->err;
+    int64_t *of = NULL;
+    ql_names names = {0};
+    ql_status st;
+    j->n_strata = 1;
+    if (!j->a->balance) return QL_OK;
+    QL_GO(QL_NEW(of, j->u->n_cells, "groups of cells", err));
+    QL_GO(cell_groups("--balance", j->a->balance, &j->u->f.ds.cells, of, &names, err));
+    j->n_strata = names.n;
+    for (int k = 0; k < 2; k++) {
+        QL_GO(QL_NEW(j->stratum[k], j->n[k], "groups of cells", err));
+        for (int64_t i = 0; i < j->n[k]; i++) j->stratum[k][i] = of[j->rows[k][i]];
+    }
+out:
+    ql_free(of);
+    ql_names_free(&names);
+    return st;
+}
+
+/* C's codes with and without the shift. */
+static ql_status predict(job *j)
+{
+    const use_run *u = j->u;
+    ql_err *err = &u->run->err;
+    const ql_gen_codes codes = {
+        .n = j->n[TO], .z = j->z[TO], .cell = j->rows[TO], .batch = u->batch};
+    QL_TRY(ql_means_of_codes(&u->g, &codes, &j->mean[UNSHIFTED], err));
+    for (int64_t i = 0; i < j->n[TO]; i++)
+        for (int64_t k = 0; k < u->g.n_latent; k++) {
+            float *z = &j->z[TO][i * u->g.n_latent + k];
+            *z = (float)((double)*z + j->shift[k]);
+        }
+    return ql_means_of_codes(&u->g, &codes, &j->mean[PREDICTED], err);
+}
+
+static void tell_agreement(const job *j, const char *name, const double *x, const double *y,
+                           const int64_t *gene, int64_t n)
+{
+    const ql_agreement a = ql_agree(x, y, gene, n);
+    ql_log_info(j->u->run->log, "  %-44s %8.4f %10.4f", name, a.r2, a.explained);
+}
+
+static ql_status tell(job *j)
+{
+    const int64_t genes = j->u->g.n_genes;
+    ql_err *err = &j->u->run->err;
+    ql_log *log = j->u->run->log;
+    double *l[N_PROFILES], *block = NULL;
+    int64_t *top = NULL, n_top = 0;
+    ql_status st;
+    QL_GO(QL_NEW(block, N_PROFILES * genes, "gene means", err));
+    QL_GO(QL_NEW(top, genes, "genes", err));
+    for (int k = 0; k < N_PROFILES; k++) {
+        l[k] = block + k * genes;
+        ql_log_of_means(j->mean[k].mean, genes, l[k]);
+    }
+    QL_GO(ql_top_genes(&j->mean[TRUTH], j->n[COMPARE], &j->mean[OBSERVED], j->n[TO], genes,
+                       j->a->top, top, &n_top, err));
+    ql_log_info(log, "agreement of gene means, ln(1 + per 10000), with the real cells:");
+    ql_log_info(log, "  %-44s %8s %10s", "", "R2", "explained");
+    tell_agreement(j, "prediction, all genes", l[PREDICTED], l[TRUTH], NULL, genes);
+    tell_agreement(j, "prediction, genes that differ most", l[PREDICTED], l[TRUTH], top, n_top);
+    tell_agreement(j, "cells it was added to, all genes", l[OBSERVED], l[TRUTH], NULL, genes);
+    tell_agreement(j, "cells it was added to, genes that differ most", l[OBSERVED], l[TRUTH], top,
+                   n_top);
+    const ql_agreement all = ql_agree(l[PREDICTED], l[TRUTH], NULL, genes);
+    const ql_agreement some = ql_agree(l[PREDICTED], l[TRUTH], top, n_top);
+    const ql_agreement before = ql_agree(l[OBSERVED], l[TRUTH], top, n_top);
+    ql_summary_double(j->u->run->summary, "r2_all", all.r2);
+    ql_summary_double(j->u->run->summary, "r2_top", some.r2);
+    ql_summary_double(j->u->run->summary, "r2_top_unshifted", before.r2);
+out:
+    ql_free(block);
+    ql_free(top);
+    return st;
+}
+
+static ql_status write_genes(job *j)
+{
+    static const char *const names[N_PROFILES] = {"observed", "predicted", "decoded", "compared"};
+    ql_err *err = &j->u->run->err;
+    ql_frame frame = {0};
+    ql_status st;
+    QL_GO(ql_names_copy(j->u->model.genes, &frame.index, err));
+    for (int k = 0; k < N_PROFILES; k++)
+        if (k != TRUTH || j->a->compare) QL_GO(use_column(&frame, names[k], j->mean[k].mean, err));
+    QL_GO(use_write_table(j->u, j->a->output, &frame));
+out:
+    ql_frame_free(&frame);
+    return st;
+}
+
+static ql_status work(job *j)
+{
+    const use_run *u = j->u;
+    ql_err *err = &u->run->err;
+    int64_t used = 0;
+    QL_TRY(choose(j));
+    QL_TRY(find_strata(j));
+    const ql_latent_group plus = {j->z[PLUS], j->stratum[0], j->n[PLUS]};
+    const ql_latent_group minus = {j->z[MINUS], j->stratum[1], j->n[MINUS]};
+    QL_TRY(ql_latent_shift(&plus, &minus, u->g.n_latent, j->n_strata, j->shift, &used, err));
+    if (j->a->balance)
+        ql_log_info(u->run->log, "shift: mean over %lld values of %s", (long long)used,
+                    j->a->balance);
+    QL_TRY(ql_means_of_cells(&u->f.rows, j->rows[TO], j->n[TO], u->total, &j->mean[OBSERVED], err));
+    QL_TRY(predict(j));
+    if (j->a->compare) {
+        QL_TRY(ql_means_of_cells(&u->f.rows, j->rows[COMPARE], j->n[COMPARE], u->total,
+                                 &j->mean[TRUTH], err));
+        QL_TRY(tell(j));
+    }
+    return write_genes(j);
+}
+
+static ql_status arithmetic_run(const void *args, ql_run *run)
+{
+    const arithmetic_args *a = args;
+    use_run u = {0};
+    job j = {.a = a, .u = &u};
+    bool done = false;
+    ql_status st = use_check_output(&a->use, a->output, run);
+    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
+    if (st == QL_OK && !done) st = work(&j);
+    release(&j);
+    use_run_free(&u);
+    return st;
+}
+
+static const ql_opt_table tables[] = {
+    {arithmetic_rows, 0}, USE_TABLES(arithmetic_args, use), {NULL, 0}};
+
+static const ql_positional positionals[] = {
+    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
+    {NULL, NULL},
+};
+
+const ql_command ql_cmd_arithmetic = {
+    .name = "arithmetic",
+    .group = "Generative models",
+    .summary = "add what a condition does to other cells: A - B + C",
+    .positionals = positionals,
+    .examples =
+        {{"quell arithmetic pbmc.h5ad -m vae.quell.h5 --plus condition=stim --minus "
+          "condition=ctrl --to 'condition=ctrl,cell_type=B cells' -o predicted.tsv",
+          "what stimulation does to B cells"},
+         {"quell arithmetic pbmc.h5ad -m m.h5 --plus condition=stim,cell_type!=NK --minus "
+          "condition=ctrl,cell_type!=NK --balance cell_type --to condition=ctrl,cell_type=NK "
+          "--compare condition=stim,cell_type=NK -o nk.tsv",
+          "learned on other types, compared with the real cells"}},
+    .tables = tables,
+    QL_ARGS(arithmetic_args),
+    .run = arithmetic_run,
+};

@@ -1,0 +1,178 @@
+#include "use_run.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/frame_table.h"
+#include "quell/h5ad_writer.h"
+
+enum { BATCH = 128 }; /* decides no value */
+
+#define S use_args
+/* clang-format off */
+const ql_option use_rows[] = {
+    {.name = "load-model", .letter = 'm', QL_STRING_AT(S, load_model), .unit = "FILE", .group = "Model",
+     .bits = QL_OPT_VOLATILE | QL_OPT_REQUIRED,
+     .help = "the model: a variational autoencoder of quell train"},
+    {.name = "decode-as", QL_STRING_AT(S, decode_as), .unit = "BATCH", .group = "Model",
+     .unset = "each cell's own", .help = "decode as cells of this batch"},
+    {.name = "force", QL_FLAG_AT(S, force), .group = "Output", .bits = QL_OPT_VOLATILE,
+     .help = "replace existing outputs"},
+    {.name = NULL},
+};
+/* clang-format on */
+#undef S
+
+void use_run_free(use_run *u)
+{
+    ql_free(u->usable);
+    gene_match_free(&u->match);
+    model_file_free(&u->model);
+    fit_run_free(&u->f);
+}
+
+ql_status use_check_output(const use_args *a, const char *path, ql_run *run)
+{
+    if (!path) return QL_OK;
+    for (int i = 0; i < run->n_args; i++)
+        QL_TRY(ql_output_check(path, run->args[i], a->force, &run->err));
+    return ql_output_check(path, a->load_model, a->force, &run->err);
+}
+
+/* What concerns training is of no concern here. */
+static void adopt_options(use_run *u)
+{
+    model_args *m = &u->fit.model;
+    u->seed = (uint64_t)m->seed.seed;
+    *m = u->model.args;
+    m->precision = "float32";
+    m->mcv = false;
+    m->input_thin = m->input_dropout = 0;
+    m->corrupt = m->pretrain = "none";
+    m->corrupt_strength = NAN;
+    m->gene_order = NULL;
+    m->batch_size = BATCH;
+    m->validation = 0;
+}
+
+static ql_status find_batch(use_run *u)
+{
+    const ql_covariates *cov = u->f.fitted.cov;
+    const char *name = u->a->decode_as;
+    ql_err *err = &u->run->err;
+    ql_str known = {0};
+    u->batch = QL_OWN_BATCH;
+    if (!name) return QL_OK;
+    if (u->g.n_batches == 0)
+        return ql_fail(err, QL_EUSAGE, "--decode-as %s: the model has no batches", name);
+    u->batch = ql_covariate_level(&cov->item[0], name);
+    if (u->batch >= 0) return QL_OK;
+    for (int64_t i = 0; i < cov->item[0].levels.n; i++)
+        ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(&cov->item[0].levels, i));
+    ql_fail(err, QL_EUSAGE, "--decode-as %s: no level of %s", name, cov->item[0].name);
+    ql_status st = ql_hint(err, "it has %.400s", ql_str_text(&known));
+    ql_str_free(&known);
+    return st;
+}
+
+static void tell_genes(const use_run *u)
+{
+    const gene_match *g = &u->match;
+    const int64_t found = g->by_name + g->by_id;
+    ql_log_info(u->run->log, "genes: %lld of the model's %lld are in the data", (long long)found,
+                (long long)g->n_model);
+    ql_summary_int(u->run->summary, "model_genes", g->n_model);
+    ql_summary_int(u->run->summary, "missing_genes", g->n_model - found);
+    if (found < g->n_model)
+        ql_log_warn(u->run->log,
+                    "%lld genes of the model are not in the data and count as 0; they held %.1f %% "
+                    "of the molecules it was trained on",
+                    (long long)(g->n_model - found), 100 * g->missing_share);
+}
+
+static ql_status take_model(use_run *u, bool any_counts)
+{
+    fit_run *f = &u->f;
+    ql_err *err = &u->run->err;
+    const ql_gene_places places = {u->match.n_model, u->match.place, u->match.n_file};
+    QL_TRY(ql_rows_pick(&f->rows, u->match.map, u->match.n_model, err));
+    /* a sampled or in-painted cell may have counts of any gene */
+    ql_rows any = f->rows;
+    if (any_counts) any.max_row = u->match.n_model;
+    QL_TRY(ql_fitted_take(&u->model.bundle, &f->options, &any, &places, f->kern, &f->fitted, err));
+    QL_TRY(ql_vae_generative_of(&f->fitted, &u->vae, &u->g, err));
+    u->g.threads = u->run->threads;
+    const ql_prep *p = &f->fitted.prep;
+    u->total = p->total;
+    u->n_cells = p->n_cells;
+    u->n_usable = p->n_kept_cells;
+    QL_TRY(QL_NEW(u->usable, u->n_usable, "cells", err));
+    memcpy(u->usable, p->kept_cell, (size_t)u->n_usable * sizeof *u->usable);
+    ql_rows_sort(u->usable, u->n_usable);
+    if (u->n_usable < u->n_cells)
+        ql_log_info(u->run->log, "set aside: %lld cells without counts in the model's genes",
+                    (long long)(u->n_cells - u->n_usable));
+    ql_summary_int(u->run->summary, "cells", u->n_cells);
+    return find_batch(u);
+}
+
+ql_status use_run_begin(use_run *u, const use_args *a, const char *output, bool any_counts,
+                        ql_run *run, bool *done)
+{
+    *u = (use_run){.a = a, .run = run, .fit = a->fit};
+    *done = false;
+    QL_TRY(model_file_read(a->load_model, run->threads, &u->model, &run->err));
+    if (!u->model.fit.ae.vae.on) {
+        ql_fail(&run->err, QL_EUSAGE, "%s: is a model of type %s, not a variational autoencoder",
+                a->load_model, u->model.fit.ae.likelihood->name);
+        return ql_hint(&run->err, "quell embed INPUT --model vae --save-model FILE trains one");
+    }
+    adopt_options(u);
+    const fit_output out = {
+        .path = output, .columns = true, .model = true, .model_genes = u->model.genes->n};
+    QL_TRY(fit_run_begin(&u->f, &u->fit, out, run));
+    u->f.cov = u->model.cov; /* which it fills in with what the cells say */
+    u->model.cov = (ql_covariates){0};
+    QL_TRY(fit_run_read(&u->f, done));
+    if (*done) return QL_OK;
+    QL_TRY(gene_match_make(&u->model, &u->f.ds.genes, &u->match, &run->err));
+    tell_genes(u);
+    return take_model(u, any_counts);
+}
+
+ql_status use_run_select(const use_run *u, const char *option, const char *text, int64_t **rows,
+                         int64_t *n, ql_err *err)
+{
+    uint8_t *keep = NULL;
+    ql_status st;
+    *rows = NULL;
+    *n = 0;
+    QL_GO(QL_NEW(keep, u->n_cells, "chosen cells", err));
+    QL_GO(cell_select(option, text, &u->f.ds.cells, keep, err));
+    QL_GO(QL_NEW(*rows, u->n_usable, "chosen cells", err));
+    for (int64_t i = 0; i < u->n_usable; i++)
+        if (keep[u->usable[i]]) (*rows)[(*n)++] = u->usable[i];
+    if (*n == 0)
+        st = ql_fail(err, QL_EDATA, "%s: none of the cells has molecules in the model's genes",
+                     option);
+out:
+    ql_free(keep);
+    return st;
+}
+
+ql_status use_run_encode(const use_run *u, const int64_t *rows, int64_t n, float **z, ql_err *err)
+{
+    const ql_gen_cells cells = {.counts = &u->f.rows, .row = rows, .n = n};
+    QL_TRY(QL_NEW(*z, n * u->g.n_latent, "codes", err));
+    return ql_gen_encode(&u->g, &cells, *z, NULL, err);
+}
+
+ql_status use_write_table(const use_run *u, const char *path, const ql_frame *frame)
+{
+    const ql_frame_table_options how = {
+        .in_path = u->f.ds.path, .force = u->a->force, .threads = u->run->threads};
+    QL_TRY(ql_frame_table_write(path, frame, &how, &u->run->err));
+    ql_log_info(u->run->log, "wrote %s", path);
+    return QL_OK;
+}

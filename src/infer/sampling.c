@@ -1,0 +1,180 @@
+#include "quell/sampling.h"
+
+#include <math.h>
+
+#include "quell/alloc.h"
+#include "quell/fmath.h"
+#include "quell/parallel.h"
+#include "quell/variates.h"
+
+typedef struct {
+    const ql_generative *g;
+    const ql_sampling *s;
+    float *z;        /* [n, n_latent] */
+    double *library; /* [n] */
+    int64_t *cell;   /* [n] row of the covariates */
+    ql_csr *out;
+    int64_t room; /* entries of out */
+    /* of a block */
+    const float *mean, *theta, *pi;
+    float *count; /* [block, n_genes] */
+    int64_t first;
+} job;
+
+/* ---- codes ---- */
+
+static ql_status posterior_codes(job *j, ql_err *err)
+{
+    const ql_gen_key key = {j->s->seed, QL_RNG_POSTERIOR};
+    const int64_t n = j->s->cells.n, width = j->g->n_latent;
+    float *mean = NULL, *var = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(mean, n * width, "codes", err));
+    QL_GO(QL_NEW(var, n * width, "codes", err));
+    QL_GO(ql_gen_encode(j->g, &j->s->cells, mean, var, err));
+    for (int64_t i = 0; i < n; i++)
+        ql_gen_draw(key, i, j->s->draw, width, mean + i * width, var + i * width, j->z + i * width,
+                    NULL);
+out:
+    ql_free(mean);
+    ql_free(var);
+    return st;
+}
+
+static void prior_codes(job *j)
+{
+    const int64_t n = j->s->cells.n, width = j->g->n_latent;
+    for (int64_t i = 0; i < n; i++) {
+        ql_rng rng = ql_rng_start(j->s->seed, QL_RNG_PRIOR, (uint64_t)i, (uint64_t)j->s->draw);
+        for (int64_t u = 0; u < width; u++)
+            j->z[i * width + u] = (float)ql_rng_normal(ql_rng_word(&rng));
+    }
+}
+
+/* Molecules that a sample is to have: those of its cell, or what the model thinks of them. */
+static ql_status libraries(job *j, ql_err *err)
+{
+    const ql_gen_cells *c = &j->s->cells;
+    const ql_generative *g = j->g;
+    ql_gen_library l;
+    for (int64_t i = 0; i < c->n; i++) {
+        if (c->row) j->cell[i] = c->cell ? c->cell[c->row[i]] : c->row[i];
+        if (j->s->library) {
+            j->library[i] = j->s->library[i];
+        } else if (g->library) {
+            const ql_gen_cells one = {c->counts, c->row + i, c->cell, 1};
+            QL_TRY(g->library(g->ctx, &one, &l, err));
+            const ql_rng_block words =
+                ql_rng_at(j->s->seed, QL_RNG_PRIOR, (uint64_t)i, (uint64_t)j->s->draw, UINT32_MAX);
+            const double e = ql_rng_normal(words.word[0]);
+            j->library[i] = ql_exp(j->s->prior ? l.prior_mean + sqrt(l.prior_var) * e
+                                               : l.mean + sqrt(l.var) * e);
+        } else {
+            j->library[i] = j->s->total[c->row[i]];
+        }
+    }
+    return QL_OK;
+}
+
+/* ---- counts ---- */
+
+static void draw_cell(void *ctx, int64_t i)
+{
+    const job *j = ctx;
+    const int64_t n_genes = j->g->n_genes, at = i * n_genes;
+    const uint64_t sample = (uint64_t)(j->first + i);
+    for (int64_t g = 0; g < n_genes; g++) {
+        /* A gene has as many words as it takes; the draw is in the high bits of its number. */
+        ql_rng rng = ql_rng_start(j->s->seed, QL_RNG_COUNTS, sample,
+                                  (uint64_t)g | (uint64_t)j->s->draw << 32);
+        const double theta = j->theta ? (double)j->theta[at + g] : 0;
+        const double pi = j->pi ? (double)j->pi[at + g] : 0;
+        j->count[at + g] =
+            (float)ql_draw_count(&rng, j->g->law, (double)j->mean[at + g], theta, pi);
+    }
+}
+
+static ql_status make_room(job *j, int64_t more, ql_err *err)
+{
+    const int64_t used = ql_csr_nnz(j->out);
+    if (used + more <= j->room) return QL_OK;
+    const int64_t room = used + more + j->room / 2;
+    int32_t *indices = ql_realloc(j->out->indices, room, sizeof *indices);
+    if (indices) j->out->indices = indices;
+    float *data = ql_realloc(j->out->data, room, sizeof *data);
+    if (data) j->out->data = data;
+    if (!indices || !data)
+        return ql_fail(err, QL_EMEMORY, "no memory for %lld sampled counts", (long long)room);
+    j->room = room;
+    return QL_OK;
+}
+
+/* Rows that are not written yet end where the last one does: nnz is then right all the time. */
+static ql_status keep_block(job *j, int64_t n, ql_err *err)
+{
+    const int64_t n_genes = j->g->n_genes;
+    int64_t entries = 0, at = ql_csr_nnz(j->out);
+    for (int64_t k = 0; k < n * n_genes; k++) entries += j->count[k] != 0;
+    QL_TRY(make_room(j, entries, err));
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t g = 0; g < n_genes; g++) {
+            const float x = j->count[i * n_genes + g];
+            if (x == 0) continue;
+            j->out->indices[at] = (int32_t)g;
+            j->out->data[at++] = x;
+        }
+        j->out->indptr[j->first + i + 1] = at;
+    }
+    for (int64_t i = j->first + n; i < j->out->n_rows; i++) j->out->indptr[i + 1] = at;
+    return QL_OK;
+}
+
+static ql_status draw_block(void *ctx, int64_t first, int64_t n, const float *mean,
+                            const float *theta, const float *pi, ql_err *err)
+{
+    job *j = ctx;
+    j->first = first;
+    j->mean = mean;
+    j->theta = theta;
+    j->pi = pi;
+    ql_parallel_for(j->g->threads, n, draw_cell, j);
+    return keep_block(j, n, err);
+}
+
+static ql_status counts(job *j, ql_err *err)
+{
+    const int64_t n = j->s->cells.n, n_genes = j->g->n_genes;
+    const ql_gen_codes codes = {
+        .n = n, .z = j->z, .library = j->library, .cell = j->cell, .batch = j->s->batch};
+    const ql_gen_sink sink = {.block = draw_block, .ctx = j, .all = true};
+    const int64_t block = n < j->g->block ? n : j->g->block;
+    QL_TRY(ql_csr_alloc(j->out, n, n_genes, 0, err));
+    QL_TRY(QL_NEW(j->count, block * n_genes, "sampled counts", err));
+    return ql_gen_decode(j->g, &codes, &sink, err);
+}
+
+ql_status ql_sample(const ql_generative *g, const ql_sampling *s, ql_csr *out, float *z,
+                    ql_err *err)
+{
+    job j = {.g = g, .s = s, .out = out, .z = z};
+    float *own = NULL;
+    ql_status st;
+    *out = (ql_csr){0};
+    if (!z) QL_GO(QL_NEW(own, s->cells.n * g->n_latent, "codes", err));
+    if (!z) j.z = own;
+    QL_GO(QL_NEW(j.library, s->cells.n, "libraries", err));
+    QL_GO(QL_NEW(j.cell, s->cells.n, "cells", err));
+    QL_GO(libraries(&j, err));
+    if (s->prior)
+        prior_codes(&j);
+    else
+        QL_GO(posterior_codes(&j, err));
+    QL_GO(counts(&j, err));
+out:
+    ql_free(own);
+    ql_free(j.library);
+    ql_free(j.cell);
+    ql_free(j.count);
+    if (st != QL_OK) ql_csr_free(out);
+    return st;
+}

@@ -1,0 +1,83 @@
+#include "quell/vae_generative.h"
+
+#include <math.h>
+
+#include "quell/variational.h"
+
+enum { MOST_BLOCK = 256 }; /* cells; decides no value */
+
+/* The batch that codes are decoded in, into the source. */
+static void say_batch(ql_vae_generative *v, int64_t batch, ql_batch_source *source)
+{
+    const ql_covariates *cov = v->fitted->cov;
+    if (batch == QL_OWN_BATCH || !cov || cov->n == 0) return;
+    v->fixed[0] = (float)batch;
+    v->instead = (ql_cov_values){.value = cov->value, .fixed = v->fixed};
+    v->list[0] = &v->instead;
+    source->decode = v->list;
+    source->n_decode = 1;
+}
+
+static ql_status encode(void *ctx, const ql_gen_cells *cells, float *mean, float *var, ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    const ql_batch_source source = {.counts = cells->counts, .cell = cells->cell};
+    return ql_ae_encode(&v->fitted->ae, &source, cells->row, cells->n, mean, var, err);
+}
+
+/* Without counts: rows are those of the covariates, and depth is what the codes say. */
+static ql_status decode(void *ctx, const ql_gen_codes *codes, float *mean, float *theta, float *pi,
+                        ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    ql_ae *ae = &v->fitted->ae;
+    const bool match = ae->cfg.match_depth;
+    ql_batch_source source = {.code = codes->z, .library = codes->library};
+    say_batch(v, codes->batch, &source);
+    ae->cfg.match_depth = false;
+    ql_status st = ql_ae_decode(ae, &source, codes->cell, codes->n, mean, theta, pi, err);
+    ae->cfg.match_depth = match;
+    return st;
+}
+
+static ql_status log_lik(void *ctx, const ql_gen_cells *cells, const float *z,
+                         const double *library, double *out, ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    const ql_batch_source source = {
+        .counts = cells->counts, .cell = cells->cell, .code = z, .library = library};
+    return ql_ae_log_lik(&v->fitted->ae, &source, cells->row, cells->n, out, err);
+}
+
+static ql_law law_of(const ql_likelihood *l)
+{
+    if (l->heads.odds) return QL_LAW_BERNOULLI;
+    if (l->gaussian) return QL_LAW_NORMAL;
+    if (l->has_pi) return QL_LAW_ZINB;
+    return l->disp == QL_DISP_NONE ? QL_LAW_POISSON : QL_LAW_NB;
+}
+
+ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_generative *out,
+                               ql_err *err)
+{
+    const ql_ae *ae = &fitted->ae;
+    const ql_covariates *cov = fitted->cov;
+    if (!ae->cfg.vae.on) {
+        ql_fail(err, QL_EUSAGE, "the model is no variational autoencoder: it has no prior");
+        return ql_hint(err, "quell embed INPUT --model vae --save-model FILE trains one");
+    }
+    *v = (ql_vae_generative){.fitted = fitted};
+    for (int k = 0; k < QL_COV_MOST; k++) v->fixed[k] = NAN;
+    *out = (ql_generative){
+        .ctx = v,
+        .law = law_of(ae->cfg.likelihood),
+        .n_genes = ae->n_genes,
+        .n_latent = ql_ae_latent_width(ae),
+        .block = ae->capacity < MOST_BLOCK ? ae->capacity : MOST_BLOCK,
+        .n_batches = cov && cov->n > 0 && !cov->item[0].number ? cov->item[0].levels.n : 0,
+        .threads = ae->n_threads,
+        .encode = encode,
+        .decode = decode,
+        .log_lik = log_lik};
+    return QL_OK;
+}
