@@ -15,6 +15,7 @@
 #include "quell/input_dense.h"
 #include "quell/input_layer.h"
 #include "quell/input_terms.h"
+#include "quell/label_head.h"
 #include "quell/latent.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
@@ -86,10 +87,12 @@ typedef struct {
     ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     ql_vae_config vae;
-    bool norm_gain;    /* batch norm has a gain (ql_hidden) */
-    bool theta_normal; /* logarithms of the dispersions start as standard normal numbers */
-    bool recompute;    /* of means that are shares: logits are made again instead of kept for a
-                          minibatch; the same bits, less memory */
+    bool norm_gain;      /* batch norm has a gain (ql_hidden) */
+    bool theta_normal;   /* logarithms of the dispersions start as standard normal numbers */
+    double label_weight; /* above 0, and with labels in vae.cov: a classifier on the code, whose
+                            mean loss of a labelled cell counts so much beside the loss of a cell */
+    bool recompute;      /* of means that are shares: logits are made again instead of kept for a
+                            minibatch; the same bits, less memory */
     uint64_t seed;
 } ql_ae_config;
 
@@ -137,6 +140,7 @@ typedef struct {
     ql_real **tile_x; /* [n_threads] scratch of dense inputs (or of conv); NULL: they are sparse */
     uint64_t step;    /* minibatches trained on so far */
     /* of a variational model (autoencoder_variational.c) */
+    ql_label_head labels; /* of any model; n_labels 0: none */
     ql_latent latent;
     ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
     const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
@@ -267,6 +271,9 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
 /* Is the bottleneck's output what a latent space should be? So where the code has an activation or
  * a rule of its own; else it is that of its dense part, before norm and activation. */
 bool ql_ae_code_is_output(const ql_ae_config *cfg);
+
+/* Probabilities of the labels of the cell at position i of the batch just visited, out [labels]. */
+void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out);
 
 /* Width of the bottleneck, and its values for the cell at position i of the batch just visited. */
 int64_t ql_ae_latent_width(const ql_ae *ae);

@@ -25,8 +25,8 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30,  /* directions in which the contractive penalty looks */
-    QL_RNG_LATENT = 40, /* codes of variational models */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    QL_RNG_CODE = 45,  /* codes of variational models */
     /* uses of a generative model: codes of a posterior and of the prior, counts, cells and pairs of
      * them, folds */
     QL_RNG_POSTERIOR = 50,

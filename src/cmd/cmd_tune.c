@@ -112,6 +112,8 @@ static ql_status draw_trial(tuning *t, uint64_t *draw, bool *found)
             ql_fit_options *o = &t->trials[t->n++].options;
             model_fit_options(&m, 1, o);
             o->gene_rank = t->fit->options.gene_rank;
+            o->cov = t->fit->options.cov;
+            o->ae.vae.cov = t->fit->options.ae.vae.cov;
             st = ql_names_add(&t->settings, ql_str_text(&text), strlen(ql_str_text(&text)), err);
         }
     }

@@ -126,6 +126,7 @@ static ql_status begin_output(denoise_job *j)
 ql_status denoise_job_extras(denoise_job *j)
 {
     const model_args *m = &j->a->fit.model;
+    QL_TRY(model_type_check(m, &j->run->err));
     /* until it has been chosen, only what each candidate has can be promised */
     const ql_likelihood *lik =
         strcmp(m->type, "auto") ? model_likelihood(m) : ql_likelihood_find("poisson");

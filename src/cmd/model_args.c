@@ -319,6 +319,12 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+const ql_preset ql_fit_presets[] = {
+    {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
+    {"vae", "what --model vae begins with", like_vae, "model"},
+    {NULL, NULL, NULL, NULL},
+};
+
 const ql_preset ql_embed_presets[] = {
     {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
     {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", scdha_like, NULL},
@@ -423,11 +429,8 @@ static ql_status check_conv(const model_args *a, ql_err *err)
         QL_CONV_FILTERS, QL_CONV_WIDTH);
 }
 
-static ql_status check_kind(const model_args *a, ql_err *err)
+ql_status model_type_check(const model_args *a, ql_err *err)
 {
-    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
-    if (model_is_vae(a) && predicts_input(a))
-        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
     if (model_likelihood(a)) return QL_OK;
     if (!model_is_vae(a)) return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
     ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
@@ -437,7 +440,10 @@ static ql_status check_kind(const model_args *a, ql_err *err)
 ql_status model_args_check(const model_args *a, ql_err *err)
 {
     const ql_corrupt c = corruption_of(a);
-    QL_TRY(check_kind(a, err));
+    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
+    if (model_is_vae(a) && predicts_input(a))
+        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
+    QL_TRY(model_type_check(a, err));
     if (a->input_dropout > 0 && strcmp(a->corrupt, "none") != 0)
         return ql_fail(err, QL_EUSAGE, "--inputdropout is a corruption: leave out --corrupt %s",
                        a->corrupt);
@@ -498,6 +504,7 @@ static ql_ae_config model_of(const model_args *a)
         .seed = (uint64_t)a->seed.seed,
     };
     if (model_is_vae(a)) vae_args_config(&a->vae, &c);
+    label_args_config(&a->vae, &c);
     c.eps = a->vae.epsilon;
     /* sums of values that may be negative are no depths */
     c.match_depth = a->match_depth && (!c.likelihood->gaussian || c.likelihood->of_inputs ||

@@ -30,6 +30,11 @@ const ql_names *model_gene_ids(const ql_frame *genes)
     return NULL;
 }
 
+ql_status model_default_options(model_args *args, ql_opts **opts, ql_err *err)
+{
+    return ql_opts_new(model_tables, NULL, args, opts, err);
+}
+
 /* ---- writing ---- */
 
 static ql_status put_text(ql_bundle *b, const char *name, ql_str *text, ql_err *err)

@@ -34,6 +34,9 @@ bool model_file_is(const char *path);
 enum { MODEL_KIND = 40 };
 QL_MUST_USE ql_status model_file_kind(const char *path, char kind[MODEL_KIND], ql_err *err);
 
+/* The options of a model at their defaults, and as the set that owns their texts. */
+QL_MUST_USE ql_status model_default_options(model_args *args, ql_opts **opts, ql_err *err);
+
 /* The marks that every model begins with. */
 QL_MUST_USE ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_err *err);
 

@@ -230,6 +230,8 @@ static int64_t input_fan(const ql_ae *ae)
 static void start_latent(ql_ae *ae)
 {
     const ql_latent *l = &ae->latent;
+    const ql_label_head *h = &ae->labels;
+    if (h->n_labels > 0) start_tensor(ae, h->weight, h->n_in, h->n_labels);
     if (!ae->cfg.vae.on) return;
     start_tensor(ae, l->weight, l->n_in, l->n_out);
     start_bias(ae, l->bias, l->n_in);

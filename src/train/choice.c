@@ -117,7 +117,7 @@ static ql_status run_fold(choosing *c, const ql_rows *counts, int fold, ql_err *
     ql_molecule_parts p = {0};
     ql_fitted f = {0};
     ql_status st;
-    QL_GO(ql_molecule_parts_make(counts, c->opt->most_cells, c->opt->seed, seed, &p, err));
+    QL_GO(ql_molecule_parts_make(counts, NULL, c->opt->most_cells, c->opt->seed, seed, &p, err));
     QL_GO(fit_fold(c, &p, &f, err));
     ql_rows seen = ql_rows_of_csr(&p.seen);
     count_held(c, &p);

@@ -1,5 +1,7 @@
 #include "molecule_parts.h"
 
+#include <string.h>
+
 #include "quell/alloc.h"
 #include "quell/trainer.h"
 
@@ -13,6 +15,7 @@ void ql_molecule_parts_free(ql_molecule_parts *p)
     ql_csr_free(&p->select);
     ql_csr_free(&p->report);
     ql_free(p->gene);
+    ql_free(p->cov.value);
     *p = (ql_molecule_parts){0};
 }
 
@@ -52,13 +55,32 @@ out:
     return st;
 }
 
-ql_status ql_molecule_parts_make(const ql_rows *counts, int64_t most_cells, uint64_t cell_seed,
-                                 uint64_t seed, ql_molecule_parts *p, ql_err *err)
+/* The covariates of the drawn cells: names and levels are those of all. */
+static ql_status pick_covariates(const ql_covariates *all, const int64_t *rows, int64_t n,
+                                 ql_molecule_parts *p, ql_err *err)
+{
+    if (!all) return QL_OK;
+    const ql_cov_shape shape = ql_covariates_shape(all);
+    const int64_t width = ql_cov_width(&shape);
+    p->cov = *all;
+    p->cov.n_cells = n;
+    p->cov.value = NULL;
+    QL_TRY(QL_NEW(p->cov.value, n * width, "covariates", err));
+    for (int64_t i = 0; i < n; i++)
+        memcpy(p->cov.value + i * width, all->value + rows[i] * width,
+               (size_t)width * sizeof *all->value);
+    return QL_OK;
+}
+
+ql_status ql_molecule_parts_make(const ql_rows *counts, const ql_covariates *cov,
+                                 int64_t most_cells, uint64_t cell_seed, uint64_t seed,
+                                 ql_molecule_parts *p, ql_err *err)
 {
     int64_t n = counts->n_rows, *rows = NULL;
     ql_csr rest = {0};
     ql_status st;
     QL_GO(draw_rows(&n, most_cells, cell_seed, &rows, err));
+    QL_GO(pick_covariates(cov, rows, n, p, err));
     QL_GO(ql_thin_rows(counts, rows, n, REPORT_SHARE, seed, QL_RNG_TRIALS, &rest, &p->report, err));
     for (int64_t i = 0; i < n; i++) rows[i] = i;
     ql_rows left = ql_rows_of_csr(&rest);

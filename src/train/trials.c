@@ -99,6 +99,7 @@ static ql_status run_trial(rung_job *job, ql_trial *t, ql_err *err)
     int64_t *rank = NULL;
     o.threads = 1;
     o.train.molecules = true;
+    if (o.cov) o.cov = &p->cov;
     if (job->epochs > 0 && job->epochs < o.train.epochs) o.train.epochs = job->epochs;
     t->rung = job->rung;
     QL_TRY(seen_ranks(p, o.gene_rank, &rank, err));
@@ -225,7 +226,9 @@ ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
     rung_job job = {.parts = &p, .opt = opt, .kern = kern, .trials = trials};
     int rungs = rungs_of(n, opt->first_epochs <= 0);
     for (int i = 0; i < n; i++) trials[i].rung = -1;
-    ql_status st = ql_molecule_parts_make(counts, opt->most_cells, opt->seed, opt->seed, &p, err);
+    const ql_covariates *cov = trials[0].options.cov;
+    ql_status st =
+        ql_molecule_parts_make(counts, cov, opt->most_cells, opt->seed, opt->seed, &p, err);
     if (st == QL_OK) {
         *facts = (ql_trials_facts){p.seen.n_rows, rungs};
         st = run_rungs(&job, n, rungs, err);
