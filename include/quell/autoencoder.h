@@ -96,6 +96,16 @@ typedef struct {
     uint64_t seed;
 } ql_ae_config;
 
+/* Other models of the same genes, whose expected counts are mixed with this one's wherever it is
+ * visited (quell/ensemble.h). */
+typedef struct {
+    /* out [n_genes, ld]: what the others add for rows[0..n) of the source's counts */
+    ql_status (*rates)(void *ctx, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                       int64_t ld, ql_real *out, ql_err *err);
+    const ql_real *weight; /* [n_genes] what this model's own are multiplied by */
+    void *ctx;
+} ql_ae_company;
+
 /* What a layer sees that has covariates beside its input: rows of both. */
 typedef struct {
     int64_t n_below, n_extra; /* n_extra 0: it sees the layer below as it is */
@@ -142,6 +152,7 @@ typedef struct {
     ql_joined joined[QL_MAX_HIDDEN + 1]; /* of layer i; the last: of the heads */
     const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
                            * depths are matched over the others; NULL: none; borrowed */
+    const ql_ae_company *company; /* NULL: none; borrowed */
     /* [n_genes] means become weight mu + (1 - weight) share x molecules of the cell when they are
      * visited; NULL: they stay; borrowed */
     const float *mix_weight, *mix_share;
@@ -170,6 +181,9 @@ void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes);
 
 /* Start the configured optimizer anew at this rate; its moments are the caller's business. */
 void ql_ae_start_optimizer(ql_ae *ae, double rate);
+
+/* From now on so many threads work on it. After a failure it can only be freed. */
+QL_MUST_USE ql_status ql_ae_set_threads(ql_ae *ae, int n_threads, ql_err *err);
 
 /* Bytes ql_ae_new takes. */
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);
@@ -250,7 +264,7 @@ typedef struct {
 } ql_ae_visitor;
 
 /* Run n rows through the model in inference mode, in blocks of at most `block` cells (0: capacity).
- */
+ * The means that a tile shows are those of the mixture if there is company. */
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err);
 

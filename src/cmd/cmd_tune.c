@@ -203,8 +203,7 @@ static ql_status search(tuning *t, fit_run *f, bool posterior)
     tell_best(t);
     if (t->best == 0) return QL_OK;
     QL_TRY(search_each(&t->space, ql_name(&t->settings, t->best), assign_one, t->run->opts, err));
-    fit_run_reconfigure(f);
-    return QL_OK;
+    return fit_run_reconfigure(f);
 }
 
 /* ---- the table in the output ---- */

@@ -6,6 +6,7 @@
 #include "cell_labels.h"
 #include "denoise_layers.h"
 #include "denoise_output.h"
+#include "ensemble_run.h"
 #include "quell/alloc.h"
 #include "quell/fingerprint.h"
 #include "quell/interrupt.h"
@@ -439,6 +440,8 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
     QL_TRY(write_latent_use(&f->latent, w, err));
+    QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
+    QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
     QL_TRY(denoise_write_coverage(&f->coverage, w, err));
     if (r->applied) QL_TRY(write_applied(r->applied, w, err));

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/choice.h"
+
 /* The registry, then "auto", and what only variational models have. */
 static const char *type_at(int i)
 {
@@ -62,6 +64,22 @@ const ql_option ql_model_rows[] = {
      .help = "likelihood of the counts",
      .more = "auto: of poisson, nb and zinb the simplest that no other beats by more than two standard "
              "errors and 0.002 nats a held-out molecule; what they differ by is printed and stored."},
+    {.name = "ensemble", QL_INT_AT(S, ensemble), .def = "1", .min = 1, .max = QL_MEMBERS_MOST,
+     .group = "Model", .help = "mix the expected counts of so many models",
+     .more = "The options as given, then other bottlenecks, a Poisson loss, other seeds, trained side by "
+             "side; weights by held-out molecules. Six are clearly better than one. See docs/ensembles.md."},
+    {.name = "auto", QL_FLAG_AT(S, automatic), .group = "Model",
+     .help = "choose and mix models by held-out molecules",
+     .more = "Candidates are the options as given, other bottlenecks, a Poisson loss, Poisson factors of "
+             "several ranks, smoothing over similar cells, and the gene means; the mixture of them is taken "
+             "if it is better than any by more than two standard errors. The table is printed and stored. See "
+             "docs/ensembles.md."},
+    {.name = "folds", QL_INT_AT(S, folds), .def = "1", .min = 1, .max = QL_CHOICE_FOLDS, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "folds of --auto: each divides the molecules anew"},
+    {.name = "time-budget", QL_STRING_AT(S, time_budget), .unit = "TIME", .group = "Model",
+     .unset = "none: results depend on no clock",
+     .help = "of --auto: compare no more than fits in 90s, 10m, 2h",
+     .more = "The result then depends on how fast the machine is, and is no longer the same from run to run."},
     {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
      .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "

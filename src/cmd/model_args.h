@@ -16,10 +16,11 @@ typedef struct {
     ql_int_list hidden;
     bool linear_latent, batch_norm, match_depth, start_at_means, shared_pi;
     bool size_factors, log_input, norm_input;
+    const char *time_budget;
     const char *norm, *code_activation, *nonnegative;
     ql_double_list dropout;
-    bool tied, code_unit;
-    int code_k;
+    bool tied, code_unit, automatic;
+    int code_k, ensemble, folds;
     double slope, code_l1, code_kl, code_rho, contractive, orthogonal;
     double ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
     /* training */

@@ -3,6 +3,7 @@
 #ifndef QL_MODEL_FILE_H
 #define QL_MODEL_FILE_H
 
+#include "ensemble_specs.h"
 #include "model_args.h"
 #include "quell/dataset.h"
 #include "quell/fitted_bundle.h"
@@ -15,6 +16,7 @@ typedef struct {
     ql_opts *opts;               /* they, as a set */
     ql_fit_options fit;          /* they, as a fit */
     ql_covariates cov;           /* names and levels that it knows; values of no cells */
+    ensemble_specs *models;      /* of an ensemble; NULL: a single model; owned */
     const ql_names *genes, *ids; /* names of its genes; their ids, or NULL */
     const char *estimate; /* what layers/denoised holds unless told otherwise; NULL: by the data */
     const char *version;  /* of the quell that wrote it */
