@@ -38,7 +38,7 @@ static const ql_option check_rows[] = {
     {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Check",
      .help = "as quell denoise --shrink-genes"},
     {.name = "stratum", QL_INT64_AT(S, stratum), .def = "50", .min = 4, .max = 1e6, .group = "Check",
-     .level = QL_OPT_EXPERT, .help = "cells of about the same depth, among which genes are permuted"},
+     .level = QL_OPT_EXPERT, .help = "cells of like depth, among which genes are permuted"},
     {.name = NULL},
 };
 /* clang-format on */

@@ -30,7 +30,8 @@ typedef struct {
     double w[WEIGHTS], m[WEIGHTS], v[WEIGHTS];
 } trace;
 
-/* The rules as Keras (RMSprop) and Kingma and Ba (Adam, in its second form) write them. */
+/* The rules as Keras (RMSprop), Kingma and Ba (Adam, in its second form) and PyTorch (Adam, in its
+ * first form) write them. */
 static void reference_step(const char *rule, trace *t, int i, double g, double rate, int step)
 {
     if (!strcmp(rule, "sgd")) {
@@ -39,11 +40,12 @@ static void reference_step(const char *rule, trace *t, int i, double g, double r
         t->v[i] = 0.9 * t->v[i] + 0.1 * g * g;
         t->w[i] -= rate * g / (sqrt(t->v[i]) + 1e-7);
     } else {
-        assert_true(!strcmp(rule, "adam") || !strcmp(rule, "adamw"));
+        const bool torch = !strcmp(rule, "torch-adam");
+        assert_true(torch || !strcmp(rule, "adam") || !strcmp(rule, "adamw"));
         t->m[i] = 0.9 * t->m[i] + 0.1 * g;
         t->v[i] = 0.999 * t->v[i] + 0.001 * g * g;
-        double corrected = rate * sqrt(1 - pow(0.999, step)) / (1 - pow(0.9, step));
-        t->w[i] -= corrected * t->m[i] / (sqrt(t->v[i]) + 1e-8);
+        const double root = sqrt(1 - pow(0.999, step)), eps = torch ? 1e-8 * root : 1e-8;
+        t->w[i] -= rate * root / (1 - pow(0.9, step)) * t->m[i] / (sqrt(t->v[i]) + eps);
     }
 }
 
