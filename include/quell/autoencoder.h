@@ -15,6 +15,7 @@
 #include "quell/input_dense.h"
 #include "quell/input_layer.h"
 #include "quell/input_terms.h"
+#include "quell/label_head.h"
 #include "quell/latent.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
@@ -86,12 +87,24 @@ typedef struct {
     ql_corrupt corrupt; /* of the input, while training */
     bool bf16; /* products of the training in bfloat16; the weights and all else stay float32 */
     ql_vae_config vae;
-    bool norm_gain;    /* batch norm has a gain (ql_hidden) */
-    bool theta_normal; /* logarithms of the dispersions start as standard normal numbers */
-    bool recompute;    /* of means that are shares: logits are made again instead of kept for a
-                          minibatch; the same bits, less memory */
+    bool norm_gain;      /* batch norm has a gain (ql_hidden) */
+    bool theta_normal;   /* logarithms of the dispersions start as standard normal numbers */
+    double label_weight; /* above 0, and with labels in vae.cov: a classifier on the code, whose
+                            mean loss of a labelled cell counts so much beside the loss of a cell */
+    bool recompute;      /* of means that are shares: logits are made again instead of kept for a
+                            minibatch; the same bits, less memory */
     uint64_t seed;
 } ql_ae_config;
+
+/* Other models of the same genes, whose expected counts are mixed with this one's wherever it is
+ * visited (quell/ensemble.h). */
+typedef struct {
+    /* out [n_genes, ld]: what the others add for rows[0..n) of the source's counts */
+    ql_status (*rates)(void *ctx, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                       int64_t ld, ql_real *out, ql_err *err);
+    const ql_real *weight; /* [n_genes] what this model's own are multiplied by */
+    void *ctx;
+} ql_ae_company;
 
 /* What a layer sees that has covariates beside its input: rows of both. */
 typedef struct {
@@ -127,6 +140,7 @@ typedef struct {
     ql_real **tile_x; /* [n_threads] scratch of dense inputs (or of conv); NULL: they are sparse */
     uint64_t step;    /* minibatches trained on so far */
     /* of a variational model (autoencoder_variational.c) */
+    ql_label_head labels; /* of any model; n_labels 0: none */
     ql_latent latent;
     ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
     const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
@@ -138,6 +152,7 @@ typedef struct {
     ql_joined joined[QL_MAX_HIDDEN + 1]; /* of layer i; the last: of the heads */
     const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
                            * depths are matched over the others; NULL: none; borrowed */
+    const ql_ae_company *company; /* NULL: none; borrowed */
     /* [n_genes] means become weight mu + (1 - weight) share x molecules of the cell when they are
      * visited; NULL: they stay; borrowed */
     const float *mix_weight, *mix_share;
@@ -166,6 +181,9 @@ void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes);
 
 /* Start the configured optimizer anew at this rate; its moments are the caller's business. */
 void ql_ae_start_optimizer(ql_ae *ae, double rate);
+
+/* From now on so many threads work on it. After a failure it can only be freed. */
+QL_MUST_USE ql_status ql_ae_set_threads(ql_ae *ae, int n_threads, ql_err *err);
 
 /* Bytes ql_ae_new takes. */
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);
@@ -246,13 +264,16 @@ typedef struct {
 } ql_ae_visitor;
 
 /* Run n rows through the model in inference mode, in blocks of at most `block` cells (0: capacity).
- */
+ * The means that a tile shows are those of the mixture if there is company. */
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err);
 
 /* Is the bottleneck's output what a latent space should be? So where the code has an activation or
  * a rule of its own; else it is that of its dense part, before norm and activation. */
 bool ql_ae_code_is_output(const ql_ae_config *cfg);
+
+/* Probabilities of the labels of the cell at position i of the batch just visited, out [labels]. */
+void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out);
 
 /* Width of the bottleneck, and its values for the cell at position i of the batch just visited. */
 int64_t ql_ae_latent_width(const ql_ae *ae);

@@ -104,6 +104,13 @@ QL_MUST_USE ql_status ql_bundle_give_names(ql_bundle *b, const char *name, ql_na
 /* The list of an entry of names. */
 const ql_names *ql_entry_names(const ql_entry *e);
 
+/* Copy all entries of part into a group; and the entries of a group, by the names they have in it,
+ * into a new bundle that borrows arrays and lists of b (release it with ql_bundle_free). */
+QL_MUST_USE ql_status ql_bundle_put_part(ql_bundle *b, const char *group, const ql_bundle *part,
+                                         ql_err *err);
+QL_MUST_USE ql_status ql_bundle_part(const ql_bundle *b, const char *group, ql_bundle *part,
+                                     ql_err *err);
+
 /* The entry of this name, or NULL. */
 const ql_entry *ql_bundle_find(const ql_bundle *b, const char *name);
 

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 struct ql_fitted;
+struct ql_ensemble;
 
 /* Held-out counts inside their predictive intervals (coverage.h), summed over a group. */
 typedef struct {
@@ -69,6 +70,7 @@ typedef struct ql_fitted {
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_coverage coverage;   /* of the same molecules; level 0: none */
     ql_score score;         /* on the validation cells' `report` molecules; n_cells 0: none */
+    struct ql_ensemble *others; /* models mixed with this one (ensemble.h); NULL: none; owned */
 } ql_fitted;
 
 /* Epochs that scvi-tools trains so many cells for. */

@@ -40,6 +40,10 @@ ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float
 ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out,
                            ql_err *err);
 
+/* Probabilities of the labels of --labels, out [cells of the file, labels]; NaN for cells that were
+ * set aside. */
+ql_status ql_predict_labels(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
+
 /* out [cells of the file, ql_ae_latent_width]. */
 ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
                             ql_err *err);

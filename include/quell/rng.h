@@ -25,8 +25,8 @@ typedef enum {
     /* corruption of the input while training, start of a principal component analysis */
     QL_RNG_CORRUPT = 20,
     QL_RNG_PCA = 21,
-    QL_RNG_PROBE = 30,  /* directions in which the contractive penalty looks */
-    QL_RNG_LATENT = 40, /* codes of variational models */
+    QL_RNG_PROBE = 30, /* directions in which the contractive penalty looks */
+    QL_RNG_CODE = 45,  /* codes of variational models */
     /* uses of a generative model: codes of a posterior and of the prior, counts, cells and pairs of
      * them, folds */
     QL_RNG_POSTERIOR = 50,
@@ -46,7 +46,9 @@ typedef enum {
     QL_RNG_CONSENSUS = 75,
     /* scDHA: which cells a network is trained on, draws from its latent space */
     QL_RNG_SCDHA_CELLS = 80,
-    QL_RNG_SCDHA_LATENT = 81
+    QL_RNG_SCDHA_LATENT = 81,
+    QL_RNG_FACTORS = 90,  /* cells that factors begin with */
+    QL_RNG_LANDMARKS = 91 /* cells that landmarks begin at */
 } ql_rng_stream;
 
 typedef struct {

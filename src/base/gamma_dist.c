@@ -186,8 +186,8 @@ double ql_gamma_quantile(double a, double p)
 
 /* ln(1 + y) = int of (1 - exp(-y u)) exp(-u) / u over u > 0 (Frullani), so the mean over y needs
  * only the mean of exp(-y u): of gamma-distributed y (1 + s u)^-a, of u times a negative binomial
- * count (1 + s (1 - exp(-unit u)))^-a. In v = ln u the integrand is analytic for |Im v| < pi / 2 and
- * falls off on both sides: the trapezoidal rule of step h errs by exp(-pi^2 / h) (Trefethen &
+ * count (1 + s (1 - exp(-unit u)))^-a. In v = ln u the integrand is analytic for |Im v| < pi / 2
+ * and falls off on both sides: the trapezoidal rule of step h errs by exp(-pi^2 / h) (Trefethen &
  * Weideman 2014). The nodes below u0 are two geometric series, from the integrand's first two
  * powers of u. */
 typedef struct {
@@ -228,12 +228,12 @@ double ql_negbin_mean_log1p(double mean, double a, double unit)
     if (!(mean > 0) || !(unit > 0)) return 0;
     const double s = mean / a, first = a * s * unit;
     const double steep = s * unit * (a > 1 ? a : 1);
-    const mean_log m = {
-        .a = a,
-        .s = s,
-        .unit = unit,
-        .linear = first,
-        .square = -(0.5 * a * (a + 1) * s * s * unit * unit + 0.5 * first * unit + first),
-        .steep = steep > unit ? steep : unit};
+    const mean_log m = {.a = a,
+                        .s = s,
+                        .unit = unit,
+                        .linear = first,
+                        .square =
+                            -(0.5 * a * (a + 1) * s * s * unit * unit + 0.5 * first * unit + first),
+                        .steep = steep > unit ? steep : unit};
     return integrate(&m);
 }

@@ -67,14 +67,6 @@ static void check_scale(const job *j)
                 log ? "counts" : "logarithms", log ? "logarithms" : "counts");
 }
 
-/* Options of a fit of counts, which are at their defaults: the model has its own. */
-static ql_status default_options(job *j)
-{
-    static const ql_opt_table tables[] = {
-        {ql_model_rows, 0}, {ql_seed_rows, offsetof(model_args, seed)}, {NULL, 0}};
-    return ql_opts_new(tables, NULL, &j->args.fit.model, &j->opts, &j->run->err);
-}
-
 static ql_status begin(job *j, bool *done)
 {
     const ql_scdha_options *o = &j->file.model.opt;
@@ -93,7 +85,7 @@ static ql_status work(job *j)
 {
     bool done;
     ql_scdha *model = &j->file.model;
-    QL_TRY(default_options(j));
+    QL_TRY(model_default_options(&j->args.fit.model, &j->opts, &j->run->err));
     QL_TRY(check(j));
     QL_TRY(scdha_file_read(j->args.load_model, &j->file, &j->run->err));
     model->opt.threads = j->run->threads;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "checkpoint_seal.h"
+#include "duration.h"
 #include "quell/bundle_h5.h"
 #include "quell/fingerprint.h"
 #include "quell/hash.h"
@@ -45,23 +46,6 @@ const ql_option checkpoint_rows[] = {
 
 /* ---- options ---- */
 
-static ql_status read_duration(const char *text, double *seconds, ql_err *err)
-{
-    static const struct {
-        const char *unit;
-        double seconds;
-    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
-    size_t digits = strspn(text, "0123456789.");
-    char *end = NULL;
-    double value = digits > 0 ? strtod(text, &end) : NAN;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        *seconds = value * units[i].seconds;
-        if (end == text + digits && !strcmp(end, units[i].unit) && *seconds <= 1e9) return QL_OK;
-    }
-    ql_fail(err, QL_EUSAGE, "--checkpoint-every: '%s' is no time", text);
-    return ql_hint(err, "such as 90s, 10m or 2h; 0 for every epoch");
-}
-
 static ql_status make_folder(const char *dir, ql_err *err)
 {
     struct stat sb;
@@ -77,7 +61,7 @@ static ql_status make_folder(const char *dir, ql_err *err)
 ql_status checkpoint_begin(checkpoint *c, const checkpoint_args *args, ql_run *run)
 {
     *c = (checkpoint){.args = args, .run = run};
-    if (args->every) QL_TRY(read_duration(args->every, &c->every, &run->err));
+    if (args->every) QL_TRY(duration_read("checkpoint-every", args->every, &c->every, &run->err));
     return args->dir ? make_folder(args->dir, &run->err) : QL_OK;
 }
 

@@ -38,7 +38,8 @@ typedef struct {
     model_file model;
     gene_match match;
     denoise_applied applied;
-    ql_str options; /* the model's, as JSON */
+    ensemble_specs *models; /* of an ensemble, under the options of this run; owned */
+    ql_str options;         /* the model's, as JSON */
     shard_marks marks;
 } apply_job;
 
@@ -47,6 +48,7 @@ static void release(apply_job *a)
     denoise_job_free(&a->job);
     gene_match_free(&a->match);
     model_file_free(&a->model);
+    ql_free(a->models);
     ql_str_free(&a->options);
 }
 
@@ -197,6 +199,9 @@ static ql_status take_model(apply_job *a)
     QL_TRY(ql_rows_pick(&f->rows, a->match.map, a->match.n_model, err));
     QL_TRY(
         ql_fitted_take(&a->model.bundle, &f->options, &f->rows, &places, f->kern, &f->fitted, err));
+    if (a->models)
+        QL_TRY(ql_ensemble_take(&a->model.bundle, a->models->spec, a->models->n, &f->rows, &places,
+                                f->kern, f->run->threads, &f->fitted, err));
     if (f->fitted.prep.n_kept_cells < f->fitted.prep.n_cells)
         ql_log_info(f->run->log, "set aside: %lld cells without counts in the model's genes",
                     (long long)(f->fitted.prep.n_cells - f->fitted.prep.n_kept_cells));
@@ -252,6 +257,7 @@ static ql_status work(apply_job *a)
     if (!a->args.fit.plan) QL_TRY(check_outputs(a));
     QL_TRY(model_file_read(a->args.load_model, j->run->threads, &a->model, &j->run->err));
     adopt_options(a);
+    QL_TRY(ensemble_specs_read(&a->model.bundle, &a->args.fit.model, 1, &a->models, &j->run->err));
     QL_TRY(denoise_job_extras(j));
     QL_TRY(check_reference(a));
     const fit_output output = {.path = a->args.output,
@@ -260,6 +266,7 @@ static ql_status work(apply_job *a)
                                .text = a->args.tsv != NULL,
                                .columns = a->args.obs_out != NULL,
                                .model = true,
+                               .models = a->models,
                                .model_genes = a->model.genes->n};
     QL_TRY(fit_run_begin(&j->fit, &a->args.fit, output, j->run));
     j->fit.cov = a->model.cov; /* which it fills in with what the cells say */

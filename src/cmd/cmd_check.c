@@ -400,6 +400,7 @@ static ql_status check_run(const void *args, ql_run *run)
 static const ql_opt_table check_tables[] = {
     {check_rows, 0},
     FIT_TABLES(check_args, fit),
+    {ql_kind_rows, offsetof(check_args, fit.model)},
     {NULL, 0},
 };
 
@@ -417,7 +418,7 @@ const ql_command ql_cmd_check = {
                   "how often tests between cell types call genes that were permuted"},
                  {"quell check pbmc.h5ad", "the same between six groups of the latent space"}},
     .tables = check_tables,
-    .presets = ql_model_presets,
+    .presets = ql_fit_presets,
     QL_ARGS(check_args),
     .run = check_run,
     .more =

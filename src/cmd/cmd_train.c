@@ -1,6 +1,7 @@
 /* quell train: read counts, train a count autoencoder, write it. */
 #include "denoise_output.h"
 #include "fit_run.h"
+#include <string.h>
 #include "mqc.h"
 #include "quell/h5ad_writer.h"
 #include "quell/outlier.h"
@@ -73,7 +74,10 @@ static ql_status write_model(const train_args *a, fit_run *f)
 static ql_status work(const train_args *a, fit_run *f, ql_run *run)
 {
     bool done;
-    const fit_output output = {.path = a->save_model, .model = true, .scores = QL_OUTLIER_SCORES};
+    const fit_output output = {.path = a->save_model,
+                               .model = true,
+                               .scores = QL_OUTLIER_SCORES,
+                               .means = a->estimate && !strcmp(a->estimate, "mean")};
     if (!a->fit.plan) QL_TRY(check(a, run));
     QL_TRY(fit_run_begin(f, &a->fit, output, run));
     QL_TRY(fit_run_read(f, &done));

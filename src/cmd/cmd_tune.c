@@ -112,6 +112,8 @@ static ql_status draw_trial(tuning *t, uint64_t *draw, bool *found)
             ql_fit_options *o = &t->trials[t->n++].options;
             model_fit_options(&m, 1, o);
             o->gene_rank = t->fit->options.gene_rank;
+            o->cov = t->fit->options.cov;
+            o->ae.vae.cov = t->fit->options.ae.vae.cov;
             st = ql_names_add(&t->settings, ql_str_text(&text), strlen(ql_str_text(&text)), err);
         }
     }
@@ -201,8 +203,7 @@ static ql_status search(tuning *t, fit_run *f, bool posterior)
     tell_best(t);
     if (t->best == 0) return QL_OK;
     QL_TRY(search_each(&t->space, ql_name(&t->settings, t->best), assign_one, t->run->opts, err));
-    fit_run_reconfigure(f);
-    return QL_OK;
+    return fit_run_reconfigure(f);
 }
 
 /* ---- the table in the output ---- */

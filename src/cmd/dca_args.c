@@ -22,6 +22,7 @@ const ql_option dca_rows[] = {
 
 static ql_status check_type(const model_args *m, ql_run *run)
 {
+    QL_TRY(model_type_check(m, &run->err));
     const ql_likelihood *lik = model_likelihood(m);
     if (m->shared_pi && lik->heads.kind[QL_HEAD_PI] != QL_KIND_ELEMENT)
         return ql_fail(&run->err, QL_EUSAGE,

@@ -81,7 +81,7 @@ const ql_option ql_denoise_rows[] = {
 
 const ql_option ql_denoise_save_rows[] = {
     {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
-     .help = "move genes of which the model knows little back towards their mean",
+     .help = "genes the model knows little of go back to their mean",
      .more = "By molecules held out of the validation cells; weights in var/quell_model_weight, genes "
              "that are mostly their mean in var/quell_from_mean. Not with --save-model."},
     {.name = "save-model", QL_STRING_AT(S, save_model), .unit = "FILE", .group = "Output",

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cell_labels.h"
 #include "denoise_layers.h"
 #include "denoise_output.h"
+#include "ensemble_run.h"
 #include "quell/alloc.h"
 #include "quell/fingerprint.h"
 #include "quell/interrupt.h"
@@ -165,6 +167,7 @@ ql_status denoise_cell_columns(const denoise_result *r, ql_frame *frame, ql_err 
     QL_GO(ql_frame_add(frame, "quell_n_counts", QL_COL_F64, prep->total, err));
     QL_GO(ql_frame_add(frame, "quell_size_factor", QL_COL_F64, size, err));
     QL_GO(ql_frame_add(frame, "quell_split", QL_COL_STRING, &split, err));
+    QL_GO(cell_labels_columns(r, frame, err));
     for (int i = 0; i < N_EXTRAS; i++) {
         const double *values = cell_extras_column(r->extras, (extra)i);
         const char *name = extra_rows[i].key + strlen("obs/");
@@ -437,6 +440,8 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
     QL_TRY(write_latent_use(&f->latent, w, err));
+    QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
+    QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
     QL_TRY(denoise_write_coverage(&f->coverage, w, err));
     if (r->applied) QL_TRY(write_applied(r->applied, w, err));
@@ -450,6 +455,11 @@ ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *e
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
     if (has_loadings(a)) QL_TRY(ql_h5ad_claim(w, LOADINGS, err));
+    if (a->fit.model.vae.labels) {
+        QL_TRY(ql_h5ad_claim(w, CELL_LABELS_KEY, err));
+        QL_TRY(ql_h5ad_claim_column(w, "obs", "quell_label", err));
+        QL_TRY(ql_h5ad_claim_column(w, "obs", "quell_label_prob", err));
+    }
     /* asked for or not: none of an earlier run may stay beside these results */
     for (int i = 0; i < N_EXTRAS; i++) {
         const char *key = extra_rows[i].key, *name = strchr(key, '/') + 1;
@@ -488,6 +498,7 @@ ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err 
 {
     QL_TRY(write_latent(r, w, err));
     QL_TRY(write_loadings(r, w, err));
+    QL_TRY(cell_labels_write(r, RUN_KEY, w, err));
     QL_TRY(write_layers(r, w, err));
     QL_TRY(write_cells(r, w, err));
     QL_TRY(write_genes(r, w, err));

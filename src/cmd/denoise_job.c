@@ -126,6 +126,7 @@ static ql_status begin_output(denoise_job *j)
 ql_status denoise_job_extras(denoise_job *j)
 {
     const model_args *m = &j->a->fit.model;
+    QL_TRY(model_type_check(m, &j->run->err));
     /* until it has been chosen, only what each candidate has can be promised */
     const ql_likelihood *lik =
         strcmp(m->type, "auto") ? model_likelihood(m) : ql_likelihood_find("poisson");
@@ -143,6 +144,7 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
                                .scores = extras_scores(j->which) |
                                          (denoise_saves_model(a) ? QL_OUTLIER_SCORES : 0),
                                .trials = j->trials,
+                               .means = a->estimate && !strcmp(a->estimate, "mean"),
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
     QL_TRY(fit_run_begin(&j->fit, &a->fit, output, j->run));
@@ -231,7 +233,8 @@ ql_status denoise_job_write(denoise_job *j)
                         .posterior = j->posterior,
                         .applied = j->applied,
                         .mcv = j->a->fit.model.mcv ? &j->fit.mcv : NULL,
-                        .type = &j->fit.type};
+                        .type = &j->fit.type,
+                        .choice = j->fit.candidates};
     report(j, &r);
     QL_TRY(decode_as_set(j->a->decode_as, &j->fit.fitted, &j->decode, &j->run->err));
     QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));

@@ -32,6 +32,7 @@ typedef struct {
     bool posterior;      /* layers/denoised holds the posterior, not the mean */
     const ql_score *mcv; /* NULL: not asked for */
     const type_choice *type;
+    const auto_choice *choice;      /* NULL: none */
     const denoise_applied *applied; /* NULL: trained on these counts */
 } denoise_result;
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cell_covariates.h"
+#include "duration.h"
+#include "ensemble_run.h"
 #include "gene_order.h"
 #include "memory_plan.h"
 #include "quell/alloc.h"
@@ -64,6 +66,8 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .held = ql_bundle_bytes(&f->start.model.bundle),
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,
+        .candidates = f->candidates ? &f->candidates->specs : NULL,
+        .models = f->specs ? f->specs : f->output.models,
         .components = f->output.components,
         .scdha = f->output.scdha,
     };
@@ -329,19 +333,43 @@ ql_status fit_run_train(fit_run *f)
     ql_train_listener listener = {on_epoch, on_warning, f, NULL};
     tell_model(f);
     tell_penalties(f);
+    QL_TRY(auto_choose(f));
     QL_TRY(checkpoint_name(&f->states, &f->rows, f->bf16_how));
     if (f->args->model.mcv && f->ds.is_counts) {
         listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
-        QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv, &f->run->err));
+        if (f->specs)
+            QL_TRY(ensemble_validate(f, &listener));
+        else
+            QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv,
+                                     &f->run->err));
         ql_log_progress_end(f->run->log);
     }
     listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_FIT);
-    QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
+    if (f->specs)
+        QL_TRY(ensemble_fit(f, &listener));
+    else
+        QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
     ql_log_progress_end(f->run->log);
     tell_training(f);
+    if (f->specs) ensemble_tell(f);
     tell_code(f);
     tell_latent(f);
     return QL_OK;
+}
+
+/* Of --auto and --ensemble; of a model that comes from a file they are known. */
+static ql_status make_models(fit_run *f)
+{
+    const model_args *m = &f->args->model;
+    ql_err *err = &f->run->err;
+    if (f->output.model_genes) return QL_OK;
+    if (m->time_budget && !m->automatic)
+        return ql_fail(err, QL_EUSAGE, "--time-budget is of --auto");
+    if (m->time_budget) QL_TRY(duration_read("time-budget", m->time_budget, &f->budget, err));
+    if (m->automatic && m->ensemble > 1)
+        return ql_fail(err, QL_EUSAGE, "--auto chooses the models: leave out --ensemble");
+    if (m->automatic) return auto_candidates(m, f->run->threads, &f->candidates, err);
+    return m->ensemble > 1 ? ensemble_specs_make(m, f->run->threads, &f->specs, err) : QL_OK;
 }
 
 static ql_status choose_kernels(fit_run *f)
@@ -366,6 +394,7 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
         return ql_fail(&run->err, QL_EUSAGE,
                        "--corrupt thin splits molecules and needs whole counts");
     QL_TRY(ql_ae_check(&f->options.ae, &run->err));
+    QL_TRY(make_models(f));
     QL_TRY(checkpoint_begin(&f->states, &args->checkpoint, run));
     f->options.resumable = args->checkpoint.dir != NULL;
     if (args->init_from) {
@@ -375,7 +404,7 @@ ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output output, ql_
     return choose_kernels(f);
 }
 
-void fit_run_reconfigure(fit_run *f)
+ql_status fit_run_reconfigure(fit_run *f)
 {
     const ql_fit_options old = f->options;
     model_fit_options(&f->args->model, f->run->threads, &f->options);
@@ -385,6 +414,11 @@ void fit_run_reconfigure(fit_run *f)
     f->options.gene_rank = old.gene_rank;
     f->options.cov = old.cov;
     f->options.ae.vae.cov = old.ae.vae.cov;
+    ql_free(f->specs);
+    ql_free(f->candidates);
+    f->specs = NULL;
+    f->candidates = NULL;
+    return make_models(f);
 }
 
 ql_status fit_run_end(fit_run *f, ql_status st)
@@ -401,5 +435,7 @@ void fit_run_free(fit_run *f)
     ql_str_free(&f->folder);
     ql_free(f->gene_rank);
     ql_covariates_free(&f->cov);
+    ql_free(f->specs);
+    ql_free(f->candidates);
     ql_notes_free(&f->notes);
 }

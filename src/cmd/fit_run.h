@@ -3,8 +3,10 @@
 #ifndef QL_FIT_RUN_H
 #define QL_FIT_RUN_H
 
+#include "auto_choice.h"
 #include "checkpoint.h"
 #include "dca_args.h"
+#include "ensemble_specs.h"
 #include "inputs.h"
 #include "model_args.h"
 #include "model_start.h"
@@ -41,15 +43,17 @@ extern const ql_option fit_init_rows[]; /* where training starts */
 
 /* What the command will write, as far as reading and the plan have to know. */
 typedef struct {
-    const char *path;    /* beside which the cache may go; NULL: none */
-    bool layer;          /* values of all cells and genes are written */
-    bool text;           /* as text too */
-    bool columns;        /* the cells' columns are wanted */
-    bool trials;         /* fits are compared first (quell/trials.h) */
-    bool model;          /* the model is written or comes from a file: so are the genes' columns */
-    int64_t model_genes; /* of the model that comes from a file; 0: it is trained */
-    unsigned scores;     /* of the cells, that will be made (quell/cell_scores.h) */
-    int64_t components;  /* > 0: not a network is fitted, but so many principal components */
+    const char *path; /* beside which the cache may go; NULL: none */
+    bool layer;       /* values of all cells and genes are written */
+    bool text;        /* as text too */
+    bool columns;     /* the cells' columns are wanted */
+    bool trials;      /* fits are compared first (quell/trials.h) */
+    bool model;       /* the model is written or comes from a file: so are the genes' columns */
+    bool means;       /* the model means are written alone */
+    ensemble_specs *models; /* of an ensemble that comes from a file; NULL: none; borrowed */
+    int64_t model_genes;    /* of the model that comes from a file; 0: it is trained */
+    unsigned scores;        /* of the cells, that will be made (quell/cell_scores.h) */
+    int64_t components;     /* > 0: not a network is fitted, but so many principal components */
     const ql_scdha_options *scdha; /* NULL, or this is fitted */
 } fit_output;
 
@@ -61,6 +65,11 @@ typedef struct fit_run {
     const ql_kern *kern;
     const char *bf16_how; /* instructions of --precision bf16; NULL: float32 */
     ql_fit_options options;
+    ensemble_specs *specs;          /* with --ensemble, or chosen; NULL: one model */
+    auto_choice *candidates;        /* with --auto; NULL: none */
+    double shares[QL_MEMBERS_MOST]; /* of specs, if shares_known */
+    bool shares_known;
+    double budget; /* seconds of --time-budget; 0: none */
     ql_dataset ds;
     ql_rows rows;       /* its counts; after the fit, of the genes that are kept */
     ql_str folder;      /* of the output, if the cache goes there */
@@ -82,7 +91,7 @@ QL_MUST_USE ql_status fit_run_begin(fit_run *f, const fit_args *args, fit_output
 void fit_run_free(fit_run *f);
 
 /* Take over options that have changed since (ql_opts_assign). */
-void fit_run_reconfigure(fit_run *f);
+QL_MUST_USE ql_status fit_run_reconfigure(fit_run *f);
 
 /* Read the counts into memory, or into a file if the plan says so. Where the format tells no sizes,
  * they are read first and moved if they have to. *done: only the plan was wanted, and is printed.

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "quell/choice.h"
 #include "quell/clock.h"
 #include "quell/json.h"
 #include "quell/pca.h"
@@ -68,6 +69,10 @@ static int64_t working(const ql_rows *shape, const planned_output *out, const ql
 {
     const ql_pca_options pca = {.components = out->components};
     if (out->scdha) return ql_scdha_bytes(shape, out->scdha);
+    if (out->candidates)
+        return ql_ensemble_bytes(shape, out->candidates->spec, out->candidates->n, fit->threads);
+    if (out->models && out->models->n > 1)
+        return ql_ensemble_bytes(shape, out->models->spec, out->models->n, fit->threads);
     return out->components > 0 ? ql_pca_bytes(shape, &pca) : ql_fit_bytes(shape, fit);
 }
 
@@ -84,6 +89,7 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
     int64_t work = working(&shape, out, fit) + out->held + writing(out, fit, z, names);
     if (out->scores) work += ql_cell_scores_bytes(fit, z->n_rows, out->scores);
     int64_t copies = out->trials ? ql_trials_bytes(z->nnz) : out->mcv ? z->nnz * 16 : 0;
+    if (out->candidates) copies += ql_choice_bytes(&shape, out->candidates->n, 0);
     memory_plan p = {.cells = z->n_rows,
                      .genes = z->n_cols,
                      .nonzeros = z->nnz,

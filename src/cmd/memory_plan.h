@@ -3,6 +3,7 @@
 #ifndef QL_MEMORY_PLAN_H
 #define QL_MEMORY_PLAN_H
 
+#include "ensemble_specs.h"
 #include "quell/cell_scores.h"
 #include "quell/command.h"
 #include "quell/fit.h"
@@ -22,15 +23,17 @@ typedef struct {
 
 /* What is planned beside the fit. */
 typedef struct {
-    bool layer;                    /* values of all cells and genes are written */
-    bool text;                     /* as text too */
-    bool mcv;                      /* a fit of its own on 90 % of the molecules goes before */
-    bool trials;                   /* fits are compared before (quell/trials.h) */
-    int64_t held;                  /* bytes that are held all the while: a model to start from */
-    int64_t model_genes;           /* of a model that comes from a file; 0: it is trained */
-    unsigned scores;               /* of the cells, that are made after the fit */
-    int64_t components;            /* > 0: principal components instead of a network */
-    const ql_scdha_options *scdha; /* this instead of a network; NULL: none */
+    bool layer;                       /* values of all cells and genes are written */
+    bool text;                        /* as text too */
+    bool mcv;                         /* a fit of its own on 90 % of the molecules goes before */
+    bool trials;                      /* fits are compared before (quell/trials.h) */
+    int64_t held;                     /* bytes that are held all the while: a model to start from */
+    int64_t model_genes;              /* of a model that comes from a file; 0: it is trained */
+    unsigned scores;                  /* of the cells, that are made after the fit */
+    const ensemble_specs *models;     /* of an ensemble; NULL: one model */
+    const ensemble_specs *candidates; /* that are compared first, and may be mixed; NULL: none */
+    int64_t components;               /* > 0: principal components instead of a network */
+    const ql_scdha_options *scdha;    /* this instead of a network; NULL: none */
 } planned_output;
 
 /* Plan for counts of this size, of which names takes so many bytes (0: not known) in memory. */

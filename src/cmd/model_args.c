@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/choice.h"
+
 /* The registry, then "auto", and what only variational models have. */
 static const char *type_at(int i)
 {
@@ -62,6 +64,22 @@ const ql_option ql_model_rows[] = {
      .help = "likelihood of the counts",
      .more = "auto: of poisson, nb and zinb the simplest that no other beats by more than two standard "
              "errors and 0.002 nats a held-out molecule; what they differ by is printed and stored."},
+    {.name = "ensemble", QL_INT_AT(S, ensemble), .def = "1", .min = 1, .max = QL_MEMBERS_MOST,
+     .group = "Model", .help = "mix the expected counts of so many models",
+     .more = "The options as given, then other bottlenecks, a Poisson loss, other seeds, trained side by "
+             "side; weights by held-out molecules. Six are clearly better than one. See docs/ensembles.md."},
+    {.name = "auto", QL_FLAG_AT(S, automatic), .group = "Model",
+     .help = "choose and mix models by held-out molecules",
+     .more = "Candidates are the options as given, other bottlenecks, a Poisson loss, Poisson factors of "
+             "several ranks, smoothing over similar cells, and the gene means; the mixture of them is taken "
+             "if it is better than any by more than two standard errors. The table is printed and stored. See "
+             "docs/ensembles.md."},
+    {.name = "folds", QL_INT_AT(S, folds), .def = "1", .min = 1, .max = QL_CHOICE_FOLDS, .group = "Model",
+     .level = QL_OPT_EXPERT, .help = "folds of --auto: each divides the molecules anew"},
+    {.name = "time-budget", QL_STRING_AT(S, time_budget), .unit = "TIME", .group = "Model",
+     .unset = "none: results depend on no clock",
+     .help = "of --auto: compare no more than fits in 90s, 10m, 2h",
+     .more = "The result then depends on how fast the machine is, and is no longer the same from run to run."},
     {.name = "target", QL_CHOICE_AT(S, target), .def = "counts", .choices = targets, .group = "Model",
      .level = QL_OPT_EXPERT, .help = "what is predicted: the counts or the scaled input",
      .more = "input: squared error of the scaled inputs, the classic autoencoder, whatever --type says "
@@ -301,6 +319,12 @@ const ql_preset ql_model_presets[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+const ql_preset ql_fit_presets[] = {
+    {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
+    {"vae", "what --model vae begins with", like_vae, "model"},
+    {NULL, NULL, NULL, NULL},
+};
+
 const ql_preset ql_embed_presets[] = {
     {"scvi", "the settings of scvi-tools 1.5, for reproducing its results", embed_like_scvi, NULL},
     {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", scdha_like, NULL},
@@ -405,11 +429,8 @@ static ql_status check_conv(const model_args *a, ql_err *err)
         QL_CONV_FILTERS, QL_CONV_WIDTH);
 }
 
-static ql_status check_kind(const model_args *a, ql_err *err)
+ql_status model_type_check(const model_args *a, ql_err *err)
 {
-    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
-    if (model_is_vae(a) && predicts_input(a))
-        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
     if (model_likelihood(a)) return QL_OK;
     if (!model_is_vae(a)) return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
     ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
@@ -419,7 +440,10 @@ static ql_status check_kind(const model_args *a, ql_err *err)
 ql_status model_args_check(const model_args *a, ql_err *err)
 {
     const ql_corrupt c = corruption_of(a);
-    QL_TRY(check_kind(a, err));
+    QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
+    if (model_is_vae(a) && predicts_input(a))
+        return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
+    QL_TRY(model_type_check(a, err));
     if (a->input_dropout > 0 && strcmp(a->corrupt, "none") != 0)
         return ql_fail(err, QL_EUSAGE, "--inputdropout is a corruption: leave out --corrupt %s",
                        a->corrupt);
@@ -480,6 +504,7 @@ static ql_ae_config model_of(const model_args *a)
         .seed = (uint64_t)a->seed.seed,
     };
     if (model_is_vae(a)) vae_args_config(&a->vae, &c);
+    label_args_config(&a->vae, &c);
     c.eps = a->vae.epsilon;
     /* sums of values that may be negative are no depths */
     c.match_depth = a->match_depth && (!c.likelihood->gaussian || c.likelihood->of_inputs ||

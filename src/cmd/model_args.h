@@ -16,10 +16,11 @@ typedef struct {
     ql_int_list hidden;
     bool linear_latent, batch_norm, match_depth, start_at_means, shared_pi;
     bool size_factors, log_input, norm_input;
+    const char *time_budget;
     const char *norm, *code_activation, *nonnegative;
     ql_double_list dropout;
-    bool tied, code_unit;
-    int code_k;
+    bool tied, code_unit, automatic;
+    int code_k, ensemble, folds;
     double slope, code_l1, code_kl, code_rho, contractive, orthogonal;
     double ridge, l1, l2, l1_enc, l2_enc, start_theta, theta_rate;
     /* training */
@@ -45,10 +46,14 @@ static inline bool model_is_vae(const model_args *a)
 
 extern const ql_option ql_model_rows[];
 extern const ql_preset ql_model_presets[];
-extern const ql_preset ql_embed_presets[]; /* of a command without --estimate */
+extern const ql_preset ql_fit_presets[];   /* of a command without --estimate */
+extern const ql_preset ql_embed_presets[]; /* of quell embed */
 
 /* What is predicted, and how it is judged; until --type auto is decided, its default. */
 const ql_likelihood *model_likelihood(const model_args *a);
+
+/* Has the model such a type (QL_EUSAGE)? If not, model_likelihood is NULL. */
+QL_MUST_USE ql_status model_type_check(const model_args *a, ql_err *err);
 
 /* Options that do not go together (QL_EUSAGE). */
 QL_MUST_USE ql_status model_args_check(const model_args *a, ql_err *err);

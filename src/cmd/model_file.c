@@ -11,6 +11,7 @@
 
 #define FORMAT "quell-model"
 #define KIND   "autoencoder"
+#define MANY   "ensemble" /* one, and others mixed with it */
 enum { FORMAT_VERSION = 1, LEVEL = 1 };
 
 static const ql_opt_table model_tables[] = {{ql_model_rows, 0},
@@ -27,6 +28,11 @@ const ql_names *model_gene_ids(const ql_frame *genes)
         if (c && c->type == QL_COL_STRING) return &c->strings;
     }
     return NULL;
+}
+
+ql_status model_default_options(model_args *args, ql_opts **opts, ql_err *err)
+{
+    return ql_opts_new(model_tables, NULL, args, opts, err);
 }
 
 /* ---- writing ---- */
@@ -82,12 +88,13 @@ ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_err *err)
 static ql_status put_all(const model_content *c, ql_bundle *b, ql_err *err)
 {
     const ql_names *ids = model_gene_ids(c->genes);
-    QL_TRY(model_file_put_marks(b, KIND, err));
+    QL_TRY(model_file_put_marks(b, c->fitted->others ? MANY : KIND, err));
     if (c->estimate) QL_TRY(ql_bundle_put_text(b, "estimate", c->estimate, err));
     QL_TRY(put_options(c->args, b, err));
     QL_TRY(put_kept(&c->genes->index, &c->fitted->prep, "genes/names", b, err));
     if (ids) QL_TRY(put_kept(ids, &c->fitted->prep, "genes/ids", b, err));
-    return ql_fitted_put(c->fitted, b, err);
+    QL_TRY(ql_fitted_put(c->fitted, b, err));
+    return c->fitted->others ? ql_ensemble_put(c->fitted, b, err) : QL_OK;
 }
 
 ql_status model_file_write(const char *path, const model_content *content, ql_err *err)
@@ -163,7 +170,7 @@ static ql_status check_kind(const char *path, ql_err *err)
 {
     char kind[MODEL_KIND];
     QL_TRY(model_file_kind(path, kind, err));
-    if (strcmp(kind, KIND) == 0) return QL_OK;
+    if (!strcmp(kind, KIND) || !strcmp(kind, MANY)) return QL_OK;
     ql_fail(err, QL_EDATA, "is a model of kind '%s'; '" KIND "' is needed here", kind);
     return model_file_blame(path, err);
 }
@@ -219,7 +226,10 @@ static ql_status read_parts(model_file *m, int threads, ql_err *err)
     if (ql_bundle_find(&m->bundle, "estimate"))
         QL_TRY(ql_bundle_text(&m->bundle, "estimate", &m->estimate, err));
     QL_TRY(read_options(m, threads, err));
-    return ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err);
+    QL_TRY(ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err));
+    QL_TRY(ensemble_specs_read(&m->bundle, &m->args, threads, &m->models, err));
+    if (!m->models) return QL_OK;
+    return ql_ensemble_check(&m->bundle, m->models->spec, m->models->n, m->genes->n, err);
 }
 
 ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *err)
@@ -237,6 +247,7 @@ void model_file_free(model_file *m)
 {
     ql_opts_free(m->opts);
     ql_covariates_free(&m->cov);
+    ql_free(m->models);
     ql_bundle_free(&m->bundle);
     *m = (model_file){0};
 }

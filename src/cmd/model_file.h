@@ -3,6 +3,7 @@
 #ifndef QL_MODEL_FILE_H
 #define QL_MODEL_FILE_H
 
+#include "ensemble_specs.h"
 #include "model_args.h"
 #include "quell/dataset.h"
 #include "quell/fitted_bundle.h"
@@ -15,6 +16,7 @@ typedef struct {
     ql_opts *opts;               /* they, as a set */
     ql_fit_options fit;          /* they, as a fit */
     ql_covariates cov;           /* names and levels that it knows; values of no cells */
+    ensemble_specs *models;      /* of an ensemble; NULL: a single model; owned */
     const ql_names *genes, *ids; /* names of its genes; their ids, or NULL */
     const char *estimate; /* what layers/denoised holds unless told otherwise; NULL: by the data */
     const char *version;  /* of the quell that wrote it */
@@ -31,6 +33,9 @@ bool model_file_is(const char *path);
  * it is no model or one of a newer format. */
 enum { MODEL_KIND = 40 };
 QL_MUST_USE ql_status model_file_kind(const char *path, char kind[MODEL_KIND], ql_err *err);
+
+/* The options of a model at their defaults, and as the set that owns their texts. */
+QL_MUST_USE ql_status model_default_options(model_args *args, ql_opts **opts, ql_err *err);
 
 /* The marks that every model begins with. */
 QL_MUST_USE ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_err *err);

@@ -90,6 +90,5 @@ ql_status type_choose(fit_run *f)
         st = ql_opts_assign(f->run->opts, "type", candidates[f->type.chosen], &f->run->err);
     }
     ql_trials_free(trials, TYPE_CANDIDATES);
-    if (st == QL_OK) fit_run_reconfigure(f);
-    return st;
+    return st == QL_OK ? fit_run_reconfigure(f) : st;
 }

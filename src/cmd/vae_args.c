@@ -16,7 +16,12 @@ const ql_option ql_vae_rows[] = {
     {.name = "covariate", QL_STRING_AT(S, covariate), .unit = "COLUMN,...", .group = "Variational",
      .unset = "none", .level = QL_OPT_EXPERT, .help = "vae: columns of obs with numbers, to leave out of the code"},
     {.name = "labels", QL_STRING_AT(S, labels), .unit = "COLUMN", .group = "Variational",
-     .unset = "none", .help = "vae: column of obs with labels, which some cells may lack"},
+     .unset = "none", .help = "column of obs with labels to learn from the code",
+     .more = "A classifier on the code learns them with the rest, of any model; cells may lack a label. Predictions "
+             "for all cells and their probabilities are in obs."},
+    {.name = "label-weight", QL_DOUBLE_AT(S, label_weight), .def = "50", .min = 0, .max = 1e6,
+     .group = "Variational", .level = QL_OPT_EXPERT, .help = "weight of the classifier's loss (0: no classifier)",
+     .more = "Against the mean loss of a cell (of an entry with --loss-scale entry)."},
     {.name = "unlabelled", QL_STRING_AT(S, unlabelled), .unit = "LABEL", .group = "Variational",
      .unset = "empty or nan", .level = QL_OPT_EXPERT, .help = "the label of cells that have none"},
     {.name = "dispersion", QL_CHOICE_AT(S, dispersion), .def = "gene", .choices = dispersions,
@@ -58,6 +63,12 @@ const ql_option ql_vae_rows[] = {
 /* clang-format on */
 #undef S
 
+void label_args_config(const vae_args *a, ql_ae_config *c)
+{
+    c->vae.cov.n_labels = a->labels ? 2 : 0;
+    c->label_weight = a->labels ? a->label_weight : 0;
+}
+
 bool vae_column(const char *list, int i, char *out, size_t size)
 {
     const char *at = list;
@@ -93,7 +104,6 @@ static ql_status check_others(const vae_args *a, ql_err *err)
         const char *name;
     } own[] = {{a->batch != NULL, "batch"},
                {a->covariate != NULL, "covariate"},
-               {a->labels != NULL, "labels"},
                {strcmp(a->dispersion, "gene") != 0, "dispersion"},
                {a->free_bits > 0, "free-bits"},
                {a->capacity > 0, "capacity"},
@@ -147,7 +157,6 @@ void vae_args_config(const vae_args *a, ql_ae_config *c)
                          .group_by_label = !strcmp(a->dispersion, "gene-label")};
     v->cov.n = columns_of(a->batch) + columns_of(a->covariate);
     for (int k = 0; k < v->cov.n; k++) v->cov.n_levels[k] = k < columns_of(a->batch) ? 2 : 0;
-    v->cov.n_labels = a->labels ? 2 : 0;
     c->norm_gain = a->norm_gain;
     c->theta_normal = a->normal_theta;
 }

@@ -9,7 +9,7 @@
 typedef struct {
     const char *batch, *covariate, *labels, *unlabelled, *dispersion, *course;
     bool encode_covariates, deep_covariates, norm_gain, normal_theta, epochs_by_cells;
-    double beta, kl_steps, kl_epochs, free_bits, capacity, epsilon;
+    double label_weight, beta, kl_steps, kl_epochs, free_bits, capacity, epsilon;
 } vae_args;
 
 extern const ql_option ql_vae_rows[];
@@ -23,6 +23,9 @@ QL_MUST_USE ql_status vae_args_check(const vae_args *a, bool on, ql_err *err);
 /* What they say of the network. The covariates' levels are not known before the cells are read:
  * until then each is taken to have two. */
 void vae_args_config(const vae_args *a, ql_ae_config *c);
+
+/* What --labels says, of any model. */
+void label_args_config(const vae_args *a, ql_ae_config *c);
 
 /* Column i of a list "A,B", into out; false: there are not so many. */
 bool vae_column(const char *list, int i, char *out, size_t size);

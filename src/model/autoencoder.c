@@ -230,6 +230,8 @@ static int64_t input_fan(const ql_ae *ae)
 static void start_latent(ql_ae *ae)
 {
     const ql_latent *l = &ae->latent;
+    const ql_label_head *h = &ae->labels;
+    if (h->n_labels > 0) start_tensor(ae, h->weight, h->n_in, h->n_labels);
     if (!ae->cfg.vae.on) return;
     start_tensor(ae, l->weight, l->n_in, l->n_out);
     start_bias(ae, l->bias, l->n_in);
@@ -350,18 +352,49 @@ void ql_ae_start_optimizer(ql_ae *ae, double rate)
 static ql_status allocate_dense(ql_ae *ae, ql_err *err)
 {
     const int64_t size = dense_scratch(&ae->cfg);
-    if (size == 0) return QL_OK;
-    QL_TRY(QL_NEW(ae->tile_x, ae->n_threads, "tile work space", err));
-    for (int t = 0; t < ae->n_threads; t++)
-        QL_TRY(QL_NEW(ae->tile_x[t], size, "tile work space", err));
-    if (ae->cfg.conv.filters == 0) return QL_OK;
+    if (size == 0 || ae->cfg.conv.filters == 0) return QL_OK;
     for (int i = 0; i < 2; i++) QL_TRY(ql_batch_alloc_ordered(&ae->batch[i], err));
     return ql_conv_alloc(&ae->conv, &ae->map, err);
 }
 
+/* Work space of each thread. */
+static ql_status allocate_threads(ql_ae *ae, ql_err *err)
+{
+    const int64_t width = tile_width(ae), dense = dense_scratch(&ae->cfg);
+    QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
+    QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));
+    if (dense > 0) QL_TRY(QL_NEW(ae->tile_x, ae->n_threads, "tile work space", err));
+    for (int t = 0; t < ae->n_threads; t++) {
+        QL_TRY(ql_head_space_alloc(&ae->space[t], width, err));
+        QL_TRY(QL_NEW(ae->tile_dw[t], QL_TILE * width, "tile work space", err));
+        if (dense > 0) QL_TRY(QL_NEW(ae->tile_x[t], dense, "tile work space", err));
+    }
+    return QL_OK;
+}
+
+static void free_threads(ql_ae *ae)
+{
+    for (int t = 0; t < ae->n_threads; t++) {
+        if (ae->space) ql_head_space_free(&ae->space[t]);
+        if (ae->tile_dw) ql_free(ae->tile_dw[t]);
+        if (ae->tile_x) ql_free(ae->tile_x[t]);
+    }
+    ql_free(ae->space);
+    ql_free(ae->tile_dw);
+    ql_free(ae->tile_x);
+    ae->space = NULL;
+    ae->tile_dw = ae->tile_x = NULL;
+}
+
+ql_status ql_ae_set_threads(ql_ae *ae, int n_threads, ql_err *err)
+{
+    free_threads(ae);
+    ae->n_threads = n_threads;
+    return allocate_threads(ae, err);
+}
+
 static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
 {
-    const int64_t width = tile_width(ae);
     QL_TRY(ql_params_alloc(&ae->params, ae->cfg.optimizer->n_moments, err));
     for (int i = 0; i < 2; i++)
         QL_TRY(ql_batch_alloc(&ae->batch[i], ae->capacity, sizes->max_row_nnz, ae->heads.tiling,
@@ -377,12 +410,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     ae->heads.kept = ae->input_terms.kept;
     QL_TRY(QL_NEW(ae->code_scale, ae->hidden[ae->center].n_out, "hidden layer", err));
     QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
-    QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
-    QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));
-    for (int t = 0; t < ae->n_threads; t++) {
-        QL_TRY(ql_head_space_alloc(&ae->space[t], width, err));
-        QL_TRY(QL_NEW(ae->tile_dw[t], QL_TILE * width, "tile work space", err));
-    }
+    QL_TRY(allocate_threads(ae, err));
     return allocate_dense(ae, err);
 }
 
@@ -419,14 +447,7 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
 
 void ql_ae_free(ql_ae *ae)
 {
-    for (int t = 0; t < ae->n_threads; t++) {
-        if (ae->space) ql_head_space_free(&ae->space[t]);
-        if (ae->tile_dw) ql_free(ae->tile_dw[t]);
-        if (ae->tile_x) ql_free(ae->tile_x[t]);
-    }
-    ql_free(ae->space);
-    ql_free(ae->tile_dw);
-    ql_free(ae->tile_x);
+    free_threads(ae);
     ql_params_free(&ae->params);
     for (int i = 0; i < 2; i++) ql_batch_free(&ae->batch[i]);
     ql_input_free(&ae->input);

@@ -49,6 +49,11 @@ const ql_real *ql_ae_layer_in_t(const ql_ae *ae, int i);
 void ql_ae_input_cov_forward(ql_ae *ae, const ql_batch *b);
 void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step);
 
+/* Labels from the code (autoencoder_variational.c); backward while the gradient by it is made. */
+void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b);
+double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                             const ql_opt_step *step);
+
 /* After the bottleneck's forward pass: the code; or given codes in the place of it. Around its
  * backward pass: returns what the divergence adds to the loss. */
 void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,

@@ -73,6 +73,7 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *
         layers_forward(ae, b, kern, pass, 0, end);
         ql_ae_latent_forward(ae, b, source, pass);
     }
+    ql_ae_labels_forward(ae, b);
     ql_ae_decoder_forward(ae, b, kern, pass);
 }
 
@@ -196,6 +197,7 @@ static double hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
         if (i == ae->center) {
             ql_ae_fork_backward(ae, train_kern(ae), b, step);
             penalty += ql_ae_code_penalty(ae, b);
+            penalty += ql_ae_labels_backward(ae, b, train_kern(ae), step);
             penalty += ql_ae_latent_gradient(ae, b);
         }
         ql_hidden_backward(h, &ae->params, train_kern(ae), below ? ql_ae_layer_in_t(ae, i) : NULL,

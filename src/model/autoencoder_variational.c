@@ -31,10 +31,20 @@ int64_t ql_ae_groups(const ql_ae_config *cfg)
     return v->cov.n > 0 ? v->cov.n_levels[0] : 0;
 }
 
+static void declare_labels(ql_ae *ae)
+{
+    const ql_ae_config *cfg = &ae->cfg;
+    if (!(cfg->label_weight > 0) || cfg->vae.cov.n_labels == 0 || cfg->stage > 0) return;
+    ae->labels =
+        (ql_label_head){.n_in = cfg->hidden[ae->center], .n_labels = cfg->vae.cov.n_labels};
+    ql_label_declare(&ae->labels, &ae->params);
+}
+
 void ql_ae_variational_declare(ql_ae *ae)
 {
     const ql_ae_config *cfg = &ae->cfg;
     const int64_t columns = ql_cov_columns(&cfg->vae.cov);
+    declare_labels(ae);
     if (!cfg->vae.on) return;
     ae->latent =
         (ql_latent){.n_in = ae->hidden[ae->center].n_in, .n_out = ae->hidden[ae->center].n_out};
@@ -79,15 +89,17 @@ int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells)
     ql_ae copy = *ae;
     buffer list[MAX_BUFFERS];
     int64_t sum = 0;
-    if (!ae->cfg.vae.on) return 0;
+    const int64_t labels = ql_label_bytes(&ae->labels, cells);
+    if (!ae->cfg.vae.on) return labels;
     const int n = list_buffers(&copy, cells, list);
     for (int i = 0; i < n; i++) sum += list[i].size;
-    return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells);
+    return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells) + labels;
 }
 
 ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
 {
     buffer list[MAX_BUFFERS];
+    QL_TRY(ql_label_alloc(&ae->labels, ae->capacity, err));
     if (!ae->cfg.vae.on) return QL_OK;
     const int n = list_buffers(ae, ae->capacity, list);
     for (int i = 0; i < n; i++)
@@ -101,6 +113,7 @@ void ql_ae_variational_free(ql_ae *ae)
     const int n = list_buffers(ae, 0, list);
     for (int i = 0; i < n; i++) ql_free(*list[i].at);
     ql_latent_free(&ae->latent);
+    ql_label_free(&ae->labels);
 }
 
 /* ---- covariates of a batch ---- */
@@ -144,10 +157,21 @@ void ql_ae_cov_decode(ql_ae *ae, const ql_batch *b, const ql_cov_values *decode)
     fill_groups(ae, decode, b);
 }
 
+static void fill_labels(ql_ae *ae, const ql_cov_values *v, const ql_batch *b)
+{
+    const ql_cov_shape *s = &ae->cfg.vae.cov;
+    for (int64_t i = 0; ae->labels.n_labels > 0 && i < b->n; i++) {
+        float row[QL_COV_MOST];
+        ql_cov_row(v, ql_cov_width(s), b->cell[i], row);
+        ae->labels.label[i] = (int32_t)row[s->n];
+    }
+}
+
 void ql_ae_cov_begin(ql_ae *ae, const ql_batch *b, const ql_batch_source *source)
 {
     const int64_t columns = ql_cov_columns(&ae->cfg.vae.cov);
     const ql_cov_values *own = source->cov ? source->cov : &ae->cov;
+    fill_labels(ae, own, b);
     if (!ae->cfg.vae.on) return;
     if (columns > 0 && ae->cfg.vae.encode_covariates) {
         fill_columns(ae, own, b, ae->cov_in);
@@ -206,6 +230,29 @@ void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
                               .c = ae->cov_dw,
                               .ldc = ld});
     ql_params_update(&ae->params, ae->input_cov, 0, ae->input.n_out, ae->cov_dw, &ae->opt, step);
+}
+
+/* ---- labels ---- */
+
+void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b)
+{
+    if (ae->labels.n_labels == 0) return;
+    ql_label_forward(&ae->labels, &ae->params, ae->kern, ae->hidden[ae->center].out, b->n_pad);
+}
+
+double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                             const ql_opt_step *step)
+{
+    ql_hidden *h = &ae->hidden[ae->center];
+    if (ae->labels.n_labels == 0) return 0;
+    return ql_label_backward(&ae->labels, &ae->params, kern, ae->cfg.label_weight, h->out_t,
+                             h->grad, b->n, b->n_pad, &ae->opt, step);
+}
+
+void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out)
+{
+    for (int64_t l = 0; l < ae->labels.n_labels; l++)
+        out[l] = (float)ae->labels.prob[l * ae->batch[0].n_pad + i];
 }
 
 /* ---- the code ---- */

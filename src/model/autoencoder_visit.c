@@ -11,6 +11,8 @@ typedef struct {
     const ql_batch_source *source;
     const int64_t *rows;
     int64_t n, block;
+    int64_t from, to;             /* of the n rows those to visit now; to 0: all */
+    ql_real *others;              /* [n_genes, pad(block)] what company adds; NULL: none */
     const ql_ae_visitor *visitor; /* or: */
     double *cell_loss;
     bool divergence; /* of drawn codes, is part of cell_loss */
@@ -74,6 +76,19 @@ static void tile_values(visit_job *job, const ql_head_pass *pass, const ql_ae_ti
         ql_heads_values(&ae->heads, &ae->params, ae->kern, pass, t->tile, t->first, t->n, space);
 }
 
+/* The tile's means, mixed with those of others. */
+static void add_company(const visit_job *job, const ql_ae_tile *t, ql_real *mean)
+{
+    const int64_t ld = ql_pad(job->block);
+    if (!job->others) return;
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        const ql_real w = job->ae->company->weight[t->genes.first + g];
+        const ql_real *other = job->others + (t->genes.first + g) * ld + t->first;
+        ql_real *own = mean + g * t->ld;
+        for (int64_t i = 0; i < t->n; i++) own[i] = w * own[i] + other[i];
+    }
+}
+
 /* Genes of which the model knows little go back towards their mean. */
 static void mix_means(const ql_ae *ae, const ql_ae_tile *t, ql_real *mean)
 {
@@ -107,6 +122,7 @@ static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int ra
             t.n = ae->batch[0].n - t.first < QL_BLOCK ? ae->batch[0].n - t.first : QL_BLOCK;
             t.ld = ql_pad(t.n);
             tile_values(job, &pass, &t, space);
+            add_company(job, &t, space->act[QL_HEAD_MEAN]);
             mix_means(ae, &t, space->act[QL_HEAD_MEAN]);
             job->visitor->tile(job->visitor->ctx, &t);
         }
@@ -192,8 +208,9 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
     ql_ae *ae = job->ae;
     ql_ae_worker w = {.team = team, .rank = rank};
     const ql_ae_visitor *v = job->visitor;
-    for (int64_t at = 0; at < job->n; at += job->block) {
-        int64_t n = job->n - at < job->block ? job->n - at : job->block;
+    const int64_t to = job->to > 0 ? job->to : job->n;
+    for (int64_t at = job->from; at < to; at += job->block) {
+        int64_t n = to - at < job->block ? to - at : job->block;
         ql_ae_forward(ae, &w, job->source, job->rows, at, n);
         if (v && v->cells) {
             if (rank == 0) job->status = v->cells(v->ctx, ae, at, n, job->err);
@@ -212,6 +229,23 @@ static void visit_rows(void *ctx, ql_team *team, int rank)
     }
 }
 
+/* Block by block: first the others, then the model itself. */
+static ql_status visit_mixed(visit_job *job)
+{
+    ql_ae *ae = job->ae;
+    const int64_t ld = ql_pad(job->block);
+    QL_TRY(QL_NEW(job->others, ae->n_genes * ld, "rates of the ensemble", job->err));
+    for (int64_t at = 0; at < job->n && job->status == QL_OK; at += job->block) {
+        job->from = at;
+        job->to = job->n - at < job->block ? job->n : at + job->block;
+        job->status = ae->company->rates(ae->company->ctx, job->source, job->rows + at,
+                                         job->to - at, ld, job->others, job->err);
+        if (job->status == QL_OK) ql_team_run(ae->n_threads, visit_rows, job);
+    }
+    ql_free(job->others);
+    return job->status;
+}
+
 ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                       int64_t block, const ql_ae_visitor *visitor, ql_err *err)
 {
@@ -226,7 +260,10 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
     QL_TRY(QL_NEW(job.depth, ae->capacity, "cell depths", err));
     if (source->n_decode > 1)
         job.status = ql_ae_decodings_new(ae, source->n_decode, &job.decodings, err);
-    if (job.status == QL_OK) ql_team_run(ae->n_threads, visit_rows, &job);
+    if (job.status == QL_OK && ae->company && visitor->tile)
+        job.status = visit_mixed(&job);
+    else if (job.status == QL_OK)
+        ql_team_run(ae->n_threads, visit_rows, &job);
     ql_ae_decodings_free(&job.decodings);
     ql_free(job.depth);
     return job.status;

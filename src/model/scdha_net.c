@@ -321,8 +321,8 @@ static void softmax(const ql_scdha_net *net, int64_t n)
 
 static void draw(const ql_scdha_net *net, int j, int64_t cell, ql_real *xi)
 {
-    ql_rng rng =
-        ql_rng_start(net->cfg.seed, QL_RNG_SCDHA_LATENT, net->step, 2 * (uint64_t)cell + (uint64_t)j);
+    ql_rng rng = ql_rng_start(net->cfg.seed, QL_RNG_SCDHA_LATENT, net->step,
+                              2 * (uint64_t)cell + (uint64_t)j);
     for (int64_t k = 0; k < net->cfg.latent; k++) xi[k] = (ql_real)ql_rng_normal(ql_rng_word(&rng));
 }
 

@@ -131,7 +131,7 @@ static void variances(ql_latent *l, const ql_kern *kern, int64_t n, int64_t n_pa
 static void draw_noise(ql_latent *l, int64_t n, int64_t n_pad, const ql_latent_pass *pass)
 {
     for (int64_t j = 0; j < n; j++) {
-        ql_rng rng = ql_rng_start(pass->seed, QL_RNG_LATENT, pass->step, (uint64_t)pass->cell[j]);
+        ql_rng rng = ql_rng_start(pass->seed, QL_RNG_CODE, pass->step, (uint64_t)pass->cell[j]);
         for (int64_t u = 0; u < l->n_out; u++)
             l->noise[u * n_pad + j] = (ql_real)ql_rng_normal(ql_rng_word(&rng));
     }

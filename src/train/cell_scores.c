@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mahalanobis.h"
+#include "mixture_nll.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 #include "quell/predict.h"
@@ -50,7 +51,10 @@ static ql_status score_nll(ql_fitted *f, const ql_rows *counts, double *out, ql_
     ql_status st;
     QL_GO(QL_NEW(nll, p->n_kept_cells, "likelihoods", err));
     QL_GO(log_of_theta(f, &log_theta, err));
-    QL_GO(ql_ae_cell_nll(&f->ae, &source, p->kept_cell, p->n_kept_cells, log_theta, nll, err));
+    if (f->others)
+        QL_GO(ql_mixture_nll(f, counts, p->kept_cell, p->n_kept_cells, nll, err));
+    else
+        QL_GO(ql_ae_cell_nll(&f->ae, &source, p->kept_cell, p->n_kept_cells, log_theta, nll, err));
     QL_GO(add_factorials(counts, p->kept_cell, p->n_kept_cells, nll, err));
     for (int64_t i = 0; i < p->n_kept_cells; i++)
         out[p->kept_cell[i]] = nll[i] / p->total[p->kept_cell[i]];

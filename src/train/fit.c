@@ -6,6 +6,7 @@
 #include "pretrain.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
+#include "quell/ensemble.h"
 #include "quell/gene_gain.h"
 
 enum {
@@ -148,6 +149,7 @@ out:
 
 void ql_fitted_free(ql_fitted *f)
 {
+    ql_ensemble_free(f->others);
     ql_ae_free(&f->ae);
     ql_split_free(&f->split);
     ql_train_result_free(&f->result);

@@ -231,3 +231,28 @@ ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_
     return ql_ae_visit(&fitted->ae, &source, fitted->prep.kept_cell, fitted->prep.n_kept_cells, 0,
                        &visitor, err);
 }
+
+typedef struct {
+    const ql_prep *prep;
+    float *out;
+} label_job;
+
+static ql_status place_labels(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
+{
+    const label_job *j = ctx;
+    (void)err;
+    for (int64_t i = 0; i < n; i++)
+        ql_ae_label_probs(ae, i, j->out + j->prep->kept_cell[first_row + i] * ae->labels.n_labels);
+    return QL_OK;
+}
+
+ql_status ql_predict_labels(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err)
+{
+    label_job j = {&fitted->prep, out};
+    ql_batch_source source = {.counts = counts};
+    ql_ae_visitor visitor = {.cells = place_labels, .ctx = &j};
+    const int64_t n = counts->n_rows * fitted->ae.labels.n_labels;
+    for (int64_t i = 0; i < n; i++) out[i] = NAN;
+    return ql_ae_visit(&fitted->ae, &source, fitted->prep.kept_cell, fitted->prep.n_kept_cells, 0,
+                       &visitor, err);
+}

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "molecule_parts.h"
 #include "quell/alloc.h"
 #include "quell/parallel.h"
 
@@ -11,81 +12,6 @@ enum {
     KEEP_ONE_IN = 3, /* of a rung's trials, and the factor of the epochs from rung to rung */
     FINALISTS = 3    /* a rung of so many is the last */
 };
-
-/* A tenth for each part that is held out. */
-#define REPORT_SHARE QL_HELD_SHARE
-#define SELECT_SHARE (QL_HELD_SHARE / (1 - QL_HELD_SHARE))
-
-/* ---- the molecules ---- */
-
-typedef struct {
-    ql_csr seen, select, report;     /* [cells, genes]: genes that are seen */
-    int64_t *gene;                   /* [genes] their numbers among all */
-    double select_lost, report_lost; /* molecules of the other genes */
-} parts;
-
-static void parts_free(parts *p)
-{
-    ql_csr_free(&p->seen);
-    ql_csr_free(&p->select);
-    ql_csr_free(&p->report);
-    ql_free(p->gene);
-}
-
-/* Rows 0 .. n-1 of which only *n stay: a random draw, ascending. */
-static ql_status draw_rows(int64_t *n, int64_t most, uint64_t seed, int64_t **rows, ql_err *err)
-{
-    QL_TRY(ql_rows_list(*n, rows, err));
-    if (most <= 0 || most >= *n) return QL_OK;
-    ql_rng rng = ql_rng_start(seed, QL_RNG_TRIALS, 0, 0);
-    ql_rng_shuffle(&rng, *rows, *n);
-    *n = most;
-    ql_rows_sort(*rows, most);
-    return QL_OK;
-}
-
-/* Leave only the genes of which molecules are seen, so that fits share the matrix untouched. */
-static ql_status keep_seen_genes(parts *p, ql_err *err)
-{
-    const int64_t n_genes = p->seen.n_cols;
-    double *total = NULL;
-    int32_t *map = NULL, kept = 0;
-    ql_status st;
-    QL_GO(QL_NEW(total, n_genes, "gene totals", err));
-    QL_GO(QL_NEW(map, n_genes, "gene list", err));
-    ql_csr_sums(&p->seen, NULL, total);
-    QL_GO(QL_NEW(p->gene, n_genes, "gene list", err));
-    for (int64_t g = 0; g < n_genes; g++) {
-        map[g] = total[g] > 0 ? kept : -1;
-        if (total[g] > 0) p->gene[kept++] = g;
-    }
-    (void)ql_csr_keep_columns(&p->seen, map, kept);
-    p->select_lost = ql_csr_keep_columns(&p->select, map, kept);
-    p->report_lost = ql_csr_keep_columns(&p->report, map, kept);
-out:
-    ql_free(total);
-    ql_free(map);
-    return st;
-}
-
-static ql_status divide(const ql_rows *counts, const ql_trials_options *opt, parts *p, ql_err *err)
-{
-    int64_t n = counts->n_rows, *rows = NULL;
-    ql_csr rest = {0};
-    ql_status st;
-    QL_GO(draw_rows(&n, opt->most_cells, opt->seed, &rows, err));
-    QL_GO(ql_thin_rows(counts, rows, n, REPORT_SHARE, opt->seed, QL_RNG_TRIALS, &rest, &p->report,
-                       err));
-    for (int64_t i = 0; i < n; i++) rows[i] = i;
-    ql_rows left = ql_rows_of_csr(&rest);
-    QL_GO(ql_thin_rows(&left, rows, n, SELECT_SHARE, opt->seed + 1, QL_RNG_TRIALS, &p->seen,
-                       &p->select, err));
-    QL_GO(keep_seen_genes(p, err));
-out:
-    ql_csr_free(&rest);
-    ql_free(rows);
-    return st;
-}
 
 /* ---- one trial ---- */
 
@@ -142,7 +68,7 @@ static ql_status score_part(ql_fitted *f, const ql_csr *seen, const ql_csr *held
 }
 
 typedef struct {
-    const parts *parts;
+    const ql_molecule_parts *parts;
     const ql_trials_options *opt;
     const ql_kern *kern;
     ql_trial *trials;
@@ -155,7 +81,8 @@ typedef struct {
 } rung_job;
 
 /* Places in the genome of the genes that are seen. */
-static ql_status seen_ranks(const parts *p, const int64_t *all, int64_t **out, ql_err *err)
+static ql_status seen_ranks(const ql_molecule_parts *p, const int64_t *all, int64_t **out,
+                            ql_err *err)
 {
     if (!all) return QL_OK;
     QL_TRY(QL_NEW(*out, p->seen.n_cols, "gene order", err));
@@ -165,13 +92,14 @@ static ql_status seen_ranks(const parts *p, const int64_t *all, int64_t **out, q
 
 static ql_status run_trial(rung_job *job, ql_trial *t, ql_err *err)
 {
-    const parts *p = job->parts;
+    const ql_molecule_parts *p = job->parts;
     ql_rows counts = ql_rows_of_csr(&p->seen); /* no gene is empty: nothing is written */
     ql_fit_options o = t->options;
     ql_fitted f;
     int64_t *rank = NULL;
     o.threads = 1;
     o.train.molecules = true;
+    if (o.cov) o.cov = &p->cov;
     if (job->epochs > 0 && job->epochs < o.train.epochs) o.train.epochs = job->epochs;
     t->rung = job->rung;
     QL_TRY(seen_ranks(p, o.gene_rank, &rank, err));
@@ -294,16 +222,17 @@ ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
                         const ql_trials_options *opt, const ql_kern *kern, ql_trials_facts *facts,
                         ql_err *err)
 {
-    parts p = {0};
+    ql_molecule_parts p = {0};
     rung_job job = {.parts = &p, .opt = opt, .kern = kern, .trials = trials};
     int rungs = rungs_of(n, opt->first_epochs <= 0);
     for (int i = 0; i < n; i++) trials[i].rung = -1;
-    ql_status st = divide(counts, opt, &p, err);
+    ql_status st = ql_molecule_parts_make(counts, trials[0].options.cov, opt->most_cells, opt->seed,
+                                          opt->seed, &p, err);
     if (st == QL_OK) {
         *facts = (ql_trials_facts){p.seen.n_rows, rungs};
         st = run_rungs(&job, n, rungs, err);
     }
-    parts_free(&p);
+    ql_molecule_parts_free(&p);
     return st;
 }
 

@@ -78,6 +78,18 @@ def test_threads_and_files(quell, kang, tmp_path):
         assert (read(tmp_path / "a.h5ad", key) == read(tmp_path / "1.h5ad", key)).all()
 
 
+@pytest.mark.parametrize("kind", ["zinb gene", "nb gene-cell", "normal gene-batch", "poisson gene", "bernoulli gene"])
+def test_processors(quell, kang, tmp_path, monkeypatch, kind):
+    """The same bytes from scalar code as from the best instructions there are."""
+    of_type, dispersion = kind.split()
+    for isa in None, "scalar":
+        if isa:
+            monkeypatch.setenv("QUELL_ISA", isa)
+        quell("denoise", kang, "--model", "vae", "--batch", "condition", "--type", of_type, "--dispersion", dispersion,
+              "--epochs", 1, "-o", tmp_path / f"{isa}.h5ad", "-q")
+    assert (tmp_path / "None.h5ad").read_bytes() == (tmp_path / "scalar.h5ad").read_bytes()
+
+
 def test_resume(quell, kang, tmp_path):
     """A run that goes on from a checkpoint ends with the bytes of one that was not stopped."""
     args = ("embed", kang, "--model", "vae", "--batch", "condition", "-q", "--force")
@@ -102,6 +114,44 @@ def test_batches_are_left_out(quell, kang, tmp_path):
     print(silhouette, agreement)
     assert silhouette["told"] < silhouette["alone"] - 0.05
     assert agreement["told"] > agreement["alone"]
+
+
+@pytest.mark.parametrize("model", ["vae", "dca"])
+def test_labels(quell, kang, tmp_path, model):
+    """A classifier on the code: cells whose labels are hidden from it get the right ones."""
+    hidden = tmp_path / "hidden.h5ad"
+    hidden.write_bytes(kang.read_bytes())
+    types = column(kang, "cell_type")
+    blind = np.arange(len(types)) % 3 == 0
+    with h5py.File(hidden, "r+") as f:
+        given = np.where(blind, "", types).astype(object)
+        f["obs"].create_dataset("given", data=given, dtype=h5py.string_dtype())
+        f["obs/given"].attrs["encoding-type"] = "string-array"
+        f["obs/given"].attrs["encoding-version"] = "0.2.0"
+        f["obs"].attrs["column-order"] = [*f["obs"].attrs["column-order"], "given"]
+    quell("denoise", hidden, "--model", model, "--labels", "given", "--epochs", 15, "-o", tmp_path / "o.h5ad",
+          "--save-model", tmp_path / "m.h5", "-q")
+    got, prob = column(tmp_path / "o.h5ad", "quell_label"), read(tmp_path / "o.h5ad", "obsm/quell_label_probs")
+    names = [n.decode() for n in read(tmp_path / "o.h5ad", "uns/quell/denoise/labels")]
+    assert names == sorted(set(types)) and prob.shape == (len(types), len(names))
+    np.testing.assert_allclose(prob.sum(axis=1), 1, rtol=1e-5)
+    assert (np.array(names)[prob.argmax(axis=1)] == got).all()
+    np.testing.assert_allclose(column(tmp_path / "o.h5ad", "quell_label_prob"), prob.max(axis=1), rtol=1e-6)
+    print((got == types)[blind].mean())
+    assert (got == types)[blind].mean() > 0.85
+    quell("apply", kang, "-m", tmp_path / "m.h5", "-o", tmp_path / "a.h5ad", "-q")
+    assert (read(tmp_path / "a.h5ad", "obsm/quell_label_probs") == prob).all()
+
+
+def test_linear_decoder(quell, kang, tmp_path):
+    """Loadings of a linear decoder give the differences between the logits of two cells."""
+    quell("denoise", kang, "--model", "vae", "--hidden", "32,5", "--epochs", 3, "--estimate", "mean",
+          "-o", tmp_path / "o.h5ad", "-q")
+    loading, z, mean = read(tmp_path / "o.h5ad", "varm/vae_loadings", "obsm/X_vae", "layers/denoised")
+    logit = np.log(mean[:2].astype(float)[:, mean[0] > 0])
+    want = (loading.astype(float) @ (z[0] - z[1]).astype(float))[mean[0] > 0]
+    got = logit[0] - logit[1]
+    np.testing.assert_allclose(got - got.mean(), want - want.mean(), atol=2e-5)
 
 
 def test_refusals(quell, kang, corrected, tmp_path):

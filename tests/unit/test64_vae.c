@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "quell/fit.h"
 #include "quell/latent.h"
 #include "quell/likelihood.h"
 
@@ -235,6 +236,22 @@ static void schedules(void **state)
     assert_true(ql_kl_capacity(&room, 50, 0) == 5 && ql_kl_capacity(&room, 200, 0) == 10);
 }
 
+/* The reference's numbers of epochs and of validation cells. */
+static void rules_of_scvi(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t cells, epochs;
+    } epochs[] = {{10000, 400}, {20000, 400}, {100000, 80}, {1000000, 8}, {8000000, 1}};
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++)
+        assert_int_equal(ql_scvi_epochs(epochs[i].cells), epochs[i].epochs);
+    const ql_train_options o = {.validation = 0.1, .batch_size = 128};
+    assert_int_equal(ql_scvi_validation(4409, &o), 441); /* 3969 = 31 * 128 + 1 would train */
+    assert_int_equal(ql_scvi_validation(4410, &o), 442); /* 3969 again */
+    assert_int_equal(ql_scvi_validation(4400, &o), 440);
+    assert_int_equal(ql_scvi_validation(10, &o), 1);
+}
+
 /* ---- the whole network ---- */
 
 /* A categorical covariate of three levels, a number, one of two levels; labels of which some cells
@@ -253,7 +270,7 @@ static void annotate(void *ctx, probe *p)
         row[2] = (float)(i / 3 % 2);
         row[3] = (float)(i % 4) - 1;
     }
-    p->model.ae.cov = (ql_cov_values){a->value, false};
+    p->model.ae.cov = (ql_cov_values){.value = a->value};
 }
 
 static const ql_cov_shape covariates = {.n = 3, .n_levels = {3, 0, 2}, .n_labels = 3};
@@ -352,6 +369,30 @@ static void rules_of_the_divergence(void **state)
     }
 }
 
+/* A classifier on the code, of variational and of other models; a quarter of the cells has no
+ * label.
+ */
+static void labels(void **state)
+{
+    (void)state;
+    ql_ae_config c = vae_config("zinb", QL_THETA_GENE, 3, bottle);
+    c.vae.cov = covariates;
+    c.label_weight = 2;
+    check_vae("labels", &c, small);
+    c = vae_config("nb", QL_THETA_GENE, 2, linear);
+    c.vae.cov = (ql_cov_shape){.n = 3, .n_levels = {3, 0, 2}, .n_labels = 3};
+    c.label_weight = 0.5;
+    c.dropout = 0.2;
+    check_vae("labels, linear decoder", &c, large);
+    c = model_config("nb-conddisp", 3, bottle);
+    c.vae.cov = covariates;
+    c.label_weight = 2;
+    check_vae("labels, a deterministic code", &c, small);
+    c.code_act = ql_activation_find("sigmoid");
+    c.dropout = 0.3;
+    check_vae("labels, a curved code", &c, small);
+}
+
 /* Kept or made again, logits are the same, and so is the loss. */
 static void recomputing_changes_nothing(void **state)
 {
@@ -381,9 +422,11 @@ int main(void)
         cmocka_unit_test(gradients_of_the_others),
         cmocka_unit_test(divergence_of_the_reference),
         cmocka_unit_test(schedules),
+        cmocka_unit_test(rules_of_scvi),
         cmocka_unit_test(likelihoods_and_dispersions),
         cmocka_unit_test(shapes),
         cmocka_unit_test(rules_of_the_divergence),
+        cmocka_unit_test(labels),
         cmocka_unit_test(recomputing_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

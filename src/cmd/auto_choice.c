@@ -1,0 +1,251 @@
+#include "auto_choice.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ensemble_run.h"
+#include "fit_run.h"
+#include "quell/alloc.h"
+#include "quell/clock.h"
+
+enum { MOST_CELLS = 20000 };
+#define SEEN  0.8 /* share of the molecules that candidates are fitted to */
+#define SPEND 0.8 /* of the time budget: estimates are rough, and the output has to be written */
+
+/* ---- candidates ---- */
+
+/* The first to be left out come last. Between equally good ones the simpler is taken. */
+static const struct {
+    const char *settings; /* NULL: one of those of --ensemble, or the options as given */
+    int variant, simplicity;
+} candidates[] = {
+    {NULL, 0, 7},  {"means", 0, 0},      {"smooth=20", 0, 4}, {"factors=8", 0, 2},
+    {NULL, 2, 6},  {NULL, 1, 9},         {NULL, 5, 8},        {NULL, 3, 5},
+    {NULL, 4, 10}, {"factors=16", 0, 3}, {"factors=4", 0, 1},
+};
+enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, FEWEST = 4 };
+
+ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, ql_err *err)
+{
+    auto_choice *c;
+    ql_str text = {0};
+    ql_status st;
+    *out = NULL;
+    QL_TRY(ensemble_check(a, err));
+    QL_TRY(QL_NEW(c, 1, "candidates", err));
+    st = QL_OK;
+    for (int i = 0; i < N_CANDIDATES && st == QL_OK; i++) {
+        ql_str_clear(&text);
+        if (candidates[i].settings)
+            ql_str_puts(&text, candidates[i].settings);
+        else
+            ensemble_put_variant(a, candidates[i].variant, &text);
+        st = ensemble_specs_add(&c->specs, a, ql_str_text(&text), threads, err);
+    }
+    ql_str_free(&text);
+    if (st == QL_OK)
+        *out = c;
+    else
+        ql_free(c);
+    return st;
+}
+
+/* From simple to rich, of the first n. */
+static void find_order(int n, int *order)
+{
+    for (int i = 0; i < n; i++) {
+        int k = i;
+        for (; k > 0 && candidates[order[k - 1]].simplicity > candidates[i].simplicity; k--)
+            order[k] = order[k - 1];
+        order[k] = i;
+    }
+}
+
+/* ---- the choice ---- */
+
+static const char *name_of(const auto_choice *a, int i)
+{
+    if (i == a->specs.n) return "mixture";
+    return *a->specs.settings[i] ? a->specs.settings[i] : "as given";
+}
+
+static void tell(const struct fit_run *f)
+{
+    const auto_choice *a = f->candidates;
+    const ql_choice *c = &a->choice;
+    ql_log *log = f->run->log;
+    ql_log_info(log,
+                "--auto: gain over the gene means in nats a molecule, of molecules that chose "
+                "nothing (%lld cells, %d fold%s)",
+                (long long)c->n_cells, c->folds, c->folds > 1 ? "s" : "");
+    ql_log_info(log, "  %-20s %19s %22s %8s", "candidate", "gain", "from the chosen", "weight");
+    for (int i = 0; i <= c->n; i++) {
+        const ql_candidate *k = &c->candidate[i];
+        ql_log_info(log, "%c %-20s %8.4f +- %7.4f %+11.4f +- %7.4f %8.3f",
+                    i == c->chosen ? '*' : ' ', name_of(a, i), k->report, k->report_error,
+                    k->difference, k->difference_error, i < c->n ? k->weight : 1.0);
+    }
+    ql_log_info(log, "--auto: %s",
+                c->chosen == c->n ? "the mixture, better than any of them alone by more than "
+                                    "two standard errors"
+                                  : name_of(a, c->chosen));
+    ql_summary_string(f->run->summary, "auto_chosen", name_of(a, c->chosen));
+    ql_summary_double(f->run->summary, "auto_gain", c->candidate[c->chosen].report);
+    ql_summary_double(f->run->summary, "auto_gain_stderr", c->candidate[c->chosen].report_error);
+}
+
+static void tell_fold(void *ctx, int number)
+{
+    const struct fit_run *f = ctx;
+    ql_log_info(f->run->log, "--auto: fold %d: %d candidates", number + 1, f->candidates->specs.n);
+}
+
+/* The members that have weight, the options as given first, whether they have any or not: the
+ * latent space is theirs. */
+static ql_status take_chosen(struct fit_run *f)
+{
+    const auto_choice *a = f->candidates;
+    const ql_choice *c = &a->choice;
+    ensemble_specs *s;
+    QL_TRY(QL_NEW(s, 1, "the ensemble", &f->run->err));
+    for (int i = 0; i < c->n; i++) {
+        if (i > 0 && !c->member[i]) continue;
+        f->shares[s->n] = c->candidate[i].weight;
+        ql_status st = ensemble_specs_add(s, &f->args->model, a->specs.settings[i], f->run->threads,
+                                          &f->run->err);
+        if (st == QL_OK) continue;
+        ql_free(s);
+        return st;
+    }
+    ql_free(f->specs);
+    f->specs = s;
+    f->shares_known = true;
+    if (s->n > 1) return QL_OK;
+    ql_free(s); /* the options as given and nothing else */
+    f->specs = NULL;
+    return QL_OK;
+}
+
+static ql_status compare(struct fit_run *f, int n, int folds, ql_choice *out)
+{
+    auto_choice *a = f->candidates;
+    int order[QL_MEMBERS_MOST];
+    find_order(n, order);
+    const ql_choice_options opt = {.folds = folds,
+                                   .threads = f->run->threads,
+                                   .most_cells = MOST_CELLS,
+                                   .seed = f->options.train.seed,
+                                   .posterior = !f->output.means,
+                                   .order = order,
+                                   .fold = out == &a->choice ? tell_fold : NULL,
+                                   .ctx = f};
+    ensemble_complete(f, &a->specs);
+    return ql_choose(&f->rows, a->specs.spec, n, &opt, f->kern, out, &f->run->err);
+}
+
+/* How many candidates, and folds of them, the time allows: the options as given are fitted once to
+ * see how long that takes, and every other is taken to need as much, once for each fold and once
+ * more, on all molecules, if it is mixed in. 0: no time to compare anything. */
+static ql_status fit_budget(struct fit_run *f, int *n, int *folds)
+{
+    ql_choice ignored;
+    const double start = ql_clock_wall(), before = ql_log_seconds(f->run->log);
+    QL_TRY(compare(f, 2, 1, &ignored));
+    const double one = ql_clock_wall() - start;
+    const double left = SPEND * f->budget - before - one;
+    for (; *folds > 1 || *n >= FEWEST; *folds > 1 ? --*folds : --*n) {
+        const int rounds = (*n + f->run->threads - 1) / f->run->threads;
+        if (rounds * one * (*folds + 1 / SEEN) <= left) return QL_OK;
+    }
+    *n = 0;
+    return QL_OK;
+}
+
+static ql_status keep_within(struct fit_run *f, int *n, int *folds)
+{
+    const int all = *n, all_folds = *folds;
+    if (f->budget <= 0) return QL_OK;
+    ql_log_warn(f->run->log, "--time-budget: which models are compared, and so the result, depends "
+                             "on how fast this machine is now");
+    QL_TRY(fit_budget(f, n, folds));
+    if (*n == 0)
+        ql_log_warn(f->run->log, "--time-budget: no time to compare: the options as given");
+    else if (*n < all || *folds < all_folds)
+        ql_log_warn(f->run->log, "--time-budget: %d of %d candidates, %d of %d folds", *n, all,
+                    *folds, all_folds);
+    ql_summary_int(f->run->summary, "auto_candidates", *n);
+    return QL_OK;
+}
+
+ql_status auto_choose(struct fit_run *f)
+{
+    auto_choice *a = f->candidates;
+    int n, folds = f->args->model.folds;
+    if (!a) return QL_OK;
+    if (!f->ds.is_counts)
+        return ql_fail(&f->run->err, QL_EUSAGE,
+                       "--auto compares by molecules: the entries must be whole counts");
+    n = a->specs.n;
+    QL_TRY(keep_within(f, &n, &folds));
+    if (n == 0) return QL_OK;
+    a->specs.n = n;
+    QL_TRY(compare(f, n, folds, &a->choice));
+    tell(f);
+    return take_chosen(f);
+}
+
+/* ---- the table in the output ---- */
+
+static const struct {
+    const char *name;
+    size_t offset;
+} columns[] = {
+    {"gain", offsetof(ql_candidate, report)},
+    {"gain_stderr", offsetof(ql_candidate, report_error)},
+    {"gain_fold_sd", offsetof(ql_candidate, report_folds)},
+    {"gain_select", offsetof(ql_candidate, select)},
+    {"difference", offsetof(ql_candidate, difference)},
+    {"difference_stderr", offsetof(ql_candidate, difference_error)},
+    {"weight", offsetof(ql_candidate, weight)},
+};
+
+static ql_status write_columns(const ql_choice *c, const char *prefix, ql_h5ad_writer *w,
+                               ql_err *err)
+{
+    double values[QL_MEMBERS_MOST + 1];
+    char key[160];
+    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+        for (int i = 0; i <= c->n; i++)
+            memcpy(&values[i], (const char *)&c->candidate[i] + columns[k].offset, sizeof *values);
+        snprintf(key, sizeof key, "%s/%s", prefix, columns[k].name);
+        QL_TRY(ql_h5ad_doubles(w, key, values, c->n + 1, err));
+    }
+    return QL_OK;
+}
+
+static ql_status write_names(const auto_choice *a, const char *prefix, ql_h5ad_writer *w,
+                             ql_err *err)
+{
+    char key[160];
+    ql_names names = {0};
+    ql_status st;
+    for (int i = 0; i <= a->specs.n; i++)
+        QL_GO(ql_names_add(&names, name_of(a, i), strlen(name_of(a, i)), err));
+    snprintf(key, sizeof key, "%s/candidate", prefix);
+    QL_GO(ql_h5ad_strings(w, key, &names, err));
+    snprintf(key, sizeof key, "%s/chosen", prefix);
+    QL_GO(ql_h5ad_string(w, key, name_of(a, a->choice.chosen), err));
+    snprintf(key, sizeof key, "%s/folds", prefix);
+    QL_GO(ql_h5ad_int(w, key, a->choice.folds, err));
+out:
+    ql_names_free(&names);
+    return st;
+}
+
+ql_status auto_write(const auto_choice *a, const char *prefix, ql_h5ad_writer *w, ql_err *err)
+{
+    if (!a || a->choice.n == 0) return QL_OK;
+    QL_TRY(write_names(a, prefix, w, err));
+    return write_columns(&a->choice, prefix, w, err);
+}

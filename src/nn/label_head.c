@@ -1,0 +1,146 @@
+#include "quell/label_head.h"
+
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/fmath.h"
+
+#define LEAST_LOGIT (ql_real) - 1e30
+#define LEAST_PROB  1e-30
+
+void ql_label_declare(ql_label_head *h, ql_params *p)
+{
+    h->weight = ql_params_add(p, "label/weight", h->n_labels, h->n_in, true);
+    h->bias = ql_params_add(p, "label/bias", 1, h->n_labels, true);
+}
+
+enum { N_BUFFERS = 7 };
+
+typedef struct {
+    ql_real **at;
+    int64_t size;
+} buffer;
+
+static void list_buffers(ql_label_head *h, int64_t cells, buffer list[N_BUFFERS])
+{
+    const buffer all[N_BUFFERS] = {
+        {&h->prob, h->n_labels * cells},
+        {&h->grad, h->n_labels * cells},
+        {&h->turned, h->n_in * cells},
+        {&h->most, cells},
+        {&h->sum, cells},
+        {&h->dw, h->n_labels * ql_pad(h->n_in)},
+        {&h->db, ql_pad(h->n_labels)},
+    };
+    memcpy(list, all, sizeof all);
+}
+
+ql_status ql_label_alloc(ql_label_head *h, int64_t capacity, ql_err *err)
+{
+    buffer list[N_BUFFERS];
+    if (h->n_labels == 0) return QL_OK;
+    list_buffers(h, capacity, list);
+    for (int i = 0; i < N_BUFFERS; i++)
+        QL_TRY(QL_NEW(*list[i].at, list[i].size, "label head", err));
+    return QL_NEW(h->label, capacity, "label head", err);
+}
+
+int64_t ql_label_bytes(const ql_label_head *h, int64_t capacity)
+{
+    ql_label_head copy = *h;
+    buffer list[N_BUFFERS];
+    int64_t sum = 0;
+    if (h->n_labels == 0) return 0;
+    list_buffers(&copy, capacity, list);
+    for (int i = 0; i < N_BUFFERS; i++) sum += list[i].size;
+    return sum * (int64_t)sizeof(ql_real) + capacity * (int64_t)sizeof(int32_t);
+}
+
+void ql_label_free(ql_label_head *h)
+{
+    buffer list[N_BUFFERS];
+    list_buffers(h, 0, list);
+    for (int i = 0; i < N_BUFFERS; i++) ql_free(*list[i].at);
+    ql_free(h->label);
+    *h = (ql_label_head){0};
+}
+
+void ql_label_forward(ql_label_head *h, const ql_params *p, const ql_kern *kern,
+                      const ql_real *code, int64_t n_pad)
+{
+    kern->gemm(&(ql_gemm){.m = h->n_labels,
+                          .n = n_pad,
+                          .p = h->n_in,
+                          .a = ql_param(p, h->weight),
+                          .a_row = p->tensor[h->weight].ld,
+                          .a_col = 1,
+                          .b = code,
+                          .ldb = n_pad,
+                          .c = h->prob,
+                          .ldc = n_pad,
+                          .start = QL_FROM_BIAS,
+                          .bias = ql_param(p, h->bias)});
+    for (int64_t i = 0; i < n_pad; i++) {
+        h->most[i] = LEAST_LOGIT;
+        h->sum[i] = 0;
+    }
+    kern->soft_sums(h->n_labels, n_pad, h->prob, h->most, h->sum);
+    kern->log(n_pad, h->sum, h->sum);
+    for (int64_t i = 0; i < n_pad; i++) h->sum[i] = -(h->most[i] + h->sum[i]);
+    kern->add_row(h->n_labels, n_pad, h->prob, h->sum, h->prob);
+    kern->exp(h->n_labels * n_pad, h->prob, h->prob);
+}
+
+/* Into h->grad: probability minus truth, of the labelled cells. */
+static double label_gradient(ql_label_head *h, double factor, int64_t n, int64_t n_pad)
+{
+    int64_t labelled = 0;
+    double loss = 0;
+    memset(h->grad, 0, (size_t)(h->n_labels * n_pad) * sizeof *h->grad);
+    for (int64_t i = 0; i < n; i++) labelled += h->label[i] >= 0;
+    if (labelled == 0) return 0;
+    const double scale = factor / (double)labelled;
+    for (int64_t i = 0; i < n; i++) {
+        if (h->label[i] < 0) continue;
+        for (int64_t l = 0; l < h->n_labels; l++) {
+            const double truth = l == h->label[i];
+            h->grad[l * n_pad + i] = (ql_real)(scale * ((double)h->prob[l * n_pad + i] - truth));
+        }
+        const double right = (double)h->prob[h->label[i] * n_pad + i];
+        loss -= scale * ql_log(right > LEAST_PROB ? right : LEAST_PROB);
+    }
+    return loss;
+}
+
+double ql_label_backward(ql_label_head *h, ql_params *p, const ql_kern *kern, double factor,
+                         const ql_real *code_t, ql_real *by_code, int64_t n, int64_t n_pad,
+                         const ql_optimizer *opt, const ql_opt_step *step)
+{
+    const int64_t ld = p->tensor[h->weight].ld;
+    const double loss = label_gradient(h, factor, n, n_pad);
+    kern->gemm(&(ql_gemm){.m = h->n_in,
+                          .n = n_pad,
+                          .p = h->n_labels,
+                          .a = ql_param(p, h->weight),
+                          .a_row = 1,
+                          .a_col = ld,
+                          .b = h->grad,
+                          .ldb = n_pad,
+                          .c = h->turned,
+                          .ldc = n_pad});
+    kern->add(h->n_in * n_pad, h->turned, by_code);
+    kern->gemm(&(ql_gemm){.m = h->n_labels,
+                          .n = ld,
+                          .p = n,
+                          .a = h->grad,
+                          .a_row = n_pad,
+                          .a_col = 1,
+                          .b = code_t,
+                          .ldb = ld,
+                          .c = h->dw,
+                          .ldc = ld});
+    kern->row_sums(h->n_labels, n_pad, h->grad, n_pad, h->db);
+    ql_params_update(p, h->weight, 0, h->n_labels, h->dw, opt, step);
+    ql_params_update(p, h->bias, 0, 1, h->db, opt, step);
+    return loss;
+}

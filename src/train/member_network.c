@@ -1,0 +1,120 @@
+/* A network as a member of an ensemble. */
+#include <string.h>
+
+#include "quell/alloc.h"
+#include "quell/member.h"
+
+/* ---- rates ---- */
+
+typedef struct {
+    ql_real *out; /* [genes, ld] */
+    int64_t ld;
+} rates_job;
+
+static void copy_tile(void *ctx, const ql_ae_tile *t)
+{
+    const rates_job *j = ctx;
+    for (int64_t g = 0; g < t->genes.count; g++) {
+        ql_real *out = j->out + (t->genes.first + g) * j->ld + t->first_row + t->first;
+        for (int64_t i = 0; i < t->n; i++) {
+            const ql_real mu = t->mean[g * t->ld + i];
+            out[i] = mu > 0 ? mu : 0; /* a linear mean may be below */
+        }
+    }
+}
+
+ql_status ql_network_rates(ql_ae *ae, const ql_rows *counts, const int64_t *rows, int64_t n,
+                           int64_t ld, ql_real *out, ql_err *err)
+{
+    const ql_ae_company *company = ae->company;
+    const float *mix_weight = ae->mix_weight;
+    const ql_batch_source source = {.counts = counts};
+    rates_job job = {out, ld};
+    const ql_ae_visitor visitor = {.tile = copy_tile, .ctx = &job};
+    ae->company = NULL;
+    ae->mix_weight = NULL;
+    ql_status st = ql_ae_visit(ae, &source, rows, n, 0, &visitor, err);
+    ae->company = company;
+    ae->mix_weight = mix_weight;
+    return st;
+}
+
+static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, int64_t n,
+                       int64_t ld, ql_real *out, ql_err *err)
+{
+    ql_fitted *f = state;
+    return ql_network_rates(&f->ae, counts, rows, n, ld, out, err);
+}
+
+/* ---- the model ---- */
+
+/* Dispersions, and what is moved back towards the mean, are the mixture's. */
+static ql_fit_options fit_options(const ql_member_spec *spec)
+{
+    ql_fit_options o = spec->fit;
+    o.fit_theta = o.shrink_genes = false;
+    return o;
+}
+
+static int64_t bytes(const ql_rows *counts, const ql_member_spec *spec)
+{
+    return ql_fit_bytes(counts, &spec->fit);
+}
+
+static void release(void *state)
+{
+    if (state) ql_fitted_free(state);
+    ql_free(state);
+}
+
+/* Into a new ql_fitted, which *state is if all goes well. */
+static ql_status settle(ql_status st, ql_fitted *f, void **state)
+{
+    if (st == QL_OK)
+        *state = f;
+    else
+        release(f);
+    return st;
+}
+
+static ql_status fit(const ql_member_data *data, const ql_member_spec *spec, void **state,
+                     ql_err *err)
+{
+    const ql_fit_options o = fit_options(spec);
+    ql_rows counts = *data->counts;
+    ql_fitted *f;
+    QL_TRY(QL_NEW(f, 1, "a member of the ensemble", err));
+    return settle(ql_fit(&counts, &o, data->kern, data->listener, f, err), f, state);
+}
+
+static ql_status put(const void *state, ql_bundle *b, ql_err *err)
+{
+    return ql_fitted_put(state, b, err);
+}
+
+static ql_status check(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes, ql_err *err)
+{
+    const ql_fit_options o = fit_options(spec);
+    return ql_fitted_check(b, &o, n_genes, err);
+}
+
+static ql_status take(const ql_bundle *b, const ql_member_spec *spec, const ql_rows *counts,
+                      const ql_gene_places *genes, const ql_kern *kern, void **state, ql_err *err)
+{
+    const ql_fit_options o = fit_options(spec);
+    ql_fitted *f;
+    QL_TRY(QL_NEW(f, 1, "a member of the ensemble", err));
+    return settle(ql_fitted_take(b, &o, counts, genes, kern, f, err), f, state);
+}
+
+const ql_member_kind ql_member_network = {
+    .name = "network",
+    .help = "an autoencoder of the options given, with other widths, loss or seed",
+    .bytes = bytes,
+    .fit = fit,
+    .rates = rates,
+    .put = put,
+    .check = check,
+    .take = take,
+    .free = release,
+};

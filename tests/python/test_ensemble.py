@@ -1,0 +1,239 @@
+"""Ensembles and --auto: the same bytes for any number of threads, in a file or from memory, stopped
+and gone on; a saved one applied gives the numbers of the run that made it; weights, means and scores
+as numpy makes them of the members."""
+import json
+import shutil
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+import samples
+
+QUICK = ["--epochs", 4, "--hidden", "16,8", "--seed", 3]
+SIX = ["--ensemble", 6, *QUICK]
+
+
+def read(path, *names):
+    with h5py.File(path) as f:
+        return [f[name][()] for name in names]
+
+
+@pytest.fixture(scope="module")
+def x():
+    """Several gene tiles; genes without counts."""
+    x = samples.counts(203, 421).tolil()
+    x[:, 17] = x[:, 300] = 0
+    return x.tocsr()
+
+
+@pytest.fixture(scope="module")
+def source(x, tmp_path_factory):
+    return samples.write_h5ad(tmp_path_factory.mktemp("counts") / "in.h5ad", x)
+
+
+@pytest.fixture(scope="module")
+def run(quell, source, tmp_path_factory):
+    """An ensemble of six: its output and its model."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    quell("denoise", source, "-o", folder / "out.h5ad", "--save-model", folder / "m.quell.h5", "--estimate", "both",
+          "--write", "nll,error,pearson,distance,outlier", *SIX, "--summary", folder / "s.json")
+    return folder
+
+
+@pytest.mark.parametrize("words", [SIX, ["--auto", *QUICK]], ids=["ensemble", "auto"])
+def test_same_bytes_for_any_number_of_threads(quell, source, tmp_path, words):
+    outs = []
+    for threads in (1, 2, 3):
+        outs.append(tmp_path / f"{threads}.h5ad")
+        quell("denoise", source, "-o", outs[-1], *words, "--threads", threads, "--save-model", f"{outs[-1]}.quell.h5")
+    for other in outs[1:]:
+        assert outs[0].read_bytes() == other.read_bytes()
+        assert open(f"{outs[0]}.quell.h5", "rb").read() == open(f"{other}.quell.h5", "rb").read()
+
+
+def test_streamed_is_the_same(quell, source, run, tmp_path):
+    quell("denoise", source, "-o", tmp_path / "out.h5ad", "--estimate", "both", "--stream", "--threads", 2,
+          "--write", "nll,error,pearson,distance,outlier", *SIX)
+    assert (tmp_path / "out.h5ad").read_bytes() == (run / "out.h5ad").read_bytes()
+
+
+LAYERS = ["layers/denoised", "layers/denoised_mean", "obsm/X_dca", "var/quell_theta", "obs/quell_nll", "obs/quell_error",
+          "obs/quell_pearson", "obs/quell_distance"]
+
+
+def test_applied_is_what_the_run_wrote(quell, source, run, tmp_path):
+    quell("apply", source, "-m", run / "m.quell.h5", "-o", tmp_path / "out.h5ad", "--estimate", "both",
+          "--write", "nll,error,pearson,distance", "--threads", 2)
+    for name in LAYERS:
+        np.testing.assert_array_equal(*[read(p, name)[0] for p in (run / "out.h5ad", tmp_path / "out.h5ad")], err_msg=name)
+
+
+def test_applied_in_parts(quell, source, run, tmp_path):
+    for part in (1, 2):
+        quell("apply", source, "-m", run / "m.quell.h5", "-o", tmp_path / f"{part}.h5ad", "--shard", f"{part}/2")
+    quell("merge", tmp_path / "1.h5ad", tmp_path / "2.h5ad", "--input", source, "-o", tmp_path / "out.h5ad")
+    np.testing.assert_array_equal(read(run / "out.h5ad", "layers/denoised")[0], read(tmp_path / "out.h5ad", "layers/denoised")[0])
+
+
+def test_genes_that_are_not_there(quell, x, run, tmp_path):
+    """Counts of half of the genes, in another order: finite, at the cells' depth, 0 where the model has none."""
+    order = np.random.default_rng(1).permutation(x.shape[1])[:210]
+    part = samples.write_h5ad(tmp_path / "part.h5ad", x[:, order], genes=[f"gene{g}" for g in order])
+    quell("apply", part, "-m", run / "m.quell.h5", "-o", tmp_path / "out.h5ad", "--estimate", "mean")
+    mean = read(tmp_path / "out.h5ad", "layers/denoised")[0]
+    known = ~np.isin(order, [17, 300])
+    depth = x[:, order[known]].sum(1).A1
+    np.testing.assert_allclose(mean.sum(1), depth, rtol=0.2)
+    assert np.isfinite(mean).all() and (mean[:, ~known] == 0).all()
+
+
+def test_the_posterior_is_of_the_mixture(x, run):
+    mean, posterior, theta = read(run / "out.h5ad", "layers/denoised_mean", "layers/denoised", "var/quell_theta")
+    used = np.isfinite(theta)
+    want = mean * (x.toarray() + theta) / (mean + theta)
+    np.testing.assert_allclose(posterior[:, used], want[:, used], rtol=2e-6)
+
+
+def test_likelihood_is_of_the_mixture(x, run):
+    from scipy.special import gammaln
+    mean, theta, nll = read(run / "out.h5ad", "layers/denoised_mean", "var/quell_theta", "obs/quell_nll")
+    used = np.isfinite(theta)
+    y, mu, t = x.toarray()[:, used], mean[:, used].astype(float), theta[used].astype(float)
+    log_p = gammaln(y + t) - gammaln(t) - gammaln(y + 1) - t * np.log1p(mu / t) - y * np.log1p(t / mu)
+    np.testing.assert_allclose(nll, -log_p.sum(1) / y.sum(1), rtol=1e-5)
+
+
+def test_the_mixture_is_that_of_its_members(quell, source, run, tmp_path):
+    """A model of which all weight is on one member gives that member's means; the mixture is their weighted sum."""
+    with h5py.File(run / "m.quell.h5") as f:
+        weights = f["ensemble/weights"][:]
+    assert weights.shape == (6, 419)
+    np.testing.assert_allclose(weights.sum(0), 1, atol=1e-5)
+    total = 0
+    for i in range(6):
+        model = shutil.copy(run / "m.quell.h5", tmp_path / f"{i}.quell.h5")
+        with h5py.File(model, "a") as f:
+            f["ensemble/weights"][:] = np.arange(6)[:, None] == i
+        quell("apply", source, "-m", model, "-o", tmp_path / f"{i}.h5ad", "--estimate", "mean")
+        mean = read(tmp_path / f"{i}.h5ad", "layers/denoised")[0]
+        genes = np.setdiff1d(np.arange(421), [17, 300])
+        total = total + weights[i] * mean[:, genes].astype(float)
+    np.testing.assert_allclose(read(run / "out.h5ad", "layers/denoised_mean")[0][:, genes], total, rtol=1e-5)
+
+
+def test_what_is_said_of_it(run):
+    table = {}
+    with h5py.File(run / "out.h5ad") as f:
+        for name, item in f["uns/quell/denoise/ensemble"].items():
+            table[name] = item[()]
+        gain = f["uns/quell/denoise/heldout/posterior_gain"][()]
+    assert [s.decode() for s in table["settings"]] == [
+        "as given", "hidden=16,16 seed=4", "type=poisson seed=5", "hidden=16,4 seed=6", "hidden=32,8 seed=7", "seed=8"]
+    assert abs(table["weight"].sum() - 1) < 1e-9
+    np.testing.assert_allclose(table["better"], gain - table["first_gain"], atol=1e-9)
+    metrics = json.loads((run / "s.json").read_text())["metrics"]
+    assert metrics["ensemble_models"] == 6 and metrics["ensemble_better"] == pytest.approx(table["better"])
+    assert metrics["planned_bytes"] >= json.loads((run / "s.json").read_text())["peak_bytes"]
+
+
+def test_the_first_member_is_the_single_model(quell, source, run, tmp_path):
+    quell("denoise", source, "-o", tmp_path / "one.h5ad", *QUICK)
+    for name in ("obsm/X_dca", "uns/quell/denoise/history/loss"):
+        np.testing.assert_array_equal(read(tmp_path / "one.h5ad", name)[0], read(run / "out.h5ad", name)[0])
+
+
+def test_cross_validation_is_of_the_ensemble(quell, source, tmp_path):
+    for words, name in ((SIX, "six"), (QUICK, "one")):
+        quell("denoise", source, "-o", tmp_path / f"{name}.h5ad", "--mcv", *words)
+    key = "uns/quell/denoise/mcv/mean_gain"
+    assert read(tmp_path / "six.h5ad", key) != read(tmp_path / "one.h5ad", key)
+
+
+def test_auto_tells_what_it_compared(quell, source, tmp_path):
+    quell("train", source, "--save-model", tmp_path / "m.quell.h5", "--auto", "--folds", 2, *QUICK)
+    quell("denoise", source, "-o", tmp_path / "out.h5ad", "--auto", "--folds", 2, *QUICK)
+    quell("apply", source, "-m", tmp_path / "m.quell.h5", "-o", tmp_path / "applied.h5ad")
+    np.testing.assert_array_equal(*[read(tmp_path / p, "layers/denoised")[0] for p in ("out.h5ad", "applied.h5ad")])
+    with h5py.File(tmp_path / "out.h5ad") as f:
+        table = {name: item[()] for name, item in f["uns/quell/denoise/auto"].items()}
+    names = [s.decode() for s in table["candidate"]]
+    assert names[0] == "as given" and names[-1] == "mixture" and {"means", "factors=8", "smooth=20", "type=poisson seed=5"} < set(names)
+    chosen = names.index(table["chosen"].decode())
+    assert table["difference"][chosen] == 0 and table["folds"] == 2
+    assert np.isfinite(table["gain_fold_sd"]).all() and (table["gain_stderr"] > 0).any()
+    assert abs(table["weight"][:-1].sum() - 1) < 1e-9
+    # gene mean x depth is what gains are measured from, but for the cells that validate
+    assert abs(table["gain_select"][names.index("means")]) < 0.25
+
+
+@pytest.mark.parametrize("words, says", [
+    (["--ensemble", 2, "--type", "zinb"], "--type nb or poisson"),
+    (["--ensemble", 2, "--type", "nb-conddisp"], "--type nb or poisson"),
+    (["--ensemble", 2, "--target", "input"], "--type nb or poisson"),
+    (["--ensemble", 2, "--auto"], "leave out --ensemble"),
+    (["--ensemble", 2, "--model", "vae"], "leave out --model vae"),
+    (["--ensemble", 33], "32"),
+])
+def test_what_cannot_be(quell, source, tmp_path, words, says):
+    done = quell("denoise", source, "-o", tmp_path / "out.h5ad", *words, code=64)
+    assert says in done.stderr and not (tmp_path / "out.h5ad").exists()
+
+
+def change(path, edit):
+    with h5py.File(path, "a") as f:
+        edit(f)
+
+
+@pytest.mark.parametrize("edit, says", [
+    (lambda f: f["ensemble/weights"].__setitem__((0, 5), 3), "ensemble/weights"),
+    (lambda f: f["ensemble/weights"].__setitem__((slice(None), 5), 0), "add up to 0"),
+    (lambda f: f["ensemble"].attrs.__setitem__("models", 7), "model6"),
+    (lambda f: f["ensemble/model2"].attrs.__setitem__("settings", "hidden=5,5"), "ensemble/model2"),
+    (lambda f: f["ensemble/model2"].attrs.__setitem__("settings", "nonsense"), "no setting of a model"),
+    (lambda f: f["ensemble/model2"].attrs.__setitem__("kind", "oracle"), "no such model"),
+    (lambda f: f["ensemble/model2"].attrs.__setitem__("kind", "means"), "makes no means"),
+    (lambda f: f.__delitem__("ensemble/model3/state"), "ensemble/model3"),
+], ids=str)
+def test_damaged_models_are_one_line(quell, source, run, tmp_path, edit, says):
+    model = shutil.copy(run / "m.quell.h5", tmp_path / "m.quell.h5")
+    change(model, edit)
+    done = quell("apply", source, "-m", model, "-o", tmp_path / "out.h5ad", code=65)
+    assert says in done.stderr, done.stderr
+
+
+def test_stopped_and_gone_on(program, example_data, tmp_path):
+    """TERM in the middle of six trainings; the same command goes on, to the same bytes."""
+    def command(out):
+        return [program, "denoise", example_data / "pbmc_small.h5", "-o", tmp_path / out, "--ensemble", "3", "--epochs", "40",
+                "--early-stop", "1000", "--hidden", "32,8", "--threads", "2"]
+    kept = ["--checkpoint", tmp_path / "states"]
+    subprocess.run(list(map(str, command("plain.h5ad"))), check=True, capture_output=True)
+    process = subprocess.Popen(list(map(str, [*command("out.h5ad"), *kept, "--checkpoint-every", "0"])), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline and not list(tmp_path.glob("states/*.checkpoint.h5")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, said
+    done = subprocess.run(list(map(str, [*command("out.h5ad"), *kept])), capture_output=True, text=True)
+    assert done.returncode == 0 and "going on from" in done.stderr, done.stderr
+    assert (tmp_path / "out.h5ad").read_bytes() == (tmp_path / "plain.h5ad").read_bytes()
+    assert not list(tmp_path.glob("states/*"))
+
+
+def test_a_time_budget_says_what_it_does(quell, source, tmp_path):
+    """Plenty of time changes nothing but a warning; next to none leaves the options as given."""
+    outs = {}
+    for name, words in {"none": [], "much": ["--time-budget", "10h"], "little": ["--time-budget", "0.001s"]}.items():
+        outs[name] = tmp_path / f"{name}.h5ad"
+        done = quell("denoise", source, "-o", outs[name], "--auto", *words, *QUICK)
+        assert ("depends on how fast this machine is" in done.stderr) == bool(words)
+    quell("denoise", source, "-o", tmp_path / "plain.h5ad", *QUICK)
+    layer = {name: read(out, "layers/denoised")[0] for name, out in outs.items()}
+    np.testing.assert_array_equal(layer["none"], layer["much"])
+    np.testing.assert_array_equal(layer["little"], read(tmp_path / "plain.h5ad", "layers/denoised")[0])
+    for words in (["--time-budget", "soon", "--auto"], ["--time-budget", "10m"]):
+        assert "time" in quell("denoise", source, "-o", tmp_path / "x.h5ad", *words, code=64).stderr
