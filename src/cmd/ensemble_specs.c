@@ -12,9 +12,9 @@ enum { WORD = 128 };
 ql_status ensemble_check(const model_args *a, ql_err *err)
 {
     const ql_likelihood *lik = model_likelihood(a);
-    if (model_is_vae(a))
-        return ql_fail(err, QL_EUSAGE,
-                       "--ensemble and --auto mix autoencoders: leave out --model vae");
+    if (model_is_vae(a) || a->vae.labels)
+        return ql_fail(err, QL_EUSAGE, "--ensemble and --auto mix plain autoencoders: leave out %s",
+                       model_is_vae(a) ? "--model vae" : "--labels");
     const bool fits =
         lik->disp != QL_DISP_CELL && !lik->gaussian && lik->heads.kind[QL_HEAD_PI] == QL_KIND_NONE;
     if (fits && strcmp(a->type, "auto") != 0) return QL_OK;

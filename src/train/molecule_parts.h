@@ -10,11 +10,11 @@ typedef struct {
     ql_csr seen, select, report;     /* [cells, genes]: genes that are seen */
     int64_t *gene;                   /* [genes] their numbers among all */
     double select_lost, report_lost; /* molecules of the other genes */
-    ql_covariates cov; /* of these cells, where there are any; value owned, the rest borrowed */
+    ql_covariates cov;               /* of these cells, where there are any; value owned */
 } ql_molecule_parts;
 
-/* Of all cells (with covariates, unless cov is NULL), or of a draw of most_cells by cell_seed (0:
- * all); divided by seed and seed + 1. */
+/* Of all cells, or of a draw of most_cells by cell_seed (0: all); divided by seed and seed + 1.
+ * cov: NULL: none. */
 QL_MUST_USE ql_status ql_molecule_parts_make(const ql_rows *counts, const ql_covariates *cov,
                                              int64_t most_cells, uint64_t cell_seed, uint64_t seed,
                                              ql_molecule_parts *out, ql_err *err);

@@ -226,8 +226,9 @@ ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
     rung_job job = {.parts = &p, .opt = opt, .kern = kern, .trials = trials};
     int rungs = rungs_of(n, opt->first_epochs <= 0);
     for (int i = 0; i < n; i++) trials[i].rung = -1;
-    ql_status st = ql_molecule_parts_make(counts, trials[0].options.cov, opt->most_cells, opt->seed,
-                                          opt->seed, &p, err);
+    const ql_covariates *cov = trials[0].options.cov;
+    ql_status st =
+        ql_molecule_parts_make(counts, cov, opt->most_cells, opt->seed, opt->seed, &p, err);
     if (st == QL_OK) {
         *facts = (ql_trials_facts){p.seen.n_rows, rungs};
         st = run_rungs(&job, n, rungs, err);

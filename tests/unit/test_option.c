@@ -132,7 +132,9 @@ static const ql_opt_table tables[] = {{rows, 0}, {run_rows, 0}, {NULL, 0}};
 static const char *const dca_settings[] = {"epochs=200", "dropout=0", "batchnorm=no", NULL};
 static const char *const fast_settings[] = {"epochs=10", NULL};
 static const ql_preset presets[] = {
-    {"dca", "as DCA", dca_settings}, {"fast", "quick look", fast_settings}, {NULL, NULL, NULL}};
+    {"dca", "as DCA", dca_settings, NULL},
+    {"fast", "quick look", fast_settings, NULL},
+    {NULL, NULL, NULL, NULL}};
 
 /* ---- helpers ---- */
 
@@ -686,7 +688,7 @@ static void bad_rows_are_found(void **state)
 static void bad_presets_are_found(void **state)
 {
     static const char *const settings[] = {"epochs=0", "nothing=1", "epochs", NULL};
-    static const ql_preset bad[] = {{"x", "summary", settings}, {NULL, NULL, NULL}};
+    static const ql_preset bad[] = {{"x", "summary", settings, NULL}, {NULL, NULL, NULL, NULL}};
     ql_str out = {0};
     (void)state;
     assert_int_equal(ql_options_selfcheck(tables, bad, &out), 3);
