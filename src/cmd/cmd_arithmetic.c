@@ -228,14 +228,10 @@ const ql_command ql_cmd_arithmetic = {
     .group = "Generative models",
     .summary = "add what a condition does to other cells: A - B + C",
     .positionals = positionals,
-    .examples =
-        {{"quell arithmetic pbmc.h5ad -m vae.quell.h5 --plus condition=stim --minus "
-          "condition=ctrl --to 'condition=ctrl,cell_type=B cells' -o predicted.tsv",
-          "what stimulation does to B cells"},
-         {"quell arithmetic pbmc.h5ad -m m.h5 --plus condition=stim,cell_type!=NK --minus "
-          "condition=ctrl,cell_type!=NK --balance cell_type --to condition=ctrl,cell_type=NK "
-          "--compare condition=stim,cell_type=NK -o nk.tsv",
-          "learned on other types, compared with the real cells"}},
+    .examples = {{"quell arithmetic x.h5ad -m m.h5 --plus t=1 --minus t=0 --to k=B -o b.tsv",
+                  "what treatment t does to cells of kind B"},
+                 {"quell arithmetic x.h5ad -m m.h5 --config b.conf --compare k=B,t=1",
+                  "other options from a file, compared with real cells"}},
     .tables = tables,
     QL_ARGS(arithmetic_args),
     .run = arithmetic_run,

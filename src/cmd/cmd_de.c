@@ -26,7 +26,7 @@ static const ql_option de_rows[] = {
      .help = "the column of obs that says the groups",
      .more = "Without --group1 every group is compared with the rest."},
     {.name = "group1", QL_STRING_AT(S, group1), .unit = "GROUP", .group = "Groups", .unset = "each in turn",
-     .help = "a value of that column, or COLUMN=VALUE,...",
+     .help = "a value of that column, or terms COLUMN=VALUE",
      .more = "Terms such as condition=stim,cell_type!=B cells|NK choose any cells, without --groupby."},
     {.name = "group2", QL_STRING_AT(S, group2), .unit = "GROUP", .group = "Groups", .unset = "all other cells",
      .help = "what it is compared with"},
@@ -299,8 +299,7 @@ const ql_command ql_cmd_de = {
     .positionals = positionals,
     .examples = {{"quell de pbmc.h5ad -m vae.quell.h5 -g cell_type -o markers.tsv",
                   "every cell type against the rest"},
-                 {"quell de pbmc.h5ad -m vae.quell.h5 --group1 condition=stim --group2 "
-                  "condition=ctrl -o stim.tsv",
+                 {"quell de x.h5ad -m m.h5 -g by --group1 drug --group2 none -o drug.tsv",
                   "two groups of cells"}},
     .tables = tables,
     QL_ARGS(de_args),

@@ -152,12 +152,10 @@ const ql_command ql_cmd_interpolate = {
     .group = "Generative models",
     .summary = "decode the way from one group of cells to another",
     .positionals = positionals,
-    .examples = {{"quell interpolate pbmc.h5ad -m vae.quell.h5 --from 'cell_type=Naive CD4 T' --to "
-                  "'cell_type=Memory CD4 T' -o way.tsv",
-                  "11 points between two types"},
-                 {"quell interpolate pbmc.h5ad -m vae.quell.h5 --from name=AAACATACAACCAC-1 --to "
-                  "name=AAACATTGAGCTAC-1 -n 21 -o way.tsv",
-                  "21 points between two cells"}},
+    .examples = {{"quell interpolate x.h5ad -m m.h5 --from type=A --to type=B -o way.tsv",
+                  "11 points between the means of two types"},
+                 {"quell interpolate x.h5ad -m m.h5 --from name=C1 --to name=C2 -o way.tsv",
+                  "the same between two cells"}},
     .tables = tables,
     QL_ARGS(interpolate_args),
     .run = interpolate_run,

@@ -20,7 +20,7 @@ static const ql_option score_rows[] = {
      .more = "log_lik: ln p(x) by importance weighting, in nats, and its standard error; elbo: the evidence "
              "lower bound; of both, higher is better. anomaly: how far log_lik is below what cells of the same "
              "number of molecules have, in robust standard deviations."},
-    {.name = "samples", .letter = 'n', QL_INT_AT(S, samples), .def = "100", .min = 2, .max = 1000000,
+    {.name = "draws", .letter = 'n', QL_INT_AT(S, samples), .def = "100", .min = 2, .max = 1000000,
      .group = "Model", .help = "codes drawn from each cell's posterior"},
     {.name = NULL},
 };
@@ -87,7 +87,7 @@ static void tell(const use_run *u, const ql_evidence *e, int samples)
     if (poor > 0)
         ql_log_warn(u->run->log,
                     "%lld cells have an effective sample size below %g of %d: their log_lik is "
-                    "too low and its error larger than said; more --samples help",
+                    "too low and its error larger than said; more --draws help",
                     (long long)poor, QL_LEAST_ESS, samples);
 }
 

@@ -32,7 +32,7 @@ static ql_scdha_options options_of(const job *j)
     ql_scdha_options o =
         ql_scdha_defaults(strcmp(s->rules, "reference") ? QL_SCDHA_OWN : QL_SCDHA_REFERENCE);
     o.genes = s->top_genes;
-    o.models = s->ensemble;
+    o.models = s->models;
     o.snapshots = s->snapshots;
     o.train_cells = s->train_cells;
     o.latent = s->latent_width;

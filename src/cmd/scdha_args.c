@@ -11,7 +11,7 @@ const ql_option scdha_rows[] = {
     {.name = "top-genes", QL_INT_AT(S, top_genes), .min = 1, .max = 1e9, .group = "scDHA",
      .unset = "2000; 5000 with --scdha-rules reference", .help = "scdha: genes kept by their weights",
      .more = "A matrix with no more genes with counts is used whole."},
-    {.name = "ensemble", QL_INT_AT(S, ensemble), .def = "3", .min = 1, .max = QL_SCDHA_MOST_MODELS,
+    {.name = "models", QL_INT_AT(S, models), .def = "3", .min = 1, .max = QL_SCDHA_MOST_MODELS,
      .group = "scDHA", .help = "scdha: models that are trained side by side"},
     {.name = "snapshots", QL_INT_AT(S, snapshots), .def = "3", .min = 1, .max = 4, .group = "scDHA",
      .level = QL_OPT_EXPERT, .help = "scdha: last epochs of a model that give a latent space"},

@@ -8,7 +8,7 @@
 /* List {scdha_rows, offsetof(S, scdha)} in .tables. */
 typedef struct {
     const char *rules, *noise_per;
-    int top_genes, ensemble, snapshots, train_cells, latent_width, l1_epochs;
+    int top_genes, models, snapshots, train_cells, latent_width, l1_epochs;
     double error_weight, noise;
     bool all_latents;
 } scdha_args;

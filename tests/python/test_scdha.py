@@ -70,7 +70,7 @@ def test_a_training_with_batch_norm_and_a_choice_of_genes(quell, tmp_path):
     source = samples.write_h5ad(tmp_path / "in.h5ad", sp.csr_matrix(counts))
     out = tmp_path / "out.h5ad"
     quell("embed", source, "-o", out, "--like", "scdha", "--top-genes", 25, "--train-cells", 600,
-          "--all-latents", "--ensemble", 2, "--seed", 3, "--l1-epochs", 0, "--epochs", 1)
+          "--all-latents", "--models", 2, "--seed", 3, "--l1-epochs", 0, "--epochs", 1)
     x, kept = scdha_twin.inputs(counts)
     score = np.mean([scdha_twin.filter_scores(x, 3 + r, 600, 12) for r in (1, 2, 3)], axis=0)
     weight = column(out, "scdha_weight")

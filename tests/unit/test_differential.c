@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "quell/differential.h"
+#include "../../src/infer/de_summary.h"
 
 #include "fixture_generative.h"
 
@@ -46,6 +47,25 @@ static void mixture(void **state)
     for (int i = 0; i < N; i++) lfc[i] = 0.01 * random_normal(&r);
     assert_int_equal(ql_de_delta(lfc, N, &delta, &err), QL_OK);
     assert_true(delta == 0.1);
+}
+
+/* The shortest interval of a skewed set, order statistics, moments. */
+static void summary(void **state)
+{
+    (void)state;
+    float x[] = {9, -1, 0, 0.5f, 0.25f, 0.75f, 1, -8, 2, 0.125f}, room[10];
+    de_summary s;
+    de_summarise(x, 10, 0.5, room, &s);
+    assert_true(s.low == 0 && s.high == 1); /* 5 steps: -8 -1 [0 .125 .25 .5 .75 1] 2 9 */
+    assert_true(s.least == -8 && s.most == 9 && s.median == 0.375);
+    assert_true(fabs(s.mean - 0.4625) < 1e-7 && fabs(s.sd - 3.8697747) < 1e-5); /* numpy.std */
+    enum { N = 20001 };
+    static float y[N], z[N];
+    ql_rng r = random_start(6);
+    for (int i = 0; i < N; i++) y[i] = (float)(3 + 2 * random_normal(&r));
+    de_summarise(y, N, 0.95, z, &s);
+    assert_true(fabs(s.high - s.low - 2 * 1.95996 * 2) < 0.3 && fabs(s.median - 3) < 0.06);
+    for (int i = 1; i < N; i++) assert_true(y[i - 1] <= y[i]);
 }
 
 /* ---- runs ---- */
@@ -243,10 +263,11 @@ static void own_delta(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prefix_rule),  cmocka_unit_test(mixture),
-        cmocka_unit_test(known_change), cmocka_unit_test(identical_groups),
-        cmocka_unit_test(vanilla_mode), cmocka_unit_test(pseudocount_rule),
-        cmocka_unit_test(batches),      cmocka_unit_test(own_delta),
+        cmocka_unit_test(summary),          cmocka_unit_test(prefix_rule),
+        cmocka_unit_test(mixture),          cmocka_unit_test(known_change),
+        cmocka_unit_test(identical_groups), cmocka_unit_test(vanilla_mode),
+        cmocka_unit_test(pseudocount_rule), cmocka_unit_test(batches),
+        cmocka_unit_test(own_delta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,11 +56,12 @@ static double reference_gradient(double g, double w, double l1, double l2, doubl
     return g;
 }
 
-/* decay NAN: the rule's own, which is that of Loshchilov and Hutter for adamw and none for others
- */
+/* decay NAN: the rule's own, which is that of Loshchilov and Hutter for adamw and none for others.
+ * PyTorch's Adam has it in the gradient, as a penalty of half its square. */
 static void follow(const ql_opt_rule *rule, double l1, double l2, double bound, double decay)
 {
-    const double shrink = decay >= 0 ? decay : strcmp(rule->name, "adamw") ? 0 : 0.01;
+    const double decays = decay >= 0 ? decay : strcmp(rule->name, "adamw") ? 0 : 0.01;
+    const double shrink = rule->torch ? 0 : decays, pull = rule->torch ? decays / 2 : 0;
     static trace t;
     float w[WEIGHTS], m[WEIGHTS] = {0}, v[WEIGHTS] = {0}, grad[WEIGHTS];
     ql_rng r = random_start(4);
@@ -72,11 +73,11 @@ static void follow(const ql_opt_rule *rule, double l1, double l2, double bound, 
     for (int step = 1; step <= STEPS; step++) {
         ql_opt_step s = ql_opt_next(&opt);
         s.l1 = (float)l1;
-        s.l2 = (float)l2;
+        s.l2 += (float)l2;
         random_fill(&r, WEIGHTS, -1, 1, grad);
         for (int i = 0; i < WEIGHTS; i++) {
             grad[i] += 0.5f;
-            double g = reference_gradient((double)grad[i], t.w[i], l1, l2, bound);
+            double g = reference_gradient((double)grad[i], t.w[i], l1, l2 + pull, bound);
             double kept = t.w[i] * (1 - 0.003 * shrink), was = t.w[i];
             reference_step(rule->name, &t, i, g, 0.003, step);
             t.w[i] += kept - was;

@@ -131,10 +131,9 @@ static const ql_opt_table tables[] = {{rows, 0}, {run_rows, 0}, {NULL, 0}};
 
 static const char *const dca_settings[] = {"epochs=200", "dropout=0", "batchnorm=no", NULL};
 static const char *const fast_settings[] = {"epochs=10", NULL};
-static const ql_preset presets[] = {
-    {"dca", "as DCA", dca_settings, NULL},
-    {"fast", "quick look", fast_settings, NULL},
-    {NULL, NULL, NULL, NULL}};
+static const ql_preset presets[] = {{"dca", "as DCA", dca_settings, NULL},
+                                    {"fast", "quick look", fast_settings, NULL},
+                                    {NULL, NULL, NULL, NULL}};
 
 /* ---- helpers ---- */
 
