@@ -10,6 +10,7 @@ static ql_status embed_dca(const embed_args *a, const char *key, ql_run *run)
 {
     denoise_args d = a->d;
     d.key = key;
+    d.fit.model.kind = "dca";
     return denoise_job_run(&d, run);
 }
 

@@ -9,7 +9,7 @@
 #include "quell/trials.h"
 
 enum {
-    PROGRAM = 24 << 20,      /* program, libraries, HDF5's own tables */
+    PROGRAM = 32 << 20,      /* program, libraries (igraph brings many), HDF5's own tables */
     THREAD = 3 << 19,        /* stack and allocator of a thread */
     CELL_NAME = 48,          /* a cell's name and its place, while nothing is known of it */
     GENE_NAME = 96,          /* two names and a column or so */
