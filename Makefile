@@ -262,9 +262,10 @@ workflows-engines: export SNAKEMAKE7 := $(SNAKEMAKE7)
 workflows-engines: $(BUILD)/quell nextflow
 	@$(FLOW_TESTS) tests/workflows/test_engines.py
 
-# What `make check` leaves out, as it has neither MultiQC nor scanpy.
+# What `make check` leaves out, as it has neither MultiQC nor scanpy and its kin.
 workflows-tools: $(BUILD)/quell
-	@$(FLOW_TESTS) tests/python/test_mqc.py tests/python/test_cookbook.py -k 'multiqc or scanpy'
+	@$(FLOW_TESTS) tests/python/test_mqc.py tests/python/test_cookbook.py tests/python/test_space.py -k \
+	    'multiqc or scanpy or leidenalg or layout_keeps'
 
 workflows-snakemake: $(BUILD)/quell
 	@$(FLOW_TESTS) tests/workflows/test_snakemake.py
