@@ -16,25 +16,6 @@ static ql_status widen(const ql_points *p, double **out, ql_err *err)
     return QL_OK;
 }
 
-static ql_status read_member(space_job *j, const char *key, ql_points *out)
-{
-    ql_err *err = &j->run->err;
-    int64_t shape[2];
-    float *x;
-    QL_TRY(ql_part_shape(j->part, key, &shape[0], &shape[1], err));
-    if (shape[0] != j->n_cells)
-        return ql_fail(err, QL_EDATA, "%s: /%s: has %lld rows for %lld cells", j->path, key,
-                       (long long)shape[0], (long long)j->n_cells);
-    QL_TRY(QL_NEW(x, shape[0] * shape[1], "a latent space", err));
-    ql_status st = ql_part_rows(j->part, key, shape, 0, shape[0], x, err);
-    if (st != QL_OK) {
-        ql_free(x);
-        return st;
-    }
-    if (ql_points_take(x, shape[0], shape[1], out, err) == QL_OK) return QL_OK;
-    return ql_context(err, "%s: /%s", j->path, key);
-}
-
 static ql_status check_cells(const space_job *j, const ql_points *base, const ql_points *p,
                              const char *key)
 {
@@ -48,7 +29,7 @@ static ql_status add_member(space_job *j, const char *key, space_ensemble *e)
 {
     ql_points p = {0};
     const ql_points *base = e->points;
-    QL_TRY(read_member(j, key, &p));
+    QL_TRY(space_read_points(j, key, &p));
     ql_status st = check_cells(j, base, &p, key);
     if (st == QL_OK) st = widen(&p, &e->x[e->n], &j->run->err);
     if (st == QL_OK) {

@@ -106,18 +106,16 @@ static const char *choose(const ql_names *has)
     return n == 1 ? only : NULL;
 }
 
-static ql_status read_points(space_job *j, const char *use, ql_points *out)
+ql_status space_read_points(space_job *j, const char *key, ql_points *out)
 {
     ql_err *err = &j->run->err;
-    char key[300];
     int64_t shape[2];
     float *x;
-    (void)snprintf(key, sizeof key, "obsm/%s", use);
     QL_TRY(ql_part_shape(j->part, key, &shape[0], &shape[1], err));
     if (shape[0] != j->n_cells)
         return ql_fail(err, QL_EDATA, "%s: /%s: has %lld rows for %lld cells", j->path, key,
                        (long long)shape[0], (long long)j->n_cells);
-    QL_TRY(QL_NEW(x, shape[0] * shape[1], "the latent space", err));
+    QL_TRY(QL_NEW(x, shape[0] * shape[1], "a latent space", err));
     ql_status st = ql_part_rows(j->part, key, shape, 0, shape[0], x, err);
     if (st != QL_OK) {
         ql_free(x);
@@ -125,6 +123,13 @@ static ql_status read_points(space_job *j, const char *use, ql_points *out)
     }
     if (ql_points_take(x, shape[0], shape[1], out, err) == QL_OK) return QL_OK;
     return ql_context(err, "%s: /%s", j->path, key);
+}
+
+static ql_status read_points(space_job *j, const char *use, ql_points *out)
+{
+    char key[300];
+    (void)snprintf(key, sizeof key, "obsm/%s", use);
+    return space_read_points(j, key, out);
 }
 
 static void tell_points(const space_job *j, const char *use, bool chosen, const ql_names *has,

@@ -52,6 +52,9 @@ QL_MUST_USE ql_status space_open(space_job *j, const space_args *a, const char *
  * log. */
 QL_MUST_USE ql_status space_points(space_job *j, const char *use, ql_points *out, ql_str *key);
 
+/* The places of the cells in the matrix at key ("obsm/X_scdha_1"). */
+QL_MUST_USE ql_status space_read_points(space_job *j, const char *key, ql_points *out);
+
 /* Does the input have it? */
 bool space_has(const space_job *j, const char *key);
 
