@@ -19,7 +19,7 @@ NEXTFLOW = pathlib.Path(os.environ.get("NEXTFLOW", ROOT / "build" / "nextflow" /
 BIN = pathlib.Path(sys.executable).parent
 SNAKEMAKES = {"snakemake 9": os.environ.get("SNAKEMAKE", str(BIN / "snakemake")),
               "snakemake 7": os.environ.get("SNAKEMAKE7", "/usr/bin/snakemake")}
-DATA = pathlib.Path(os.environ.get("QUELL_SHARED") or "/nowhere") / "data"
+DATA = pathlib.Path(os.environ.get("QUELL_SHARED") or "/nowhere").resolve() / "data"
 WAIT = 600
 
 
