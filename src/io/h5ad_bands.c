@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "h5_out.h"
+#include "h5ad_entries.h"
 #include "h5ad_start.h"
 #include "h5ad_writer_internal.h"
 #include "quell/alloc.h"
@@ -97,14 +98,8 @@ static ql_status open_csr(ql_h5ad_writer *w, const char *key, int64_t n_cols, ql
 static ql_status open_sparse_arrays(ql_h5ad_writer *w, ql_err *err)
 {
     band_matrix *m = &w->m;
-    ql_chunk_spec spec = {.parent = m->parent,
-                          .name = "data",
-                          .type = H5T_NATIVE_FLOAT,
-                          .rank = 1,
-                          .n_rows = m->n_rows,
-                          .n_cols = m->n_stored,
-                          .level = w->opt.deflate > 1 ? w->opt.deflate : 1,
-                          .threads = w->opt.threads};
+    ql_chunk_spec spec = ql_h5ad_entries(m->parent, "data", H5T_NATIVE_FLOAT, m->n_rows, &w->opt);
+    spec.n_cols = m->n_stored;
     spec.chunk_rows = m->n_stored > 0 ? QL_SPARSE_CHUNK / m->n_stored : 1;
     if (spec.chunk_rows < 1) spec.chunk_rows = 1;
     QL_TRY(ql_chunks_open(&spec, &m->values, err));
@@ -147,15 +142,7 @@ out:
 static ql_status open_entries(ql_h5ad_writer *w, int64_t nnz, ql_err *err)
 {
     band_matrix *m = &w->m;
-    ql_chunk_spec spec = {.parent = m->parent,
-                          .name = "data",
-                          .type = H5T_NATIVE_FLOAT,
-                          .rank = 1,
-                          .n_rows = nnz,
-                          .n_cols = 1,
-                          .chunk_rows = QL_SPARSE_CHUNK,
-                          .level = w->opt.deflate > 1 ? w->opt.deflate : 1,
-                          .threads = w->opt.threads};
+    ql_chunk_spec spec = ql_h5ad_entries(m->parent, "data", H5T_NATIVE_FLOAT, nnz, &w->opt);
     QL_TRY(ql_chunks_open(&spec, &m->values, err));
     spec.name = "indices";
     spec.type = H5T_NATIVE_INT32;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chunk_writer.h"
+#include "h5ad_entries.h"
 #include "h5ad_start.h"
 #include "quell/alloc.h"
 
@@ -101,15 +102,7 @@ ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds, const ql_write_o
                              ql_err *err)
 {
     const ql_rows rows = ql_dataset_rows(ds);
-    ql_chunk_spec spec = {.parent = group,
-                          .name = "data",
-                          .type = H5T_NATIVE_FLOAT,
-                          .rank = 1,
-                          .n_rows = rows.nnz,
-                          .n_cols = 1,
-                          .chunk_rows = QL_SPARSE_CHUNK,
-                          .level = opt->deflate > 1 ? opt->deflate : 1,
-                          .threads = opt->threads};
+    ql_chunk_spec spec = ql_h5ad_entries(group, "data", H5T_NATIVE_FLOAT, rows.nnz, opt);
     QL_TRY(write_array(&spec, &rows, put_data, err));
     spec.name = "indices";
     spec.type = H5T_NATIVE_INT32;
@@ -135,15 +128,8 @@ out:
 ql_status ql_h5ad_write_indptr(hid_t group, const int64_t *indptr, int64_t n_rows,
                                const ql_write_options *opt, ql_err *err)
 {
-    const ql_chunk_spec spec = {.parent = group,
-                                .name = "indptr",
-                                .type = pointer_type(indptr[n_rows]),
-                                .rank = 1,
-                                .n_rows = n_rows + 1,
-                                .n_cols = 1,
-                                .chunk_rows = QL_SPARSE_CHUNK,
-                                .level = opt->deflate > 1 ? opt->deflate : 1,
-                                .threads = opt->threads};
+    const ql_chunk_spec spec =
+        ql_h5ad_entries(group, "indptr", pointer_type(indptr[n_rows]), n_rows + 1, opt);
     if (indptr[n_rows] <= INT32_MAX) return write_narrow(&spec, indptr, err);
     return ql_chunks_write(&spec, indptr, err);
 }

@@ -1,22 +1,8 @@
 /* A sparse matrix that is whole in memory, as a csr_matrix. */
 #include "h5_out.h"
+#include "h5ad_entries.h"
 #include "h5ad_start.h"
 #include "h5ad_writer_internal.h"
-
-static ql_status write_list(const ql_h5ad_writer *w, hid_t group, const char *name, hid_t type,
-                            int64_t n, const void *values, ql_err *err)
-{
-    const ql_chunk_spec spec = {.parent = group,
-                                .name = name,
-                                .type = type,
-                                .rank = 1,
-                                .n_rows = n,
-                                .n_cols = 1,
-                                .chunk_rows = QL_SPARSE_CHUNK,
-                                .level = w->opt.deflate > 1 ? w->opt.deflate : 1,
-                                .threads = w->opt.threads};
-    return ql_chunks_write(&spec, values, err);
-}
 
 static ql_status write_arrays(const ql_h5ad_writer *w, hid_t group, const ql_sparse_out *m,
                               ql_err *err)
@@ -25,8 +11,9 @@ static ql_status write_arrays(const ql_h5ad_writer *w, hid_t group, const ql_spa
     const hid_t type = m->values ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
     const void *values = m->values ? (const void *)m->values : m->doubles;
     QL_TRY(ql_h5out_attr_int64s(group, "shape", shape, 2, err));
-    QL_TRY(write_list(w, group, "data", type, nnz, values, err));
-    QL_TRY(write_list(w, group, "indices", H5T_NATIVE_INT32, nnz, m->indices, err));
+    QL_TRY(ql_h5ad_write_entries(group, "data", type, nnz, values, &w->opt, err));
+    QL_TRY(
+        ql_h5ad_write_entries(group, "indices", H5T_NATIVE_INT32, nnz, m->indices, &w->opt, err));
     return ql_h5ad_write_indptr(group, m->indptr, m->n_rows, &w->opt, err);
 }
 

@@ -1,3 +1,4 @@
+#include "h5ad_entries.h"
 #include "h5ad_start.h"
 
 #include <string.h>
@@ -184,21 +185,6 @@ static void note_losses(hid_t input, const ql_dataset *ds, const char *const *ke
 
 /* ---- a new file ---- */
 
-static ql_status write_array(hid_t group, const char *name, hid_t type, int64_t n,
-                             const void *values, const ql_write_options *opt, ql_err *err)
-{
-    const ql_chunk_spec spec = {.parent = group,
-                                .name = name,
-                                .type = type,
-                                .rank = 1,
-                                .n_rows = n,
-                                .n_cols = 1,
-                                .chunk_rows = QL_SPARSE_CHUNK,
-                                .level = opt->deflate > 1 ? opt->deflate : 1,
-                                .threads = opt->threads};
-    return ql_chunks_write(&spec, values, err);
-}
-
 static ql_status write_counts(hid_t file, const ql_dataset *ds, const ql_write_options *opt,
                               ql_err *err)
 {
@@ -215,8 +201,8 @@ static ql_status write_counts(hid_t file, const ql_dataset *ds, const ql_write_o
         QL_GO(ql_h5out_close(group, "X", err));
         return QL_OK;
     }
-    QL_GO(write_array(group, "data", H5T_NATIVE_FLOAT, nnz, m->data, opt, err));
-    QL_GO(write_array(group, "indices", H5T_NATIVE_INT32, nnz, m->indices, opt, err));
+    QL_GO(ql_h5ad_write_entries(group, "data", H5T_NATIVE_FLOAT, nnz, m->data, opt, err));
+    QL_GO(ql_h5ad_write_entries(group, "indices", H5T_NATIVE_INT32, nnz, m->indices, opt, err));
     QL_GO(ql_h5ad_write_indptr(group, m->indptr, m->n_rows, opt, err));
     QL_GO(ql_h5out_close(group, "X", err));
     return QL_OK;

@@ -36,7 +36,4 @@ QL_MUST_USE ql_status ql_h5ad_write_rows(hid_t group, const ql_dataset *ds,
 QL_MUST_USE ql_status ql_h5ad_write_indptr(hid_t group, const int64_t *indptr, int64_t n_rows,
                                            const ql_write_options *opt, ql_err *err);
 
-/* Values in a chunk of a sparse matrix's arrays: 256 KiB, of wide row pointers 512 KiB. */
-enum { QL_SPARSE_CHUNK = 65536 };
-
 #endif

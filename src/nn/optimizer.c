@@ -37,45 +37,32 @@ static const ql_opt_rule rmsprop = {
     .kernel = kernel_rmsprop,
 };
 
-/* Kingma and Ba 2015 */
+/* clang-format off */
+/* Kingma and Ba 2015, with the constants of its section 2 */
+#define ADAM .n_moments = 2, .rate = 1e-3, .decay1 = 0.9, .decay2 = 0.999, .eps = 1e-8, \
+             .bias_correction = true, .kernel = kernel_adam
+/* clang-format on */
+
 static const ql_opt_rule adam = {
     .name = "adam",
     .summary = "Adam (0.9, 0.999)",
-    .n_moments = 2,
-    .rate = 1e-3,
-    .decay1 = 0.9,
-    .decay2 = 0.999,
-    .eps = 1e-8,
-    .bias_correction = true,
-    .kernel = kernel_adam,
+    ADAM,
 };
 
 /* Loshchilov and Hutter 2019: Adam, and the weights shrink by themselves */
 static const ql_opt_rule adamw = {
     .name = "adamw",
     .summary = "Adam with decoupled weight decay (0.01)",
-    .n_moments = 2,
-    .rate = 1e-3,
-    .decay1 = 0.9,
-    .decay2 = 0.999,
-    .eps = 1e-8,
+    ADAM,
     .weight_decay = 0.01,
-    .bias_correction = true,
-    .kernel = kernel_adam,
 };
 
 /* Adam as PyTorch has it (Paszke et al. 2019): it matters where eps is large */
 static const ql_opt_rule torch_adam = {
     .name = "torch-adam",
     .summary = "Adam as in PyTorch: weight decay in the gradient",
-    .n_moments = 2,
-    .rate = 1e-3,
-    .decay1 = 0.9,
-    .decay2 = 0.999,
-    .eps = 1e-8,
-    .bias_correction = true,
+    ADAM,
     .torch = true,
-    .kernel = kernel_adam,
 };
 
 const ql_opt_rule *const ql_opt_rules[] = {&adam, &adamw, &rmsprop, &sgd, &torch_adam, NULL};
