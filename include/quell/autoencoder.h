@@ -91,7 +91,7 @@ typedef struct {
     bool theta_normal;   /* logarithms of the dispersions start as standard normal numbers */
     double label_weight; /* above 0, and with labels in vae.cov: a classifier on the code, whose
                             mean loss of a labelled cell counts so much beside the loss of a cell */
-    bool recompute;      /* of means that are shares: logits are made again instead of kept for a
+    bool recompute;      /* of means that are shares: these are made again instead of kept for a
                             minibatch; the same bits, less memory */
     uint64_t seed;
 } ql_ae_config;

@@ -49,7 +49,7 @@ typedef struct {
     int64_t n_groups;         /* of QL_KIND_GROUP, whose tensor is weight[QL_HEAD_DISP] [genes,
                                  groups] */
     bool share, odds;         /* as the layout says */
-    bool keep;                /* share: logits and their gradients are kept for a minibatch; else
+    bool keep;                /* share: e and its gradients are kept for a minibatch; else
                                  they are computed again when they are wanted */
     bool shared_pi;           /* k and c of ELEMENT are one number each */
     const ql_lik_kern *lik;   /* from the kernel table in use */
@@ -67,11 +67,12 @@ typedef struct {
                        UNIT heads, [n_in] scratch; owned, NULL without such heads */
     double *scalar; /* [shards, 2] partial gradients by a shared k and c; owned, NULL without */
     /* of share and odds (heads_share.c); owned */
-    ql_real *offset;        /* [capacity] added to the mean's pre-activations */
-    ql_real *most, *sum;    /* [shards, capacity] largest logit, sum of exp(logit - largest) */
-    ql_real *pull;          /* [shards + 1, capacity] gradient by a common shift of the logits */
-    ql_real *logit, *slope; /* [genes, capacity] blocks of tiles, with keep: the logits; their
-                               gradients before the pull */
+    ql_real *offset; /* odds: [capacity] added to the mean's pre-activations */
+    ql_real *most;   /* [tiles, capacity] largest logit */
+    ql_real *scale;  /* [tiles, capacity] sum of e = exp(logit - largest); once normalised, what
+                        makes a share of e */
+    ql_real *pull;   /* [shards + 1, capacity] gradient by a common shift of the logits */
+    ql_real *exp, *slope; /* [genes, capacity] blocks of tiles, with keep: e; d loss / d ln mu */
 } ql_heads;
 
 /* Work space of one thread. */
@@ -84,6 +85,8 @@ typedef struct {
     ql_real *db[QL_MAX_HEADS];   /* [QL_TILE] */
     ql_real *sums;               /* [QL_TILE] */
     ql_real *block_loss;         /* [QL_BLOCK] */
+    ql_real *product;            /* [QL_BLOCK] of a likelihood's ratios */
+    ql_real *size;               /* [QL_BLOCK] what makes mu of a tile's e */
     void *memory;                /* owner of all of these */
 } ql_head_space;
 

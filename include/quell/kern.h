@@ -69,13 +69,15 @@ typedef struct {
      * read. */
     ql_real *mean, *disp, *pi;
     const ql_real *disp_gene;
-    const ql_real *count;  /* list: [n], > 0; where it is not whole and below 4, ln gamma terms
-                              take it rounded up */
-    const ql_real *size;   /* size factors; sweep: [ld], list: [n] */
-    const ql_real *weight; /* factor of the gradient, 0 for pads; sweep: [ld], list: [n] */
-    ql_real *loss;         /* sweep: [ld], loss at count 0 is added;
-                              list: [n], set to loss(count) - loss(0) */
-    ql_real ridge;         /* penalty factor of pi^2 */
+    const ql_real *mean_in; /* sweep, link: where the mean's are read instead; NULL: in mean */
+    ql_real *product;       /* sweep: [ld] work space of likelihoods of shares with a pi */
+    const ql_real *count;   /* list: [n], > 0; where it is not whole and below 4, ln gamma terms
+                               take it rounded up */
+    const ql_real *size;    /* size factors; sweep: [ld], list: [n] */
+    const ql_real *weight;  /* factor of the gradient, 0 for pads; sweep: [ld], list: [n] */
+    ql_real *loss;          /* sweep: [ld], loss at count 0 is added;
+                               list: [n], set to loss(count) - loss(0) */
+    ql_real ridge;          /* penalty factor of pi^2 */
 } ql_lik_args;
 
 typedef struct {
@@ -93,7 +95,9 @@ typedef struct {
     X(zinb, GENE)                                                                                  \
     X(zinb, CELL)
 
-/* The same for means that are shares: src/kern/lik_share.h, lik_share_nb.h */
+/* The same for means that are shares: src/kern/lik_share.h, lik_share_nb.h. Here `mean` is no
+ * pre-activation, but exp(logit - the cell's largest in the tile) in and d loss / d ln mu out, and
+ * `size` what makes mu of it (bernoulli: log-odds, and without size). */
 #define QL_LIK_SHARE_MAP(X)                                                                        \
     X(share_poisson, NONE)                                                                         \
     X(share_nb, EXP_GENE)                                                                          \
@@ -189,9 +193,14 @@ typedef struct {
     void (*add_row)(int64_t rows, int64_t ld, const ql_real *x, const ql_real *row, ql_real *y);
     /* sum [ld] += x [rows, ld], rows in order */
     void (*column_sums)(int64_t rows, int64_t ld, const ql_real *x, ql_real *sum);
-    /* y [rows, ld] = x - exp(logit + offset [ld]) pull [ld] */
-    void (*share_gradient)(int64_t rows, int64_t ld, const ql_real *logit, const ql_real *offset,
-                           const ql_real *pull, const ql_real *x, ql_real *y);
+    /* Over the columns of x [rows, ld], rows in order: most [ld] their maxima, x = exp(x - most),
+     * sum [ld] its sums. rows > 0 */
+    void (*soft_exp)(int64_t rows, int64_t ld, ql_real *x, ql_real *most, ql_real *sum);
+    /* x [rows, ld] = exp(x - most [ld]): the same x once most is known */
+    void (*exp_less)(int64_t rows, int64_t ld, ql_real *x, const ql_real *most);
+    /* y [rows, ld] = x - e pull [ld] */
+    void (*share_gradient)(int64_t rows, int64_t ld, const ql_real *e, const ql_real *pull,
+                           const ql_real *x, ql_real *y);
     ql_lik_kern gaussian; /* squared error; `count` is a scaled input, of any size */
 } ql_kern;
 

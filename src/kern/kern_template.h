@@ -194,21 +194,66 @@ static void add_row(int64_t rows, int64_t ld, const ql_real *x, const ql_real *r
             v_store(y + i * ld + j, v_add(v_load(x + i * ld + j), v_load(row + j)));
 }
 
-static void column_sums(int64_t rows, int64_t ld, const ql_real *x, ql_real *sum)
+QL_INLINE void add_columns(int64_t rows, int64_t ld, const ql_real *x, ql_real *sum, const int vecs)
 {
+    vf s[SOFT_VECS];
+    for (int v = 0; v < vecs; v++) s[v] = v_load(sum + v * VL);
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < ld; j += VL)
-            v_store(sum + j, v_add(v_load(sum + j), v_load(x + i * ld + j)));
+        for (int v = 0; v < vecs; v++) s[v] = v_add(s[v], v_load(x + i * ld + v * VL));
+    for (int v = 0; v < vecs; v++) v_store(sum + v * VL, s[v]);
 }
 
-static void share_gradient(int64_t rows, int64_t ld, const ql_real *logit, const ql_real *offset,
-                           const ql_real *pull, const ql_real *x, ql_real *y)
+static void column_sums(int64_t rows, int64_t ld, const ql_real *x, ql_real *sum)
+{
+    int64_t j = 0;
+    for (; j + SOFT_VECS * VL <= ld; j += SOFT_VECS * VL)
+        add_columns(rows, ld, x + j, sum + j, SOFT_VECS);
+    for (; j < ld; j += VL) add_columns(rows, ld, x + j, sum + j, 1);
+}
+
+QL_INLINE void exp_columns(int64_t rows, int64_t ld, ql_real *x, ql_real *most, ql_real *sum,
+                           const int vecs)
+{
+    vf m[SOFT_VECS], s[SOFT_VECS];
+    for (int v = 0; v < vecs; v++) m[v] = v_load(x + v * VL);
+    for (int64_t i = 1; i < rows; i++)
+        for (int v = 0; v < vecs; v++) m[v] = v_max(m[v], v_load(x + i * ld + v * VL));
+    for (int v = 0; v < vecs; v++) s[v] = v_set(0);
+    for (int64_t i = 0; i < rows; i++)
+        for (int v = 0; v < vecs; v++) {
+            ql_real *at = x + i * ld + v * VL;
+            vf e = v_exp(v_sub(v_load(at), m[v]));
+            s[v] = v_add(s[v], e);
+            v_store(at, e);
+        }
+    for (int v = 0; v < vecs; v++) {
+        v_store(most + v * VL, m[v]);
+        v_store(sum + v * VL, s[v]);
+    }
+}
+
+static void soft_exp(int64_t rows, int64_t ld, ql_real *x, ql_real *most, ql_real *sum)
+{
+    int64_t j = 0;
+    for (; j + SOFT_VECS * VL <= ld; j += SOFT_VECS * VL)
+        exp_columns(rows, ld, x + j, most + j, sum + j, SOFT_VECS);
+    for (; j < ld; j += VL) exp_columns(rows, ld, x + j, most + j, sum + j, 1);
+}
+
+static void exp_less(int64_t rows, int64_t ld, ql_real *x, const ql_real *most)
+{
+    for (int64_t i = 0; i < rows * ld; i += ld)
+        for (int64_t j = 0; j < ld; j += VL)
+            v_store(x + i + j, v_exp(v_sub(v_load(x + i + j), v_load(most + j))));
+}
+
+static void share_gradient(int64_t rows, int64_t ld, const ql_real *e, const ql_real *pull,
+                           const ql_real *x, ql_real *y)
 {
     for (int64_t i = 0; i < rows * ld; i += ld)
         for (int64_t j = 0; j < ld; j += VL) {
-            vf share = v_exp(v_add(v_load(logit + i + j), v_load(offset + j)));
             vf minus = v_sub(v_set(0), v_load(pull + j));
-            v_store(y + i + j, v_fma(share, minus, v_load(x + i + j)));
+            v_store(y + i + j, v_fma(v_load(e + i + j), minus, v_load(x + i + j)));
         }
 }
 
@@ -335,4 +380,6 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                                 .soft_sums = soft_sums,
                             .add_row = add_row,
                             .column_sums = column_sums,
+                            .soft_exp = soft_exp,
+                            .exp_less = exp_less,
                             .share_gradient = share_gradient};

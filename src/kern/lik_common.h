@@ -4,8 +4,11 @@
  * A likelihood is a pair of functions in lik_<name>.h:
  *   vf <name>_zero(const lik_heads *h, lik_grad *g)           loss and gradients at count 0
  *   vf <name>_nonzero(const lik_heads *h, vf y, lik_grad *g)  the same at count y >= 1
- * Gradients are with respect to ln mu, theta and the pre-activation of pi. <name>_has_pi and
- * <name>_mean_link say which heads there are and how mu is made. */
+ * Gradients are with respect to ln mu, theta and the pre-activation of pi. <name>_has_pi (0, or how
+ * pi is made) and <name>_mean_link say which heads there are and how mu is made. With PI_GATE the
+ * loss at count 0 comes in two parts, a sum and -ln of a ratio between 1/2 and 2: a sweep
+ * multiplies the ratios of LIK_GENES genes and takes one logarithm of them. */
+enum { PI_PLAIN = 1, PI_GATE };
 
 /* Clips of the reference (MeanAct, DispAct and the constant dispersion); those of the mean, 1e-5
  * and 1e6, as logarithms. The gradient passes between them. */
@@ -16,14 +19,17 @@
 #define DISP_HI      (ql_real)1e4
 #define LIK_EPS      (ql_real)1e-10
 
-/* Bound of ln theta where it is that of scVI (lik_share.h) */
+/* Bound of ln theta, and epsilon, where they are those of scVI (lik_share.h) */
 #define LOG_THETA_MOST (ql_real)15
+#define SHARE_EPS      (ql_real)1e-8
 
 typedef struct {
     vf mu, theta;
     vf dmu;        /* d mu / d its pre-activation, of a linear mean only */
     vf dtheta;     /* d theta / d its pre-activation, 0 where clipped */
-    vf pi, not_pi; /* pi and 1 - pi, each to full precision */
+    vf inv_t;      /* 1 / (theta + SHARE_EPS), of theta = exp(a) only */
+    vf pi, not_pi; /* pi and 1 - pi, each to full precision; not with PI_GATE */
+    vf gate, fade; /* PI_GATE: the logit p of pi, and exp(-|p|) */
     vf odds, soft; /* logit of a probability mu, and its softplus */
     vmask mean_inside;
     vf ridge;
@@ -31,6 +37,7 @@ typedef struct {
 
 typedef struct {
     vf ln_mu, theta, pi;
+    vf ratio; /* PI_GATE, of the loss at count 0 */
 } lik_grad;
 
 /* NaN stays NaN, so that it reaches the loss and is noticed there. */
@@ -78,6 +85,7 @@ QL_INLINE void link_disp_EXP_GENE(vf a, lik_heads *h)
     vf inside = clip(a, -LOG_THETA_MOST, LOG_THETA_MOST);
     h->theta = v_exp_inside(inside);
     h->dtheta = v_select(v_eq(inside, a), h->theta, v_set(0));
+    h->inv_t = v_div(v_set(1), v_add(h->theta, v_set(SHARE_EPS)));
 }
 
 QL_INLINE void link_disp_EXP_CELL(vf a, lik_heads *h)
@@ -98,6 +106,18 @@ QL_INLINE void link_pi(vf a, lik_heads *h)
     vmask negative = v_lt(a, v_set(0));
     h->pi = v_select(negative, small, large);
     h->not_pi = v_select(negative, large, small);
+}
+
+QL_INLINE void link_gate(vf a, lik_heads *h)
+{
+    h->gate = a;
+    h->fade = v_exp_inside(v_max(v_set(-87), v_sub(v_set(0), v_abs(a))));
+}
+
+QL_INLINE vf pi_of_gate(const lik_heads *h)
+{
+    vf large = v_div(v_set(1), v_add(v_set(1), h->fade));
+    return v_select(v_lt(h->gate, v_set(0)), v_mul(h->fade, large), large);
 }
 
 /* Sum over j < y of ln(theta + j) and of 1 / (theta + j), for whole y >= 1: that is
@@ -187,7 +207,7 @@ typedef struct {
 } lik_at;
 
 typedef struct {
-    ql_real theta[LIK_GENES], slope[LIK_GENES];
+    ql_real theta[LIK_GENES], slope[LIK_GENES], inv_t[LIK_GENES];
 } lik_genes;
 
 /* The next places of a sweep, at most LIK_CHUNK; `at` is where the last call ended. */
@@ -214,6 +234,7 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
             link_disp_GENE(v_load(log_theta + g), &h);
         else
             link_disp_EXP_GENE(v_load(log_theta + g), &h);
+        if (by_gene == BY_GENE_EXP) v_store(genes->inv_t + g, h.inv_t);
         v_store(genes->theta + g, h.theta);
         v_store(genes->slope + g, h.dtheta);
     }
@@ -227,7 +248,11 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
         (h)->dtheta = v_set((genes)->slope[(at).row]);                                             \
     } while (0)
 #define LIK_DISP_AT_CELL(args, genes, at, h) link_disp_CELL(v_load((args)->disp + (at).i), h)
-#define LIK_DISP_AT_EXP_GENE                 LIK_DISP_AT_GENE
+#define LIK_DISP_AT_EXP_GENE(args, genes, at, h)                                                   \
+    do {                                                                                           \
+        LIK_DISP_AT_GENE(args, genes, at, h);                                                      \
+        (h)->inv_t = v_set((genes)->inv_t[(at).row]);                                              \
+    } while (0)
 #define LIK_DISP_AT_EXP_CELL(args, genes, at, h)                                                   \
     link_disp_EXP_CELL(v_load((args)->disp + (at).i), h)
 #define LIK_HAS_NONE         0
@@ -248,16 +273,32 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
         if (has_pi) v_store((args)->pi + (i), v_mul(w, (g).pi));                                   \
     } while (0)
 
+/* Before the rows of a sweep whose ratios are multiplied, and after them. */
+static inline void begin_product(const ql_lik_args *args)
+{
+    for (int64_t j = 0; j < args->ld; j += VL) v_store(args->product + j, v_set(1));
+}
+
+static inline void end_product(const ql_lik_args *args)
+{
+    for (int64_t j = 0; j < args->ld; j += VL)
+        v_store(args->loss + j, v_add(v_load(args->loss + j), v_log(v_load(args->product + j))));
+}
+
 /* The three kernels, made for each likelihood and kind of dispersion. */
 #define LIK_DEFINE(name, kind)                                                                     \
     QL_INLINE void name##_##kind##_links(const ql_lik_args *args, const lik_genes *genes,          \
                                          const lik_at *at, int n, lik_heads *h)                    \
     {                                                                                              \
+        const ql_real *in = args->mean_in ? args->mean_in : args->mean;                            \
         (void)genes;                                                                               \
         for (int c = 0; c < n; c++)                                                                \
-            name##_mean_link(v_load(args->mean + at[c].i), v_load(args->size + at[c].j), &h[c]);   \
+            name##_mean_link(v_load(in + at[c].i), v_load(args->size + at[c].j), &h[c]);           \
         for (int c = 0; c < n; c++) LIK_DISP_AT_##kind(args, genes, at[c], &h[c]);                 \
-        for (int c = 0; name##_has_pi && c < n; c++) link_pi(v_load(args->pi + at[c].i), &h[c]);   \
+        for (int c = 0; name##_has_pi == PI_PLAIN && c < n; c++)                                   \
+            link_pi(v_load(args->pi + at[c].i), &h[c]);                                            \
+        for (int c = 0; name##_has_pi == PI_GATE && c < n; c++)                                    \
+            link_gate(v_load(args->pi + at[c].i), &h[c]);                                          \
     }                                                                                              \
     QL_INLINE void name##_##kind##_zeros(const ql_lik_args *args, const lik_at *at, int n,         \
                                          lik_heads *h)                                             \
@@ -268,6 +309,10 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
             lik_grad g;                                                                            \
             h[c].ridge = v_set(args->ridge);                                                       \
             v_store(loss, v_add(v_load(loss), name##_zero(&h[c], &g)));                            \
+            if (name##_has_pi == PI_GATE) {                                                        \
+                ql_real *product = args->product + at[c].j;                                        \
+                v_store(product, v_mul(v_load(product), g.ratio));                                 \
+            }                                                                                      \
             LIK_STORE(args, at[c].i, h[c], g, w, LIK_HAS_##kind, name##_has_pi);                   \
         }                                                                                          \
     }                                                                                              \
@@ -277,7 +322,9 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
         for (int c = 0; c < n; c++) {                                                              \
             v_store(args->mean + at[c].i, h[c].mu);                                                \
             if (LIK_HAS_##kind) v_store(args->disp + at[c].i, h[c].theta);                         \
-            if (name##_has_pi) v_store(args->pi + at[c].i, h[c].pi);                               \
+            if (name##_has_pi)                                                                     \
+                v_store(args->pi + at[c].i,                                                        \
+                        name##_has_pi == PI_GATE ? pi_of_gate(&h[c]) : h[c].pi);                   \
         }                                                                                          \
     }                                                                                              \
     QL_INLINE void name##_##kind##_each(const ql_lik_args *args, const int values)                 \
@@ -289,6 +336,7 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
             lik_genes genes;                                                                       \
             if (LIK_BY_GENE_##kind)                                                                \
                 link_genes(args->disp_gene + row, rows, LIK_BY_GENE_##kind, &genes);               \
+            if (name##_has_pi == PI_GATE && !values) begin_product(args);                          \
             for (int n; (n = next_places(&at, args->ld, (row + rows) * args->ld, places)) > 0;) {  \
                 name##_##kind##_links(args, &genes, places, n, h);                                 \
                 if (values)                                                                        \
@@ -296,6 +344,7 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
                 else                                                                               \
                     name##_##kind##_zeros(args, places, n, h);                                     \
             }                                                                                      \
+            if (name##_has_pi == PI_GATE && !values) end_product(args);                            \
         }                                                                                          \
     }                                                                                              \
     static void name##_##kind##_sweep(const ql_lik_args *args)                                     \
@@ -315,12 +364,15 @@ static inline void link_genes(const ql_real *log_theta, int64_t n, const int by_
                 name##_mean_link(v_load(args->mean + i), v_load(args->size + i), &h[c]);           \
             for (int64_t c = 0, i = i0; c < n; c++, i += VL)                                       \
                 link_disp_##kind(LIK_HAS_##kind ? v_load(args->disp + i) : v_set(0), &h[c]);       \
-            for (int64_t c = 0, i = i0; name##_has_pi && c < n; c++, i += VL)                      \
+            for (int64_t c = 0, i = i0; name##_has_pi == PI_PLAIN && c < n; c++, i += VL)          \
                 link_pi(v_load(args->pi + i), &h[c]);                                              \
+            for (int64_t c = 0, i = i0; name##_has_pi == PI_GATE && c < n; c++, i += VL)           \
+                link_gate(v_load(args->pi + i), &h[c]);                                            \
             for (int64_t c = 0, i = i0; c < n; c++, i += VL) {                                     \
                 lik_grad g;                                                                        \
                 h[c].ridge = v_set(args->ridge);                                                   \
                 vf zero = name##_zero(&h[c], &g);                                                  \
+                if (name##_has_pi == PI_GATE) zero = v_add(zero, v_log(g.ratio));                  \
                 vf loss = name##_nonzero(&h[c], v_load(args->count + i), &g);                      \
                 vf w = v_load(args->weight + i);                                                   \
                 v_store(args->loss + i, v_sub(loss, zero));                                        \

@@ -37,19 +37,20 @@ QL_INLINE vf nb_zero(const lik_heads *h, lik_grad *g)
 }
 
 /* shape: what the gamma functions take for theta */
-QL_INLINE vf nb_nonzero_of(const lik_heads *h, vf shape, vf y, ql_real eps, lik_grad *g)
+QL_INLINE vf nb_nonzero_of(const lik_heads *h, const nb_parts *p, vf shape, vf y, ql_real eps,
+                           lik_grad *g)
 {
-    nb_parts p = nb_split(h, eps);
-    vf zero = nb_zero_of(h, &p, g), dgamma;
+    vf zero = nb_zero_of(h, p, g), dgamma;
     vf gamma = lgamma_rise(shape, y, &dgamma);
     vf inv_mu = v_div(v_set(1), v_add(h->mu, v_set(eps)));
-    vf across = v_sub(v_mul(h->theta, h->mu), v_mul(y, p.t));
-    g->ln_mu = v_fma(across, p.inv_sum, v_mul(y, v_mul(v_set(eps), inv_mu)));
-    g->theta = v_add(g->theta, v_sub(v_mul(y, p.inv_sum), dgamma));
-    return v_add(zero, v_sub(v_mul(y, v_log(v_mul(p.sum, inv_mu))), gamma));
+    vf across = v_sub(v_mul(h->theta, h->mu), v_mul(y, p->t));
+    g->ln_mu = v_fma(across, p->inv_sum, v_mul(y, v_mul(v_set(eps), inv_mu)));
+    g->theta = v_add(g->theta, v_sub(v_mul(y, p->inv_sum), dgamma));
+    return v_add(zero, v_sub(v_mul(y, v_log(v_mul(p->sum, inv_mu))), gamma));
 }
 
 QL_INLINE vf nb_nonzero(const lik_heads *h, vf y, lik_grad *g)
 {
-    return nb_nonzero_of(h, v_add(h->theta, v_set(LIK_EPS)), y, LIK_EPS, g);
+    nb_parts p = nb_split(h, LIK_EPS);
+    return nb_nonzero_of(h, &p, p.t, y, LIK_EPS, g);
 }

@@ -1,19 +1,17 @@
 /* Likelihoods of variational models: the mean of a gene is its share of the cell's molecules times
- * their number, mu = rho L. The mean's pre-activation comes as ln rho, normalised over the genes
- * (src/nn/heads_share.c), and size is L. Formulas and epsilons of scVI (Lopez et al. 2018):
- *   poisson: mu - y ln mu
- *   normal:  ((mu - y) / theta)^2 / 2 + ln theta + ln(2 pi) / 2, theta the standard deviation
- *   bernoulli: the gene is seen with probability sigma(a), whatever its count; a is a log-odds that
- *     holds the cell's depth already, and no share
+ * their number, mu = rho L. What comes for the mean is e = exp(logit - the largest of the cell in
+ * the tile), and size is L times what makes e a share (src/nn/heads_share.c). Formulas and epsilons
+ * of scVI (Lopez et al. 2018): poisson: mu - y ln mu normal:  ((mu - y) / theta)^2 / 2 + ln theta +
+ * ln(2 pi) / 2, theta the standard deviation bernoulli: the gene is seen with probability sigma(a),
+ * whatever its count; a is a log-odds that holds the cell's depth already, and no share
  */
-#define SHARE_EPS    (ql_real)1e-8
 #define LEAST_NORMAL (ql_real)1.2e-38
 #define HALF_LN_2_PI (ql_real)0.91893853320467274178
 
-QL_INLINE void link_share(vf ln_share, vf size, lik_heads *h)
+QL_INLINE void link_share(vf e, vf size, lik_heads *h)
 {
-    h->mean_inside = v_eq(ln_share, ln_share);
-    h->mu = v_mul(v_exp(ln_share), size);
+    h->mean_inside = v_eq(e, e);
+    h->mu = v_mul(e, size);
 }
 
 #define share_poisson_has_pi    0

@@ -2,7 +2,7 @@
  *   y = 0: loss = -ln(pi + (1 - pi) z + eps), z = r^theta, r = theta / (theta + mu + eps)
  *   y > 0: loss = NB loss - ln(1 - pi + eps)
  * plus ridge * pi^2. Only the branch that is taken is computed. */
-#define zinb_has_pi    1
+#define zinb_has_pi    PI_PLAIN
 #define zinb_mean_link link_mean
 
 /* The gradient of ridge pi^2 and of a loss with derivative d by pi, passed through the logistic. */

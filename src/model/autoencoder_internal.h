@@ -74,9 +74,9 @@ void ql_ae_normalise(ql_ae *ae, ql_ae_worker *w, const ql_kern *kern, const ql_h
  * each, for the batch at hand. */
 typedef struct {
     int n;
-    ql_real *hidden; /* [n, n_in, capacity] */
-    ql_real *offset; /* [n, capacity] */
-    ql_real *group;  /* [n, groups, capacity] */
+    ql_real *hidden;       /* [n, n_in, capacity] */
+    ql_real *most, *scale; /* [n, tiles, capacity] of shares */
+    ql_real *group;        /* [n, groups, capacity] */
 } ql_ae_decodings;
 ql_status ql_ae_decodings_new(const ql_ae *ae, int n, ql_ae_decodings *d, ql_err *err);
 void ql_ae_decodings_free(ql_ae_decodings *d);

@@ -90,7 +90,7 @@ enum { SPACE_AREA = QL_TILE * QL_BLOCK, LIST_AREA = SPACE_AREA + QL_PAD };
 static int64_t space_reals(int64_t width)
 {
     return QL_MAX_HEADS * (SPACE_AREA + LIST_AREA) + 4 * LIST_AREA +
-           QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE + QL_BLOCK;
+           QL_MAX_HEADS * QL_TILE * (ql_pad(width) + 1) + QL_TILE + 3 * QL_BLOCK;
 }
 
 int64_t ql_head_space_bytes(int64_t width)
@@ -117,7 +117,9 @@ ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err)
     }
     s->sums = at;
     s->block_loss = at + QL_TILE;
-    s->entries.place = (int32_t *)(void *)(at + QL_TILE + QL_BLOCK);
+    s->product = s->block_loss + QL_BLOCK;
+    s->size = s->product + QL_BLOCK;
+    s->entries.place = (int32_t *)(void *)(at + QL_TILE + 3 * QL_BLOCK);
     s->entries.row = s->entries.place + LIST_AREA;
     return QL_OK;
 }
@@ -165,13 +167,13 @@ void ql_head_dense(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                           .bias = ql_param(p, h->bias[head]) + t->genes.first});
 }
 
-/* The mean's come first: others may be made of them. */
+/* The mean's come first: others may be made of them. Of shares they are e, and may be kept. */
 static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                             const ql_head_pass *pass, const tile_block *t, ql_head_space *s)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++) {
-        if (k == QL_HEAD_MEAN && ql_head_has_offset(h))
-            ql_head_offset_mean(h, p, kern, pass, t, s);
+        if (k == QL_HEAD_MEAN && ql_head_is_special(h))
+            ql_head_special_mean(h, p, kern, pass, t, s);
         else if (h->kind[k] == QL_KIND_DENSE || h->kind[k] == QL_KIND_GROUP)
             ql_head_dense(h, p, kern, pass, t, k, s->act[k]);
         if (h->kind[k] == QL_KIND_UNIT) ql_head_unit(h, p, kern, pass, t, k, s);
@@ -179,15 +181,19 @@ static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern
     }
 }
 
-/* What a mean is multiplied with, for each cell. */
-static const ql_real *size_of(const ql_heads *h, const ql_batch *b)
+/* What a mean is multiplied with, for each cell of the block: [t->ld]. */
+static const ql_real *size_of(const ql_heads *h, const ql_batch *b, const tile_block *t,
+                              const ql_head_space *s)
 {
-    return h->share ? b->library : b->size;
+    if (!h->share) return b->size + t->first;
+    const ql_real *scale = ql_head_scale(h, t);
+    for (int64_t i = 0; i < t->ld; i++) s->size[i] = scale[i] * b->library[t->first + i];
+    return s->size;
 }
 
 /* The entries with counts as contiguous lists, ordered by cell and padded; how many there are. */
-static int64_t list_entries(const ql_heads *h, const ql_kern *kern, const ql_batch *b,
-                            const tile_block *t, ql_entry_lists *to)
+static int64_t list_entries(const ql_kern *kern, const ql_batch *b, const tile_block *t,
+                            const ql_real *size, ql_entry_lists *to)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < t->n; i++) {
@@ -197,7 +203,7 @@ static int64_t list_entries(const ql_heads *h, const ql_kern *kern, const ql_bat
                                 .first = (int32_t)t->genes.first,
                                 .ld = (int32_t)t->ld,
                                 .column = (int32_t)i,
-                                .size = size_of(h, b)[t->first + i],
+                                .size = size[i],
                                 .weight = b->weight[t->first + i]};
         kern->list_cell(e.count, &cell, to, n);
         n += e.count;
@@ -211,10 +217,11 @@ static int64_t list_entries(const ql_heads *h, const ql_kern *kern, const ql_bat
 }
 
 /* The heads' values at the listed entries. */
-static void take_heads(const ql_heads *h, const ql_kern *kern, int64_t n, const ql_real *log_theta,
-                       ql_head_space *s)
+static void take_heads(const ql_heads *h, const ql_kern *kern, int64_t n, const ql_real *mean,
+                       const ql_real *log_theta, ql_head_space *s)
 {
-    for (int k = 0; k < QL_MAX_HEADS; k++)
+    kern->take(n, s->entries.place, mean, s->list[QL_HEAD_MEAN]);
+    for (int k = QL_HEAD_MEAN + 1; k < QL_MAX_HEADS; k++)
         if (ql_in_tile(h->kind[k])) kern->take(n, s->entries.place, s->act[k], s->list[k]);
     if (log_theta) kern->take(n, s->entries.row, log_theta, s->list[QL_HEAD_DISP]);
 }
@@ -253,8 +260,9 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
 {
     const ql_real *log_theta =
         h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
-    int64_t n = list_entries(h, kern, b, t, &s->entries);
-    take_heads(h, kern, ql_pad(n), log_theta, s);
+    const ql_real *size = size_of(h, b, t, s), *mean = ql_head_mean_in(h, t, s);
+    int64_t n = list_entries(kern, b, t, size, &s->entries);
+    take_heads(h, kern, ql_pad(n), mean, log_theta, s);
     ql_lik_args list = {.n = ql_pad(n),
                         .mean = s->list[QL_HEAD_MEAN],
                         .disp = s->list[QL_HEAD_DISP],
@@ -269,12 +277,14 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
     ql_lik_args sweep = {.n = t->genes.count,
                          .ld = t->ld,
                          .mean = s->act[QL_HEAD_MEAN],
+                         .mean_in = mean,
                          .disp = s->act[QL_HEAD_DISP],
                          .pi = s->act[QL_HEAD_PI],
                          .disp_gene = log_theta,
-                         .size = size_of(h, b) + t->first,
+                         .size = size,
                          .weight = b->weight + t->first,
                          .loss = s->block_loss,
+                         .product = s->product,
                          .ridge = h->ridge};
     h->lik->sweep(&sweep);
     put_heads(h, kern, n, s);
@@ -480,10 +490,11 @@ void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
         .n = t.genes.count,
         .ld = t.ld,
         .mean = space->act[QL_HEAD_MEAN],
+        .mean_in = ql_head_mean_in(h, &t, space),
         .disp = space->act[QL_HEAD_DISP],
         .pi = space->act[QL_HEAD_PI],
         .disp_gene = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t.genes.first : NULL,
-        .size = size_of(h, pass->batch) + first});
+        .size = size_of(h, pass->batch, &t, space)});
     if (h->inverse.inv_sd)
         invert(&h->inverse, kern, &t, pass->batch->size + first, space->act[QL_HEAD_MEAN]);
 }

@@ -51,21 +51,34 @@ void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
                               const ql_head_pass *pass, const tile_block *t, int64_t shard,
                               ql_head_space *s);
 
-/* Does the mean's pre-activation come with an offset of the cell? */
-static inline bool ql_head_has_offset(const ql_heads *h)
+/* Is the mean more than its pre-activation: a share, or log-odds with an offset of the cell? */
+static inline bool ql_head_is_special(const ql_heads *h)
 {
     return h->share || h->odds;
 }
 
-/* A block's part of logit or slope. */
+/* A block's part of exp or slope. */
 static inline ql_real *ql_head_kept(const ql_heads *h, const tile_block *t, ql_real *of)
 {
     return of + t->genes.first * h->capacity + t->first * t->genes.count;
 }
 
-/* The mean's pre-activations with their offset, into s->act[QL_HEAD_MEAN]. */
-void ql_head_offset_mean(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                         const ql_head_pass *pass, const tile_block *t, ql_head_space *s);
+/* What makes shares of the block's e: [t->ld]. */
+static inline const ql_real *ql_head_scale(const ql_heads *h, const tile_block *t)
+{
+    return h->scale + t->tile * h->capacity + t->first;
+}
+
+/* Where the mean's pre-activations, or e, are to be read. */
+static inline const ql_real *ql_head_mean_in(const ql_heads *h, const tile_block *t,
+                                             const ql_head_space *s)
+{
+    return h->share && h->keep ? ql_head_kept(h, t, h->exp) : s->act[QL_HEAD_MEAN];
+}
+
+/* The mean's log-odds with their offset, or e unless it is kept, into s->act[QL_HEAD_MEAN]. */
+void ql_head_special_mean(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                          const ql_head_pass *pass, const tile_block *t, ql_head_space *s);
 
 /* Numbers of what normalising takes; allocate it. */
 int64_t ql_head_share_reals(const ql_heads *h, int64_t capacity);

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import anndata
 import h5py
 import pytest
 
@@ -254,6 +255,35 @@ def test_all_kinds_of_training(runs, options):
     whole = runs.output
     assert runs.stop(signal.SIGTERM, "--threads", "1", options=options)[0] == 143
     assert "going on from" in runs.run("--threads", "2", options=options).stderr
+    assert same(whole, runs.output)
+
+
+@pytest.fixture(scope="module")
+def annotated(program, counts, tmp_path_factory):
+    """The counts with a donor for each cell, and a type for most."""
+    path = tmp_path_factory.mktemp("annotated") / "cells.h5ad"
+    subprocess.run([program, "convert", counts, "-o", path], check=True, capture_output=True)
+    cells = anndata.read_h5ad(path)
+    numbers = range(cells.n_obs)
+    cells.obs["donor"] = [["a", "b", "c"][i % 3] for i in numbers]
+    cells.obs["kind"] = [["T", "B", ""][i * i % 3] if i % 5 else "NK" for i in numbers]
+    cells.write_h5ad(path)
+    return path
+
+
+# Noise of the code, the weight of the divergence, labels and covariates are carried on too.
+@pytest.mark.parametrize("options", [
+    "--model vae --kl-steps 50 --epochs 20",
+    "--model vae --batch donor --dispersion gene-batch --epochs 20",
+    "--model vae --labels kind --batch donor --epochs 20",
+    "--like scvi --batch donor --epochs 12",
+])
+def test_variational_models(runs, annotated, options):
+    options = [*options.split(), "--early-stop", "1000", "--no-denoised"]
+    how = {"options": options, "counts": annotated}
+    whole = runs.plain(**how)
+    assert runs.stop(signal.SIGTERM, "--threads", "1", **how)[0] == 143
+    assert "going on from" in runs.run("--threads", "2", **how).stderr
     assert same(whole, runs.output)
 
 

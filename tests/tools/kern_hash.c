@@ -4,6 +4,7 @@
  * Arm build under an emulator and compares it with this machine's. */
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "quell/kern.h"
 
@@ -127,6 +128,30 @@ static void hash_lists(const ql_kern *k)
     }
 }
 
+static void hash_shares(const ql_kern *k)
+{
+    fill(a, 9);
+    fill(b, 9);
+    fill(c, 1);
+    for (int j = 0; j < LD; j++) d[j] = -1e30f;
+    k->soft_sums(ROWS, LD, a, d, c);
+    add(c, LD);
+    add(d, LD);
+    k->add_row(ROWS, LD, a, d, z);
+    add(z, N);
+    k->column_sums(ROWS, LD, z, c);
+    add(c, LD);
+    k->share_gradient(ROWS, LD, a, c, b, z);
+    add(z, N);
+    memcpy(b, a, sizeof b);
+    k->soft_exp(ROWS, LD, a, c, d);
+    add(a, N);
+    add(c, LD);
+    add(d, LD);
+    k->exp_less(ROWS, LD, b, c);
+    add(b, N);
+}
+
 static void hash_functions(const ql_kern *k)
 {
     fill(a, 60);
@@ -175,8 +200,15 @@ static void draw_heads(void)
     }
 }
 
-static void hash_likelihood(const ql_lik_kern *lik)
+/* Means of shares come as numbers between 0 and 1. */
+static void make_shares(void)
 {
+    for (int i = 0; i < N; i++) a[i] = (a[i] * a[i] + 1e-3f) / 145;
+}
+
+static void hash_likelihood(const ql_lik_kern *lik, int share)
+{
+    static float product[LD];
     ql_lik_args args = {.n = ROWS,
                         .ld = LD,
                         .mean = a,
@@ -186,19 +218,23 @@ static void hash_likelihood(const ql_lik_kern *lik)
                         .size = z,
                         .weight = w,
                         .loss = c,
+                        .product = product,
                         .ridge = 0.1f};
     draw_heads();
+    if (share) make_shares();
     lik->sweep(&args);
     add(a, N);
     add(b, N);
     add(d, N);
     add(c, LD);
     draw_heads();
+    if (share) make_shares();
     lik->link(&args);
     add(a, N);
     add(b, N);
     add(d, N);
     draw_heads();
+    if (share) make_shares();
     args.n = N;
     args.count = w;
     lik->list(&args);
@@ -218,10 +254,15 @@ int main(int argc, char **argv)
     hash_algebra(k);
     hash_sparse(k);
     hash_lists(k);
+    hash_shares(k);
     hash_functions(k);
     hash_optimizers(k);
-#define X(name, disp) hash_likelihood(&k->name##_##disp);
+    hash_likelihood(&k->gaussian, 0);
+#define X(name, disp) hash_likelihood(&k->name##_##disp, 0);
     QL_LIK_MAP(X)
+#undef X
+#define X(name, disp) hash_likelihood(&k->name##_##disp, 1);
+    QL_LIK_SHARE_MAP(X)
 #undef X
     printf("%016llx\n", (unsigned long long)hash);
     return 0;

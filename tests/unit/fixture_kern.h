@@ -2,6 +2,7 @@
 #ifndef FIXTURE_KERN_H
 #define FIXTURE_KERN_H
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "fixture_random.h"
 
 /* Every array a likelihood kernel touches, with guards around each. */
-enum { LIK_GUARD = 32, LIK_ROOM = 4096, LIK_ARRAYS = 8 };
+enum { LIK_GUARD = 32, LIK_ROOM = 4096, LIK_ARRAYS = 9 };
 
 typedef struct {
     ql_real memory[LIK_ARRAYS][LIK_GUARD + LIK_ROOM + LIK_GUARD];
@@ -31,7 +32,8 @@ static inline void lik_point(lik_space *s, int64_t n, int64_t ld, int offset)
                             .count = at[4],
                             .size = at[5],
                             .weight = at[6],
-                            .loss = at[7]};
+                            .loss = at[7],
+                            .product = at[8]};
 }
 
 /* A pre-activation: mostly where models live, now and then far outside or exactly at a clip. */
@@ -52,12 +54,31 @@ static inline ql_real lik_count(ql_rng *r)
     return (ql_real)(1 + ql_rng_below(r, kind == 0 ? 5000 : kind == 1 ? 50 : 9));
 }
 
+/* Every likelihood that kernels exist for: those of plain means, of inputs, of shares. NULL past
+ * the end. */
+static inline const ql_likelihood *lik_number(int i)
+{
+    int plain = 0;
+    while (ql_likelihoods[plain]) plain++;
+    if (i < plain) return ql_likelihoods[i];
+    return i == plain ? &ql_gaussian : ql_vae_likelihoods[i - plain - 1];
+}
+
+/* What comes for the mean of a share is a number above 0 and up to 1. */
+static inline void lik_make_shares(lik_space *s, const ql_likelihood *lik)
+{
+    for (int i = 0; lik->heads.share && i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
+        const double x = (double)s->memory[0][i];
+        s->memory[0][i] = (ql_real)exp(x < -87 || x > 87 ? -87 : -fabs(x));
+    }
+}
+
 /* Fill all arrays, guards included, so that whatever moves shows. */
 static inline void lik_draw(lik_space *s, ql_rng *r)
 {
     for (int k = 0; k < LIK_ARRAYS; k++) {
         for (int i = 0; i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
-            ql_real x = lik_activation(r);
+            ql_real x = k == 8 ? 3 : lik_activation(r);
             if (k == 4) x = lik_count(r);
             if (k == 5) x = (ql_real)exp(random_normal(r));
             if (k == 6) x = ql_rng_below(r, 8) ? (ql_real)random_in(r, 0, 1) : 0;

@@ -64,12 +64,14 @@ static void fill(double *x, double value)
 }
 
 /* -loss and its gradients by mu, theta and the logit, as the engine makes them: a sweep at count 0,
- * the list on top. size is L; ln mu = ln share + ln L. */
+ * the list on top. size is L; mu = L times what comes for the mean (Bernoulli: its exponential). */
 static wanted evaluate(const ql_likelihood *lik, const entry *e, double library)
 {
     const ql_lik_kern *k = lik->kernel(ql_kern_find("scalar"));
-    const double a[3] = {log(e->mu / library), log(e->theta), e->logit};
+    const double share = e->mu / library;
+    const double a[3] = {lik->heads.odds ? log(share) : share, log(e->theta), e->logit};
     double head[3][QL_PAD], gene[QL_PAD], count[QL_PAD], size[QL_PAD], weight[QL_PAD], loss[QL_PAD];
+    double product[QL_PAD];
     ql_lik_args args = {.n = 1,
                         .ld = QL_PAD,
                         .mean = head[0],
@@ -79,7 +81,8 @@ static wanted evaluate(const ql_likelihood *lik, const entry *e, double library)
                         .count = count,
                         .size = size,
                         .weight = weight,
-                        .loss = loss};
+                        .loss = loss,
+                        .product = product};
     for (int i = 0; i < 3; i++) fill(head[i], a[i]);
     fill(gene, a[1]);
     fill(count, e->y);
@@ -393,7 +396,7 @@ static void labels(void **state)
     check_vae("labels, a curved code", &c, small);
 }
 
-/* Kept or made again, logits are the same, and so is the loss. */
+/* Kept or made again, shares are the same, and so is the loss. */
 static void recomputing_changes_nothing(void **state)
 {
     (void)state;

@@ -169,6 +169,84 @@ static void sums_of_arrays_are_the_same(void **state)
     each_table(add_of_table);
 }
 
+/* ---- shares ---- */
+
+enum { N_SHARE = 5 };
+
+/* Each kernel of shares on the same x [rows, ld], sums and pulls beside it; y is what it writes. */
+typedef struct {
+    room x, y, most, sum;
+} share_rooms;
+
+static share_rooms share_rooms_of(ql_rng *r, int64_t rows, int64_t ld)
+{
+    return (share_rooms){room_of(r, rows * ld, -9, 9), room_of(r, rows * ld, -9, 9),
+                         room_of(r, ld, -9, 9), room_of(r, ld, 0, 9)};
+}
+
+static share_rooms share_rooms_copy(const share_rooms *s)
+{
+    return (share_rooms){room_copy(&s->x), room_copy(&s->y), room_copy(&s->most),
+                         room_copy(&s->sum)};
+}
+
+static void share_call(const ql_kern *k, int which, int64_t rows, int64_t ld, share_rooms *s)
+{
+    if (which == 0) k->soft_sums(rows, ld, s->x.x, s->most.x, s->sum.x);
+    if (which == 1) k->add_row(rows, ld, s->x.x, s->most.x, s->y.x);
+    if (which == 2) k->column_sums(rows, ld, s->x.x, s->sum.x);
+    if (which == 3) k->soft_exp(rows, ld, s->x.x, s->most.x, s->sum.x);
+    if (which == 4) k->share_gradient(rows, ld, s->x.x, s->most.x, s->y.x, s->y.x);
+}
+
+static void share_case(const ql_kern *k, ql_rng *r, int which, int64_t rows, int64_t ld)
+{
+    static const char *const names[N_SHARE] = {"soft_sums", "add_row", "column_sums", "soft_exp",
+                                               "share_gradient"};
+    share_rooms before = share_rooms_of(r, rows, ld);
+    share_rooms a = share_rooms_copy(&before), b = share_rooms_copy(&before);
+    share_call(k, which, rows, ld, &a);
+    share_call(scalar(), which, rows, ld, &b);
+    room *const mine[] = {&a.x, &a.y, &a.most, &a.sum}, *const plain[] = {&b.x, &b.y, &b.most,
+                                                                          &b.sum};
+    room *const was[] = {&before.x, &before.y, &before.most, &before.sum};
+    for (int i = 0; i < 4; i++) {
+        same_room(mine[i], plain[i], names[which], k->isa);
+        only_inside(mine[i], was[i], i < 2 ? rows : 1, ld, ld);
+        free_rooms(mine[i], plain[i], was[i]);
+    }
+}
+
+/* With the maxima that soft_exp found, exp_less makes the same of the same logits. */
+static void exponentials_again(const ql_kern *k, ql_rng *r, int64_t rows, int64_t ld)
+{
+    share_rooms a = share_rooms_of(r, rows, ld), b = share_rooms_copy(&a);
+    share_call(k, 3, rows, ld, &a);
+    k->exp_less(rows, ld, b.x.x, a.most.x);
+    same_room(&a.x, &b.x, "exp_less", k->isa);
+    free_rooms(&a.x, &a.y, &a.most);
+    free_rooms(&b.x, &b.y, &b.most);
+    free(a.sum.memory);
+    free(b.sum.memory);
+}
+
+static void shares_of_table(const ql_kern *k)
+{
+    ql_rng r = random_start(9);
+    for (int64_t ld = QL_PAD; ld <= 5 * QL_PAD; ld += QL_PAD) {
+        for (int64_t rows = 1; rows <= 20; rows += 6) {
+            for (int which = 0; which < N_SHARE; which++) share_case(k, &r, which, rows, ld);
+            exponentials_again(k, &r, rows, ld);
+        }
+    }
+}
+
+static void shares_are_the_same(void **state)
+{
+    (void)state;
+    each_table(shares_of_table);
+}
+
 static void row_sums_are_the_same(void **state)
 {
     (void)state;
@@ -487,12 +565,13 @@ static void optimizers_are_the_same(void **state)
 
 typedef void (*lik_fn)(const ql_lik_args *args);
 
-/* Elements that the call may write: n of each of mean, disp, pi; n_loss of loss. */
+/* Elements that the call may write: n of each of mean, disp, pi; n_loss of loss; those of a sweep
+ * in the work space. */
 static void lik_untouched(const lik_space *now, const lik_space *before, int offset, int64_t n,
-                          int64_t n_loss)
+                          int64_t n_loss, int64_t n_sweep)
 {
     for (int k = 0; k < LIK_ARRAYS; k++) {
-        int64_t may = k < 3 ? n : k == 7 ? n_loss : 0;
+        int64_t may = k < 3 ? n : k == 7 ? n_loss : k == 8 ? n_sweep : 0;
         for (int64_t i = 0; i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
             int64_t at = i - LIK_GUARD - offset;
             if (at >= 0 && at < may) continue;
@@ -502,13 +581,14 @@ static void lik_untouched(const lik_space *now, const lik_space *before, int off
     }
 }
 
-static void lik_case(const ql_kern *k, const char *what, lik_fn mine, lik_fn plain, int64_t n,
-                     int64_t ld, int64_t n_loss, ql_rng *r)
+static void lik_case(const ql_kern *k, const ql_likelihood *lik, lik_fn mine, lik_fn plain,
+                     int64_t n, int64_t ld, int64_t n_loss, ql_rng *r)
 {
     static lik_space before, a, b;
     int offset = (int)ql_rng_below(r, 16);
     lik_point(&before, n, ld, offset);
     lik_draw(&before, r);
+    lik_make_shares(&before, lik);
     memcpy(a.memory, before.memory, sizeof a.memory);
     memcpy(b.memory, before.memory, sizeof b.memory);
     lik_point(&a, n, ld, offset);
@@ -518,25 +598,25 @@ static void lik_case(const ql_kern *k, const char *what, lik_fn mine, lik_fn pla
     plain(&b.args);
     for (int array = 0; array < LIK_ARRAYS; array++)
         if (memcmp(a.memory[array], b.memory[array], sizeof a.memory[array]) != 0)
-            fail_msg("%s, array %d (%lld x %lld): %s differs from scalar", what, array,
+            fail_msg("%s, array %d (%lld x %lld): %s differs from scalar", lik->name, array,
                      (long long)n, (long long)ld, k->isa);
-    lik_untouched(&a, &before, offset, ld ? n * ld : n, n_loss);
+    lik_untouched(&a, &before, offset, ld ? n * ld : n, n_loss, ld ? n_loss : 0);
 }
 
 static void likelihoods_of_table(const ql_kern *k)
 {
     ql_rng r = random_start(6);
-    for (int i = 0; ql_likelihoods[i]; i++) {
-        const ql_likelihood *lik = ql_likelihoods[i];
+    for (int i = 0; lik_number(i); i++) {
+        const ql_likelihood *lik = lik_number(i);
         const ql_lik_kern *mine = lik->kernel(k), *plain = lik->kernel(scalar());
         for (int64_t ld = QL_PAD; ld <= 4 * QL_PAD; ld += QL_PAD) {
             for (int64_t n = 1; n <= 31; n += 5) {
-                lik_case(k, lik->name, mine->sweep, plain->sweep, n, ld, ld, &r);
-                lik_case(k, lik->name, mine->link, plain->link, n, ld, 0, &r);
+                lik_case(k, lik, mine->sweep, plain->sweep, n, ld, ld, &r);
+                lik_case(k, lik, mine->link, plain->link, n, ld, 0, &r);
             }
         }
         for (int64_t n = 0; n <= 4000; n += QL_PAD * (n < 160 ? 1 : 20))
-            lik_case(k, lik->name, mine->list, plain->list, n, 0, n, &r);
+            lik_case(k, lik, mine->list, plain->list, n, 0, n, &r);
     }
 }
 
@@ -552,16 +632,17 @@ static void likelihoods_stay_finite(void **state)
     (void)state;
     static lik_space s;
     ql_rng r = random_start(7);
-    for (int i = 0; ql_likelihoods[i]; i++) {
-        const ql_lik_kern *k = ql_likelihoods[i]->kernel(scalar());
+    for (int i = 0; lik_number(i); i++) {
+        const ql_lik_kern *k = lik_number(i)->kernel(scalar());
         for (int kind = 0; kind < 3; kind++) {
             lik_point(&s, kind == 1 ? 4000 : 40, kind == 1 ? 0 : 3 * QL_PAD, 0);
             lik_draw(&s, &r);
+            lik_make_shares(&s, lik_number(i));
             (kind == 0 ? k->sweep : kind == 1 ? k->list : k->link)(&s.args);
             for (int array = 0; array < LIK_ARRAYS; array++)
                 for (int j = 0; j < LIK_ROOM; j++)
                     if (!isfinite((double)s.memory[array][LIK_GUARD + j]))
-                        fail_msg("%s: array %d holds %g", ql_likelihoods[i]->name, array,
+                        fail_msg("%s: array %d holds %g", lik_number(i)->name, array,
                                  (double)s.memory[array][LIK_GUARD + j]);
         }
     }
@@ -595,6 +676,7 @@ static void losses_keep_nan(const ql_kern *k, const ql_likelihood *lik, int head
     ql_rng r = random_start(8);
     lik_point(&s, is_list ? QL_PAD : 3, is_list ? 0 : QL_PAD, 0);
     lik_draw(&s, &r);
+    lik_make_shares(&s, lik);
     ql_real *const heads[] = {s.args.mean, s.args.disp, s.args.pi};
     heads[head][5] = (ql_real)NAN;
     if (head == 1 && !is_list) s.memory[3][LIK_GUARD + 2] = (ql_real)NAN;
@@ -614,8 +696,8 @@ static void nan_is_not_swallowed(void **state)
         const ql_kern *k = ql_kern_find(ql_kern_names[t]);
         if (!k) continue;
         maps_keep_nan(k);
-        for (int i = 0; ql_likelihoods[i]; i++) {
-            const ql_likelihood *lik = ql_likelihoods[i];
+        for (int i = 0; lik_number(i); i++) {
+            const ql_likelihood *lik = lik_number(i);
             for (int list = 0; list < 2; list++) {
                 losses_keep_nan(k, lik, 0, list);
                 if (lik->disp != QL_DISP_NONE) losses_keep_nan(k, lik, 1, list);
@@ -671,6 +753,7 @@ int main(void)
         cmocka_unit_test(gemm_is_the_same),
         cmocka_unit_test(row_sums_are_the_same),
         cmocka_unit_test(sums_of_arrays_are_the_same),
+        cmocka_unit_test(shares_are_the_same),
         cmocka_unit_test(sparse_products_are_the_same),
         cmocka_unit_test(lists_are_the_same),
         cmocka_unit_test(maps_are_the_same),

@@ -266,17 +266,30 @@ static double held(double x, double lo, double hi)
     return x < lo ? lo : x > hi ? hi : x;
 }
 
-/* One entry: its pre-activations, count and size factor; the loss in float64 from them, ln y! left
- * in. */
+/* One entry: its pre-activations (of a share: the logarithm of what comes for it, as gradients are
+ * by that), count and size factor; the loss in float64 from them, ln y! left in. */
 typedef struct {
     double a[3], y, size, ridge;
 } entry;
 
+static double exact_mean(const ql_likelihood *lik, const entry *e)
+{
+    if (lik->of_inputs) return e->a[0];
+    if (lik->heads.odds) return 1 / (1 + exp(-e->a[0]));
+    if (lik->heads.share) return exp(e->a[0]) * e->size;
+    return (lik->gaussian ? e->a[0] : held(exp(e->a[0]), 1e-5, 1e6)) * e->size;
+}
+
+static double exact_theta(const ql_likelihood *lik, const entry *e)
+{
+    if (lik->heads.share) return exp(e->a[1]);
+    return lik->disp == QL_DISP_GENE ? held(exp(e->a[1]), 1e-3, 1e4)
+                                     : held(log1p(exp(e->a[1])), 1e-4, 1e4);
+}
+
 static double exact_loss(const ql_likelihood *lik, const entry *e)
 {
-    double mu = (lik->gaussian ? e->a[0] : held(exp(e->a[0]), 1e-5, 1e6)) * e->size;
-    double theta = lik->disp == QL_DISP_GENE ? held(exp(e->a[1]), 1e-3, 1e4)
-                                             : held(log1p(exp(e->a[1])), 1e-4, 1e4);
+    double mu = exact_mean(lik, e), theta = exact_theta(lik, e);
     double pi = lik->has_pi ? 1 / (1 + exp(-e->a[2])) : 0;
     return lik->nll(e->y, mu, theta, pi) + (lik->has_pi ? e->ridge * pi * pi : 0);
 }
@@ -291,7 +304,7 @@ static double exact_gradient(const ql_likelihood *lik, entry e, int head)
 }
 
 /* Where a model's entries live, without clips. */
-static void draw_entries(lik_space *s, ql_rng *r, int64_t n)
+static void draw_entries(lik_space *s, const ql_likelihood *lik, ql_rng *r, int64_t n)
 {
     lik_draw(s, r);
     random_fill(r, n, -6, 6, s->args.mean);
@@ -299,12 +312,14 @@ static void draw_entries(lik_space *s, ql_rng *r, int64_t n)
     random_fill(r, n, -6, 6, s->args.pi);
     random_fill(r, n, -4, 6, s->memory[3] + LIK_GUARD);              /* disp_gene */
     for (int64_t i = 0; i < n; i++) s->memory[6][LIK_GUARD + i] = 1; /* weight */
+    lik_make_shares(s, lik);
 }
 
-static entry entry_at(const lik_space *s, int64_t i, double y)
+static entry entry_at(const ql_likelihood *lik, const lik_space *s, int64_t i, double y)
 {
     const ql_lik_args *a = &s->args;
-    return (entry){{(double)a->mean[i], (double)a->disp[i], (double)a->pi[i]},
+    const double mean = (double)a->mean[i];
+    return (entry){{lik->heads.share ? log(mean) : mean, (double)a->disp[i], (double)a->pi[i]},
                    y,
                    (double)a->size[i],
                    (double)a->ridge};
@@ -327,7 +342,7 @@ static errors list_errors(const ql_likelihood *lik, bool wrong)
     ql_rng r = random_start(5);
     errors most = {0};
     lik_point(&before, CELLS, 0, 0);
-    draw_entries(&before, &r, CELLS);
+    draw_entries(&before, lik, &r, CELLS);
     memcpy(now.memory, before.memory, sizeof now.memory);
     lik_point(&now, CELLS, 0, 0);
     now.args.ridge = before.args.ridge;
@@ -335,7 +350,7 @@ static errors list_errors(const ql_likelihood *lik, bool wrong)
     const ql_real *out[] = {now.args.mean, now.args.disp, now.args.pi};
     for (int64_t i = 0; i < CELLS; i++) {
         double y = (double)before.args.count[i];
-        entry e = entry_at(&before, i, y), zero = entry_at(&before, i, 0);
+        entry e = entry_at(lik, &before, i, y), zero = entry_at(lik, &before, i, 0);
         double constant = lik->gaussian ? 0 : lgamma(y + 1);
         double want = exact_loss(lik, &e) - constant - exact_loss(lik, &zero);
         double size =
@@ -358,10 +373,10 @@ static errors sweep_errors(const ql_likelihood *lik)
     ql_rng r = random_start(6);
     errors most = {0};
     lik_point(&before, 1, CELLS, 0);
-    draw_entries(&before, &r, CELLS);
+    draw_entries(&before, lik, &r, CELLS);
     for (int i = 0; i < CELLS; i++) {
         before.args.loss[i] = 0;
-        if (lik->disp == QL_DISP_GENE) before.args.disp[i] = before.args.disp_gene[0];
+        if (ql_disp_by_gene(lik->disp)) before.args.disp[i] = before.args.disp_gene[0];
     }
     memcpy(now.memory, before.memory, sizeof now.memory);
     lik_point(&now, 1, CELLS, 0);
@@ -369,7 +384,7 @@ static errors sweep_errors(const ql_likelihood *lik)
     lik->kernel(best_table())->sweep(&now.args);
     const ql_real *out[] = {now.args.mean, now.args.disp, now.args.pi};
     for (int64_t i = 0; i < CELLS; i++) {
-        entry e = entry_at(&before, i, 0);
+        entry e = entry_at(lik, &before, i, 0);
         double want = exact_loss(lik, &e);
         raise(&most.loss, fabs((double)now.args.loss[i] - want) / (1 + fabs(want)));
         for (int head = 0; head < 3; head++) {
@@ -392,10 +407,10 @@ static void small_errors(const ql_likelihood *lik, const char *what, errors e)
 static void likelihoods_follow_their_formulas(void **state)
 {
     (void)state;
-    for (int i = 0; ql_likelihoods[i]; i++) {
-        small_errors(ql_likelihoods[i], "list", list_errors(ql_likelihoods[i], false));
-        small_errors(ql_likelihoods[i], "sweep", sweep_errors(ql_likelihoods[i]));
-        assert_true(list_errors(ql_likelihoods[i], true).grad[0] > 0.1); /* the check can fail */
+    for (int i = 0; lik_number(i); i++) {
+        small_errors(lik_number(i), "list", list_errors(lik_number(i), false));
+        small_errors(lik_number(i), "sweep", sweep_errors(lik_number(i)));
+        assert_true(list_errors(lik_number(i), true).grad[0] > 0.1); /* the check can fail */
     }
 }
 
