@@ -9,6 +9,7 @@
 #include "quell/code.h"
 #include "quell/conv_layer.h"
 #include "quell/covariates.h"
+#include "quell/gauss_net.h"
 #include "quell/heads.h"
 #include "quell/hidden.h"
 #include "quell/init.h"
@@ -39,11 +40,12 @@ typedef struct {
     bool on;
     ql_kl_rule kl;
     ql_cov_shape cov;
-    bool shallow;           /* of the decoder's layers only the first sees the covariates */
-    bool encode_covariates; /* the encoder sees the covariates too; the decoder always does */
-    bool group_by_label;    /* dispersions per group: groups are labels; else levels of the first
-                               covariate */
-    bool latent_library;    /* the depth is drawn as well, by an encoder of its own */
+    bool shallow;            /* of the decoder's layers only the first sees the covariates */
+    bool encode_covariates;  /* the encoder sees the covariates too; the decoder always does */
+    bool group_by_label;     /* dispersions per group: groups are labels; else levels of the first
+                                covariate */
+    bool latent_library;     /* the library size is drawn as well, by an encoder of its own */
+    bool library_sees_total; /* which is told the cell's molecules, as the inputs do not say them */
 } ql_vae_config;
 
 typedef struct {
@@ -112,6 +114,22 @@ typedef struct {
     ql_real *in, *in_t; /* [n_below + n_extra, cells], [cells, pad(n_below + n_extra)]; owned */
 } ql_joined;
 
+/* The encoder of a library size that is drawn (Lopez et al. 2018): the logarithm l of a cell's
+ * molecules has the prior N(mean, var) of its batch and the posterior N(m, V) of a network of its
+ * own; means are shares times exp(l). autoencoder_library.c. */
+typedef struct {
+    ql_gauss_net net; /* its first layer's weights are the last units of the input layer's */
+    int prior;        /* tensor [2, groups], not trained: means, variances; the last group: of cells
+                         of no known batch */
+    int total;        /* tensor [1, units] that the logarithm of the molecules comes through, -1 */
+    int64_t n_groups; /* 0: the library size is observed */
+    int64_t *group;   /* [cells] of the batch at hand; owned, as all that follow */
+    ql_real *log_total;         /* [cells] standardised by the prior */
+    ql_real *observed;          /* [cells] what the library size would be */
+    ql_real *grad_t, *grad_sum; /* [cells, pad(units)], [pad(units)] gradients by all units of the
+                                   input layer, by cell and their sums */
+} ql_library_encoder;
+
 typedef struct {
     ql_ae_config cfg;
     int64_t n_genes;
@@ -142,6 +160,7 @@ typedef struct {
     /* of a variational model (autoencoder_variational.c) */
     ql_label_head labels; /* of any model; n_labels 0: none */
     ql_latent latent;
+    ql_library_encoder library;
     ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
     const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
     int input_cov;           /* tensor [units, columns] of the first layer; -1: none */
@@ -271,6 +290,23 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
 /* Is the bottleneck's output what a latent space should be? So where the code has an activation or
  * a rule of its own; else it is that of its dense part, before norm and activation. */
 bool ql_ae_code_is_output(const ql_ae_config *cfg);
+
+/* Of a latent library size: posterior and prior of ln molecules of the cell at position i of the
+ * batch just visited. */
+typedef struct {
+    double mean, var, prior_mean, prior_var;
+} ql_ae_library;
+ql_ae_library ql_ae_library_of(const ql_ae *ae, int64_t i);
+
+/* The divergence of that posterior from the prior, nats; 0 where the library size is observed. */
+double ql_ae_library_kl(const ql_ae *ae, int64_t i);
+
+/* The prior of each group (library.n_groups), of which variances below 1e-4 become that; begin: the
+ * posterior of all cells begins at the last group's. */
+void ql_ae_library_set_prior(ql_ae *ae, const double *mean, const double *var, bool begin);
+
+/* Group of a cell whose row of covariates is this. */
+int64_t ql_ae_library_group(const ql_ae *ae, const float *row);
 
 /* Probabilities of the labels of the cell at position i of the batch just visited, out [labels]. */
 void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out);

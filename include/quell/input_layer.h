@@ -15,8 +15,9 @@ extern "C" {
 #endif
 
 typedef struct {
-    int64_t n_out; /* units */
-    int weight;    /* tensor [genes, units] */
+    int64_t n_out;    /* units */
+    int64_t n_beside; /* the last so many of them are another layer's, which sees the same input */
+    int weight;       /* tensor [genes, units] */
     ql_tiling tiling;
     const ql_real *shift; /* [genes] or NULL; borrowed */
     int64_t capacity;
@@ -45,9 +46,12 @@ ql_real *ql_input_part(const ql_input_layer *in, int64_t shard);
 void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
                      int64_t n);
 
-/* pre [units, n_pad] = sum transposed + constant part + bias; pads get the bias. */
+/* pre [units, n_pad] = sum transposed + constant part + bias; pads get the bias. The units are the
+ * layer's own, n_out - n_beside; or the others. */
 void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real *bias,
                      ql_real *pre);
+void ql_input_finish_beside(const ql_input_layer *in, const ql_batch *b, const ql_real *bias,
+                            ql_real *pre);
 
 /* Gradient and update of one tile's weights. d_t [cells, pad(units)] is the gradient by pre,
  * transposed; d_sum [pad(units)] its sum over cells; dw is scratch [QL_TILE, pad(units)]; terms are

@@ -7,6 +7,7 @@
 #define QUELL_LATENT_H
 
 #include "quell/hidden.h"
+#include "quell/rng.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,7 +45,8 @@ double ql_kl_normal(const float *mean, const float *var, int64_t n);
 
 typedef struct {
     int64_t n_in, n_out;
-    int weight, bias; /* tensors of v */
+    int weight, bias;     /* tensors of v */
+    ql_rng_stream stream; /* of the noise; 0: QL_RNG_CODE */
     /* buffers for up to `capacity` padded cells; owned */
     ql_real *mean;    /* [n_out, cells] m */
     ql_real *raw;     /* [n_out, cells] v */
@@ -84,6 +86,9 @@ double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, u
 void ql_latent_backward(ql_latent *l, ql_params *p, const ql_kern *kern, const ql_real *in_t,
                         ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
                         const ql_opt_step *step);
+
+/* Gradient by v of an element from that by V: dV/dv = V - 1e-4, and 0 beyond the bounds of v. */
+ql_real ql_latent_by_raw(const ql_latent *l, int64_t at, double by_var);
 
 /* Divergence of cell i of the batch at hand, of each unit into unit [n_out] (NULL: not wanted);
  * returns the sum. */

@@ -17,6 +17,7 @@ typedef struct {
     double *variance; /* [n_units] of the posterior's mean over the cells; owned */
     double total;     /* sum of kl */
     int64_t active;
+    double library; /* mean divergence of the library size from its prior; 0: it is observed */
 } ql_latent_use;
 
 /* Over n rows of the counts, in inference. */

@@ -324,11 +324,13 @@ static ql_status write_code(const ql_code_use *u, ql_h5ad_writer *w, ql_err *err
     return ql_h5ad_int(w, RUN_KEY "/code/units", u->n_units, err);
 }
 
-static ql_status write_latent_use(const ql_latent_use *u, ql_h5ad_writer *w, ql_err *err)
+static ql_status write_latent_use(const ql_latent_use *u, bool library, ql_h5ad_writer *w,
+                                  ql_err *err)
 {
     if (u->n_units == 0) return QL_OK;
     QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/kl", u->kl, u->n_units, err));
     QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/variance", u->variance, u->n_units, err));
+    if (library) QL_TRY(ql_h5ad_double(w, RUN_KEY "/code/kl_library", u->library, err));
     return ql_h5ad_int(w, RUN_KEY "/code/active_units", u->active, err);
 }
 
@@ -439,7 +441,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
-    QL_TRY(write_latent_use(&f->latent, w, err));
+    QL_TRY(write_latent_use(&f->latent, f->ae.library.n_groups > 0, w, err));
     QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
     QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));

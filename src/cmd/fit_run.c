@@ -303,6 +303,10 @@ static void tell_latent(const fit_run *f)
     ql_log_info(f->run->log,
                 "code: divergence %.3f nats a cell (units: %.400s), %lld of %lld units active",
                 u->total, ql_str_text(&units), (long long)u->active, (long long)u->n_units);
+    if (f->fitted.ae.library.n_groups > 0) {
+        ql_log_info(f->run->log, "library size: divergence %.3f nats a cell", u->library);
+        ql_summary_double(f->run->summary, "kl_library", u->library);
+    }
     ql_summary_double(f->run->summary, "kl", u->total);
     ql_summary_int(f->run->summary, "active_units", u->active);
     ql_str_free(&units);

@@ -504,6 +504,7 @@ static ql_ae_config model_of(const model_args *a)
         .seed = (uint64_t)a->seed.seed,
     };
     if (model_is_vae(a)) vae_args_config(&a->vae, &c);
+    c.vae.library_sees_total = c.vae.latent_library && a->size_factors;
     label_args_config(&a->vae, &c);
     c.eps = a->vae.epsilon;
     /* sums of values that may be negative are no depths */

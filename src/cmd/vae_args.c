@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const char *const dispersions[] = {"gene", "gene-batch", "gene-label", "gene-cell", NULL};
+static const char *const libraries[] = {"observed", "latent", NULL};
 static const char *const courses[] = {"constant", "linear", "cyclical", NULL};
 
 #define S vae_args
@@ -28,6 +29,10 @@ const ql_option ql_vae_rows[] = {
      .group = "Variational", .help = "vae: what has a dispersion of its own",
      .more = "gene-batch: each gene in each batch (the first of --batch); gene-label: each gene in each label "
              "of --labels; gene-cell: each gene in each cell, by a head of the network."},
+    {.name = "library-size", QL_CHOICE_AT(S, library), .def = "observed", .choices = libraries,
+     .group = "Variational", .level = QL_OPT_EXPERT, .help = "vae: what the shares of genes are multiplied by",
+     .more = "observed: the cell's molecules. latent: a size that is drawn, by an encoder of its own, with a "
+             "log-normal prior for each batch (the first of --batch)."},
     {.name = "encode-covariates", QL_FLAG_AT(S, encode_covariates), .group = "Variational",
      .level = QL_OPT_EXPERT, .help = "vae: the encoder is told batches and covariates too"},
     {.name = "deep-covariates", QL_FLAG_AT(S, deep_covariates), .def = "yes", .group = "Variational",
@@ -107,6 +112,7 @@ static ql_status check_others(const vae_args *a, ql_err *err)
                {strcmp(a->dispersion, "gene") != 0, "dispersion"},
                {a->free_bits > 0, "free-bits"},
                {a->capacity > 0, "capacity"},
+               {strcmp(a->library, "observed") != 0, "library-size"},
                {a->encode_covariates, "encode-covariates"}};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].given) {
@@ -154,6 +160,7 @@ void vae_args_config(const vae_args *a, ql_ae_config *c)
                                 .capacity = a->capacity},
                          .shallow = !a->deep_covariates,
                          .encode_covariates = a->encode_covariates,
+                         .latent_library = !strcmp(a->library, "latent"),
                          .group_by_label = !strcmp(a->dispersion, "gene-label")};
     v->cov.n = columns_of(a->batch) + columns_of(a->covariate);
     for (int k = 0; k < v->cov.n; k++) v->cov.n_levels[k] = k < columns_of(a->batch) ? 2 : 0;

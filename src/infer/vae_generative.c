@@ -49,6 +49,25 @@ static ql_status log_lik(void *ctx, const ql_gen_cells *cells, const float *z,
     return ql_ae_log_lik(&v->fitted->ae, &source, cells->row, cells->n, out, err);
 }
 
+static ql_status take_libraries(void *ctx, const ql_ae *ae, int64_t first, int64_t n, ql_err *err)
+{
+    ql_gen_library *out = ctx;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        const ql_ae_library l = ql_ae_library_of(ae, i);
+        out[first + i] = (ql_gen_library){l.mean, l.var, l.prior_mean, l.prior_var};
+    }
+    return QL_OK;
+}
+
+static ql_status library(void *ctx, const ql_gen_cells *cells, ql_gen_library *out, ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    const ql_batch_source source = {.counts = cells->counts, .cell = cells->cell};
+    const ql_ae_visitor visitor = {.cells = take_libraries, .ctx = out};
+    return ql_ae_visit(&v->fitted->ae, &source, cells->row, cells->n, 0, &visitor, err);
+}
+
 static ql_law law_of(const ql_likelihood *l)
 {
     if (l->heads.odds) return QL_LAW_BERNOULLI;
@@ -78,6 +97,7 @@ ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_gener
         .threads = ae->n_threads,
         .encode = encode,
         .decode = decode,
-        .log_lik = log_lik};
+        .log_lik = log_lik,
+        .library = ae->library.n_groups > 0 ? library : NULL};
     return QL_OK;
 }

@@ -140,7 +140,9 @@ static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 {
     *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = n_built(cfg), .input_cov = -1};
     ae->center = cfg->n_hidden / 2;
-    ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes), cfg->hidden[0]);
+    ae->input.n_beside = ql_ae_library_width(cfg);
+    ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes),
+                     cfg->hidden[0] + ae->input.n_beside);
     if (cfg->conv.filters > 0)
         ql_conv_declare(&ae->conv, &ae->params, cfg->conv, n_genes, cfg->act, (ql_real)cfg->slope);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
@@ -170,7 +172,7 @@ void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 /* The widest array a tile's gradient needs. */
 static int64_t tile_width(const ql_ae *ae)
 {
-    const int64_t widths[] = {ae->cfg.hidden[0], ae->heads.n_in, ae->heads.n_groups};
+    const int64_t widths[] = {ae->input.n_out, ae->heads.n_in, ae->heads.n_groups};
     int64_t most = 0;
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
         if (widths[i] > most) most = widths[i];
@@ -235,20 +237,13 @@ static void start_latent(ql_ae *ae)
     if (!ae->cfg.vae.on) return;
     start_tensor(ae, l->weight, l->n_in, l->n_out);
     start_bias(ae, l->bias, l->n_in);
-    if (ae->input_cov >= 0) start_tensor(ae, ae->input_cov, input_fan(ae), ae->input.n_out);
+    if (ae->input_cov >= 0) start_tensor(ae, ae->input_cov, input_fan(ae), ae->hidden[0].n_out);
+    ql_ae_library_start(ae, input_fan(ae));
 }
 
 static void start_hidden(ql_ae *ae, const ql_hidden *h)
 {
-    const struct {
-        int tensor;
-        ql_real value;
-    } starts[] = {{h->var, 1}, {h->gamma, 1}, {h->slopes, (ql_real)0.25}};
-    if (h->weight >= 0) start_tensor(ae, h->weight, h->n_in, h->n_out);
-    start_bias(ae, h->bias, h->weight >= 0 ? h->n_in : input_fan(ae));
-    for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
-        for (int64_t u = 0; u < h->n_out && starts[k].tensor >= 0; u++)
-            ql_param(&ae->params, starts[k].tensor)[u] = starts[k].value;
+    ql_hidden_init(h, &ae->params, ae->cfg.init, h->weight >= 0 ? 0 : input_fan(ae), ae->cfg.seed);
 }
 
 /* Weights that may not be negative start at the absolute values. */
@@ -330,7 +325,7 @@ static void start_heads(ql_ae *ae, const ql_real *log_rate)
 static void start_weights(ql_ae *ae, const ql_real *log_rate)
 {
     const ql_conv_shape *conv = &ae->cfg.conv;
-    start_tensor(ae, ae->input.weight, input_width(&ae->cfg, ae->n_genes), ae->input.n_out);
+    start_tensor(ae, ae->input.weight, input_width(&ae->cfg, ae->n_genes), ae->hidden[0].n_out);
     if (conv->filters > 0)
         start_tensor(ae, ae->conv.weight, conv->width, conv->width * conv->filters);
     for (int b = 0; b < ae->heads.n_branches; b++)

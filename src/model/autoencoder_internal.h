@@ -49,6 +49,32 @@ const ql_real *ql_ae_layer_in_t(const ql_ae *ae, int i);
 void ql_ae_input_cov_forward(ql_ae *ae, const ql_batch *b);
 void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step);
 
+/* A library size that is drawn (autoencoder_library.c); nothing happens where it is observed. Units
+ * of its first layer; starting weights, fan_in of that layer; forward with the encoder, so that the
+ * batch's library sizes are those drawn; the observed ones instead; backward before the input
+ * layer's, adding to the loss what is returned; after it, the gradients of both first layers side
+ * by side; the divergence of cell i. */
+int64_t ql_ae_library_width(const ql_ae_config *cfg);
+void ql_ae_library_declare(ql_ae *ae);
+int64_t ql_ae_library_bytes(const ql_ae *ae, int64_t cells);
+ql_status ql_ae_library_alloc(ql_ae *ae, ql_err *err);
+void ql_ae_library_free(ql_ae *ae);
+void ql_ae_library_start(ql_ae *ae, int64_t fan_in);
+void ql_ae_library_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                           const ql_kern *kern, ql_pass pass);
+void ql_ae_library_observe(ql_ae *ae);
+double ql_ae_library_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                              const ql_opt_step *step);
+void ql_ae_library_join(ql_ae *ae, const ql_batch *b);
+
+/* Gradient by the units of the input layer, [cells, pad(units)], and its sum over the cells. */
+static inline const ql_real *ql_ae_input_grad(const ql_ae *ae, const ql_real **sum)
+{
+    const bool both = ae->library.n_groups > 0;
+    *sum = both ? ae->library.grad_sum : ae->hidden[0].db;
+    return both ? ae->library.grad_t : ae->hidden[0].out_t;
+}
+
 /* Labels from the code (autoencoder_variational.c); backward while the gradient by it is made. */
 void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b);
 double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,

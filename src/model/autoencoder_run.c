@@ -72,6 +72,7 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *
         ql_ae_input_cov_forward(ae, b);
         layers_forward(ae, b, kern, pass, 0, end);
         ql_ae_latent_forward(ae, b, source, pass);
+        ql_ae_library_forward(ae, b, source, kern, pass);
     }
     ql_ae_labels_forward(ae, b);
     ql_ae_decoder_forward(ae, b, kern, pass);
@@ -204,10 +205,12 @@ static double hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
                            below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
         if (i == ae->center) ql_ae_latent_backward(ae, b, train_kern(ae), step);
     }
+    penalty += ql_ae_library_backward(ae, b, train_kern(ae), step);
     ql_ae_input_cov_backward(ae, b, step);
     /* the input layer wants the gradient by cell */
     ql_hidden *first = &ae->hidden[0];
     ql_transpose(first->n_out, b->n, first->grad, b->n_pad, first->out_t, ql_pad(first->n_out));
+    ql_ae_library_join(ae, b);
     ql_ae_unit_code(ae);
     return penalty;
 }
@@ -273,18 +276,18 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
                                  int64_t shard, int rank)
 {
     ql_ae *ae = job->ae;
-    const ql_hidden *first = &ae->hidden[0];
+    const ql_real *sum, *by_units = ql_ae_input_grad(ae, &sum);
     ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
     if (next) ql_input_begin_shard(&ae->input, next, shard);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         if (ae->tile_x)
             ql_input_dense_backward_tile(&ae->input, &ae->params, ae->kern, b, &ae->cfg.corrupt,
-                                         tile, first->out_t, ae->tile_dw[rank], ae->tile_x[rank],
+                                         tile, by_units, ae->tile_dw[rank], ae->tile_x[rank],
                                          &ae->input_terms, job->number, &ae->opt, &job->step);
         else
-            ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, first->out_t,
-                                   first->db, ae->tile_dw[rank], &ae->input_terms, job->number,
-                                   &ae->opt, &job->step);
+            ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, by_units, sum,
+                                   ae->tile_dw[rank], &ae->input_terms, job->number, &ae->opt,
+                                   &job->step);
         if (next) input_tile(ae, next, &ae->cfg.corrupt, shard, tile, rank);
     }
 }

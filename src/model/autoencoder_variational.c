@@ -49,9 +49,10 @@ void ql_ae_variational_declare(ql_ae *ae)
     ae->latent =
         (ql_latent){.n_in = ae->hidden[ae->center].n_in, .n_out = ae->hidden[ae->center].n_out};
     ql_latent_declare(&ae->latent, &ae->params, "variance");
+    ql_ae_library_declare(ae);
     if (cfg->vae.encode_covariates && columns > 0)
         ae->input_cov =
-            ql_params_add(&ae->params, "input/covariates", cfg->hidden[0], columns, true);
+            ql_params_add(&ae->params, "input/covariates", ae->input.n_out, columns, true);
     for (int i = 1; i <= ae->n_hidden; i++)
         ae->joined[i] = (ql_joined){.n_below = cfg->hidden[i - 1], .n_extra = ql_ae_extra(ae, i)};
 }
@@ -93,7 +94,8 @@ int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells)
     if (!ae->cfg.vae.on) return labels;
     const int n = list_buffers(&copy, cells, list);
     for (int i = 0; i < n; i++) sum += list[i].size;
-    return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells) + labels;
+    return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells) + labels +
+           ql_ae_library_bytes(ae, cells);
 }
 
 ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
@@ -104,6 +106,7 @@ ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
     const int n = list_buffers(ae, ae->capacity, list);
     for (int i = 0; i < n; i++)
         if (list[i].size > 0) QL_TRY(QL_NEW(*list[i].at, list[i].size, "covariates", err));
+    QL_TRY(ql_ae_library_alloc(ae, err));
     return ql_latent_alloc(&ae->latent, ae->capacity, err);
 }
 
@@ -113,6 +116,7 @@ void ql_ae_variational_free(ql_ae *ae)
     const int n = list_buffers(ae, 0, list);
     for (int i = 0; i < n; i++) ql_free(*list[i].at);
     ql_latent_free(&ae->latent);
+    ql_ae_library_free(ae);
     ql_label_free(&ae->labels);
 }
 
@@ -202,7 +206,7 @@ void ql_ae_input_cov_forward(ql_ae *ae, const ql_batch *b)
 {
     const int64_t columns = ql_cov_columns(&ae->cfg.vae.cov);
     if (ae->input_cov < 0) return;
-    ae->kern->gemm(&(ql_gemm){.m = ae->input.n_out,
+    ae->kern->gemm(&(ql_gemm){.m = ae->hidden[0].n_out,
                               .n = b->n_pad,
                               .p = columns,
                               .a = ql_param(&ae->params, ae->input_cov),
@@ -219,7 +223,7 @@ void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
 {
     const int64_t ld = ql_pad(ql_cov_columns(&ae->cfg.vae.cov));
     if (ae->input_cov < 0) return;
-    ae->kern->gemm(&(ql_gemm){.m = ae->input.n_out,
+    ae->kern->gemm(&(ql_gemm){.m = ae->hidden[0].n_out,
                               .n = ld,
                               .p = b->n,
                               .a = ae->hidden[0].grad,
@@ -330,6 +334,9 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
         {cfg->contractive > 0, "--contractive"},
         {cfg->stage > 0, "--pretrain layers"},
         {!needs, "this type"},
+        {cfg->vae.latent_library && !cfg->likelihood->heads.share,
+         "a latent library and this type"},
+        {cfg->vae.latent_library && cfg->orthogonal > 0, "a latent library and --orthogonal"},
         {cfg->vae.kl.capacity > 0 && cfg->vae.kl.free_bits > 0, "both --capacity and --free-bits"},
     };
     if (!cfg->vae.on)

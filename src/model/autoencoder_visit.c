@@ -164,6 +164,10 @@ static void match_depths(visit_job *job, ql_ae_worker *w)
 {
     ql_ae *ae = job->ae;
     if (!job->depth || !ae->cfg.match_depth) return;
+    if (ae->library.n_groups > 0) {
+        if (w->rank == 0) ql_ae_library_observe(ae);
+        ql_team_barrier(w->team);
+    }
     if (ae->heads.share && !ae->lacks) return; /* shares add up to 1 */
     QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
     if (w->rank == 0) match_depth(ae, job->depth);
@@ -177,7 +181,8 @@ static void cell_losses(const visit_job *job, int64_t first_row)
     const ql_batch *b = &ae->batch[0];
     ql_heads_cell_loss(&ae->heads, b, job->cell_loss + first_row);
     for (int64_t i = 0; job->divergence && i < b->n; i++)
-        job->cell_loss[first_row + i] += ql_latent_cell_kl(&ae->latent, i, b->n_pad, NULL);
+        job->cell_loss[first_row + i] +=
+            ql_latent_cell_kl(&ae->latent, i, b->n_pad, NULL) + ql_ae_library_kl(ae, i);
 }
 
 static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)

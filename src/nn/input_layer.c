@@ -76,15 +76,28 @@ void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b,
                  in->sum + first * h);
 }
 
-void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real *bias, ql_real *pre)
+/* Units [first, first + n), whose bias is bias[0], ... */
+static void finish_units(const ql_input_layer *in, const ql_batch *b, const ql_real *bias,
+                         int64_t first, int64_t n, ql_real *pre)
 {
     const int64_t h = ql_pad(in->n_out);
-    const ql_real *constant = in->sum + b->n * h;
-    for (int64_t u = 0; u < in->n_out; u++) {
+    const ql_real *constant = in->sum + b->n * h + first, *sum = in->sum + first;
+    for (int64_t u = 0; u < n; u++) {
         ql_real start = bias[u] + constant[u];
-        for (int64_t i = 0; i < b->n; i++) pre[u * b->n_pad + i] = start + in->sum[i * h + u];
+        for (int64_t i = 0; i < b->n; i++) pre[u * b->n_pad + i] = start + sum[i * h + u];
         for (int64_t i = b->n; i < b->n_pad; i++) pre[u * b->n_pad + i] = bias[u];
     }
+}
+
+void ql_input_finish(const ql_input_layer *in, const ql_batch *b, const ql_real *bias, ql_real *pre)
+{
+    finish_units(in, b, bias, 0, in->n_out - in->n_beside, pre);
+}
+
+void ql_input_finish_beside(const ql_input_layer *in, const ql_batch *b, const ql_real *bias,
+                            ql_real *pre)
+{
+    finish_units(in, b, bias, in->n_out - in->n_beside, in->n_beside, pre);
 }
 
 void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,

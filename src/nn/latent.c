@@ -131,7 +131,8 @@ static void variances(ql_latent *l, const ql_kern *kern, int64_t n, int64_t n_pa
 static void draw_noise(ql_latent *l, int64_t n, int64_t n_pad, const ql_latent_pass *pass)
 {
     for (int64_t j = 0; j < n; j++) {
-        ql_rng rng = ql_rng_start(pass->seed, QL_RNG_CODE, pass->step, (uint64_t)pass->cell[j]);
+        ql_rng rng = ql_rng_start(pass->seed, l->stream ? l->stream : QL_RNG_CODE, pass->step,
+                                  (uint64_t)pass->cell[j]);
         for (int64_t u = 0; u < l->n_out; u++)
             l->noise[u * n_pad + j] = (ql_real)ql_rng_normal(ql_rng_word(&rng));
     }
@@ -220,6 +221,12 @@ static void unit_gradient(ql_latent *l, ql_hidden *center, double factor, int64_
         l->grad[i] = inside ? path + kl : 0;
     }
     for (int64_t i = u * n_pad + n; i < (u + 1) * n_pad; i++) l->grad[i] = 0;
+}
+
+ql_real ql_latent_by_raw(const ql_latent *l, int64_t at, double by_var)
+{
+    if (!(l->raw[at] >= RAW_LO && l->raw[at] <= RAW_HI)) return 0;
+    return (ql_real)(by_var * ((double)l->var[at] - QL_LATENT_VAR));
 }
 
 double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, uint64_t epoch,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "library_prior.h"
 #include "pretrain.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
@@ -130,6 +131,8 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (opt->cov) out->ae.cov = ql_covariates_values(opt->cov);
     if (opt->layer_epochs > 0) QL_GO(ql_pretrain_layers(out, counts, opt, &sizes, kern, err));
     if (opt->start) QL_GO(opt->start->set(opt->start->ctx, out, err));
+    QL_GO(ql_library_prior_fit(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
+                               !opt->start, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
     if (opt->shrink_genes) QL_GO(shrink_genes(out, counts, opt, err));

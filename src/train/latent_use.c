@@ -4,6 +4,7 @@
 
 typedef struct {
     double *kl, *sum, *square, *one; /* [units] */
+    double library;
 } tally;
 
 static ql_status count_cells(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
@@ -15,6 +16,7 @@ static ql_status count_cells(void *ctx, const ql_ae *ae, int64_t first_row, int6
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         (void)ql_latent_cell_kl(l, i, n_pad, t->one);
+        t->library += ql_ae_library_kl(ae, i);
         for (int64_t u = 0; u < l->n_out; u++) {
             const double m = (double)l->mean[u * n_pad + i];
             t->kl[u] += t->one[u];
@@ -28,6 +30,7 @@ static ql_status count_cells(void *ctx, const ql_ae *ae, int64_t first_row, int6
 static void finish(const tally *t, ql_latent_use *out)
 {
     const double n = (double)(out->n_cells > 0 ? out->n_cells : 1);
+    out->library = t->library / n;
     for (int64_t u = 0; u < out->n_units; u++) {
         const double mean = t->sum[u] / n;
         out->kl[u] = t->kl[u] / n;

@@ -1,0 +1,100 @@
+"""Models of counts beyond the plain variational autoencoder: library sizes that are drawn."""
+import h5py
+import numpy as np
+import pytest
+import samples
+
+
+def read(path, *keys):
+    with h5py.File(path) as f:
+        got = [f[k][()] for k in keys]
+    return got[0] if len(got) == 1 else got
+
+
+def add_column(path, name, values):
+    with h5py.File(path, "r+") as f:
+        samples.put_text(f["obs"], name, values)
+        order = [*f["obs"].attrs["column-order"], name]
+        del f["obs"].attrs["column-order"]
+        f["obs"].attrs["column-order"] = np.array(order, dtype=object)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """Three types of cells in two batches of different depth, path and the counts."""
+    rng = np.random.default_rng(4)
+    kind, batch = rng.integers(0, 3, 240), rng.integers(0, 2, 240)
+    share = rng.dirichlet(np.full(60, 0.4), 3)
+    depth = np.exp(rng.normal(5, 0.3, 240) + batch)
+    x = rng.poisson(share[kind] * depth[:, None])
+    x[np.arange(60), np.arange(60)] += 1
+    path = tmp_path_factory.mktemp("cells") / "c.h5ad"
+    samples.write_h5ad(path, samples.sp.csr_matrix(x.astype(np.float32)))
+    add_column(path, "batch", np.array(["a", "b"])[batch])
+    add_column(path, "kind", np.array(["x", "y", "z"])[kind])
+    return path, x, batch, kind
+
+
+SMALL = ("--hidden", "24,6,24", "-q", "--force")
+
+
+def check_whole(quell, path, args, folder):
+    """The same bytes from 1 and 3 threads, from scalar code, from a checkpoint, from the model as a file."""
+    run = ("denoise", path, "--model", "vae", *args, *SMALL, "-o")
+    for name, more in {"1": ("--threads", 1), "3": ("--threads", 3)}.items():
+        quell(*run, folder / f"{name}.h5ad", "--save-model", folder / f"{name}.h5", *more)
+    assert (folder / "1.h5ad").read_bytes() == (folder / "3.h5ad").read_bytes()
+    assert (folder / "1.h5").read_bytes() == (folder / "3.h5").read_bytes()
+    quell("apply", path, "-m", folder / "1.h5", "-o", folder / "a.h5ad", "-q", "--force")
+    quell(*run, folder / "c.h5ad", "--checkpoint", folder / "c", "--epochs", 2)
+    quell(*run, folder / "c.h5ad", "--checkpoint", folder / "c")
+    for key in "obsm/X_vae", "layers/denoised":
+        want = read(folder / "1.h5ad", key)
+        assert np.isfinite(want).all()
+        assert (read(folder / "a.h5ad", key) == want).all() and (read(folder / "c.h5ad", key) == want).all()
+
+
+def test_library(quell, cells, tmp_path):
+    """A library size that is drawn: its prior is that of the batches, and means stay at the cells' molecules."""
+    path, x, batch, _ = cells
+    args = ("--batch", "batch", "--library-size", "latent", "--epochs", 4)
+    check_whole(quell, path, args, tmp_path)
+    log_total = np.log(x.sum(axis=1))
+    prior = read(tmp_path / "1.h5", "net/library_prior")
+    of = [log_total[batch == 0], log_total[batch == 1], log_total]
+    np.testing.assert_allclose(prior, [[v.mean() for v in of], [v.var() for v in of]], rtol=1e-5)
+    assert read(tmp_path / "1.h5ad", "uns/quell/denoise/code/kl_library") > 0
+
+
+def test_library_is_learnt(quell, cells, tmp_path):
+    """Where depths are not matched the means show the library size of the posterior: near the molecules."""
+    path, x, _, _ = cells
+    for kind in "latent", "observed":
+        quell("denoise", path, "--model", "vae", "--batch", "batch", "--library-size", kind, "--no-match-depth",
+              "--estimate", "mean", "--epochs", 60, "-o", tmp_path / f"{kind}.h5ad", *SMALL)
+    total = x.sum(axis=1)
+    latent, observed = (read(tmp_path / f"{k}.h5ad", "layers/denoised").sum(axis=1) for k in ("latent", "observed"))
+    np.testing.assert_allclose(observed, total, rtol=1e-4)
+    assert np.abs(latent / total - 1).max() > 1e-3
+    print(np.corrcoef(np.log(latent), np.log(total))[0, 1], np.median(np.abs(latent / total - 1)))
+    assert np.corrcoef(np.log(latent), np.log(total))[0, 1] > 0.9
+
+
+def test_library_in_uses(quell, cells, tmp_path):
+    """The likelihood of a cell integrates over its library size too."""
+    path = cells[0]
+    quell("train", path, "--model", "vae", "--library-size", "latent", "--epochs", 5, "-o", tmp_path / "m.h5", *SMALL)
+    quell("score", path, "-m", tmp_path / "m.h5", "-n", 20, "-o", tmp_path / "s.tsv", "-q")
+    rows = [line.split("\t") for line in (tmp_path / "s.tsv").read_text().splitlines()]
+    at = {name: k for k, name in enumerate(rows[0])}
+    lik, elbo = (np.array([float(r[at[k]]) for r in rows[1:]]) for k in ("log_lik", "elbo"))
+    assert np.isfinite(lik).all() and lik.mean() >= elbo.mean()
+
+
+def test_refusals(quell, cells, tmp_path):
+    out = tmp_path / "o.h5ad"
+    for args, words in [
+        (("--library-size", "latent"), "--library-size is of use to variational models only"),
+        (("--model", "vae", "--library-size", "latent", "--type", "bernoulli"), "a latent library and this type"),
+    ]:
+        assert words in quell("denoise", cells[0], "-o", out, *args, code=64).stderr
