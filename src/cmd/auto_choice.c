@@ -19,12 +19,32 @@ enum { MOST_CELLS = 20000 };
 static const struct {
     const char *settings; /* NULL: one of those of --ensemble, or the options as given */
     int variant, simplicity;
+    double cost; /* trainings of the options as given that it takes the time of, about */
 } candidates[] = {
-    {NULL, 0, 7},  {"means", 0, 0},      {"smooth=20", 0, 4}, {"factors=8", 0, 2},
-    {NULL, 2, 6},  {NULL, 1, 9},         {NULL, 5, 8},        {NULL, 3, 5},
-    {NULL, 4, 10}, {"factors=16", 0, 3}, {"factors=4", 0, 1},
+    {NULL, 0, 7, 1},  {"means", 0, 0, 1},      {"smooth=20", 0, 4, 1}, {"factors=8", 0, 2, 1},
+    {NULL, 2, 6, 1},  {NULL, 1, 9, 1},         {NULL, 5, 8, 1},        {NULL, 3, 5, 1},
+    {NULL, 4, 10, 1}, {"factors=16", 0, 3, 1}, {"factors=4", 0, 1, 1}, {"vae", 0, 11, 3},
 };
 enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, FEWEST = 4 };
+
+/* A variational model has variants of its own. */
+static bool is_for(const model_args *a, int i)
+{
+    const char *text = candidates[i].settings;
+    return !(text && !strcmp(text, "vae") && model_is_vae(a));
+}
+
+/* Trainings one after the other that the first n take with so many threads. */
+static double rounds_of(int n, int threads)
+{
+    double sum = 0, most = 0;
+    for (int i = 0; i < n; i++) {
+        sum += candidates[i].cost;
+        if (candidates[i].cost > most) most = candidates[i].cost;
+    }
+    sum = ceil(sum / threads);
+    return sum > most ? sum : most;
+}
 
 ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, ql_err *err)
 {
@@ -36,6 +56,7 @@ ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, q
     QL_TRY(QL_NEW(c, 1, "candidates", err));
     st = QL_OK;
     for (int i = 0; i < N_CANDIDATES && st == QL_OK; i++) {
+        if (!is_for(a, i)) continue;
         ql_str_clear(&text);
         if (candidates[i].settings)
             ql_str_puts(&text, candidates[i].settings);
@@ -155,7 +176,7 @@ static ql_status fit_budget(struct fit_run *f, int *n, int *folds)
     const double one = ql_clock_wall() - start;
     const double left = SPEND * f->budget - before - one;
     for (; *folds > 1 || *n >= FEWEST; *folds > 1 ? --*folds : --*n) {
-        const int rounds = (*n + f->run->threads - 1) / f->run->threads;
+        const double rounds = rounds_of(*n, f->run->threads);
         if (rounds * one * (*folds + 1 / SEEN) <= left) return QL_OK;
     }
     *n = 0;
