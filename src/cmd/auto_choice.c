@@ -34,11 +34,13 @@ static bool is_for(const model_args *a, int i)
     return !(text && !strcmp(text, "vae") && model_is_vae(a));
 }
 
-/* Trainings one after the other that the first n take with so many threads. */
-static double rounds_of(int n, int threads)
+/* Trainings one after the other that the first n take with so many threads; of them those in
+ * member, NULL: all. */
+static double rounds_of(int n, const bool *member, int threads)
 {
     double sum = 0, most = 0;
     for (int i = 0; i < n; i++) {
+        if (i > 0 && member && !member[i]) continue; /* the first is fitted always */
         sum += candidates[i].cost;
         if (candidates[i].cost > most) most = candidates[i].cost;
     }
@@ -176,7 +178,7 @@ static ql_status fit_budget(struct fit_run *f, int *n, int *folds)
     const double one = ql_clock_wall() - start;
     const double left = SPEND * f->budget - before - one;
     for (; *folds > 1 || *n >= FEWEST; *folds > 1 ? --*folds : --*n) {
-        const double rounds = rounds_of(*n, f->run->threads);
+        const double rounds = rounds_of(*n, NULL, f->run->threads);
         if (rounds * one * (*folds + 1 / SEEN) <= left) return QL_OK;
     }
     *n = 0;
@@ -199,6 +201,39 @@ static ql_status keep_within(struct fit_run *f, int *n, int *folds)
     return QL_OK;
 }
 
+/* The model beside the first that has the least weight; false: there is none. */
+static bool drop_lightest(ql_choice *c)
+{
+    int least = 0;
+    double sum = 0;
+    for (int i = 1; i < c->n; i++)
+        if (c->member[i] && (least == 0 || c->candidate[i].weight < c->candidate[least].weight))
+            least = i;
+    if (least == 0) return false;
+    c->member[least] = false;
+    c->candidate[least].weight = 0;
+    for (int i = 0; i < c->n; i++) sum += c->candidate[i].weight;
+    for (int i = 0; i < c->n; i++)
+        c->candidate[i].weight = sum > 0 ? c->candidate[i].weight / sum : i == 0;
+    return true;
+}
+
+/* Comparing took so many seconds, perhaps more than was thought: of what was chosen as much is
+ * fitted as there is time for. */
+static void leave_time_to_fit(struct fit_run *f, double seconds)
+{
+    ql_choice *c = &f->candidates->choice;
+    const int threads = f->run->threads;
+    const double one = seconds / (c->folds * rounds_of(c->n, NULL, threads));
+    const double left = SPEND * f->budget - ql_log_seconds(f->run->log);
+    int dropped = 0;
+    if (f->budget <= 0) return;
+    while (rounds_of(c->n, c->member, threads) * one / SEEN > left && drop_lightest(c)) dropped++;
+    if (dropped > 0)
+        ql_log_warn(f->run->log, "--time-budget: no time to fit %d of the models that were chosen",
+                    dropped);
+}
+
 ql_status auto_choose(struct fit_run *f)
 {
     auto_choice *a = f->candidates;
@@ -211,8 +246,10 @@ ql_status auto_choose(struct fit_run *f)
     QL_TRY(keep_within(f, &n, &folds));
     if (n == 0) return QL_OK;
     a->specs.n = n;
+    const double start = ql_clock_wall();
     QL_TRY(compare(f, n, folds, &a->choice));
     tell(f);
+    leave_time_to_fit(f, ql_clock_wall() - start);
     return take_chosen(f);
 }
 
