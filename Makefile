@@ -315,6 +315,19 @@ BENCH_PYTHON ?= $(VENV)/bin/python
 bench: deps-bench all $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c)) ## measure the speed, as ratios (BENCH_ARGS='--only threads'; peers as BENCH_PYTHON has them)
 	$(BENCH_PYTHON) tests/bench/bench.py --build $(BUILD) --data $(BUILD)/bench/data $(BENCH_ARGS)
 
+# Not in `make check`: installs scvi-tools and PyTorch, and takes hours. What is measured already, in
+# $(BUILD)/quality/results.jsonl, is not measured again.
+VENV_QUALITY ?= build/venv-quality
+QUALITY_ARGS ?=
+
+quality: deps-build ## compare with scvi-tools, MAGIC, DCA, NMF over 5 splits (hours; QUALITY_ARGS='--sets sim_noisy --splits 1')
+	@$(AGAIN) all
+	@sh tools/make-venv.sh --python '$(PYTHON)' $(VENV_QUALITY) tests/quality/requirements.txt
+	@$(VENV_QUALITY)/bin/python tests/quality/simulate.py $(BUILD)/quality/data
+	@$(VENV_QUALITY)/bin/python tests/quality/quality.py run --quell $(QUELL) --work $(BUILD)/quality \
+	    --data $(if $(QUELL_SHARED),'$(QUELL_SHARED)/data') $(BUILD)/quality/data $(QUALITY_ARGS)
+	@$(VENV_QUALITY)/bin/python tests/quality/quality.py show --work $(BUILD)/quality
+
 check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long checks, needs qemu-user)
 	BUILD=$(BUILD) bash tests/tools/check-neon.sh
 
@@ -427,7 +440,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
-.PHONY: bench fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-workflows demo check tests unit cli python \
+.PHONY: bench quality fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-workflows demo check tests unit cli python \
         workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:

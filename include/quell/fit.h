@@ -78,6 +78,8 @@ int64_t ql_scvi_epochs(int64_t n_cells);
 
 /* Bytes a fit takes beside the counts, so that the plan can be checked before the work starts. */
 int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt);
+/* Of these, what a fitted model holds that has neither moments nor the molecules held out. */
+int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt);
 
 /* Fit a model to counts. Empty genes are set aside IN PLACE (ql_prep_counts). Release *out with
  * ql_fitted_free; it is empty after a failure. */

@@ -33,14 +33,19 @@ typedef struct {
 
 struct ql_member_kind {
     const char *name, *help;
-    /* Bytes that fitting takes and a fitted one holds, beside the counts. */
+    /* Bytes that fitting takes, beside the counts. */
     int64_t (*bytes)(const ql_rows *counts, const ql_member_spec *spec);
+    /* Bytes that a fitted one holds; NULL: as many. */
+    int64_t (*held)(const ql_rows *counts, const ql_member_spec *spec);
     ql_status (*fit)(const ql_member_data *data, const ql_member_spec *spec, void **state,
                      ql_err *err);
-    /* out [genes, ld]: expected counts of rows[0..n), n <= ld, at the depth they have in counts.
-     * Several members at a time may be asked. */
-    ql_status (*rates)(void *state, const ql_rows *counts, const int64_t *rows, int64_t n,
+    /* out [genes, ld]: expected counts of rows[0..n), n <= ld, at the depth they have in the
+     * source's counts; its covariates are for those that were fitted with them. Several members at
+     * a time may be asked. */
+    ql_status (*rates)(void *state, const ql_batch_source *source, const int64_t *rows, int64_t n,
                        int64_t ld, ql_real *out, ql_err *err);
+    /* The network that it is; NULL: it is none. */
+    const ql_fitted *(*network)(const void *state);
     /* As a model file has it; checked; and back, ready for counts whose columns are the genes. */
     ql_status (*put)(const void *state, ql_bundle *b, ql_err *err);
     ql_status (*check)(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes,
@@ -54,11 +59,13 @@ struct ql_member_kind {
 extern const ql_member_kind *const ql_member_kinds[];
 const ql_member_kind *ql_member_kind_find(const char *name);
 
-extern const ql_member_kind ql_member_network, ql_member_factors, ql_member_smooth, ql_member_means;
+extern const ql_member_kind ql_member_network, ql_member_vae, ql_member_factors, ql_member_smooth,
+    ql_member_means;
 
 /* Expected counts of a network alone, whatever company it has, as `rates` above. */
-QL_MUST_USE ql_status ql_network_rates(ql_ae *ae, const ql_rows *counts, const int64_t *rows,
-                                       int64_t n, int64_t ld, ql_real *out, ql_err *err);
+QL_MUST_USE ql_status ql_network_rates(ql_ae *ae, const ql_batch_source *source,
+                                       const int64_t *rows, int64_t n, int64_t ld, ql_real *out,
+                                       ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -45,6 +45,9 @@ int ql_params_add(ql_params *p, const char *name, int64_t rows, int64_t cols, bo
 ql_status ql_params_alloc(ql_params *p, int n_moments, ql_err *err);
 void ql_params_free(ql_params *p);
 
+/* Of a model that learns no more. */
+void ql_params_drop_moments(ql_params *p);
+
 /* Bytes ql_params_alloc would take. */
 int64_t ql_params_bytes(const ql_params *p, int n_moments);
 

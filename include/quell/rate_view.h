@@ -16,14 +16,14 @@ extern "C" {
 #endif
 
 typedef enum {
-    QL_VALUE_MEAN,      /* mu: what cells like this one express */
-    QL_VALUE_POSTERIOR, /* mean of the posterior: what this cell expresses */
-    QL_VALUE_THETA,     /* the model's dispersion per cell and gene */
-    QL_VALUE_PI,        /* dropout probability */
-    QL_VALUE_QUANTILE,  /* of the posterior, at `level` */
-    QL_VALUE_SD,        /* its standard deviation; not on log scales */
-    QL_VALUE_MEAN_LOG,  /* its mean of ln(1 + 10^4 rate / molecules of the cell); has its own scale
-                         */
+    QL_VALUE_MEAN,            /* mu: what cells like this one express */
+    QL_VALUE_POSTERIOR,       /* mean of the posterior: what this cell expresses */
+    QL_VALUE_THETA,           /* the model's dispersion per cell and gene */
+    QL_VALUE_PI,              /* dropout probability */
+    QL_VALUE_QUANTILE,        /* of the posterior, at `level` */
+    QL_VALUE_SD,              /* its standard deviation; not on log scales */
+    QL_VALUE_MEAN_LOG_RATE,   /* its mean of ln(1 + 10^4 rate / molecules of the cell); has its own
+                               * scale */
     QL_VALUE_MEAN_LOG_COUNTS, /* the mean of ln(1 + 10^4 t / molecules), t what another look at the
                                * cell, of the same depth, would count; likewise */
     QL_VALUE_DRAW,            /* a draw of the rate */

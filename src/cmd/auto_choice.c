@@ -19,12 +19,34 @@ enum { MOST_CELLS = 20000 };
 static const struct {
     const char *settings; /* NULL: one of those of --ensemble, or the options as given */
     int variant, simplicity;
+    double cost; /* trainings of the options as given that it takes the time of, about */
 } candidates[] = {
-    {NULL, 0, 7},  {"means", 0, 0},      {"smooth=20", 0, 4}, {"factors=8", 0, 2},
-    {NULL, 2, 6},  {NULL, 1, 9},         {NULL, 5, 8},        {NULL, 3, 5},
-    {NULL, 4, 10}, {"factors=16", 0, 3}, {"factors=4", 0, 1},
+    {NULL, 0, 7, 1},  {"means", 0, 0, 1},      {"smooth=20", 0, 4, 1}, {"factors=8", 0, 2, 1},
+    {NULL, 2, 6, 1},  {NULL, 1, 9, 1},         {NULL, 5, 8, 1},        {NULL, 3, 5, 1},
+    {NULL, 4, 10, 1}, {"factors=16", 0, 3, 1}, {"factors=4", 0, 1, 1}, {"vae", 0, 11, 3},
 };
 enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, FEWEST = 4 };
+
+/* A variational model has variants of its own. */
+static bool is_for(const model_args *a, int i)
+{
+    const char *text = candidates[i].settings;
+    return !(text && !strcmp(text, "vae") && model_is_vae(a));
+}
+
+/* Trainings one after the other that the first n take with so many threads; of them those in
+ * member, NULL: all. */
+static double rounds_of(int n, const bool *member, int threads)
+{
+    double sum = 0, most = 0;
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && member && !member[i]) continue; /* the first is fitted always */
+        sum += candidates[i].cost;
+        if (candidates[i].cost > most) most = candidates[i].cost;
+    }
+    sum = ceil(sum / threads);
+    return sum > most ? sum : most;
+}
 
 ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, ql_err *err)
 {
@@ -36,6 +58,7 @@ ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, q
     QL_TRY(QL_NEW(c, 1, "candidates", err));
     st = QL_OK;
     for (int i = 0; i < N_CANDIDATES && st == QL_OK; i++) {
+        if (!is_for(a, i)) continue;
         ql_str_clear(&text);
         if (candidates[i].settings)
             ql_str_puts(&text, candidates[i].settings);
@@ -155,7 +178,7 @@ static ql_status fit_budget(struct fit_run *f, int *n, int *folds)
     const double one = ql_clock_wall() - start;
     const double left = SPEND * f->budget - before - one;
     for (; *folds > 1 || *n >= FEWEST; *folds > 1 ? --*folds : --*n) {
-        const int rounds = (*n + f->run->threads - 1) / f->run->threads;
+        const double rounds = rounds_of(*n, NULL, f->run->threads);
         if (rounds * one * (*folds + 1 / SEEN) <= left) return QL_OK;
     }
     *n = 0;
@@ -178,6 +201,39 @@ static ql_status keep_within(struct fit_run *f, int *n, int *folds)
     return QL_OK;
 }
 
+/* The model beside the first that has the least weight; false: there is none. */
+static bool drop_lightest(ql_choice *c)
+{
+    int least = 0;
+    double sum = 0;
+    for (int i = 1; i < c->n; i++)
+        if (c->member[i] && (least == 0 || c->candidate[i].weight < c->candidate[least].weight))
+            least = i;
+    if (least == 0) return false;
+    c->member[least] = false;
+    c->candidate[least].weight = 0;
+    for (int i = 0; i < c->n; i++) sum += c->candidate[i].weight;
+    for (int i = 0; i < c->n; i++)
+        c->candidate[i].weight = sum > 0 ? c->candidate[i].weight / sum : i == 0;
+    return true;
+}
+
+/* Comparing took so many seconds, perhaps more than was thought: of what was chosen as much is
+ * fitted as there is time for. */
+static void leave_time_to_fit(struct fit_run *f, double seconds)
+{
+    ql_choice *c = &f->candidates->choice;
+    const int threads = f->run->threads;
+    const double one = seconds / (c->folds * rounds_of(c->n, NULL, threads));
+    const double left = SPEND * f->budget - ql_log_seconds(f->run->log);
+    int dropped = 0;
+    if (f->budget <= 0) return;
+    while (rounds_of(c->n, c->member, threads) * one / SEEN > left && drop_lightest(c)) dropped++;
+    if (dropped > 0)
+        ql_log_warn(f->run->log, "--time-budget: no time to fit %d of the models that were chosen",
+                    dropped);
+}
+
 ql_status auto_choose(struct fit_run *f)
 {
     auto_choice *a = f->candidates;
@@ -190,8 +246,10 @@ ql_status auto_choose(struct fit_run *f)
     QL_TRY(keep_within(f, &n, &folds));
     if (n == 0) return QL_OK;
     a->specs.n = n;
+    const double start = ql_clock_wall();
     QL_TRY(compare(f, n, folds, &a->choice));
     tell(f);
+    leave_time_to_fit(f, ql_clock_wall() - start);
     return take_chosen(f);
 }
 

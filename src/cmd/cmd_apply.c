@@ -199,9 +199,11 @@ static ql_status take_model(apply_job *a)
     QL_TRY(ql_rows_pick(&f->rows, a->match.map, a->match.n_model, err));
     QL_TRY(
         ql_fitted_take(&a->model.bundle, &f->options, &f->rows, &places, f->kern, &f->fitted, err));
-    if (a->models)
+    if (a->models) {
+        ensemble_specs_covariates(a->models, &f->options);
         QL_TRY(ql_ensemble_take(&a->model.bundle, a->models->spec, a->models->n, &f->rows, &places,
                                 f->kern, f->run->threads, &f->fitted, err));
+    }
     if (f->fitted.prep.n_kept_cells < f->fitted.prep.n_cells)
         ql_log_info(f->run->log, "set aside: %lld cells without counts in the model's genes",
                     (long long)(f->fitted.prep.n_cells - f->fitted.prep.n_kept_cells));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/ensemble.h"
 #include "vae_args.h"
 
 enum { NAME = 256, MOST = 1000 };
@@ -56,6 +57,16 @@ static ql_status take_entries(const char *text, const ql_covariates *cov, float 
     return QL_OK;
 }
 
+/* All that is mixed must know batches. */
+static ql_status check_members(const ql_ensemble *e, const char *text, ql_err *err)
+{
+    for (int i = 0; e && i < e->n; i++)
+        if (e->member[i].kind != &ql_member_vae)
+            return ql_fail(err, QL_EUSAGE, "--decode-as %s: model %d (%s) knows no batches", text,
+                           i + 1, e->member[i].kind->name);
+    return QL_OK;
+}
+
 ql_status decode_as_set(const char *text, ql_fitted *fitted, decode_as *d, ql_err *err)
 {
     float fixed[QL_COV_MOST];
@@ -64,6 +75,7 @@ ql_status decode_as_set(const char *text, ql_fitted *fitted, decode_as *d, ql_er
     if (!text) return QL_OK;
     if (!cov || cov->n == 0)
         return ql_fail(err, QL_EUSAGE, "--decode-as %s: the model has no batches", text);
+    QL_TRY(check_members(fitted->others, text, err));
     const ql_cov_shape shape = ql_covariates_shape(cov);
     const int64_t width = ql_cov_width(&shape);
     for (int64_t k = 0; k < width; k++) fixed[k] = NAN;

@@ -6,8 +6,9 @@
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
 
-static const char *const scales[] = {"counts",          "cp10k",   "log1p", "mean-log1p",
-                                     "mean-log-counts", "pearson", NULL};
+/* mean-log-counts: what mean-log1p was called in 0.4.0 */
+static const char *const scales[] = {"counts",        "cp10k",           "log1p",   "mean-log1p",
+                                     "mean-log-rate", "mean-log-counts", "pearson", NULL};
 static const char *const draw_kinds[] = {"rate", "counts", NULL};
 
 #define S denoise_args
@@ -26,9 +27,10 @@ const ql_option ql_denoise_rows[] = {
     {.name = "scale", QL_CHOICE_AT(S, scale), .choices = scales, .def = "counts", .group = "Output",
      .help = "of layers/denoised and what goes with it",
      .more = "counts: at each cell's own depth. cp10k: per 10,000 molecules of the cell. log1p: ln(1 + "
-             "that). mean-log1p: the posterior's mean of that logarithm of the rate. mean-log-counts: "
-             "that of the counts another look at the cell would show. pearson: residuals from the gene "
-             "means. docs/scales.md says what each is for."},
+             "that). mean-log1p: the mean of that logarithm over the counts that another look at the cell may "
+             "show, the best forecast of log counts (mean-log-counts is the same). mean-log-rate: over "
+             "the rate it may have. pearson: residuals from the gene means. docs/scales.md says what "
+             "each is for."},
     {.name = "intervals", QL_DOUBLE_AT(S, intervals), .def = "0", .min = 0, .max = 1,
      .bits = QL_OPT_MAX_EXCLUDED, .group = "Output",
      .help = "posterior quantiles that hold this share, as layers",

@@ -46,6 +46,9 @@ ql_status denoise_job_check(const denoise_job *j)
     if (!*key || strchr(key, '/') || !strcmp(key, ".") || strlen(key) > 200)
         return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", key);
     QL_TRY(denoise_layers_check(a, err));
+    if (a->decode_as && a->fit.model.automatic)
+        return ql_fail(err, QL_EUSAGE,
+                       "--decode-as: not with --auto, whose simpler models know no batches");
     QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {

@@ -15,9 +15,15 @@ static bool on_counts(const denoise_args *a)
     return !a->scale || is(a->scale, "counts");
 }
 
+static bool is_mean_log_rate(const char *scale)
+{
+    return is(scale, "mean-log-rate");
+}
+
+/* Means of a logarithm, of counts or of rates. */
 static bool is_mean_log(const char *scale)
 {
-    return is(scale, "mean-log1p") || is(scale, "mean-log-counts");
+    return is(scale, "mean-log1p") || is(scale, "mean-log-counts") || is_mean_log_rate(scale);
 }
 
 static bool is_log(const char *scale)
@@ -41,7 +47,7 @@ ql_status denoise_layers_check(const denoise_args *a, ql_err *err)
     if (is(a->estimate, "mean") && denoise_asks_how_sure(a))
         return ql_fail(
             err, QL_EUSAGE,
-            "--intervals, --sd, --draws and --scale mean-log1p are of the posterior: not "
+            "--intervals, --sd, --draws and --scale mean-log... are of the posterior: not "
             "with --estimate mean");
     if (is_mean_log(a->scale) && is(a->estimate, "both"))
         return ql_fail(err, QL_EUSAGE, "--scale %s is of the posterior: not with --estimate both",
@@ -92,8 +98,8 @@ static ql_scale scale_of(const denoise_args *a)
 ql_view denoise_view(const denoise_args *a, bool posterior)
 {
     ql_view v = {.value = posterior ? QL_VALUE_POSTERIOR : QL_VALUE_MEAN, .scale = scale_of(a)};
-    if (is(a->scale, "mean-log1p")) v.value = QL_VALUE_MEAN_LOG;
-    if (is(a->scale, "mean-log-counts")) v.value = QL_VALUE_MEAN_LOG_COUNTS;
+    if (is_mean_log(a->scale))
+        v.value = is_mean_log_rate(a->scale) ? QL_VALUE_MEAN_LOG_RATE : QL_VALUE_MEAN_LOG_COUNTS;
     return v;
 }
 
@@ -125,7 +131,7 @@ static void add_denoised(const denoise_result *r, denoise_layer **at)
     const ql_view v = denoise_view(a, r->posterior), mean = denoise_view(a, false);
     denoise_layer *l = *at;
     add(at, "denoised", v, r->posterior ? "posterior mean" : "model mean");
-    if (v.value == QL_VALUE_MEAN_LOG)
+    if (v.value == QL_VALUE_MEAN_LOG_RATE)
         snprintf(
             l->text, sizeof l->text,
             "posterior mean of ln(1 + rate per 10,000 molecules of the cell), not the logarithm "

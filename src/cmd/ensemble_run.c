@@ -27,6 +27,7 @@ static ql_ensemble_options options_of(fit_run *f, bool tell)
 /* The first starts from a model if one was given; the counts are known by now. */
 void ensemble_complete(const fit_run *f, ensemble_specs *s)
 {
+    ensemble_specs_covariates(s, &f->options);
     for (int i = 0; i < s->n; i++) {
         ql_fit_options *o = &s->spec[i].fit;
         o->train.molecules = f->options.train.molecules;

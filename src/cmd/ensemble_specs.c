@@ -11,13 +11,12 @@ enum { WORD = 128 };
 
 ql_status ensemble_check(const model_args *a, ql_err *err)
 {
-    const ql_likelihood *lik = model_likelihood(a);
-    if (model_is_vae(a) || a->vae.labels)
-        return ql_fail(err, QL_EUSAGE, "--ensemble and --auto mix plain autoencoders: leave out %s",
-                       model_is_vae(a) ? "--model vae" : "--labels");
-    const bool fits =
-        lik->disp != QL_DISP_CELL && !lik->gaussian && lik->heads.kind[QL_HEAD_PI] == QL_KIND_NONE;
-    if (fits && strcmp(a->type, "auto") != 0) return QL_OK;
+    const bool counts = model_likelihood(a) != &ql_gaussian;
+    const bool fits = !strcmp(a->type, "nb") || !strcmp(a->type, "poisson");
+    if (fits && counts && strcmp(a->vae.dispersion, "gene") != 0)
+        return ql_fail(err, QL_EUSAGE, "--ensemble and --auto: not with --dispersion %s",
+                       a->vae.dispersion);
+    if (fits && counts) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--ensemble mixes expected counts of types with a dispersion per gene");
     return ql_hint(err, "leave out --type and --target, or give --type nb or poisson");
 }
@@ -51,6 +50,7 @@ static const struct {
     {"means", &ql_member_means, 0},
     {"factors=", &ql_member_factors, QL_FACTORS_MOST},
     {"smooth=", &ql_member_smooth, 10000},
+    {"vae", &ql_member_vae, 0},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -85,6 +85,7 @@ static ql_status set_words(const char *settings, model_args *m, ql_member_spec *
         at += n;
         QL_TRY(set_kind(word, out, &is, err));
         if (!is) QL_TRY(set_word(m, word, err));
+        if (is && out->kind == &ql_member_vae) QL_TRY(model_become_vae(m, err));
     }
     return QL_OK;
 }
@@ -95,6 +96,7 @@ ql_status ensemble_spec(const model_args *a, const char *settings, int threads, 
     model_args m = *a;
     *out = (ql_member_spec){.kind = &ql_member_network, .settings = settings};
     QL_TRY(set_words(settings, &m, out, err));
+    if (model_is_vae(&m) && out->kind == &ql_member_network) out->kind = &ql_member_vae;
     QL_TRY(model_args_check(&m, err));
     model_fit_options(&m, threads, &out->fit);
     return ql_ae_check(&out->fit.ae, err);
@@ -140,7 +142,10 @@ ql_status ensemble_specs_add(ensemble_specs *s, const model_args *a, const char 
     if (strlen(settings) >= QL_MEMBER_TEXT)
         return ql_fail(err, QL_EUSAGE, "settings of a model are too long: %s", settings);
     memcpy(text, settings, strlen(settings) + 1);
-    return ensemble_spec(a, text, threads, &s->spec[s->n++], err);
+    QL_TRY(ensemble_spec(a, text, threads, &s->spec[s->n], err));
+    if (s->n > 0) s->spec[s->n].fit.ae.label_weight = 0; /* labels are learnt by the first */
+    s->n++;
+    return QL_OK;
 }
 
 ql_status ensemble_specs_make(const model_args *a, int threads, ensemble_specs **out, ql_err *err)
@@ -163,6 +168,14 @@ ql_status ensemble_specs_make(const model_args *a, int threads, ensemble_specs *
     else
         ql_free(s);
     return st;
+}
+
+void ensemble_specs_covariates(ensemble_specs *s, const ql_fit_options *first)
+{
+    for (int i = 0; i < s->n; i++) {
+        s->spec[i].fit.ae.vae.cov = first->ae.vae.cov;
+        s->spec[i].fit.cov = first->cov;
+    }
 }
 
 /* ---- of a file ---- */

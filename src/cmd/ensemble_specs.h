@@ -17,7 +17,8 @@ typedef struct {
 QL_MUST_USE ql_status ensemble_check(const model_args *a, ql_err *err);
 
 /* The model that settings make of the options: words NAME=VALUE for a network; "means";
- * "factors=8". out->settings borrows them. QL_EUSAGE where they make none. */
+ * "factors=8"; "vae" and words NAME=VALUE. out->settings borrows them. QL_EUSAGE where they make
+ * none. */
 QL_MUST_USE ql_status ensemble_spec(const model_args *a, const char *settings, int threads,
                                     ql_member_spec *out, ql_err *err);
 
@@ -32,6 +33,9 @@ QL_MUST_USE ql_status ensemble_specs_add(ensemble_specs *s, const model_args *a,
 
 /* Append the settings of model i of --ensemble; nothing for 0, the options as given. */
 void ensemble_put_variant(const model_args *a, int i, ql_str *out);
+
+/* The first is a variational model or has labels: what the cells' columns are is known now. */
+void ensemble_specs_covariates(ensemble_specs *s, const ql_fit_options *first);
 
 /* The models of a file, under these options. Free *out with ql_free; NULL: it is a single model. */
 QL_MUST_USE ql_status ensemble_specs_read(const ql_bundle *b, const model_args *a, int threads,

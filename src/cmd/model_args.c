@@ -299,6 +299,24 @@ static const char *const like_vae[] = {
     "model=vae", "type=nb", "hidden=128,10,128", "dropout=0.1", NULL,
 };
 
+/* "NAME=VALUE" of a row of the tables above. */
+static ql_status set_by_text(model_args *a, const char *text, ql_err *err)
+{
+    const size_t n = strcspn(text, "=");
+    const ql_option *const tables[] = {ql_model_rows, ql_kind_rows};
+    for (int t = 0; t < 2; t++)
+        for (const ql_option *row = tables[t]; row->name; row++)
+            if (strlen(row->name) == n && strncmp(row->name, text, n) == 0)
+                return ql_opt_set(row, text + n + 1, (char *)a + row->offset, err);
+    return ql_fail(err, QL_EUSAGE, "'%s' is no setting of a model", text);
+}
+
+ql_status model_become_vae(model_args *a, ql_err *err)
+{
+    for (int i = 0; like_vae[i]; i++) QL_TRY(set_by_text(a, like_vae[i], err));
+    return QL_OK;
+}
+
 /* The settings of scvi-tools 1.5 (docs/vae.md lists the differences). */
 #define SCVI_SETTINGS                                                                              \
     "model=vae", "type=zinb", "hidden=128,10,128", "dropout=0.1", "dispersion=gene",               \

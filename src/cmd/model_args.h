@@ -55,6 +55,9 @@ const ql_likelihood *model_likelihood(const model_args *a);
 /* Has the model such a type (QL_EUSAGE)? If not, model_likelihood is NULL. */
 QL_MUST_USE ql_status model_type_check(const model_args *a, ql_err *err);
 
+/* A variational model by its own defaults, all else as it is. */
+QL_MUST_USE ql_status model_become_vae(model_args *a, ql_err *err);
+
 /* Options that do not go together (QL_EUSAGE). */
 QL_MUST_USE ql_status model_args_check(const model_args *a, ql_err *err);
 

@@ -229,6 +229,7 @@ static ql_status read_parts(model_file *m, int threads, ql_err *err)
     QL_TRY(ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err));
     QL_TRY(ensemble_specs_read(&m->bundle, &m->args, threads, &m->models, err));
     if (!m->models) return QL_OK;
+    ensemble_specs_covariates(m->models, &m->fit);
     return ql_ensemble_check(&m->bundle, m->models->spec, m->models->n, m->genes->n, err);
 }
 

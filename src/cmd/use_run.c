@@ -128,6 +128,9 @@ ql_status use_run_begin(use_run *u, const use_args *a, const char *output, bool 
                 a->load_model, u->model.fit.ae.likelihood->name);
         return ql_hint(&run->err, "quell embed INPUT --model vae --save-model FILE trains one");
     }
+    if (u->model.models)
+        return ql_fail(&run->err, QL_EUSAGE,
+                       "%s: is an ensemble; this asks one variational autoencoder", a->load_model);
     adopt_options(u);
     const fit_output out = {
         .path = output, .columns = true, .model = true, .model_genes = u->model.genes->n};

@@ -39,6 +39,13 @@ ql_status ql_params_alloc(ql_params *p, int n_moments, ql_err *err)
     return QL_OK;
 }
 
+void ql_params_drop_moments(ql_params *p)
+{
+    ql_free(p->m);
+    ql_free(p->v);
+    p->m = p->v = NULL;
+}
+
 void ql_params_free(ql_params *p)
 {
     ql_free(p->w);

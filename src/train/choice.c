@@ -94,6 +94,7 @@ static ql_status fit_fold(choosing *c, const ql_molecule_parts *p, ql_fitted *f,
         specs[i].fit.gene_rank = rank;
         specs[i].fit.start = NULL; /* candidates start from the seed */
         specs[i].fit.resumable = false;
+        if (specs[i].fit.cov) specs[i].fit.cov = &p->cov;
     }
     const ql_ensemble_options opt = {
         .threads = c->opt->threads, .share = equal, .posterior = c->opt->posterior};
@@ -117,7 +118,8 @@ static ql_status run_fold(choosing *c, const ql_rows *counts, int fold, ql_err *
     ql_molecule_parts p = {0};
     ql_fitted f = {0};
     ql_status st;
-    QL_GO(ql_molecule_parts_make(counts, NULL, c->opt->most_cells, c->opt->seed, seed, &p, err));
+    QL_GO(ql_molecule_parts_make(counts, c->specs[0].fit.cov, c->opt->most_cells, c->opt->seed,
+                                 seed, &p, err));
     QL_GO(fit_fold(c, &p, &f, err));
     ql_rows seen = ql_rows_of_csr(&p.seen);
     count_held(c, &p);

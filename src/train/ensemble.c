@@ -11,7 +11,7 @@
 typedef struct {
     ql_ensemble *e;
     int first;
-    const ql_rows *counts;
+    const ql_batch_source *source;
     const int64_t *rows;
     int64_t n, ld;
     ql_real *rates; /* [members of the wave, genes, ld] */
@@ -34,7 +34,7 @@ static void ask(void *ctx, int64_t item)
     const ql_member *m = &w->e->member[w->first + item];
     ql_real *out = w->rates + item * w->e->n_genes * w->ld;
     w->status[item] =
-        m->kind->rates(m->state, w->counts, w->rows, w->n, w->ld, out, &w->errors[item]);
+        m->kind->rates(m->state, w->source, w->rows, w->n, w->ld, out, &w->errors[item]);
 }
 
 /* Add the members of the wave, in their order. */
@@ -67,7 +67,7 @@ static ql_status rates_of_others(void *ctx, const ql_batch_source *source, const
 {
     ql_ensemble *e = ctx;
     const int size = wave_size(e);
-    wave w = {.e = e, .counts = source->counts, .rows = rows, .n = n, .ld = ld};
+    wave w = {.e = e, .source = source, .rows = rows, .n = n, .ld = ld};
     ql_status st;
     memset(out, 0, (size_t)(e->n_genes * ld) * sizeof *out);
     QL_GO(QL_NEW(w.rates, size * e->n_genes * ld, "rates of the ensemble", err));
@@ -86,9 +86,10 @@ out:
 ql_status ql_ensemble_rates(ql_fitted *f, int i, const ql_rows *counts, const int64_t *rows,
                             int64_t n, int64_t ld, ql_real *out, ql_err *err)
 {
-    if (i == 0) return ql_network_rates(&f->ae, counts, rows, n, ld, out, err);
+    const ql_batch_source source = {.counts = counts, .cell = f->ae.cov_cell};
+    if (i == 0) return ql_network_rates(&f->ae, &source, rows, n, ld, out, err);
     const ql_member *m = &f->others->member[i];
-    return m->kind->rates(m->state, counts, rows, n, ld, out, err);
+    return m->kind->rates(m->state, &source, rows, n, ld, out, err);
 }
 
 /* ---- the object ---- */
@@ -106,7 +107,7 @@ ql_status ql_ensemble_begin(ql_fitted *f, int n, int threads, ql_err *err)
     }
     for (int64_t k = 0; k < n * genes; k++) e->weight[k] = 1 / (ql_real)n;
     for (int i = 0; i < n; i++) e->facts.share[i] = 1.0 / n;
-    e->member[0].kind = &ql_member_network;
+    e->member[0].kind = f->ae.cfg.vae.on ? &ql_member_vae : &ql_member_network;
     e->company = (ql_ae_company){rates_of_others, e->weight, e};
     f->others = e;
     f->ae.company = &e->company;

@@ -80,7 +80,7 @@ ql_status ql_ensemble_kind(const ql_bundle *b, int i, const ql_member_kind **out
     entry_of(i, "kind", name);
     QL_TRY(ql_bundle_text(b, name, &text, err));
     *out = ql_member_kind_find(text);
-    if (*out && (i > 0 || *out == &ql_member_network)) return QL_OK;
+    if (*out && (i > 0 || (*out)->network)) return QL_OK;
     return ql_fail(err, QL_EDATA, "%s is '%.40s': no such model", name, text);
 }
 

@@ -104,17 +104,27 @@ static void fit_item(void *ctx, int64_t item)
     if (job->status[item] != QL_OK) atomic_store(&job->failed, true);
 }
 
-/* As many members at a time as the memory has room for. */
+/* What a model takes while it is fitted by one thread, and keeps of it. The first, which is scored,
+ * keeps all. */
+static int64_t bytes_of(const ql_rows *counts, const ql_member_spec *specs, int i, int64_t *held)
+{
+    ql_member_spec s = specs[i];
+    s.fit.threads = 1;
+    const int64_t bytes = s.kind->bytes(counts, &s);
+    *held = i > 0 && s.kind->held ? s.kind->held(counts, &s) : bytes;
+    return bytes;
+}
+
+/* As many members at a time as the memory has room for beside all that are done. */
 static int side_by_side(const ql_rows *counts, const ql_member_spec *specs, int n, int threads)
 {
-    int64_t most = 1;
+    int64_t most = 1, kept = 0, held;
     for (int i = 0; i < n; i++) {
-        ql_member_spec s = specs[i];
-        s.fit.threads = 1;
-        const int64_t bytes = s.kind->bytes(counts, &s);
-        if (bytes > most) most = bytes;
+        const int64_t more = bytes_of(counts, specs, i, &held) - held;
+        if (more > most) most = more;
+        kept += held;
     }
-    const int64_t fit = ql_alloc_room() / most;
+    const int64_t fit = (ql_alloc_room() - kept) / most;
     if (fit < 1) return 1;
     return fit < threads ? (int)fit : threads;
 }
@@ -193,10 +203,29 @@ static void compare(const ql_split *s, const double *alone, const double *mixed,
     facts->scored = true;
 }
 
+/* The rows of what is held out are the validation cells, whose covariates are in the file's order.
+ */
+static void look_at_held(ql_fitted *f, bool on)
+{
+    f->ae.cov_cell = on ? f->split.valid : NULL;
+}
+
 static ql_status score(ql_fitted *f, ql_score *out, double *cell_gain, ql_err *err)
 {
-    return ql_score_cells(&f->ae, &f->split.report_seen, &f->split.report_held, f->prep.gene_total,
-                          0, f->theta, out, cell_gain, err);
+    look_at_held(f, true);
+    ql_status st = ql_score_cells(&f->ae, &f->split.report_seen, &f->split.report_held,
+                                  f->prep.gene_total, 0, f->theta, out, cell_gain, err);
+    look_at_held(f, false);
+    return st;
+}
+
+static ql_status weigh(ql_fitted *f, bool posterior, ql_err *err)
+{
+    look_at_held(f, true);
+    ql_status st = ql_ensemble_weigh(f, &f->split.stop_seen, &f->split.stop_held,
+                                     posterior ? f->theta : NULL, true, err);
+    look_at_held(f, false);
+    return st;
 }
 
 /* What was measured of the first alone is measured of the mixture. */
@@ -206,8 +235,11 @@ static ql_status measure(ql_fitted *f, ql_err *err)
     ql_free(f->gene_gain);
     ql_free(f->gene_gain_error);
     f->gene_gain = f->gene_gain_error = NULL;
-    QL_TRY(ql_gene_gain_make(f, seen, held, err));
-    return ql_coverage_make(f, seen, held, err);
+    look_at_held(f, true);
+    ql_status st = ql_gene_gain_make(f, seen, held, err);
+    if (st == QL_OK) st = ql_coverage_make(f, seen, held, err);
+    look_at_held(f, false);
+    return st;
 }
 
 /* The first alone with its own dispersions, then weights and dispersions in turn, then the whole.
@@ -234,8 +266,7 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
         ql_ensemble_set_shares(e);
     } else {
         QL_GO(ql_ensemble_theta(f, counts, err));
-        QL_GO(ql_ensemble_weigh(f, &f->split.stop_seen, &f->split.stop_held,
-                                opt->posterior ? f->theta : NULL, true, err));
+        QL_GO(weigh(f, opt->posterior, err));
     }
     QL_GO(ql_ensemble_theta(f, counts, err));
     if (specs[0].fit.shrink_genes && specs[0].fit.train.molecules) {
@@ -251,11 +282,20 @@ out:
     return st;
 }
 
+/* Model i where it is a network. */
+static const ql_fitted *fitted_of(const ql_fitted *f, int i)
+{
+    const ql_member *m = &f->others->member[i];
+    if (i == 0) return f;
+    return m->kind->network ? m->kind->network(m->state) : NULL;
+}
+
 static ql_status assemble(fitting *job, int n, const ql_ensemble_options *opt, ql_prep *prep,
                           ql_err *err)
 {
     ql_fitted *f = job->first;
     adopt_genes(prep, &f->prep);
+    ql_params_drop_moments(&f->ae.params);
     QL_TRY(ql_ae_set_threads(&f->ae, opt->threads, err));
     QL_TRY(ql_ensemble_begin(f, n, opt->threads, err));
     for (int i = 0; i < n; i++) {
@@ -265,11 +305,7 @@ static ql_status assemble(fitting *job, int n, const ql_ensemble_options *opt, q
         job->state[i] = NULL;
         if (job->specs[i].settings)
             snprintf(m->settings, sizeof m->settings, "%s", job->specs[i].settings);
-        if (opt->done)
-            opt->done(opt->ctx, i, &job->specs[i],
-                      i == 0                          ? f
-                      : m->kind == &ql_member_network ? m->state
-                                                      : NULL);
+        if (opt->done) opt->done(opt->ctx, i, &job->specs[i], fitted_of(f, i));
     }
     return mix(f, job->specs, job->counts, n, opt, err);
 }
@@ -323,16 +359,28 @@ out:
     return st;
 }
 
+/* All that are done, and the most that those in work take beside. */
+static int64_t fitting_bytes(const ql_rows *counts, const ql_member_spec *specs, int n, int threads)
+{
+    int64_t more[QL_MEMBERS_MOST], sum = 0, held;
+    for (int i = 0; i < n; i++) {
+        const int64_t extra = bytes_of(counts, specs, i, &held) - held;
+        int k = i;
+        for (; k > 0 && more[k - 1] < extra; k--) more[k] = more[k - 1];
+        more[k] = extra; /* largest first */
+        sum += held;
+    }
+    for (int i = 0; i < n && i < threads; i++) sum += more[i];
+    /* the first works with all threads once the others are done */
+    return sum + specs[0].kind->bytes(counts, &specs[0]) - bytes_of(counts, specs, 0, &held);
+}
+
 int64_t ql_ensemble_bytes(const ql_rows *counts, const ql_member_spec *specs, int n, int threads)
 {
     enum { BLOCK = 256 }; /* cells of a merged minibatch of the largest size chosen unasked */
-    int64_t cells = 2 * specs[0].fit.train.batch_size, sum = 0;
+    int64_t cells = 2 * specs[0].fit.train.batch_size;
     if (cells < BLOCK) cells = BLOCK;
-    for (int i = 0; i < n; i++) {
-        ql_member_spec s = specs[i];
-        if (i > 0) s.fit.threads = 1;
-        sum += s.kind->bytes(counts, &s);
-    }
+    const int64_t sum = fitting_bytes(counts, specs, n, threads);
     /* rates of the members asked side by side, and their sum; or with the counts, when weighed */
     const int wave = threads < n ? threads : n;
     const int64_t rates =

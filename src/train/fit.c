@@ -86,6 +86,18 @@ int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
            counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
 }
 
+int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt)
+{
+    ql_fit_options o = *opt;
+    const int moments = o.ae.optimizer->n_moments;
+    const int64_t weights = ql_ae_state_bytes(&o.ae, counts->n_cols) / (moments + 2);
+    ql_train_options t = o.train;
+    o.layer_epochs = 0;
+    o.resumable = false;
+    decide_sizes(&t, counts->n_rows);
+    return ql_fit_bytes(counts, &o) - thinned_bytes(counts, &t) - (moments + 1) * weights;
+}
+
 static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
     ql_batch_source source = {.counts = counts};

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-const ql_member_kind *const ql_member_kinds[] = {&ql_member_network, &ql_member_factors,
-                                                 &ql_member_smooth, &ql_member_means, NULL};
+const ql_member_kind *const ql_member_kinds[] = {&ql_member_network, &ql_member_vae,
+                                                 &ql_member_factors, &ql_member_smooth,
+                                                 &ql_member_means,   NULL};
 
 const ql_member_kind *ql_member_kind_find(const char *name)
 {

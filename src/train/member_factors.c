@@ -43,10 +43,10 @@ static ql_status fit(const ql_member_data *data, const ql_member_spec *spec, voi
     return st;
 }
 
-static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, int64_t n,
+static ql_status rates(void *state, const ql_batch_source *source, const int64_t *rows, int64_t n,
                        int64_t ld, ql_real *out, ql_err *err)
 {
-    return ql_factors_rates(state, counts, rows, n, ld, out, err);
+    return ql_factors_rates(state, source->counts, rows, n, ld, out, err);
 }
 
 /* ---- in a file ---- */

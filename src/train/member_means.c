@@ -60,12 +60,12 @@ static ql_status fit(const ql_member_data *data, const ql_member_spec *spec, voi
     return st;
 }
 
-static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, int64_t n,
+static ql_status rates(void *state, const ql_batch_source *source, const int64_t *rows, int64_t n,
                        int64_t ld, ql_real *out, ql_err *err)
 {
     const means *m = state;
     ql_row_cursor c;
-    QL_TRY(ql_cursor_open(&c, counts, err));
+    QL_TRY(ql_cursor_open(&c, source->counts, err));
     for (int64_t i = 0; i < n; i++) {
         const ql_row_view row = ql_cursor_row(&c, rows[i]);
         double depth = 0;
@@ -73,7 +73,7 @@ static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, 
         for (int64_t g = 0; g < m->n_genes; g++) out[g * ld + i] = (ql_real)(depth * m->share[g]);
     }
     ql_cursor_close(&c);
-    return ql_rows_check(counts, err);
+    return ql_rows_check(source->counts, err);
 }
 
 static ql_status put(const void *state, ql_bundle *b, ql_err *err)

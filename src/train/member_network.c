@@ -1,8 +1,8 @@
 /* A network as a member of an ensemble. */
 #include <string.h>
 
+#include "member_network.h"
 #include "quell/alloc.h"
-#include "quell/member.h"
 
 /* ---- rates ---- */
 
@@ -23,27 +23,37 @@ static void copy_tile(void *ctx, const ql_ae_tile *t)
     }
 }
 
-ql_status ql_network_rates(ql_ae *ae, const ql_rows *counts, const int64_t *rows, int64_t n,
+/* Where members get their cells: no codes, no draws. */
+static ql_batch_source means_of(const ql_batch_source *s)
+{
+    return (ql_batch_source){.counts = s->counts,
+                             .cell = s->cell,
+                             .cov = s->cov,
+                             .decode = s->decode,
+                             .n_decode = s->n_decode};
+}
+
+ql_status ql_network_rates(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
                            int64_t ld, ql_real *out, ql_err *err)
 {
     const ql_ae_company *company = ae->company;
     const float *mix_weight = ae->mix_weight;
-    const ql_batch_source source = {.counts = counts};
+    const ql_batch_source own = means_of(source);
     rates_job job = {out, ld};
     const ql_ae_visitor visitor = {.tile = copy_tile, .ctx = &job};
     ae->company = NULL;
     ae->mix_weight = NULL;
-    ql_status st = ql_ae_visit(ae, &source, rows, n, 0, &visitor, err);
+    ql_status st = ql_ae_visit(ae, &own, rows, n, 0, &visitor, err);
     ae->company = company;
     ae->mix_weight = mix_weight;
     return st;
 }
 
-static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, int64_t n,
-                       int64_t ld, ql_real *out, ql_err *err)
+ql_status member_network_rates(void *state, const ql_batch_source *source, const int64_t *rows,
+                               int64_t n, int64_t ld, ql_real *out, ql_err *err)
 {
     ql_fitted *f = state;
-    return ql_network_rates(&f->ae, counts, rows, n, ld, out, err);
+    return ql_network_rates(&f->ae, source, rows, n, ld, out, err);
 }
 
 /* ---- the model ---- */
@@ -56,12 +66,32 @@ static ql_fit_options fit_options(const ql_member_spec *spec)
     return o;
 }
 
-static int64_t bytes(const ql_rows *counts, const ql_member_spec *spec)
+int64_t member_network_bytes(const ql_rows *counts, const ql_member_spec *spec)
 {
     return ql_fit_bytes(counts, &spec->fit);
 }
 
-static void release(void *state)
+int64_t member_network_held(const ql_rows *counts, const ql_member_spec *spec)
+{
+    return ql_fit_held_bytes(counts, &spec->fit);
+}
+
+/* What only training and the choice of its best epoch need. */
+static void drop_training(ql_fitted *f)
+{
+    ql_params_drop_moments(&f->ae.params);
+    ql_csr_free(&f->split.stop_seen);
+    ql_csr_free(&f->split.stop_held);
+    ql_csr_free(&f->split.report_seen);
+    ql_csr_free(&f->split.report_held);
+}
+
+const ql_fitted *member_network_itself(const void *state)
+{
+    return state;
+}
+
+void member_network_free(void *state)
 {
     if (state) ql_fitted_free(state);
     ql_free(state);
@@ -73,33 +103,40 @@ static ql_status settle(ql_status st, ql_fitted *f, void **state)
     if (st == QL_OK)
         *state = f;
     else
-        release(f);
+        member_network_free(f);
     return st;
 }
 
-static ql_status fit(const ql_member_data *data, const ql_member_spec *spec, void **state,
-                     ql_err *err)
+ql_status member_network_fit(const ql_member_data *data, const ql_member_spec *spec, void **state,
+                             ql_err *err)
 {
     const ql_fit_options o = fit_options(spec);
     ql_rows counts = *data->counts;
     ql_fitted *f;
     QL_TRY(QL_NEW(f, 1, "a member of the ensemble", err));
-    return settle(ql_fit(&counts, &o, data->kern, data->listener, f, err), f, state);
+    ql_status st = ql_fit(&counts, &o, data->kern, data->listener, f, err);
+    if (st == QL_OK) drop_training(f);
+    return settle(st, f, state);
 }
 
-static ql_status put(const void *state, ql_bundle *b, ql_err *err)
+/* The covariates are those of the first model, which the file has once. */
+ql_status member_network_put(const void *state, ql_bundle *b, ql_err *err)
 {
-    return ql_fitted_put(state, b, err);
+    ql_fitted f = *(const ql_fitted *)state;
+    f.cov = NULL;
+    return ql_fitted_put(&f, b, err);
 }
 
-static ql_status check(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes, ql_err *err)
+ql_status member_network_check(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes,
+                               ql_err *err)
 {
     const ql_fit_options o = fit_options(spec);
     return ql_fitted_check(b, &o, n_genes, err);
 }
 
-static ql_status take(const ql_bundle *b, const ql_member_spec *spec, const ql_rows *counts,
-                      const ql_gene_places *genes, const ql_kern *kern, void **state, ql_err *err)
+ql_status member_network_take(const ql_bundle *b, const ql_member_spec *spec, const ql_rows *counts,
+                              const ql_gene_places *genes, const ql_kern *kern, void **state,
+                              ql_err *err)
 {
     const ql_fit_options o = fit_options(spec);
     ql_fitted *f;
@@ -110,11 +147,5 @@ static ql_status take(const ql_bundle *b, const ql_member_spec *spec, const ql_r
 const ql_member_kind ql_member_network = {
     .name = "network",
     .help = "an autoencoder of the options given, with other widths, loss or seed",
-    .bytes = bytes,
-    .fit = fit,
-    .rates = rates,
-    .put = put,
-    .check = check,
-    .take = take,
-    .free = release,
+    MEMBER_NETWORK,
 };

@@ -329,13 +329,13 @@ static void add_profiles(const smoother *s, const float *weight, double depth, i
     }
 }
 
-static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, int64_t n,
+static ql_status rates(void *state, const ql_batch_source *source, const int64_t *rows, int64_t n,
                        int64_t ld, ql_real *out, ql_err *err)
 {
     const smoother *s = state;
     float place[DIMS], weight[MOST_MARKS];
     ql_row_cursor c;
-    QL_TRY(ql_cursor_open(&c, counts, err));
+    QL_TRY(ql_cursor_open(&c, source->counts, err));
     for (int64_t i = 0; i < n; i++) {
         const ql_row_view row = ql_cursor_row(&c, rows[i]);
         project(s, &row, place);
@@ -343,7 +343,7 @@ static ql_status rates(void *state, const ql_rows *counts, const int64_t *rows, 
         add_profiles(s, weight, depth_of(&row), ld, out + i);
     }
     ql_cursor_close(&c);
-    return ql_rows_check(counts, err);
+    return ql_rows_check(source->counts, err);
 }
 
 /* ---- in a file ---- */

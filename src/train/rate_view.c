@@ -34,7 +34,7 @@ static double quantile_of(const ql_view *v, const ql_rate *r, double known)
     return (known >= 0 ? known : ql_gamma_quantile(r->x + r->theta, v->level)) * scale_of(r);
 }
 
-static double mean_log(const ql_rate *r)
+static double mean_log_rate(const ql_rate *r)
 {
     const double unit = PER_CELL / r->molecules;
     if (!(r->theta > 0)) return ql_log1p(r->mu * unit);
@@ -81,7 +81,7 @@ static double residual(const ql_view *v, const ql_rate *r, double value)
 
 double ql_view_of(const ql_view *v, const ql_rate *r, double known)
 {
-    if (v->value == QL_VALUE_MEAN_LOG) return mean_log(r);
+    if (v->value == QL_VALUE_MEAN_LOG_RATE) return mean_log_rate(r);
     if (v->value == QL_VALUE_MEAN_LOG_COUNTS) return mean_log_counts(r);
     const double value = raw_value(v, r, known);
     switch (v->scale) {

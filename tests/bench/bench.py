@@ -16,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TORCH_DCA = os.path.join(HERE, "..", "..", "..", "shared", "tools", "torch_dca.py")
@@ -313,8 +314,27 @@ def instructions(b):
             ["likelihood", "nonzero", "instructions"], rows)
 
 
+def budget(b):
+    """Does --auto keep its --time-budget? From file to file; the last line has none."""
+    rows, path = [], b.counts(3200, 2000, 0.31)
+    out = os.path.join(b.a.data, "budget.h5ad")
+    for seconds_ in (15, 30, 60, None):
+        words = ["--time-budget", "%ds" % seconds_] if seconds_ else []
+        summary = os.path.join(b.a.data, "budget.json")
+        start = time.perf_counter()
+        b.run([os.path.join(b.a.build, "quell"), "denoise", path, "-o", out, "--force", "--auto", "--threads", str(b.a.threads),
+               "--summary", summary, *words])
+        took = time.perf_counter() - start
+        metrics = json.load(open(summary))["metrics"]
+        rows.append([str(seconds_ or "none"), "%.1f" % took, "%.2f" % (took / seconds_) if seconds_ else "",
+                     str(metrics.get("auto_candidates", "all")), metrics.get("auto_chosen", "as given")])
+    b.table("--auto within a time budget: 3200 x 2000, %d threads" % b.a.threads,
+            ["budget, s", "took, s", "of the budget", "candidates", "chosen"], rows)
+
+
 SECTIONS = {"torch": against_torch, "arithmetic": arithmetic, "shares": shares, "variants": variants,
-            "threads": threads, "scale": scale, "instructions": instructions, "reading": reading, "writing": writing}
+            "threads": threads, "scale": scale, "instructions": instructions, "reading": reading, "writing": writing,
+            "budget": budget}
 
 
 # --- the machine, and the document ------------------------------------------------------------

@@ -2,6 +2,7 @@
 and gone on; a saved one applied gives the numbers of the run that made it; weights, means and scores
 as numpy makes them of the members."""
 import json
+import resource
 import shutil
 import signal
 import subprocess
@@ -160,7 +161,7 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     with h5py.File(tmp_path / "out.h5ad") as f:
         table = {name: item[()] for name, item in f["uns/quell/denoise/auto"].items()}
     names = [s.decode() for s in table["candidate"]]
-    assert names[0] == "as given" and names[-1] == "mixture" and {"means", "factors=8", "smooth=20", "type=poisson seed=5"} < set(names)
+    assert names[0] == "as given" and names[-1] == "mixture" and {"means", "factors=8", "smooth=20", "type=poisson seed=5", "vae"} < set(names)
     chosen = names.index(table["chosen"].decode())
     assert table["difference"][chosen] == 0 and table["folds"] == 2
     assert np.isfinite(table["gain_fold_sd"]).all() and (table["gain_stderr"] > 0).any()
@@ -174,7 +175,9 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     (["--ensemble", 2, "--type", "nb-conddisp"], "--type nb or poisson"),
     (["--ensemble", 2, "--target", "input"], "--type nb or poisson"),
     (["--ensemble", 2, "--auto"], "leave out --ensemble"),
-    (["--ensemble", 2, "--model", "vae"], "leave out --model vae"),
+    (["--ensemble", 2, "--model", "vae", "--type", "zinb"], "--type nb or poisson"),
+    (["--auto", "--model", "vae", "--dispersion", "gene-cell"], "not with --dispersion gene-cell"),
+    (["--auto", "--model", "vae", "--decode-as", "a"], "--decode-as: not with --auto"),
     (["--ensemble", 33], "32"),
 ])
 def test_what_cannot_be(quell, source, tmp_path, words, says):
@@ -229,7 +232,7 @@ def test_a_time_budget_says_what_it_does(quell, source, tmp_path):
     outs = {}
     for name, words in {"none": [], "much": ["--time-budget", "10h"], "little": ["--time-budget", "0.001s"]}.items():
         outs[name] = tmp_path / f"{name}.h5ad"
-        done = quell("denoise", source, "-o", outs[name], "--auto", *words, *QUICK)
+        done = quell("denoise", source, "-o", outs[name], "--auto", *words, *QUICK, "--threads", 1)
         assert ("depends on how fast this machine is" in done.stderr) == bool(words)
     quell("denoise", source, "-o", tmp_path / "plain.h5ad", *QUICK)
     layer = {name: read(out, "layers/denoised")[0] for name, out in outs.items()}
@@ -237,3 +240,105 @@ def test_a_time_budget_says_what_it_does(quell, source, tmp_path):
     np.testing.assert_array_equal(layer["little"], read(tmp_path / "plain.h5ad", "layers/denoised")[0])
     for words in (["--time-budget", "soon", "--auto"], ["--time-budget", "10m"]):
         assert "time" in quell("denoise", source, "-o", tmp_path / "x.h5ad", *words, code=64).stderr
+
+
+def cpu_seconds(*command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    start = time.monotonic()
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, time.monotonic() - start
+
+
+def test_a_time_budget_saves_time(program, source, tmp_path):
+    """A quarter of the time that it takes: counted in processor time, as the machine may be busy."""
+    command = [program, "denoise", source, "-o", tmp_path / "out.h5ad", "--force", "--auto", "--epochs", 30, "--hidden", "16,8",
+               "--early-stop", 100, "--threads", 1]
+    cpu, wall = cpu_seconds(*command)
+    less, _ = cpu_seconds(*command, "--time-budget", f"{wall / 4:.3f}s")
+    assert less < 0.8 * cpu
+
+
+# ---- variational members ----
+
+VAES = ["--ensemble", 3, "--model", "vae", "--batch", "batch", "--labels", "kind", "--epochs", 12, "--hidden", "16,4,16",
+        "--seed", 3, "--batch-size", 32]
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory):
+    """Two batches, cells of which take turns, that hardly share a gene; two kinds of cells."""
+    import anndata as ad
+    rng = np.random.default_rng(2)
+    batch, kind = np.arange(240) % 2, np.arange(240) // 2 % 2
+    rate = np.where((np.arange(120) < 60) == (batch[:, None] == 0), 4.0, 0.1)
+    rate[:, ::3] *= 1 + kind[:, None]
+    obs = {"batch": [f"b{b}" for b in batch], "kind": [f"k{k}" for k in kind]}
+    path = tmp_path_factory.mktemp("batches") / "in.h5ad"
+    ad.AnnData(rng.poisson(rate).astype(np.float32), obs=obs).write_h5ad(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def vaes(quell, batches, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vaes")
+    quell("denoise", batches, "-o", folder / "out.h5ad", "--save-model", folder / "m.quell.h5", "--estimate", "both", *VAES,
+          "--threads", 1, "--summary", folder / "s.json")
+    return folder
+
+
+def test_variational_members_are_the_same_for_any_number_of_threads(quell, batches, vaes, tmp_path):
+    for i, words in enumerate([["--threads", 3], ["--threads", 2, "--stream"]]):
+        quell("denoise", batches, "-o", tmp_path / f"{i}.h5ad", "--save-model", tmp_path / f"{i}.quell.h5", "--estimate", "both",
+              *VAES, *words)
+        assert (tmp_path / f"{i}.h5ad").read_bytes() == (vaes / "out.h5ad").read_bytes()
+        assert (tmp_path / f"{i}.quell.h5").read_bytes() == (vaes / "m.quell.h5").read_bytes()
+    metrics = json.loads((vaes / "s.json").read_text())
+    assert metrics["metrics"]["planned_bytes"] >= metrics["peak_bytes"]
+
+
+def test_covariates_are_those_of_the_validation_cells(quell, batches, tmp_path):
+    """With those of other cells a member would predict the genes of the other batch, and the mixture be worse than the
+    first alone, which is the single model."""
+    words = ["--epochs", 40, "--estimate", "mean", "--threads", 1]
+    quell("denoise", batches, "-o", tmp_path / "one.h5ad", *VAES[2:], *words)
+    quell("denoise", batches, "-o", tmp_path / "three.h5ad", *VAES, *words)
+    key = "uns/quell/denoise/ensemble/"
+    alone, better = read(tmp_path / "three.h5ad", key + "first_gain", key + "better")
+    assert alone == pytest.approx(read(tmp_path / "one.h5ad", "uns/quell/denoise/heldout/mean_gain")[0], abs=1e-12)
+    assert alone > 0.5 and better > 0
+
+
+def test_variational_members_applied(quell, batches, vaes, tmp_path):
+    quell("apply", batches, "-m", vaes / "m.quell.h5", "-o", tmp_path / "out.h5ad", "--estimate", "both", "--threads", 2)
+    for name in ("layers/denoised", "layers/denoised_mean", "obsm/X_vae", "obs/quell_label_prob"):
+        np.testing.assert_array_equal(read(vaes / "out.h5ad", name)[0], read(tmp_path / "out.h5ad", name)[0], err_msg=name)
+    done = quell("score", batches, "-m", vaes / "m.quell.h5", "-o", tmp_path / "s.h5ad", code=64)
+    assert "is an ensemble" in done.stderr
+
+
+def test_members_are_decoded_as_other_batches(quell, batches, vaes, tmp_path):
+    """As each member alone; cells of the batch itself are what they are."""
+    weights, own = read(vaes / "m.quell.h5", "ensemble/weights")[0], read(vaes / "out.h5ad", "layers/denoised_mean")[0]
+
+    def decoded(model):
+        quell("apply", batches, "-m", model, "-o", tmp_path / "out.h5ad", "--force", "--decode-as", "b0", "--estimate", "mean", "-q")
+        return read(tmp_path / "out.h5ad", "layers/denoised")[0]
+
+    whole, total = decoded(vaes / "m.quell.h5"), 0
+    for i in range(3):
+        model = shutil.copy(vaes / "m.quell.h5", tmp_path / "m.quell.h5")
+        change(model, lambda f: f["ensemble/weights"].__setitem__(slice(None), np.arange(3)[:, None] == i))
+        total = total + weights[i] * decoded(model).astype(float)
+    np.testing.assert_allclose(whole, total, rtol=1e-5)
+    np.testing.assert_allclose(whole[::2], own[::2], rtol=1e-5)
+    assert np.abs(whole[1::2] / own[1::2] - 1).max() > 0.1
+
+
+def test_auto_with_batches(quell, batches, tmp_path):
+    """Folds of cells keep each cell's batch: candidates that know it beat those that do not."""
+    words = [w for w in VAES[2:] if w not in ("--labels", "kind")]
+    quell("denoise", batches, "-o", tmp_path / "out.h5ad", "--auto", *words, "--estimate", "mean", "--threads", 1)
+    with h5py.File(tmp_path / "out.h5ad") as f:
+        table = {name: item[()] for name, item in f["uns/quell/denoise/auto"].items()}
+    names = [s.decode() for s in table["candidate"]]
+    assert "vae" not in names and table["gain"][0] > table["gain"][names.index("means")] + 0.1

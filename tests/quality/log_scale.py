@@ -7,7 +7,7 @@ mean?
 Every count is split at random into two halves of the same depth. One half is denoised; the other,
 t, is what a second look at the same cells would have counted, and its log counts are the target:
 ln(1 + 10^4 t / molecules of the cell in that half). Printed is the mean squared error over all cells
-and genes, and its mean over cells' standard error of the difference from --scale mean-log-counts.
+and genes, and its mean over cells' standard error of the difference from --scale mean-log1p.
 
 QUELL names the program (default: build/quell). --magic needs magic-impute.
 """
@@ -58,12 +58,12 @@ def magic_of(values):
 def estimates(train, folder, with_magic):
     """Predictions of ln(1 + counts per 10,000)."""
     both = quell(train, folder, "--estimate", "both").layers
-    log = quell(train, folder, "--scale", "mean-log1p").layers["denoised"]
-    counts = quell(train, folder, "--scale", "mean-log-counts").layers["denoised"]
+    counts = quell(train, folder, "--scale", "mean-log1p").layers["denoised"]
+    rate = quell(train, folder, "--scale", "mean-log-rate").layers["denoised"]
     dense = train.toarray().astype(np.float64)
     made = {
-        "mean-log-counts": counts,
-        "mean-log1p": log,
+        "mean-log1p": counts,
+        "mean-log-rate": rate,
         "log1p of the posterior mean": np.log1p(per_10k(both["denoised"].astype(np.float64))),
         "log1p of the model mean": np.log1p(per_10k(both["denoised_mean"].astype(np.float64))),
         "log1p of the gene means": np.log1p(np.broadcast_to(per_10k(dense.sum(0, keepdims=True)), dense.shape)),
@@ -92,7 +92,7 @@ def main():
                 made = estimates(train, pathlib.Path(folder), a.magic)
             for name, value in made.items():
                 table.setdefault(name, []).append(((value - target) ** 2).mean(1))
-        best = np.concatenate(table["mean-log-counts"])
+        best = np.concatenate(table["mean-log1p"])
         print(path.name, *train.shape)
         for name, errors in table.items():
             e = np.concatenate(errors)

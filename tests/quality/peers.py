@@ -1,8 +1,11 @@
 """What quell is compared with. Each peer is a function of (counts seen as csr, seed) that returns
 {"prediction": expected counts at the cell's own depth [cells, genes], "latent": [cells, dimensions] or None}.
 
-Where a method leaves a choice that matters (rank, neighbours) every value is a row of its own, and the tables show
-the one that is best on the held-out molecules: a choice that quell's own estimates are not given.
+Where a method leaves a choice that matters (rank, neighbours) every value is a row of its own, and what quell is held
+against is the one that is best on the held-out molecules: a choice that quell's own estimates are not given.
+
+Smoothed counts are 0 where no neighbour has a molecule, which the likelihood never forgives. Such methods have a second
+row, "... mixed", in which a share of gene mean x depth is mixed in.
 """
 import numpy as np
 
@@ -10,6 +13,15 @@ import numpy as np
 def gene_means(seen, seed):
     gene, depth = seen.sum(0).A1.astype(np.float64), seen.sum(1).A1.astype(np.float64)
     return {"prediction": np.outer(depth, gene / gene.sum()), "latent": None}
+
+
+def mixed(method, share):
+    """A method's prediction, of which so much is gene mean x depth."""
+    def run(seen, seed):
+        made = method(seen, seed)
+        made["prediction"] = (1 - share) * made["prediction"] + share * gene_means(seen, seed)["prediction"]
+        return made
+    return run
 
 
 def poisson_nmf(rank):
@@ -140,5 +152,7 @@ def dca(seen, seed):
 
 
 PEERS = {"gene means": gene_means, "dca": dca, "scvi": scvi, "magic": magic}
-PEERS.update({"nmf %d" % k: poisson_nmf(k) for k in (4, 8, 12, 20)})
+PEERS.update({"nmf %d" % k: poisson_nmf(k) for k in (4, 8, 12, 20, 30, 50)})
 PEERS.update({"knn %d" % k: knn_smoothing(k) for k in (10, 30, 100)})
+PEERS.update({"knn %d mixed" % k: mixed(knn_smoothing(k), 0.1) for k in (10, 30, 100)})
+PEERS["magic mixed"] = mixed(magic, 0.1)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """quell and its peers on the same held-out molecules, over several data sets and splits.
 
-  quality.py run  --quell build/quell --data FOLDER --work DIR [--only NAME,...] [--sets NAME,...] [--splits 5]
-  quality.py show --work DIR
+  quality.py run  --quell build/quell --data FOLDER... --work DIR [--only NAME,...] [--sets NAME,...] [--splits 5]
+  quality.py show --work DIR,...
 
 `run` adds to DIR/results.jsonl what is not there yet, one line a data set, split and method, each in a process of its
 own (time and peak memory are that process'); methods that are not installed say so and are left out. `show` prints
-the tables of docs/quality.md. FOLDER holds h5ad files of counts with types in obs['cell_type'], and simulations with
-layers/true_mean.
+the tables of docs/quality.md. A FOLDER holds h5ad files of counts with types in obs['cell_type'], or simulations with
+layers/true_mean beside them (simulate.py).
 """
 import argparse
 import json
@@ -37,12 +37,22 @@ QUELL = {
 }
 
 
+def sets_of(folders):
+    """Name and path of every set, in the order of the folders."""
+    found = {}
+    for folder in folders:
+        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            if file.endswith(".h5ad"):
+                found.setdefault(file[:-len(".h5ad")], os.path.join(folder, file))
+    return found
+
+
 def split_files(a, name, seed):
     """The seen molecules as h5ad, the held-out ones as npz; made once."""
     import scipy.sparse as sp
     base = os.path.join(a.work, "%s.%d" % (name, seed))
     if not os.path.exists(base + ".npz"):
-        seen, held = score.split(score.read_counts(os.path.join(a.data, name + ".h5ad")), seed)
+        seen, held = score.split(score.read_counts(sets_of(a.data)[name]), seed)
         score.write_counts(base + ".h5ad", seen)
         sp.save_npz(base + ".part.npz", held)
         os.replace(base + ".part.npz", base + ".npz")
@@ -74,9 +84,10 @@ def one(a):
     result = run_quell(a, a.method, path, a.seed) if a.method in QUELL else PEERS[a.method](seen, a.seed)
     seconds = time.monotonic() - start
     who = resource.RUSAGE_CHILDREN if a.method in QUELL else resource.RUSAGE_SELF
-    line = {"seconds": round(seconds, 2), "mib": resource.getrusage(who).ru_maxrss // 1024}
+    used = resource.getrusage(who)
+    line = {"seconds": round(seconds, 2), "cpu": round(used.ru_utime, 2), "mib": used.ru_maxrss // 1024}
     line["gain"], line["error"] = score.gain(seen, held, result["prediction"])
-    source = os.path.join(a.data, a.set + ".h5ad")
+    source = sets_of(a.data)[a.set]
     if result["latent"] is not None:
         line["ari"] = score.agreement(result["latent"], score.read_labels(source, "cell_type"))
     truth = score.read_truth(source)
@@ -98,12 +109,12 @@ def run(a):
     done = known(results)
     methods = a.only.split(",") if a.only else list(QUELL) + list(PEERS)
     for seed in range(a.splits):
-        for name in a.sets.split(","):
+        for name in a.sets.split(",") if a.sets else sets_of(a.data):
             for method in methods:
                 if (name, seed, method) in done:
                     continue
-                child = subprocess.run([sys.executable, __file__, "one", "--quell", a.quell, "--data", a.data, "--work", a.work,
-                                        "--set", name, "--seed", str(seed), "--method", method], capture_output=True, text=True)
+                child = subprocess.run([sys.executable, __file__, "one", "--quell", a.quell, "--work", a.work, "--set", name,
+                                        "--seed", str(seed), "--method", method, "--data", *a.data], capture_output=True, text=True)
                 if child.returncode:
                     print("%s, split %d, %s: %s" % (name, seed, method, (child.stderr.strip() or "failed").splitlines()[-1]),
                           file=sys.stderr)
@@ -118,17 +129,17 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("what", choices=["run", "show", "one"])
     p.add_argument("--quell", default="build/quell")
-    p.add_argument("--data", default=os.path.join(os.environ.get("QUELL_SHARED", ""), "data"))
+    p.add_argument("--data", nargs="+", default=[os.path.join(os.environ.get("QUELL_SHARED", ""), "data"), "build/quality/data"])
     p.add_argument("--work", default="build/quality")
     p.add_argument("--only", default="")
-    p.add_argument("--sets", default="pbmc3k,kang_pbmc_ifnb_subset,mixology_5cl_celseq2,mixology_3cl_celseq2")
+    p.add_argument("--sets", default="", help="default: every set of the folders")
     p.add_argument("--splits", type=int, default=5)
     p.add_argument("--set")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--method")
     a = p.parse_args()
     if a.what == "show":
-        show(os.path.join(a.work, "results.jsonl"))
+        show(*[os.path.join(folder, "results.jsonl") for folder in a.work.split(",")])
     else:
         {"run": run, "one": one}[a.what](a)
 

@@ -71,8 +71,10 @@ def agreement(latent, labels):
 
 
 def truth_correlation(prediction, truth):
-    """Pearson correlation of ln(1 + rate) with that of the true rates, over all entries."""
-    return float(np.corrcoef(np.log1p(np.asarray(prediction, np.float64)).ravel(), np.log1p(truth).ravel())[0, 1])
+    """Pearson correlation of ln(1 + rate) with that of the true rates, over all entries; predictions are at the depth of
+    what was seen."""
+    rate = np.asarray(prediction, np.float64) / (1 - HELD)
+    return float(np.corrcoef(np.log1p(rate).ravel(), np.log1p(truth).ravel())[0, 1])
 
 
 def read_truth(path):

@@ -1,14 +1,20 @@
-"""Tables in Markdown from the lines of results.jsonl."""
+"""Tables in Markdown from the lines of results.jsonl: what was measured, and the verdict, which holds quell's own
+estimates against the best of all other methods, split by split."""
 import json
 import statistics
 from collections import defaultdict
 
+# method, and by what factor its gain is to be above that of the best other method
+AIMS = {"quell": 1.05, "quell auto": 1.15}
 
-def load(path):
+
+def load(paths):
+    """set -> method -> split -> line; of a line that is there twice the first."""
     by = defaultdict(lambda: defaultdict(dict))
-    with open(path) as f:
-        for r in map(json.loads, f):
-            by[r["set"]][r["method"]][r["seed"]] = r
+    for path in paths:
+        with open(path) as f:
+            for r in map(json.loads, f):
+                by[r["set"]][r["method"]].setdefault(r["seed"], r)
     return by
 
 
@@ -18,27 +24,78 @@ def mean_error(values):
     return m, statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
 
 
-def family_best(methods, prefix):
-    """Of 'nmf 4', 'nmf 8', ... the one with the best mean gain."""
-    rows = {k: v for k, v in methods.items() if k == prefix or k.startswith(prefix + " ")}
-    return max(rows, key=lambda k: statistics.mean(r["gain"] for r in rows[k].values())) if rows else None
+def gain_of(seeds):
+    return statistics.mean(r["gain"] for r in seeds.values())
+
+
+def best_other(methods, own):
+    """The method that is not quell's with the best mean gain over the splits that it shares with `own`."""
+    means = {}
+    for name, seeds in methods.items():
+        shared = [seeds[s]["gain"] for s in seeds if s in own]
+        if shared and not name.startswith("quell"):
+            means[name] = statistics.mean(shared)
+    return max(means, key=means.get) if means else None
+
+
+def compare(own, other):
+    """Paired over the splits both have: (splits, ratio, its error, difference, its error)."""
+    both = sorted(set(own) & set(other))
+    a, b = [own[s]["gain"] for s in both], [other[s]["gain"] for s in both]
+    ratio = mean_error([x / y for x, y in zip(a, b)]) if min(b) > 0 else (float("inf"), float("nan"))
+    return (len(both), *ratio, *mean_error([x - y for x, y in zip(a, b)]))
+
+
+def verdict(n, ratio, difference, error, aim):
+    if ratio < aim:
+        return "no"
+    if n < 2:
+        return "yes, in one split"
+    return "yes" if difference > 2 * error else "not beyond two errors"
+
+
+def number(m, e, digits):
+    return "%.*f" % (digits, m) if e != e else "%.*f +- %.*f" % (digits, m, digits, e)
+
+
+def show_verdicts(by):
+    print("| data | estimate | gain | best other method | its gain | splits | ratio | difference | aim | met |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name, methods in by.items():
+        for method, aim in AIMS.items():
+            own = methods.get(method)
+            other = best_other(methods, own) if own else None
+            if not other:
+                continue
+            n, ratio, ratio_error, difference, error = compare(own, methods[other])
+            print("| %s | %s | %.4f | %s | %.4f | %d | %s | %s | %.2f | %s |" % (
+                name, method, gain_of(own), other, gain_of(methods[other]), n, number(ratio, ratio_error, 2),
+                number(difference, error, 4), aim, verdict(n, ratio, difference, error, aim)))
 
 
 def cell(seeds, key, digits):
     values = [r[key] for r in seeds.values() if key in r]
-    if not values:
-        return ""
-    m, e = mean_error(values)
-    return "%.*f +- %.*f" % (digits, m, digits, e)
+    return number(*mean_error(values), digits) if values else ""
 
 
-def show(path):
-    for name, methods in load(path).items():
-        print("\n**%s**\n" % name)
-        print("| method | splits | gain | ARI | truth | seconds | MiB |")
-        print("|---|---|---|---|---|---|---|")
-        for method in sorted(methods, key=lambda k: -statistics.mean(r["gain"] for r in methods[k].values())):
-            seeds = methods[method]
-            print("| %s | %d | %s | %s | %s | %.1f | %d |" % (
-                method, len(seeds), cell(seeds, "gain", 4), cell(seeds, "ari", 2), cell(seeds, "truth", 4),
-                statistics.median(r["seconds"] for r in seeds.values()), max(r["mib"] for r in seeds.values())))
+def middle(seeds, key):
+    values = [r[key] for r in seeds.values() if key in r]
+    return "%.1f" % statistics.median(values) if values else ""
+
+
+def show_set(name, methods):
+    print("\n**%s**\n" % name)
+    print("| method | splits | gain | truth | ARI | CPU seconds | MiB |")
+    print("|---|---|---|---|---|---|---|")
+    for method in sorted(methods, key=lambda k: -gain_of(methods[k])):
+        seeds = methods[method]
+        print("| %s | %d | %s | %s | %s | %s | %d |" % (
+            method, len(seeds), cell(seeds, "gain", 4), cell(seeds, "truth", 4), cell(seeds, "ari", 2), middle(seeds, "cpu"),
+            max(r["mib"] for r in seeds.values())))
+
+
+def show(*paths):
+    by = load(paths)
+    show_verdicts(by)
+    for name, methods in by.items():
+        show_set(name, methods)

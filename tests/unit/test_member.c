@@ -59,8 +59,8 @@ static void *fitted(const ql_csr *m, const ql_member_spec *spec)
 static void rates_of(void *state, const ql_member_spec *spec, const ql_csr *m, ql_real *out)
 {
     ql_err err = {0};
-    assert_int_equal(spec->kind->rates(state, ROWS_OF(m), all_rows(), CELLS, CELLS, out, &err),
-                     QL_OK);
+    const ql_batch_source source = {.counts = ROWS_OF(m)};
+    assert_int_equal(spec->kind->rates(state, &source, all_rows(), CELLS, CELLS, out, &err), QL_OK);
 }
 
 static ql_real rates[GENES * CELLS], again[GENES * CELLS];
