@@ -19,9 +19,13 @@ QL_MUST_USE ql_status ql_gene_gain_make(struct ql_fitted *f, const ql_csr *seen,
  * the cell from here on, in every visit of f->ae. By the Poisson likelihood of molecules held out
  * of the validation cells' `report_seen` (so not of those that are reported), in QL_SHRINK_SPLITS
  * splits, on a grid of w; a prior over the grid is estimated from genes of about the same
- * expression (EM), and w is the posterior mean. Nothing is done without validation cells. */
+ * expression (EM), and w is the posterior mean; but 0 for genes whose counts do not depend on the
+ * latent space (gene_screen.h, p from QL_SCREEN_LEVEL on). Nothing is done without validation
+ * cells. counts as ql_fit left them. */
 enum { QL_SHRINK_SPLITS = 5 };
-QL_MUST_USE ql_status ql_shrink_genes(struct ql_fitted *f, uint64_t seed, ql_err *err);
+#define QL_SCREEN_LEVEL 0.001
+QL_MUST_USE ql_status ql_shrink_genes(struct ql_fitted *f, const ql_rows *counts, uint64_t seed,
+                                      ql_err *err);
 
 #ifdef __cplusplus
 }

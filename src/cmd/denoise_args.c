@@ -84,8 +84,10 @@ const ql_option ql_denoise_rows[] = {
 const ql_option ql_denoise_save_rows[] = {
     {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
      .help = "genes the model knows little of go back to their mean",
-     .more = "By molecules held out of the validation cells; weights in var/quell_model_weight, genes "
-             "that are mostly their mean in var/quell_from_mean. Not with --save-model."},
+     .more = "By molecules held out of the validation cells, and all the way where a gene's counts do "
+             "not depend on the latent space; weights in var/quell_model_weight, genes that are mostly "
+             "their mean in var/quell_from_mean. Then a test of draws calls no more than it should of "
+             "genes that say nothing."},
     {.name = "save-model", QL_STRING_AT(S, save_model), .unit = "FILE", .group = "Output",
      .bits = QL_OPT_VOLATILE, .help = "also write the trained model, for quell apply"},
     {.name = "saveweights", QL_FLAG_AT(S, save_weights), .group = "Output", .level = QL_OPT_EXPERT,

@@ -65,10 +65,6 @@ ql_status denoise_layers_check(const denoise_args *a, ql_err *err)
                        "--tsv writes DCA's files, which are counts: not with "
                        "--scale %s",
                        a->scale);
-    if (a->shrink_genes && denoise_saves_model(a))
-        return ql_fail(err, QL_EUSAGE,
-                       "--shrink-genes: not with --save-model, which has no place for "
-                       "the genes' weights");
     if (a->shard && counts && a->draws > 0)
         return ql_fail(err, QL_EUSAGE, "--draws-of counts: not with --shard");
     if (!a->output && (a->intervals > 0 || a->sd || a->draws > 0))

@@ -86,6 +86,7 @@ ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_gener
         return ql_hint(err, "quell embed INPUT --model vae --save-model FILE trains one");
     }
     *v = (ql_vae_generative){.fitted = fitted};
+    fitted->ae.mix_weight = NULL; /* --shrink-genes is of denoised means, not of the model */
     for (int k = 0; k < QL_COV_MOST; k++) v->fixed[k] = NAN;
     *out = (ql_generative){
         .ctx = v,

@@ -270,7 +270,7 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
     }
     QL_GO(ql_ensemble_theta(f, counts, err));
     if (specs[0].fit.shrink_genes && specs[0].fit.train.molecules) {
-        QL_GO(ql_shrink_genes(f, specs[0].fit.train.seed, err));
+        QL_GO(ql_shrink_genes(f, counts, specs[0].fit.train.seed, err));
         QL_GO(ql_ensemble_theta(f, counts, err));
     }
     if (scored) QL_GO(score(f, &f->score, mixed, err));

@@ -111,7 +111,7 @@ static ql_status shrink_genes(ql_fitted *f, const ql_rows *counts, const ql_fit_
 {
     ql_batch_source source = {.counts = counts};
     if (!opt->train.molecules) return QL_OK;
-    QL_TRY(ql_shrink_genes(f, opt->train.seed, err));
+    QL_TRY(ql_shrink_genes(f, counts, opt->train.seed, err));
     if (!f->theta || !f->mix_weight) return QL_OK;
     return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
 }

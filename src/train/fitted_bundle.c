@@ -9,6 +9,10 @@
 
 enum { NAME = 64, MAX_EPOCHS = 1000000 };
 
+/* Where the model's means are mixed with the genes' own (gene_gain.h): both or neither. */
+#define MIX_WEIGHT "genes/model_weight"
+#define MIX_SHARE  "genes/model_share"
+
 /* ---- tensors ---- */
 
 static void tensor_name(const ql_tensor *t, char out[NAME])
@@ -46,6 +50,13 @@ static void set_tensor(ql_params *p, const ql_tensor *t, const float *values)
 
 /* ---- putting ---- */
 
+/* How far each gene goes back towards its mean, and what that is. */
+static ql_status put_mix(const ql_fitted *f, int64_t n, ql_bundle *b, ql_err *err)
+{
+    QL_TRY(ql_bundle_copy_array(b, MIX_WEIGHT, (ql_array){QL_ELEM_F32, n, -1, f->mix_weight}, err));
+    return ql_bundle_copy_array(b, MIX_SHARE, (ql_array){QL_ELEM_F32, n, -1, f->mix_share}, err);
+}
+
 static ql_status put_genes(const ql_fitted *f, ql_bundle *b, ql_err *err)
 {
     const ql_prep *p = &f->prep;
@@ -68,6 +79,7 @@ static ql_status put_genes(const ql_fitted *f, ql_bundle *b, ql_err *err)
     if (f->theta)
         QL_GO(
             ql_bundle_copy_array(b, "genes/theta", (ql_array){QL_ELEM_F32, n, -1, f->theta}, err));
+    if (f->mix_weight) QL_GO(put_mix(f, n, b, err));
 out:
     ql_free(mean);
     ql_free(sd);
@@ -202,6 +214,25 @@ static ql_status check_surplus(const ql_bundle *b, const ql_params *p, ql_err *e
     return QL_OK;
 }
 
+/* Weights and shares are parts of a whole. */
+static ql_status check_mix(const ql_bundle *b, int64_t n, ql_err *err)
+{
+    static const char *const names[] = {MIX_WEIGHT, MIX_SHARE};
+    const ql_array want = {QL_ELEM_F32, n, -1, NULL};
+    if (!ql_bundle_find(b, MIX_WEIGHT) && !ql_bundle_find(b, MIX_SHARE)) return QL_OK;
+    for (int k = 0; k < 2; k++) {
+        ql_array a;
+        QL_TRY(check_array(b, names[k], want, NOT_NEGATIVE, err));
+        QL_TRY(ql_bundle_array(b, names[k], want, &a, err));
+        const float *x = a.values;
+        for (int64_t g = 0; g < n; g++)
+            if (x[g] > 1)
+                return ql_fail(err, QL_EDATA, "%s: value %lld is %g, at most 1 expected", names[k],
+                               (long long)g, (double)x[g]);
+    }
+    return QL_OK;
+}
+
 /* Each gene has a place of its own. */
 static ql_status check_permutation(const int32_t *place, int64_t n, ql_err *err)
 {
@@ -240,6 +271,7 @@ static ql_status check_genes(const ql_bundle *b, const ql_fit_options *opt, int6
     QL_TRY(check_array(b, "genes/sd", f32, POSITIVE, err));
     QL_TRY(check_array(b, "genes/total", f64, NOT_NEGATIVE, err));
     QL_TRY(check_places(b, opt, n, err));
+    QL_TRY(check_mix(b, n, err));
     if (!opt->fit_theta) return QL_OK;
     return check_array(b, "genes/theta", f32, POSITIVE, err);
 }
@@ -332,6 +364,20 @@ static ql_status take_theta(const ql_bundle *b, ql_fitted *f, ql_err *err)
     return ql_bundle_load(b, "genes/theta", (ql_array){QL_ELEM_F32, n, -1, NULL}, f->theta, err);
 }
 
+static ql_status take_mix(const ql_bundle *b, ql_fitted *f, ql_err *err)
+{
+    const int64_t n = f->prep.n_kept_genes;
+    const ql_array want = {QL_ELEM_F32, n, -1, NULL};
+    if (!ql_bundle_find(b, MIX_WEIGHT)) return QL_OK;
+    QL_TRY(QL_NEW(f->mix_weight, n, "weights of genes", err));
+    QL_TRY(QL_NEW(f->mix_share, n, "weights of genes", err));
+    QL_TRY(ql_bundle_load(b, MIX_WEIGHT, want, f->mix_weight, err));
+    QL_TRY(ql_bundle_load(b, MIX_SHARE, want, f->mix_share, err));
+    f->ae.mix_weight = f->mix_weight;
+    f->ae.mix_share = f->mix_share;
+    return QL_OK;
+}
+
 static ql_status take_network(const ql_bundle *b, const ql_fit_options *opt, const ql_rows *counts,
                               const ql_kern *kern, ql_fitted *f, ql_err *err)
 {
@@ -367,6 +413,7 @@ ql_status ql_fitted_take(const ql_bundle *b, const ql_fit_options *opt, const ql
     QL_GO(take_network(b, opt, counts, kern, out, err));
     QL_GO(take_lacking(genes, out, err));
     if (opt->fit_theta) QL_GO(take_theta(b, out, err));
+    QL_GO(take_mix(b, out, err));
     QL_GO(take_training(b, out, err));
     QL_GO(ql_reference_take(b, ql_ae_latent_width(&out->ae), &out->reference, err));
 out:

@@ -5,6 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/gene_screen.h"
 
 #define FLOOR 1e-8 /* of a prediction, as in score.c */
 
@@ -183,7 +184,7 @@ static void weigh(const double *lik, const ranked *genes, int64_t n, float *weig
         double mean = 0;
         responsibilities(lik + genes[i].gene * K, prior, resp);
         for (int k = 0; k < K; k++) mean += resp[k] * grid[k];
-        weight[genes[i].gene] = (float)mean;
+        weight[genes[i].gene] = (float)(mean < 1 ? mean : 1);
     }
 }
 
@@ -226,7 +227,19 @@ out:
     return st;
 }
 
-ql_status ql_shrink_genes(ql_fitted *f, uint64_t seed, ql_err *err)
+/* Of genes whose counts do not depend on the latent space the means fit accidents alone. */
+static ql_status drop_screened(ql_fitted *f, const ql_rows *counts, ql_err *err)
+{
+    double *p = NULL;
+    QL_TRY(QL_NEW(p, f->prep.n_kept_genes, "weights of genes", err));
+    ql_status st = ql_gene_screen(f, counts, p, err);
+    for (int64_t g = 0; st == QL_OK && g < f->prep.n_kept_genes; g++)
+        if (!(p[g] < QL_SCREEN_LEVEL)) f->mix_weight[g] = 0;
+    ql_free(p);
+    return st;
+}
+
+ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql_err *err)
 {
     const ql_csr *from = &f->split.report_seen;
     const int64_t n = f->prep.n_kept_genes;
@@ -239,6 +252,7 @@ ql_status ql_shrink_genes(ql_fitted *f, uint64_t seed, ql_err *err)
     QL_GO(QL_NEW(f->mix_weight, n, "weights of genes", err));
     QL_GO(QL_NEW(f->mix_share, n, "weights of genes", err));
     QL_GO(weigh_all(f, p.sums, err));
+    QL_GO(drop_screened(f, counts, err));
     for (int64_t g = 0; g < n; g++) f->mix_share[g] = (float)share_of(&f->prep, g);
     f->ae.mix_weight = f->mix_weight;
     f->ae.mix_share = f->mix_share;

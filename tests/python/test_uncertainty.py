@@ -168,6 +168,27 @@ def test_a_saved_model_gives_the_same(quell, source, base, tmp_path):
     assert data.uns["quell"]["denoise"]["coverage"]["level"] == pytest.approx(0.9)
 
 
+def test_shrunk_genes_are_saved(quell, grouped, tmp_path):
+    """Of genes that say nothing mu is share x molecules; apply knows it too."""
+    shrink = ["--shrink-genes", "--estimate", "both", "--epochs", 20]
+    data, _ = denoise(quell, grouped, tmp_path / "a.h5ad", *shrink, "--save-model", tmp_path / "m.h5")
+    weight, real = data.var["quell_model_weight"].to_numpy(), np.arange(90) % 3 == 0
+    assert (weight[~real] == 0).mean() > 0.8 and (weight[real] > 0.5).mean() > 0.4
+    np.testing.assert_array_equal(data.var["quell_from_mean"], weight < 0.5)
+    x = data.X.toarray()
+    base = x.sum(1, keepdims=True) * (x.sum(0) / x.sum())
+    np.testing.assert_allclose(data.layers["denoised_mean"][:, weight == 0], base[:, weight == 0], rtol=1e-5)
+    quell("apply", grouped, "-m", tmp_path / "m.h5", "-o", tmp_path / "b.h5ad", "--estimate", "both")
+    again = ad.read_h5ad(tmp_path / "b.h5ad")
+    np.testing.assert_array_equal(again.var["quell_model_weight"], weight)
+    for key in "denoised", "denoised_mean":
+        np.testing.assert_allclose(again.layers[key], data.layers[key], rtol=1e-5, atol=1e-6)
+    with h5py.File(tmp_path / "m.h5", "r+") as f:
+        f["genes/model_weight"][5] = 1.5
+    done = quell("apply", grouped, "-m", tmp_path / "m.h5", "-o", tmp_path / "c.h5ad", code=65)
+    assert "genes/model_weight: value 5 is 1.5" in done.stderr
+
+
 def test_shards_give_the_same(quell, source, tmp_path):
     denoise(quell, source, tmp_path / "a.h5ad", "--save-model", tmp_path / "m.h5")
     options = ["--intervals", 0.5, "--draws", 2, "--scale", "log1p"]
@@ -280,6 +301,16 @@ def test_check_calls_what_a_test_may_call(quell, grouped, tmp_path):
     assert rows["counts"]["real_called_5"] > 0.2
     assert 0.02 < rows["counts"]["null_pairs_called_5"] < 0.08
     assert rows["mean"]["null_pairs_called_5"] > 0.3
+
+
+def test_one_draw_of_shrunk_genes_calls_what_it_may(quell, grouped, tmp_path):
+    """The genes that say nothing do so in every value; of real ones most are found all the same."""
+    quell("check", grouped, "--group", "group", "--null-genes", 90, "-o", tmp_path / "t.json", "--epochs", 30,
+          "--shrink-genes")
+    rows = {row["values"]: row for row in json.loads((tmp_path / "t.json").read_text())["values"]}
+    for key in "draw_counts", "draw_rate", "posterior", "mean":
+        assert rows[key]["null_called_5"] < 0.085, key  # 5 % +- 1.3 of 270 tests
+    assert rows["draw_rate"]["real_called_5"] > 0.25
 
 
 def test_check_is_the_same_for_any_number_of_threads(quell, grouped, tmp_path):
