@@ -47,8 +47,9 @@ typedef enum {
     /* scDHA: which cells a network is trained on, draws from its latent space */
     QL_RNG_SCDHA_CELLS = 80,
     QL_RNG_SCDHA_LATENT = 81,
-    QL_RNG_FACTORS = 90,  /* cells that factors begin with */
-    QL_RNG_LANDMARKS = 91 /* cells that landmarks begin at */
+    QL_RNG_FACTORS = 90,      /* cells that factors begin with */
+    QL_RNG_LANDMARKS = 91,    /* cells that landmarks begin at */
+    QL_RNG_SCDHA_WEIGHED = 92 /* which cells, where they have weights */
 } ql_rng_stream;
 
 typedef struct {
