@@ -47,10 +47,10 @@ typedef enum {
     /* scDHA: which cells a network is trained on, draws from its latent space */
     QL_RNG_SCDHA_CELLS = 80,
     QL_RNG_SCDHA_LATENT = 81,
-    QL_RNG_FACTORS = 90,   /* cells that factors begin with */
-    QL_RNG_LANDMARKS = 91, /* cells that landmarks begin at */
-    /* variational models: library sizes */
-    QL_RNG_LIBRARY = 100
+    QL_RNG_FACTORS = 90,       /* cells that factors begin with */
+    QL_RNG_LANDMARKS = 91,     /* cells that landmarks begin at */
+    QL_RNG_SCDHA_WEIGHED = 92, /* which cells, where they have weights */
+    QL_RNG_LIBRARY = 100       /* variational models: library sizes */
 } ql_rng_stream;
 
 typedef struct {

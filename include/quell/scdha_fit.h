@@ -21,6 +21,19 @@ typedef enum {
     QL_SCDHA_REFERENCE /* scDHA 1.2.2 */
 } ql_scdha_rules;
 
+/* What genes are chosen by. */
+typedef enum {
+    QL_SCDHA_DISPERSION, /* ql_scdha_dispersion */
+    QL_SCDHA_WEIGHTS     /* the weights of small networks, as scDHA does */
+} ql_scdha_gene_rule;
+
+/* Which latent space is the result of a fit. */
+typedef enum {
+    QL_SCDHA_JOINED,   /* the last one of each model, side by side */
+    QL_SCDHA_LAST,     /* the last one of model 1 */
+    QL_SCDHA_CONSENSUS /* the one that ql_scdha_choose takes */
+} ql_scdha_result;
+
 /* Zero (NaN for weight decays) where the rules decide. */
 typedef struct {
     ql_scdha_rules rules;
@@ -35,6 +48,9 @@ typedef struct {
     int64_t warm_up, epochs; /* 10 and 20, before the epochs of the snapshots */
     double rate, weight_decay, beta, noise;
     bool cell_noise, batch_norm; /* batch_norm: set by the rules */
+    const double *cell_weight; /* [cells] of being drawn for training; NULL: all alike; borrowed */
+    ql_scdha_gene_rule gene_rule;
+    ql_scdha_result result;
     uint64_t seed;
     int threads;
 } ql_scdha_options;
@@ -66,9 +82,10 @@ typedef struct {
     ql_scdha_scale scale;
     int64_t n_cells;
     int64_t n_genes; /* that the models see */
-    double *weight;  /* [scale.n_kept] scores of the genes; NULL: no filter; owned */
+    double *weight;  /* [scale.n_kept] scores of the genes; NULL: all are taken; owned */
     int32_t *column; /* [scale.n_kept] a kept gene's number for the models, or -1; owned */
     int n_latents;   /* models * snapshots: model 1 snapshot 1, 2, ..., model 2, ... */
+    int returned;    /* the one that is the result; -1: QL_SCDHA_JOINED */
     ql_scdha_encoder encoder[QL_SCDHA_MOST_LATENTS]; /* owned */
     double *filter_loss;                             /* [filters, filter_epochs]; owned */
     double *loss;                                    /* [models, ql_scdha_epochs]; owned */
@@ -88,13 +105,30 @@ QL_MUST_USE ql_status ql_scdha_run(const ql_rows *rows, const ql_scdha_options *
                                    ql_scdha *out, ql_err *err);
 void ql_scdha_free(ql_scdha *f);
 
+/* n of n_rows cells, ascending, into *list [n_rows] (owned by the caller): without replacement,
+ * each draw by weight [n_rows] among the cells that are left (NULL: all alike), as R's sample.int
+ * does. QL_EDATA: fewer than n cells have a weight above 0. */
+QL_MUST_USE ql_status ql_scdha_draw(uint64_t seed, int64_t n_rows, int64_t n, const double *weight,
+                                    int64_t **list, ql_err *err);
+
+/* Columns of the result. */
+static inline int64_t ql_scdha_width(const ql_scdha_options *o)
+{
+    return o->result == QL_SCDHA_JOINED ? o->models * o->latent : o->latent;
+}
+
 /* Bytes that fit and latents take beside the counts and what is returned. */
 int64_t ql_scdha_bytes(const ql_rows *counts, const ql_scdha_options *opt);
 
-/* Latent space `which` of every row into out [rows, latent]; NaN for a cell without inputs. The
- * same for a cell whatever the others are. */
+/* Latent space `which` of every row into the first columns of out [rows, stride]; NaN for a cell
+ * without inputs. The same for a cell whatever the others are. */
 QL_MUST_USE ql_status ql_scdha_latents(const ql_scdha *f, const ql_rows *rows, int which,
-                                       const ql_kern *kern, float *out, ql_err *err);
+                                       const ql_kern *kern, float *out, int64_t stride,
+                                       ql_err *err);
+
+/* The result into out [rows, ql_scdha_width]. */
+QL_MUST_USE ql_status ql_scdha_result_of(const ql_scdha *f, const ql_rows *rows,
+                                         const ql_kern *kern, float *out, ql_err *err);
 
 #ifdef __cplusplus
 }

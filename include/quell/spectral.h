@@ -43,6 +43,14 @@ QL_MUST_USE ql_status ql_cluster_latent(const double *x, int64_t n, int64_t d,
                                         const ql_spectral_options *opt, int32_t *label,
                                         int64_t *found, ql_err *err);
 
+/* The same by communities: Louvain at resolution 1 in the graph of shared neighbours (30 nearest by
+ * Euclidean distance, 10 more at a time while a cell shares none); of more than 10,000 cells a
+ * sample of 9900, and a vote. opt->k has no effect. As ql_louvain on one thread at a time, and
+ * QL_EUSAGE where the program was built without igraph. */
+QL_MUST_USE ql_status ql_cluster_shared(const double *x, int64_t n, int64_t d,
+                                        const ql_spectral_options *opt, int32_t *label,
+                                        int64_t *found, ql_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@ extern const ql_option ql_cluster_graph_rows[];
 typedef struct {
     int clusters; /* 0: estimated */
     int starts;
+    const char *each;
     bool alone;
 } cluster_points_args;
 

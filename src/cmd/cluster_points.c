@@ -3,11 +3,14 @@
 
 #include "cluster.h"
 #include "quell/alloc.h"
+#include "quell/community.h"
 #include "quell/consensus.h"
 #include "quell/kmeans.h"
 #include "space_ensemble.h"
 
 enum { LLOYD_STEPS = 300, MOST_K = 10, MOST_K_LARGE = 15 };
+
+static const char *const ways[] = {"spectral", "louvain", NULL};
 
 #define S cluster_points_args
 /* clang-format off */
@@ -17,6 +20,11 @@ const ql_option ql_cluster_points_rows[] = {
      .more = "Estimated is a number up to 10 (15 from 50,000 cells on), by the rule of scDHA."},
     {.name = "starts", QL_INT_AT(S, starts), .def = "20", .min = 1, .max = 100000, .group = "Clusters",
      .level = QL_OPT_EXPERT, .help = "kmeans: runs, of which the best is kept"},
+    {.name = "each", QL_CHOICE_AT(S, each), .choices = ways, .def = "spectral", .group = "Clusters",
+     .level = QL_OPT_EXPERT, .help = "scdha: how the cells are clustered in each space",
+     .more = "spectral: by k-means for fewer than 1000 cells in fewer than 5 clusters, otherwise by spectral "
+             "clustering. louvain: communities of the graph of shared neighbours (PhenoGraph), as many as "
+             "there are."},
     {.name = "alone", QL_FLAG_AT(S, alone), .group = "Clusters", .level = QL_OPT_EXPERT,
      .help = "scdha: leave the other spaces of an ensemble out"},
     {.name = NULL},
@@ -153,7 +161,10 @@ static ql_status agree(cluster_job *j, const space_ensemble *e, ql_labels *out)
     space_groups g = {0};
     ql_consensus c = {0};
     ql_status st;
-    QL_GO(space_ensemble_cluster(&j->space, e, j->a->points.clusters, seed_of(j), &g));
+    const space_way way = {.louvain = strcmp(j->a->points.each, "louvain") == 0,
+                           .k = j->a->points.clusters,
+                           .seed = seed_of(j)};
+    QL_GO(space_ensemble_cluster(&j->space, e, &way, &g));
     const ql_consensus_task task = {j->g.points.n, e->n,       g.label,
                                     g.groups,      seed_of(j), j->run->threads};
     QL_GO(ql_consensus_make(&task, &c, err));
@@ -178,4 +189,12 @@ static ql_status run_scdha(cluster_job *j, ql_labels *out)
 
 const cluster_method ql_cluster_kmeans = {.name = "kmeans", .run = run_kmeans};
 const cluster_method ql_cluster_spectral = {.name = "spectral", .run = run_spectral};
-const cluster_method ql_cluster_scdha = {.name = "scdha", .run = run_scdha};
+static ql_status check_scdha(const cluster_args *a, ql_run *run)
+{
+    if (strcmp(a->points.each, "louvain") != 0) return QL_OK;
+    if (a->points.clusters > 0)
+        return ql_fail(&run->err, QL_EUSAGE, "--clusters is of no use with --each louvain");
+    return ql_igraph_check("--each louvain", &run->err);
+}
+
+const cluster_method ql_cluster_scdha = {.name = "scdha", .check = check_scdha, .run = run_scdha};

@@ -181,7 +181,7 @@ static ql_status choose_members(job *j)
     if (j->a->groups)
         QL_TRY(take_groups(j));
     else if (j->a->draw_in || j->e.n > 1)
-        QL_TRY(space_ensemble_cluster(&j->space, &j->e, 0, seed, &j->groups));
+        QL_TRY(space_ensemble_cluster(&j->space, &j->e, &(space_way){.seed = seed}, &j->groups));
     if (j->e.n == 1 || j->a->groups) {
         for (int m = 0; m < j->e.n; m++) add_member(j, m);
         return QL_OK;

@@ -7,6 +7,7 @@
 #include "quell/alloc.h"
 #include "quell/h5ad_writer.h"
 #include "scdha_file.h"
+#include "scdha_weights.h"
 
 typedef struct {
     const embed_args *a;
@@ -15,6 +16,8 @@ typedef struct {
     fit_run fit;
     ql_scdha_options options;
     ql_scdha model;
+    ql_scdha_choice choice;
+    double *cell_weight; /* of --sample-weights */
     ql_h5ad_writer *writer;
 } job;
 
@@ -23,6 +26,15 @@ typedef struct {
 static bool was_set(const job *j, const char *name)
 {
     return ql_opts_was_set(j->run->opts, name);
+}
+
+static ql_scdha_result result_of(const char *name)
+{
+    static const char *const names[] = {
+        [QL_SCDHA_JOINED] = "joined", [QL_SCDHA_LAST] = "last", [QL_SCDHA_CONSENSUS] = "consensus"};
+    int i = 0;
+    while (strcmp(names[i], name) != 0) i++;
+    return (ql_scdha_result)i;
 }
 
 static ql_scdha_options options_of(const job *j)
@@ -39,6 +51,8 @@ static ql_scdha_options options_of(const job *j)
     o.warm_up = s->l1_epochs;
     o.noise = s->noise;
     o.cell_noise = strcmp(s->noise_per, "cell") == 0;
+    o.gene_rule = strcmp(s->genes_by, "weights") ? QL_SCDHA_DISPERSION : QL_SCDHA_WEIGHTS;
+    o.result = result_of(s->returned);
     if (!isnan(s->error_weight)) o.beta = s->error_weight;
     if (was_set(j, "epochs")) o.epochs = m->epochs;
     if (was_set(j, "batch-size")) o.batch_size = m->batch_size;
@@ -100,8 +114,8 @@ static void tell_fit(const job *j)
         m->scale.log ? "logarithms of the counts" : "as they are (their range is no more than 100)",
         (long long)(m->scale.n_genes - m->scale.n_kept));
     if (m->weight)
-        ql_log_info(log, "genes: %lld of %lld chosen by their weights", (long long)m->n_genes,
-                    (long long)m->scale.n_kept);
+        ql_log_info(log, "genes: %lld of %lld chosen by their %s", (long long)m->n_genes,
+                    (long long)m->scale.n_kept, m->filter_loss ? "weights" : "dispersion");
     if (m->skipped)
         ql_log_warn(log, "%lld steps were left out because a gradient was not a number",
                     (long long)m->skipped);
@@ -111,15 +125,42 @@ static void tell_fit(const job *j)
     ql_summary_int(j->run->summary, "epochs", ql_scdha_epochs(&m->opt));
 }
 
+static ql_status weigh_cells(job *j)
+{
+    const char *column = j->a->scdha.sample_weights;
+    if (!column) return QL_OK;
+    QL_TRY(QL_NEW(j->cell_weight, j->fit.rows.n_rows, "weights of the cells", &j->run->err));
+    j->options.cell_weight = j->cell_weight;
+    return scdha_weights_read(column, &j->fit.ds.cells, j->cell_weight, &j->run->err);
+}
+
 static ql_status fit(job *j)
 {
     ql_scdha_listener listener = {.epoch = on_epoch, .ctx = j};
     tell_sizes(j);
+    QL_TRY(weigh_cells(j));
     QL_TRY(checkpoint_name(&j->fit.states, &j->fit.rows, NULL));
     listener.keeper = checkpoint_keeper(&j->fit.states, CHECKPOINT_FIT);
     QL_TRY(
         ql_scdha_run(&j->fit.rows, &j->options, j->fit.kern, &listener, &j->model, &j->run->err));
     tell_fit(j);
+    return QL_OK;
+}
+
+/* Which latent space is returned, where clusters are to say so. */
+static ql_status choose(job *j)
+{
+    const ql_scdha_choice *c = &j->choice;
+    if (j->options.result != QL_SCDHA_CONSENSUS) return QL_OK;
+    ql_log_info(j->run->log, "clusters in each of %d latent spaces", j->model.n_latents);
+    QL_TRY(ql_scdha_choose(&j->model, &j->fit.rows, j->fit.kern, &j->choice, &j->run->err));
+    if (c->n == 0)
+        ql_log_warn(j->run->log, "too few cells to cluster: latent space %d is returned",
+                    j->model.returned + 1);
+    else
+        ql_log_info(j->run->log,
+                    "latent space %d of %d agrees best with the consensus of %lld clusters (%.3f)",
+                    j->model.returned + 1, c->n, (long long)c->k, c->agreement[j->model.returned]);
     return QL_OK;
 }
 
@@ -131,6 +172,7 @@ static scdha_output output_of(job *j)
                           .rows = &j->fit.rows,
                           .kern = j->fit.kern,
                           .model = &j->model,
+                          .choice = &j->choice,
                           .key = j->key,
                           .n_latents = (int)(j->options.models * j->options.snapshots),
                           .all = j->a->scdha.all_latents};
@@ -149,14 +191,17 @@ static ql_status work(job *j)
 {
     bool done;
     j->options = options_of(j);
-    const fit_output output = {
-        .path = j->a->d.output, .model = denoise_saves_model(&j->a->d), .scdha = &j->options};
+    const fit_output output = {.path = j->a->d.output,
+                               .columns = j->a->scdha.sample_weights != NULL,
+                               .model = denoise_saves_model(&j->a->d),
+                               .scdha = &j->options};
     QL_TRY(fit_run_begin(&j->fit, &j->a->d.fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
     const scdha_output out = output_of(j);
     QL_TRY(scdha_output_begin(&out, &j->fit.notes, &j->writer));
     QL_TRY(fit(j));
+    QL_TRY(choose(j));
     if (denoise_saves_model(&j->a->d)) QL_TRY(save_model(j, &out));
     return scdha_output_write(&out, &j->writer);
 }
@@ -166,7 +211,9 @@ ql_status embed_scdha(const embed_args *a, const char *key, ql_run *run)
     job j = {.a = a, .key = key, .run = run};
     ql_status st = fit_run_end(&j.fit, work(&j));
     ql_h5ad_abort(j.writer);
+    ql_scdha_choice_free(&j.choice);
     ql_scdha_free(&j.model);
+    ql_free(j.cell_weight);
     fit_run_free(&j.fit);
     return st;
 }

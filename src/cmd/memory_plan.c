@@ -36,10 +36,13 @@ static int64_t most_of(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
-static int64_t latent_width(const planned_output *out, const ql_fit_options *fit)
+static int64_t latent_width(const planned_output *out, const ql_fit_options *fit, int64_t cells)
 {
-    enum { SCDHA_LATENT = 25 }; /* at most, unless it is given */
-    if (out->scdha) return out->scdha->latent > 0 ? out->scdha->latent : SCDHA_LATENT;
+    if (out->scdha) {
+        ql_scdha_options o = *out->scdha;
+        ql_scdha_resolve(&o, cells);
+        return ql_scdha_width(&o);
+    }
     return out->components > 0 ? out->components : fit->ae.hidden[fit->ae.n_hidden / 2];
 }
 
@@ -47,7 +50,7 @@ static int64_t latent_width(const planned_output *out, const ql_fit_options *fit
 static int64_t writing(const planned_output *out, const ql_fit_options *fit, const ql_read_sizes *z,
                        int64_t names)
 {
-    int64_t latent = z->n_rows * latent_width(out, fit) * (int64_t)sizeof(float);
+    int64_t latent = z->n_rows * latent_width(out, fit, z->n_rows) * (int64_t)sizeof(float);
     int64_t columns = names + z->n_rows * WRITE_CELL;
     int64_t rows = most_of(z->n_rows, BAND_ROWS);
     int64_t band = out->layer ? 2 * rows * z->n_cols * (int64_t)sizeof(float) : 0;

@@ -7,7 +7,7 @@
 
 /* List {scdha_rows, offsetof(S, scdha)} in .tables. */
 typedef struct {
-    const char *rules, *noise_per;
+    const char *rules, *noise_per, *returned, *genes_by, *sample_weights;
     int top_genes, models, snapshots, train_cells, latent_width, l1_epochs;
     double error_weight, noise;
     bool all_latents;

@@ -38,21 +38,30 @@ ql_status scdha_output_begin(const scdha_output *o, ql_notes *notes, ql_h5ad_wri
 
 /* ---- latent spaces ---- */
 
-static ql_status write_latents(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+static ql_status write_result(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    const int64_t n = o->rows->n_rows, width = ql_scdha_width(&o->model->opt);
+    char key[KEY];
+    float *x;
+    QL_TRY(QL_NEW(x, n * width, "a latent space", err));
+    latent_key(o, -1, key);
+    ql_status st = ql_scdha_result_of(o->model, o->rows, o->kern, x, err);
+    if (st == QL_OK) st = ql_h5ad_matrix(w, key, x, n, width, err);
+    ql_free(x);
+    return st;
+}
+
+static ql_status write_members(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
 {
     const int64_t n = o->rows->n_rows, latent = o->model->opt.latent;
-    const int chosen = (int)o->model->opt.snapshots - 1;
     char key[KEY];
     float *x;
     ql_status st = QL_OK;
     QL_TRY(QL_NEW(x, n * latent, "a latent space", err));
     for (int i = 0; i < o->model->n_latents; i++) {
-        if (!o->all && i != chosen) continue;
-        QL_GO(ql_scdha_latents(o->model, o->rows, i, o->kern, x, err));
+        QL_GO(ql_scdha_latents(o->model, o->rows, i, o->kern, x, latent, err));
         latent_key(o, i, key);
-        if (o->all) QL_GO(ql_h5ad_matrix(w, key, x, n, latent, err));
-        latent_key(o, -1, key);
-        if (i == chosen) QL_GO(ql_h5ad_matrix(w, key, x, n, latent, err));
+        QL_GO(ql_h5ad_matrix(w, key, x, n, latent, err));
     }
 out:
     ql_free(x);
@@ -128,6 +137,21 @@ static ql_status write_numbers(const scdha_output *o, ql_h5ad_writer *w, ql_err 
                           err);
 }
 
+/* Which latent space KEY is, and what said so. */
+static ql_status write_choice(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    enum { MOST = QL_SCDHA_MOST_LATENTS };
+    const ql_scdha_choice *c = o->choice;
+    double groups[MOST];
+    QL_TRY(o->model->returned < 0
+               ? ql_h5ad_string(w, RUN_KEY "/returned", "joined", err)
+               : ql_h5ad_int(w, RUN_KEY "/returned", o->model->returned + 1, err));
+    if (!c || c->n == 0) return QL_OK;
+    for (int i = 0; i < c->n; i++) groups[i] = (double)c->groups[i];
+    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/groups", groups, c->n, err));
+    return ql_h5ad_doubles(w, RUN_KEY "/agreement", c->agreement, c->n, err);
+}
+
 static ql_status write_scales(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
 {
     static const char text[] = "latent space: means of scDHA's encoder, linear, for distances and "
@@ -139,10 +163,13 @@ static ql_status write_scales(const scdha_output *o, ql_h5ad_writer *w, ql_err *
         snprintf(key, sizeof key, RUN_KEY "/scale/%s_%d", o->key, i + 1);
         QL_TRY(ql_h5ad_string(w, key, text, err));
     }
-    return o->model->weight
-               ? ql_h5ad_string(w, RUN_KEY "/scale/scdha_weight",
-                                "spread of a gene's weights into the filter's code, 0 to 1", err)
-               : QL_OK;
+    if (!o->model->weight) return QL_OK;
+    return ql_h5ad_string(
+        w, RUN_KEY "/scale/scdha_weight",
+        o->model->filter_loss
+            ? "spread of a gene's weights into the filter's code, 0 to 1"
+            : "ln(variance / mean), in standard deviations from genes of like mean",
+        err);
 }
 
 static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
@@ -153,6 +180,7 @@ static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/model", "scdha", err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", o->ds->matrix, err));
     QL_TRY(write_numbers(o, w, err));
+    QL_TRY(write_choice(o, w, err));
     QL_TRY(write_scales(o, w, err));
     QL_TRY(
         write_losses(w, "filter_loss", m->filter_loss, m->opt.filters, m->opt.filter_epochs, err));
@@ -172,13 +200,14 @@ ql_status scdha_output_write(const scdha_output *o, ql_h5ad_writer **writer)
 {
     ql_err *err = &o->run->err;
     ql_h5ad_writer *w = *writer;
-    QL_TRY(write_latents(o, w, err));
+    if (o->all) QL_TRY(write_members(o, w, err));
+    QL_TRY(write_result(o, w, err));
     QL_TRY(write_genes(o, w, err));
     QL_TRY(write_run(o, w, err));
     *writer = NULL; /* commit frees it in any case */
     QL_TRY(ql_h5ad_commit(w, err));
     ql_log_info(o->run->log, "wrote %s: obsm/%s (%lld dimensions)%s", o->args->output, o->key,
-                (long long)o->model->opt.latent,
+                (long long)ql_scdha_width(&o->model->opt),
                 o->all ? ", and the latent space of each model and snapshot" : "");
     return QL_OK;
 }

@@ -5,7 +5,7 @@
 #include "denoise_args.h"
 #include "quell/dataset.h"
 #include "quell/h5ad_writer.h"
-#include "quell/scdha_fit.h"
+#include "quell/scdha_choice.h"
 
 /* All borrowed. */
 typedef struct {
@@ -15,6 +15,7 @@ typedef struct {
     const ql_rows *rows;
     const ql_kern *kern;
     const ql_scdha *model;
+    const ql_scdha_choice *choice; /* NULL: applied */
     const int32_t *place; /* [genes of ds] their numbers among the model's, or -1; NULL: as the
                              model has them */
     const char *key;      /* of obsm */

@@ -75,6 +75,7 @@ void space_ensemble_free(space_ensemble *e)
 typedef struct {
     const space_ensemble *e;
     ql_spectral_options opt;
+    bool louvain;
     space_groups *out;
     ql_err *fault; /* [members] */
 } cluster_all;
@@ -86,21 +87,25 @@ static void cluster_member(void *ctx, int64_t m)
     ql_spectral_options opt = c->opt;
     opt.purpose = (uint64_t)m;
     ql_err *err = &c->fault[m];
-    err->code = ql_cluster_latent(c->e->x[m], n, c->e->d[m], &opt, c->out->label + m * n,
-                                  &c->out->groups[m], err);
+    err->code = (c->louvain ? ql_cluster_shared : ql_cluster_latent)(
+        c->e->x[m], n, c->e->d[m], &opt, c->out->label + m * n, &c->out->groups[m], err);
 }
 
-ql_status space_ensemble_cluster(const space_job *j, const space_ensemble *e, int64_t k,
-                                 uint64_t seed, space_groups *out)
+ql_status space_ensemble_cluster(const space_job *j, const space_ensemble *e, const space_way *way,
+                                 space_groups *out)
 {
     ql_err *err = &j->run->err;
     const int threads = j->run->threads;
     /* one member: its own steps are divided; several: each thread takes whole ones */
-    cluster_all c = {e, {.k = k, .seed = seed, .threads = e->n == 1 ? threads : 1}, out, NULL};
+    const bool alone = e->n == 1 || way->louvain;
+    cluster_all c = {.e = e,
+                     .opt = {.k = way->k, .seed = way->seed, .threads = alone ? threads : 1},
+                     .louvain = way->louvain,
+                     .out = out};
     QL_TRY(QL_NEW(out->label, e->points->n * e->n, "clusters", err));
     QL_TRY(QL_NEW(out->groups, e->n, "clusters", err));
     QL_TRY(QL_NEW(c.fault, e->n, "clusters", err));
-    ql_parallel_for(e->n == 1 ? 1 : threads, e->n, cluster_member, &c);
+    ql_parallel_for(alone ? 1 : threads, e->n, cluster_member, &c);
     ql_status st = QL_OK;
     for (int m = 0; m < e->n && st == QL_OK; m++) {
         st = c.fault[m].code;

@@ -29,9 +29,16 @@ typedef struct {
     int64_t *groups; /* [members]; owned */
 } space_groups;
 
-/* ql_cluster_latent of every member, side by side. k 0: estimated for each. */
-QL_MUST_USE ql_status space_ensemble_cluster(const space_job *j, const space_ensemble *e, int64_t k,
-                                             uint64_t seed, space_groups *out);
+/* How each is clustered. */
+typedef struct {
+    bool louvain; /* by ql_cluster_shared, not ql_cluster_latent */
+    int64_t k;    /* 0: estimated for each */
+    uint64_t seed;
+} space_way;
+
+/* Every member, side by side (Louvain: one after the other). */
+QL_MUST_USE ql_status space_ensemble_cluster(const space_job *j, const space_ensemble *e,
+                                             const space_way *way, space_groups *out);
 void space_groups_free(space_groups *g);
 
 #endif

@@ -1,9 +1,11 @@
 /* Which way a latent space is clustered, and large ones by a sample and a vote. */
 #include "quell/alloc.h"
+#include "quell/community.h"
 #include "quell/kmeans.h"
 #include "quell/spectral.h"
 #include "quell/vote.h"
 #include "sample.h"
+#include "shared_graph.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -17,6 +19,10 @@ enum {
     MOST_K_LARGE = 15, /* from QL_SPECTRAL_LARGE cells on */
     SAMPLE = 2000,
     SAMPLE_LARGE = 5000,
+    LOUVAIN_DIRECT = 10000, /* by communities: cells up to which all are clustered */
+    SAMPLE_LOUVAIN = 9900,
+    SHARED_NEIGHBOURS = 30,
+    SHARED_MORE = 10,
     VOTERS = 10
 };
 
@@ -38,8 +44,12 @@ static ql_status by_kmeans(const double *x, int64_t n, int64_t d, const ql_spect
     return QL_OK;
 }
 
-/* Of no more cells than can be clustered directly. */
-static ql_status cluster_all(const double *x, int64_t n, int64_t d, int64_t most,
+/* A way to cluster no more cells than it can take directly, in up to `most` clusters. */
+typedef ql_status direct_way(const double *x, int64_t n, int64_t d, int64_t most,
+                             const ql_spectral_options *opt, int32_t *label, int64_t *found,
+                             ql_err *err);
+
+static ql_status by_spectrum(const double *x, int64_t n, int64_t d, int64_t most,
                              const ql_spectral_options *opt, int32_t *label, int64_t *found,
                              ql_err *err)
 {
@@ -63,12 +73,12 @@ static ql_status vote_rest(const double *x, int64_t n, int64_t d, const ql_vote_
     return QL_OK;
 }
 
-static ql_status cluster_sample(const double *x, int64_t n, int64_t d,
-                                const ql_spectral_options *opt, int32_t *label, int64_t *found,
-                                ql_err *err)
+/* m of the cells directly, the others by their vote. */
+static ql_status by_sample(direct_way *direct, int64_t m, const double *x, int64_t n, int64_t d,
+                           const ql_spectral_options *opt, int32_t *label, int64_t *found,
+                           ql_err *err)
 {
-    const bool large = n >= QL_SPECTRAL_LARGE;
-    const int64_t m = large ? SAMPLE_LARGE : SAMPLE;
+    const int64_t most = n < QL_SPECTRAL_LARGE ? MOST_K : MOST_K_LARGE;
     int64_t *which = NULL;
     double *part = NULL;
     int32_t *known = NULL;
@@ -77,7 +87,7 @@ static ql_status cluster_sample(const double *x, int64_t n, int64_t d,
     QL_GO(QL_NEW(part, m * d, "a sample of the cells", err));
     QL_GO(QL_NEW(known, m, "a sample of the cells", err));
     QL_GO(ql_sample_rows(x, n, d, m, opt->seed, opt->purpose, which, part, err));
-    QL_GO(cluster_all(part, m, d, large ? MOST_K_LARGE : MOST_K, opt, known, found, err));
+    QL_GO(direct(part, m, d, most, opt, known, found, err));
     const ql_vote_task vote = {.known = part,
                                .n_known = m,
                                .label = known,
@@ -95,6 +105,62 @@ out:
 ql_status ql_cluster_latent(const double *x, int64_t n, int64_t d, const ql_spectral_options *opt,
                             int32_t *label, int64_t *found, ql_err *err)
 {
-    if (n > QL_SPECTRAL_DIRECT) return cluster_sample(x, n, d, opt, label, found, err);
-    return cluster_all(x, n, d, MOST_K, opt, label, found, err);
+    const int64_t sample = n < QL_SPECTRAL_LARGE ? SAMPLE : SAMPLE_LARGE;
+    if (n > QL_SPECTRAL_DIRECT)
+        return by_sample(by_spectrum, sample, x, n, d, opt, label, found, err);
+    return by_spectrum(x, n, d, MOST_K, opt, label, found, err);
+}
+
+/* ---- communities ---- */
+
+static bool has_lone_node(const ql_csr *graph)
+{
+    for (int64_t i = 0; i < graph->n_rows; i++)
+        if (graph->indptr[i] == graph->indptr[i + 1]) return true;
+    return false;
+}
+
+/* More neighbours until each cell shares one with another. */
+static ql_status shared_graph(const float *x, int64_t n, int64_t d, int threads, ql_csr *graph,
+                              ql_err *err)
+{
+    ql_knn_options opt = {.metric = ql_metric_find("euclidean"), .threads = threads};
+    ql_status st = ql_kern_select(&opt.kern, err);
+    for (int64_t k = SHARED_NEIGHBOURS; st == QL_OK; k += SHARED_MORE) {
+        ql_knn near = {0};
+        opt.k = (int)(k < n - 1 ? k : n - 1);
+        ql_csr_free(graph);
+        st = ql_knn_points(x, n, d, &opt, &near, err);
+        if (st == QL_OK) st = ql_graph_of_shared(&near, graph, err);
+        ql_knn_free(&near);
+        if (k >= n - 1 || (st == QL_OK && !has_lone_node(graph))) break;
+    }
+    return st;
+}
+
+static ql_status by_louvain(const double *x, int64_t n, int64_t d, int64_t most,
+                            const ql_spectral_options *opt, int32_t *label, int64_t *found,
+                            ql_err *err)
+{
+    const ql_community_options how = {.resolution = 1, .seed = opt->seed + opt->purpose};
+    ql_communities c;
+    ql_csr graph = {0};
+    float *points;
+    (void)most;
+    QL_TRY(QL_NEW(points, n * d, "a latent space", err));
+    for (int64_t i = 0; i < n * d; i++) points[i] = (float)x[i];
+    ql_status st = shared_graph(points, n, d, opt->threads, &graph, err);
+    if (st == QL_OK) st = ql_louvain(&graph, &how, label, &c, err);
+    if (st == QL_OK) *found = c.n;
+    ql_csr_free(&graph);
+    ql_free(points);
+    return st;
+}
+
+ql_status ql_cluster_shared(const double *x, int64_t n, int64_t d, const ql_spectral_options *opt,
+                            int32_t *label, int64_t *found, ql_err *err)
+{
+    if (n > LOUVAIN_DIRECT)
+        return by_sample(by_louvain, SAMPLE_LOUVAIN, x, n, d, opt, label, found, err);
+    return by_louvain(x, n, d, 0, opt, label, found, err);
 }

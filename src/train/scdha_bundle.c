@@ -122,6 +122,7 @@ ql_status ql_scdha_put(const ql_scdha *f, ql_bundle *b, ql_err *err)
         QL_TRY(ql_bundle_put_double(b, doubles[i].name, *double_at(&f->opt, i), err));
     QL_TRY(ql_bundle_put_int(b, "scdha/batch_norm", f->opt.batch_norm, err));
     QL_TRY(ql_bundle_put_int(b, "scdha/log", f->scale.log, err));
+    QL_TRY(ql_bundle_put_int(b, "scdha/returned", f->returned, err));
     QL_TRY(ql_bundle_lend_array(b, "genes/total", (ql_array){QL_ELEM_F64, n, -1, f->scale.total},
                                 err));
     QL_TRY(ql_bundle_lend_array(b, "genes/column", (ql_array){QL_ELEM_I32, n, -1, f->column}, err));
@@ -155,6 +156,18 @@ static ql_status take_encoder(const ql_bundle *b, int i, ql_scdha_encoder *e, ql
                               t[k].values, err));
         QL_TRY(check_finite(name, &t[k], err));
     }
+    return QL_OK;
+}
+
+/* Files of 0.4 do not say which latent space is the result: model 1's last. */
+static ql_status take_returned(const ql_bundle *b, ql_scdha *f, ql_err *err)
+{
+    int64_t which = f->opt.snapshots - 1;
+    const int64_t last = f->opt.models * f->opt.snapshots - 1;
+    if (ql_bundle_find(b, "scdha/returned"))
+        QL_TRY(ql_bundle_int(b, "scdha/returned", -1, last, &which, err));
+    f->returned = (int)which;
+    f->opt.result = which < 0 ? QL_SCDHA_JOINED : QL_SCDHA_LAST;
     return QL_OK;
 }
 
@@ -213,6 +226,7 @@ ql_status ql_scdha_take_bundle(const ql_bundle *b, int64_t n_genes, ql_scdha *ou
     bool log = false;
     *out = (ql_scdha){0};
     QL_TRY(take_options(b, out, &log, err));
+    QL_TRY(take_returned(b, out, err));
     QL_TRY(ql_scdha_scale_of(n_genes, log, &out->scale, err));
     QL_TRY(take_genes(b, n_genes, out, err));
     QL_TRY(take_histories(b, out, err));

@@ -6,6 +6,8 @@
 #include "quell/alloc.h"
 #include "quell/clock.h"
 #include "quell/interrupt.h"
+#include "quell/scdha_choice.h"
+#include "quell/scdha_dispersion.h"
 #include "scdha_state.h"
 
 /* ---- sizes ---- */
@@ -14,6 +16,7 @@ enum { SMALL = 2000, LARGE = 50000 }; /* cells, where the reference's rules chan
 
 ql_scdha_options ql_scdha_defaults(ql_scdha_rules rules)
 {
+    const bool own = rules == QL_SCDHA_OWN;
     return (ql_scdha_options){.rules = rules,
                               .filters = 3,
                               .filter_width = 32,
@@ -27,7 +30,9 @@ ql_scdha_options ql_scdha_defaults(ql_scdha_rules rules)
                               .epochs = 20,
                               .weight_decay = NAN,
                               .noise = 0.25,
-                              .cell_noise = rules == QL_SCDHA_OWN};
+                              .cell_noise = own,
+                              .gene_rule = own ? QL_SCDHA_DISPERSION : QL_SCDHA_WEIGHTS,
+                              .result = own ? QL_SCDHA_JOINED : QL_SCDHA_CONSENSUS};
 }
 
 int64_t ql_scdha_batch_size(int64_t n_train)
@@ -70,10 +75,17 @@ int64_t ql_scdha_bytes(const ql_rows *counts, const ql_scdha_options *opt)
     const ql_scdha_net_config net = {.n_genes = d, .hidden = o.hidden, .latent = o.latent};
     const ql_scdha_encoder e = {.n_genes = d, .hidden = o.hidden, .latent = o.latent};
     const int64_t batch = ql_wide_batch_bytes(o.batch_size, counts->max_row);
+    const bool filters = d < genes && o.gene_rule == QL_SCDHA_WEIGHTS;
     int64_t first =
-        d < genes ? o.filters * (ql_scdha_filter_bytes(&filter, o.batch_size) + batch) : 0;
+        filters ? o.filters * (ql_scdha_filter_bytes(&filter, o.batch_size) + batch) : 0;
     int64_t then = o.models * (ql_scdha_net_bytes(&net, o.batch_size) + batch) +
                    o.models * o.snapshots * ql_scdha_encoder_size(&e) * (int64_t)sizeof(float);
+    if (o.result == QL_SCDHA_CONSENSUS) {
+        const int64_t choice =
+            o.models * o.snapshots * ql_scdha_encoder_size(&e) * (int64_t)sizeof(float) +
+            ql_scdha_choice_bytes(counts->n_rows, o.models * o.snapshots, o.latent);
+        if (choice > then) then = choice;
+    }
     int64_t read = o.threads * (ql_wide_batch_bytes(QL_SCDHA_BLOCK, counts->max_row) +
                                 ql_cursor_bytes(counts->max_row));
     return cells + genes * 80 + (first > then ? first : then) + ql_scdha_reader_bytes(&e) + read;
@@ -180,22 +192,30 @@ static ql_status run_epochs(job *j, ql_err *err)
     return QL_OK;
 }
 
-/* The mean of the filters' scores, and the genes above the cut. */
-static ql_status choose_genes(job *j, ql_err *err)
+/* The mean of the filters' scores. */
+static ql_status weigh_genes(const job *j, ql_err *err)
 {
     ql_scdha *f = j->fit;
     const int64_t n = f->scale.n_kept;
-    double *score = NULL;
-    uint8_t *keep = NULL;
-    ql_status st;
-    QL_GO(QL_NEW(score, n, "weights of the genes", err));
-    QL_GO(QL_NEW(keep, n, "weights of the genes", err));
-    QL_GO(QL_NEW(f->weight, n, "weights of the genes", err));
+    double *score;
+    QL_TRY(QL_NEW(f->weight, n, "weights of the genes", err));
+    QL_TRY(QL_NEW(score, n, "weights of the genes", err));
     for (int i = 0; i < j->group.n; i++) {
         ql_scdha_filter_score(&j->group.unit[i].filter, score);
         for (int64_t g = 0; g < n; g++) f->weight[g] += score[g];
     }
     for (int64_t g = 0; g < n; g++) f->weight[g] /= j->group.n;
+    ql_free(score);
+    return QL_OK;
+}
+
+/* Those whose weight is above the cut. */
+static ql_status choose_genes(ql_scdha *f, ql_err *err)
+{
+    const int64_t n = f->scale.n_kept;
+    uint8_t *keep = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(keep, n, "weights of the genes", err));
     QL_GO(ql_scdha_select(f->weight, n, f->opt.genes, keep, &f->n_genes, err));
     if (f->n_genes == 0)
         QL_GO(ql_fail(err, QL_EDATA, "no gene's weight is above the cut: all are the same"));
@@ -203,7 +223,6 @@ static ql_status choose_genes(job *j, ql_err *err)
     int32_t next = 0;
     for (int64_t g = 0; g < n; g++) f->column[g] = keep[g] ? next++ : -1;
 out:
-    ql_free(score);
     ql_free(keep);
     return st;
 }
@@ -239,6 +258,14 @@ static ql_status new_encoders(ql_scdha *f, ql_err *err)
     return QL_OK;
 }
 
+static ql_status take_dispersed_genes(job *j, ql_err *err)
+{
+    ql_scdha *f = j->fit;
+    QL_TRY(QL_NEW(f->weight, f->scale.n_kept, "dispersions of the genes", err));
+    QL_TRY(ql_scdha_dispersion(&f->scale, j->rows, f->weight, err));
+    return choose_genes(f, err);
+}
+
 /* Go on where state says, or from the stage's start (NULL). */
 static ql_status run_filters(job *j, const ql_bundle *state, ql_err *err)
 {
@@ -246,7 +273,8 @@ static ql_status run_filters(job *j, const ql_bundle *state, ql_err *err)
     QL_TRY(begin_stage(j, true, err));
     if (state) QL_TRY(scdha_state_take(&s, state, err));
     QL_TRY(run_epochs(j, err));
-    QL_TRY(choose_genes(j, err));
+    QL_TRY(weigh_genes(j, err));
+    QL_TRY(choose_genes(j->fit, err));
     scdha_group_free(&j->group);
     return QL_OK;
 }
@@ -271,7 +299,8 @@ static ql_status new_histories(ql_scdha *f, bool filter, ql_err *err)
 static ql_status run_from(job *j, const ql_bundle *state, ql_err *err)
 {
     ql_scdha *f = j->fit;
-    const bool filter = f->scale.n_kept > f->opt.genes;
+    const bool some = f->scale.n_kept > f->opt.genes;
+    const bool filter = some && f->opt.gene_rule == QL_SCDHA_WEIGHTS;
     bool in_filter = filter;
     QL_TRY(new_histories(f, filter, err));
     if (state) QL_TRY(scdha_state_stage(state, &in_filter, err));
@@ -279,6 +308,8 @@ static ql_status run_from(job *j, const ql_bundle *state, ql_err *err)
         QL_TRY(scdha_state_genes(state, f, err));
     else if (filter)
         QL_TRY(run_filters(j, state, err));
+    else if (some)
+        QL_TRY(take_dispersed_genes(j, err));
     else
         QL_TRY(take_all_genes(f, err));
     return run_models(j, in_filter ? NULL : state, err);
@@ -318,6 +349,7 @@ ql_status ql_scdha_run(const ql_rows *rows, const ql_scdha_options *opt, const q
         return ql_fail(err, QL_EDATA, "%lld cells: scdha needs two at least",
                        (long long)rows->n_rows);
     ql_scdha_resolve(&out->opt, rows->n_rows);
+    out->returned = opt->result == QL_SCDHA_JOINED ? -1 : (int)opt->snapshots - 1;
     QL_TRY(ql_scdha_scale_make(rows, &out->scale, err));
     ql_status st = load_and_run(&j, err);
     scdha_group_free(&j.group);

@@ -10,22 +10,12 @@
 
 /* ---- cells ---- */
 
-/* n of all rows, ascending. */
-static ql_status draw_cells(uint64_t seed, int64_t n_rows, int64_t n, int64_t **list, ql_err *err)
-{
-    QL_TRY(ql_rows_list(n_rows, list, err));
-    if (n == n_rows) return QL_OK;
-    ql_rng rng = ql_rng_start(seed, QL_RNG_SCDHA_CELLS, 0, 0);
-    ql_rng_shuffle(&rng, *list, n_rows);
-    ql_rows_sort(*list, n);
-    return QL_OK;
-}
-
 static ql_status take_cells(const scdha_group *g, const scdha_source *from, uint64_t seed,
                             ql_csr *out, ql_err *err)
 {
     int64_t *list = NULL;
-    ql_status st = draw_cells(seed, from->rows->n_rows, g->n_cells, &list, err);
+    ql_status st =
+        ql_scdha_draw(seed, from->rows->n_rows, g->n_cells, g->opt->cell_weight, &list, err);
     if (st == QL_OK)
         st = ql_scdha_take(from->scale, g->kern, from->rows, list, g->n_cells, from->column,
                            from->n_columns, out, err);

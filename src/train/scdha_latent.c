@@ -22,6 +22,7 @@ typedef struct {
     ql_scdha_reader reader;
     reader_space *space; /* [threads] */
     float *out;
+    int64_t stride;
 } job;
 
 static void space_free(reader_space *s)
@@ -65,9 +66,9 @@ static void read_block(job *j, reader_space *s, int64_t first, int64_t n)
     bool empty[QL_SCDHA_BLOCK];
     s->batch.n = s->batch.start[0] = 0;
     for (int64_t i = 0; i < n; i++) empty[i] = !append(j, s, first + i);
-    ql_scdha_read(&j->reader, &s->batch, s->numbers, j->out + first * latent, latent);
+    ql_scdha_read(&j->reader, &s->batch, s->numbers, j->out + first * j->stride, j->stride);
     for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; empty[i] && k < latent; k++) j->out[(first + i) * latent + k] = NAN;
+        for (int64_t k = 0; empty[i] && k < latent; k++) j->out[(first + i) * j->stride + k] = NAN;
 }
 
 static void read_range(void *ctx, ql_team *team, int rank)
@@ -83,9 +84,9 @@ static void read_range(void *ctx, ql_team *team, int rank)
 }
 
 ql_status ql_scdha_latents(const ql_scdha *f, const ql_rows *rows, int which, const ql_kern *kern,
-                           float *out, ql_err *err)
+                           float *out, int64_t stride, ql_err *err)
 {
-    job j = {.fit = f, .rows = rows, .out = out};
+    job j = {.fit = f, .rows = rows, .out = out, .stride = stride};
     const int threads = f->opt.threads > 1 ? f->opt.threads : 1;
     ql_status st;
     QL_GO(ql_scdha_reader_new(&j.reader, &f->encoder[which], kern, err));
@@ -98,4 +99,16 @@ out:
     ql_free(j.space);
     ql_scdha_reader_free(&j.reader);
     return st;
+}
+
+ql_status ql_scdha_result_of(const ql_scdha *f, const ql_rows *rows, const ql_kern *kern,
+                             float *out, ql_err *err)
+{
+    const int64_t width = ql_scdha_width(&f->opt);
+    if (f->returned >= 0) return ql_scdha_latents(f, rows, f->returned, kern, out, width, err);
+    for (int m = 0; m < f->opt.models; m++) {
+        const int last = (m + 1) * (int)f->opt.snapshots - 1;
+        QL_TRY(ql_scdha_latents(f, rows, last, kern, out + m * f->opt.latent, width, err));
+    }
+    return QL_OK;
 }

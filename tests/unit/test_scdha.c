@@ -361,11 +361,11 @@ static void threads_change_nothing(void **state)
     assert_int_equal(one.n_genes, 40);
     assert_int_equal(QL_NEW(x, 70 * 15, "latents", &err), QL_OK);
     assert_int_equal(QL_NEW(y, 70 * 15, "latents", &err), QL_OK);
-    assert_int_equal(ql_scdha_latents(&one, ROWS_OF(&m), 4, kern(), x, &err), QL_OK);
+    assert_int_equal(ql_scdha_latents(&one, ROWS_OF(&m), 4, kern(), x, 15, &err), QL_OK);
     for (int threads = 2; threads <= 3; threads++) {
         run(&m, threads, NULL, &more);
         assert_same(&one, &more);
-        assert_int_equal(ql_scdha_latents(&more, ROWS_OF(&m), 4, kern(), y, &err), QL_OK);
+        assert_int_equal(ql_scdha_latents(&more, ROWS_OF(&m), 4, kern(), y, 15, &err), QL_OK);
         assert_memory_equal(x, y, 70 * 15 * sizeof *x);
         ql_scdha_free(&more);
     }
