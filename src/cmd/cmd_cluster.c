@@ -98,6 +98,11 @@ static ql_status cluster_run(const void *args, ql_run *run)
     const cluster_args *a = args;
     const cluster_method *m = find_method(a->method);
     if (!m) return ql_fail(&run->err, QL_EINTERNAL, "--method %s is not in the table", a->method);
+    if (!m->of_graph && a->knn.graph)
+        return ql_fail(&run->err, QL_EUSAGE,
+                       "--method %s clusters coordinates, not a graph: "
+                       "--neighbors-key is of no use",
+                       m->name);
     cluster_job j = {.a = a, .run = run, .key = a->key ? a->key : m->name};
     ql_status st = work(&j, m);
     neighbor_graph_free(&j.g);
@@ -111,6 +116,7 @@ static const ql_opt_table cluster_tables[] = {
     {ql_cluster_points_rows, offsetof(cluster_args, points)},
     {ql_seed_rows, offsetof(cluster_args, seed)},
     {ql_knn_rows, offsetof(cluster_args, knn)},
+    {ql_graph_rows, offsetof(cluster_args, knn)},
     SPACE_TABLES(cluster_args, space),
     {NULL, 0}};
 
