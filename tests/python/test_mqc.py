@@ -22,7 +22,9 @@ def folder(quell, example_data, tmp_path_factory):
     for i, sample in enumerate(["liver", "lung 2", "<b>&"]):
         quell("denoise", example_data / "pbmc_small.h5", "-o", where / f"{i}.h5ad", "--seed", i,
               "--mqc", where / "mqc", "--sample-id", sample, *FAST)
-    quell("denoise", example_data / "pbmc_small.h5", "-o", where / "auto.h5ad", "--auto", "--mqc", where / "mqc",
+    few = anndata.read_h5ad(where / "0.h5ad")[:120, :300]
+    anndata.AnnData(few.X, few.obs[[]], few.var[[]]).write_h5ad(where / "few.h5ad")
+    quell("denoise", where / "few.h5ad", "-o", where / "auto.h5ad", "--auto", "--mqc", where / "mqc",
           "--sample-id", "chosen", "-e", 1, "-q", "--no-denoised")
     for i, sample in enumerate(["liver", "lung 2"]):
         quell("cluster", where / f"{i}.h5ad", "-o", where / f"{i}.c.h5ad", "--method", "kmeans", "--clusters", 4 + i,
