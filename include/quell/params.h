@@ -51,6 +51,10 @@ void ql_params_drop_moments(ql_params *p);
 /* Bytes ql_params_alloc would take. */
 int64_t ql_params_bytes(const ql_params *p, int n_moments);
 
+/* FNV-1a over the shapes and, in float32, the values of all tensors: tells models from each other.
+ */
+uint64_t ql_params_fingerprint(const ql_params *p);
+
 const ql_tensor *ql_params_find(const ql_params *p, const char *name); /* NULL: none */
 
 static inline ql_real *ql_param(const ql_params *p, int tensor)

@@ -87,7 +87,7 @@ static void find_order(int n, int *order)
 
 /* ---- the choice ---- */
 
-static const char *name_of(const auto_choice *a, int i)
+const char *auto_name(const auto_choice *a, int i)
 {
     if (i == a->specs.n) return "mixture";
     return *a->specs.settings[i] ? a->specs.settings[i] : "as given";
@@ -106,14 +106,14 @@ static void tell(const struct fit_run *f)
     for (int i = 0; i <= c->n; i++) {
         const ql_candidate *k = &c->candidate[i];
         ql_log_info(log, "%c %-20s %8.4f +- %7.4f %+11.4f +- %7.4f %8.3f",
-                    i == c->chosen ? '*' : ' ', name_of(a, i), k->report, k->report_error,
+                    i == c->chosen ? '*' : ' ', auto_name(a, i), k->report, k->report_error,
                     k->difference, k->difference_error, i < c->n ? k->weight : 1.0);
     }
     ql_log_info(log, "--auto: %s",
                 c->chosen == c->n ? "the mixture, better than any of them alone by more than "
                                     "two standard errors"
-                                  : name_of(a, c->chosen));
-    ql_summary_string(f->run->summary, "auto_chosen", name_of(a, c->chosen));
+                                  : auto_name(a, c->chosen));
+    ql_summary_string(f->run->summary, "auto_chosen", auto_name(a, c->chosen));
     ql_summary_double(f->run->summary, "auto_gain", c->candidate[c->chosen].report);
     ql_summary_double(f->run->summary, "auto_gain_stderr", c->candidate[c->chosen].report_error);
 }
@@ -289,11 +289,11 @@ static ql_status write_names(const auto_choice *a, const char *prefix, ql_h5ad_w
     ql_names names = {0};
     ql_status st;
     for (int i = 0; i <= a->specs.n; i++)
-        QL_GO(ql_names_add(&names, name_of(a, i), strlen(name_of(a, i)), err));
+        QL_GO(ql_names_add(&names, auto_name(a, i), strlen(auto_name(a, i)), err));
     snprintf(key, sizeof key, "%s/candidate", prefix);
     QL_GO(ql_h5ad_strings(w, key, &names, err));
     snprintf(key, sizeof key, "%s/chosen", prefix);
-    QL_GO(ql_h5ad_string(w, key, name_of(a, a->choice.chosen), err));
+    QL_GO(ql_h5ad_string(w, key, auto_name(a, a->choice.chosen), err));
     snprintf(key, sizeof key, "%s/folds", prefix);
     QL_GO(ql_h5ad_int(w, key, a->choice.folds, err));
 out:

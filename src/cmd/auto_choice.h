@@ -23,6 +23,9 @@ QL_MUST_USE ql_status auto_candidates(const model_args *a, int threads, auto_cho
  * options as given) with the weights f->shares. Does nothing without candidates. */
 QL_MUST_USE ql_status auto_choose(struct fit_run *f);
 
+/* What candidate i is called; specs.n: the mixture. */
+const char *auto_name(const auto_choice *a, int i);
+
 /* The table below prefix; nothing where there is none. */
 QL_MUST_USE ql_status auto_write(const auto_choice *a, const char *prefix, ql_h5ad_writer *w,
                                  ql_err *err);

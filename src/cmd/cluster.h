@@ -3,6 +3,7 @@
 #ifndef QL_CLUSTER_H
 #define QL_CLUSTER_H
 
+#include "mqc_args.h"
 #include "neighbors.h"
 
 /* Options of methods on a graph of neighbours. */
@@ -29,6 +30,7 @@ typedef struct {
     ql_seed_args seed;
     space_args space;
     knn_args knn;
+    mqc_args mqc;
     const char *method, *key;
     cluster_graph_args graph;
     cluster_points_args points;
@@ -40,7 +42,8 @@ typedef struct {
     space_job space; /* open; its writer too once the work begins */
     const char *key; /* of obs: --key, or the method's name */
     /* What is clustered: nodes of a graph, or points. */
-    neighbor_graph g; /* points and use for every method; graph for those that ask for it */
+    neighbor_graph g;  /* points and use for every method; graph for those that ask for it */
+    double modularity; /* NaN: of a method that has none */
 } cluster_job;
 
 typedef struct cluster_method {
@@ -53,6 +56,9 @@ typedef struct cluster_method {
     /* What else there is to write, beside obs/KEY and the record: NULL: nothing. */
     ql_status (*write)(cluster_job *j);
 } cluster_method;
+
+/* Files for MultiQC, after the result: numbers, sizes, modularity. Nothing without --mqc. */
+QL_MUST_USE ql_status cluster_mqc(const cluster_job *j, const ql_labels *found);
 
 extern const cluster_method ql_cluster_leiden, ql_cluster_louvain, ql_cluster_kmeans,
     ql_cluster_spectral, ql_cluster_scdha;

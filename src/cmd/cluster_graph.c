@@ -49,6 +49,7 @@ static ql_status find(cluster_job *j, find_fn *method, ql_labels *out)
     ql_log_info(j->run->log, "%s at resolution %g (igraph %s): modularity %.4f", j->a->method,
                 opt.resolution, ql_igraph_version(), found.modularity);
     ql_summary_double(j->run->summary, "modularity", found.modularity);
+    j->modularity = found.modularity;
     QL_GO(space_record_double(&j->space, "modularity", found.modularity));
     QL_GO(space_record_string(&j->space, "igraph", ql_igraph_version()));
 out:

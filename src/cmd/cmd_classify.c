@@ -98,8 +98,7 @@ static ql_status part_cells(job *j)
 
 /* ---- the reference ---- */
 
-/* Spaces of different models are not comparable, whatever their names: numbers that say otherwise
- * are not looked for, but shapes are. */
+/* Spaces of different models are not comparable, whatever their names. */
 static ql_status check_spaces(const job *j)
 {
     ql_err *err = &run_of(j)->err;
@@ -112,7 +111,7 @@ static ql_status check_spaces(const job *j)
                            "obsm/%s has %lld dimensions in %s and %lld in %s: not the same model",
                            ql_str_text(&j->use), (long long)j->e.d[m], j->space.path,
                            (long long)j->known_e.d[m], j->a->reference);
-    return QL_OK;
+    return space_same_model(&j->space, &j->reference, ql_str_text(&j->use));
 }
 
 static ql_status read_reference(job *j)

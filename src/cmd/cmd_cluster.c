@@ -1,4 +1,5 @@
 /* quell cluster: groups of cells that are alike, by one of several methods. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,6 +79,7 @@ static ql_status work(cluster_job *j, const cluster_method *m)
     ql_labels found = {0};
     ql_status st;
     if (m->check) QL_TRY(m->check(j->a, j->run));
+    QL_TRY(mqc_check(&j->a->mqc, j->run));
     QL_TRY(space_open(&j->space, &j->a->space, j->run->args[0], j->run));
     QL_TRY(begin(j));
     QL_TRY(read_input(j, m));
@@ -88,6 +90,7 @@ static ql_status work(cluster_job *j, const cluster_method *m)
     QL_GO(space_record_string(&j->space, "method", m->name));
     QL_GO(space_write_record(&j->space, j->g.use.len ? ql_str_text(&j->g.use) : NULL));
     QL_GO(space_commit(&j->space));
+    QL_GO(cluster_mqc(j, &found));
 out:
     ql_labels_free(&found);
     return st;
@@ -98,7 +101,12 @@ static ql_status cluster_run(const void *args, ql_run *run)
     const cluster_args *a = args;
     const cluster_method *m = find_method(a->method);
     if (!m) return ql_fail(&run->err, QL_EINTERNAL, "--method %s is not in the table", a->method);
-    cluster_job j = {.a = a, .run = run, .key = a->key ? a->key : m->name};
+    if (!m->of_graph && a->knn.graph)
+        return ql_fail(&run->err, QL_EUSAGE,
+                       "--method %s clusters coordinates, not a graph: "
+                       "--neighbors-key is of no use",
+                       m->name);
+    cluster_job j = {.a = a, .run = run, .key = a->key ? a->key : m->name, .modularity = NAN};
     ql_status st = work(&j, m);
     neighbor_graph_free(&j.g);
     space_close(&j.space);
@@ -111,6 +119,8 @@ static const ql_opt_table cluster_tables[] = {
     {ql_cluster_points_rows, offsetof(cluster_args, points)},
     {ql_seed_rows, offsetof(cluster_args, seed)},
     {ql_knn_rows, offsetof(cluster_args, knn)},
+    {ql_graph_rows, offsetof(cluster_args, knn)},
+    {mqc_rows, offsetof(cluster_args, mqc)},
     SPACE_TABLES(cluster_args, space),
     {NULL, 0}};
 

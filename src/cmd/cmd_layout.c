@@ -151,6 +151,7 @@ static ql_status layout_run(const void *args, ql_run *run)
 static const ql_opt_table layout_tables[] = {{layout_rows, 0},
                                              {ql_seed_rows, offsetof(layout_args, seed)},
                                              {ql_knn_rows, offsetof(layout_args, knn)},
+                                             {ql_graph_rows, offsetof(layout_args, knn)},
                                              SPACE_TABLES(layout_args, space),
                                              {NULL, 0}};
 

@@ -1,4 +1,7 @@
 /* quell neighbors: the nearest cells of each cell, where scanpy puts them. */
+#include <stdio.h>
+#include <string.h>
+
 #include "neighbors.h"
 #include "quell/alloc.h"
 
@@ -6,11 +9,34 @@ typedef struct {
     ql_common_args common;
     space_args space;
     knn_args knn;
+    const char *key;
 } neighbors_args;
+
+#define S neighbors_args
+/* clang-format off */
+static const ql_option neighbors_rows[] = {
+    {.name = "key", QL_STRING_AT(S, key), .def = NEIGHBORS_KEY, .unit = "KEY", .group = "Output",
+     .help = "name of the graph, for several in one file",
+     .more = "As scanpy's key_added: uns/KEY, obsp/KEY_distances, obsp/KEY_connectivities; without it "
+             "uns/neighbors, obsp/distances, obsp/connectivities. quell cluster and quell layout take it with "
+             "--neighbors-key."},
+    {.name = NULL},
+};
+/* clang-format on */
+#undef S
+
+enum { KEY = 300 };
+
+/* Where the results go, as scanpy names them. */
+typedef struct {
+    char uns[KEY], record[KEY];
+    char distances[KEY], connectivities[KEY]; /* "obsp/pca_distances" */
+} graph_keys;
 
 typedef struct {
     const neighbors_args *a;
     space_job space;
+    graph_keys keys;
     ql_points points;
     ql_str use;
     ql_knn knn;
@@ -75,7 +101,7 @@ static ql_status write_distances(job *j)
             insert(column + row, value + row, e, knn->index[row + e], knn->distance[row + e]);
         indptr[i + 1] = row + knn->k;
     }
-    QL_GO(write_matrix(j, "obsp/distances", indptr, column, NULL, value));
+    QL_GO(write_matrix(j, j->keys.distances, indptr, column, NULL, value));
 out:
     ql_free(indptr);
     ql_free(column);
@@ -83,19 +109,33 @@ out:
     return st;
 }
 
+static ql_status put_text(job *j, const char *name, const char *value)
+{
+    char key[2 * KEY];
+    (void)snprintf(key, sizeof key, "%s/%s", j->keys.uns, name);
+    return ql_h5ad_string(j->space.writer, key, value, &j->space.run->err);
+}
+
+static ql_status put_int(job *j, const char *name, int64_t value)
+{
+    char key[2 * KEY];
+    (void)snprintf(key, sizeof key, "%s/%s", j->keys.uns, name);
+    return ql_h5ad_int(j->space.writer, key, value, &j->space.run->err);
+}
+
 /* What sc.tl.leiden and sc.tl.umap look for. */
 static ql_status write_params(job *j)
 {
-    ql_h5ad_writer *w = j->space.writer;
-    ql_err *err = &j->space.run->err;
-    QL_TRY(ql_h5ad_string(w, "uns/neighbors/connectivities_key", "connectivities", err));
-    QL_TRY(ql_h5ad_string(w, "uns/neighbors/distances_key", "distances", err));
-    QL_TRY(ql_h5ad_string(w, "uns/neighbors/params/method", "umap", err));
-    QL_TRY(ql_h5ad_string(w, "uns/neighbors/params/metric", j->a->knn.metric, err));
-    QL_TRY(ql_h5ad_int(w, "uns/neighbors/params/n_neighbors", j->knn.k + 1, err));
-    QL_TRY(ql_h5ad_int(w, "uns/neighbors/params/random_state", 0, err));
-    space_wrote(&j->space, "uns/neighbors");
-    return ql_h5ad_string(w, "uns/neighbors/params/use_rep", ql_str_text(&j->use), err);
+    const char *distances = strchr(j->keys.distances, '/') + 1;
+    const char *connectivities = strchr(j->keys.connectivities, '/') + 1;
+    QL_TRY(put_text(j, "connectivities_key", connectivities));
+    QL_TRY(put_text(j, "distances_key", distances));
+    QL_TRY(put_text(j, "params/method", "umap"));
+    QL_TRY(put_text(j, "params/metric", j->a->knn.metric));
+    QL_TRY(put_int(j, "params/n_neighbors", j->knn.k + 1));
+    QL_TRY(put_int(j, "params/random_state", 0));
+    space_wrote(&j->space, j->keys.uns);
+    return put_text(j, "params/use_rep", ql_str_text(&j->use));
 }
 
 /* ---- the command ---- */
@@ -113,18 +153,31 @@ static ql_status find(job *j)
     return QL_OK;
 }
 
+/* The default name gives names without it, as in scanpy. */
+static void name_keys(const char *key, graph_keys *k)
+{
+    const bool plain = strcmp(key, NEIGHBORS_KEY) == 0;
+    (void)snprintf(k->uns, KEY, "uns/%s", key);
+    (void)snprintf(k->record, KEY, plain ? "%s" : NEIGHBORS_KEY "_%s", key);
+    (void)snprintf(k->distances, KEY, plain ? "obsp/distances" : "obsp/%s_distances", key);
+    (void)snprintf(k->connectivities, KEY, plain ? "obsp/connectivities" : "obsp/%s_connectivities",
+                   key);
+}
+
 static ql_status work(job *j, ql_run *run)
 {
-    static const char *const claims[] = {"obsp/distances", "obsp/connectivities", "uns/neighbors",
-                                         NULL};
+    const graph_keys *k = &j->keys;
+    const char *const claims[] = {k->distances, k->connectivities, k->uns, NULL};
     space_job *s = &j->space;
+    QL_TRY(space_check_key("--key", j->a->key, run));
+    name_keys(j->a->key, &j->keys);
     QL_TRY(space_open(s, &j->a->space, run->args[0], run));
     QL_TRY(space_points(s, j->a->space.use, &j->points, &j->use));
-    QL_TRY(space_begin(s, "neighbors", claims));
+    QL_TRY(space_begin(s, k->record, claims));
     QL_TRY(find(j));
     QL_TRY(write_distances(j));
-    QL_TRY(write_matrix(j, "obsp/connectivities", j->graph.indptr, j->graph.indices, j->graph.data,
-                        NULL));
+    QL_TRY(
+        write_matrix(j, k->connectivities, j->graph.indptr, j->graph.indices, j->graph.data, NULL));
     QL_TRY(write_params(j));
     QL_TRY(space_write_record(s, ql_str_text(&j->use)));
     return space_commit(s);
@@ -142,8 +195,10 @@ static ql_status neighbors_run(const void *args, ql_run *run)
     return st;
 }
 
-static const ql_opt_table neighbors_tables[] = {
-    SPACE_TABLES(neighbors_args, space), {ql_knn_rows, offsetof(neighbors_args, knn)}, {NULL, 0}};
+static const ql_opt_table neighbors_tables[] = {{neighbors_rows, 0},
+                                                SPACE_TABLES(neighbors_args, space),
+                                                {ql_knn_rows, offsetof(neighbors_args, knn)},
+                                                {NULL, 0}};
 
 static const ql_positional neighbors_positionals[] = {
     {"INPUT", "an h5ad with a latent space in obsm, of quell embed or any other program"},
@@ -157,8 +212,8 @@ const ql_command ql_cmd_neighbors = {
     .positionals = neighbors_positionals,
     .examples = {{"quell neighbors pbmc.dca.h5ad -o pbmc.h5ad",
                   "obsp/distances, obsp/connectivities, uns/neighbors, as sc.pp.neighbors"},
-                 {"quell neighbors pbmc.h5ad -o graph.h5ad --use X_pca -k 30 --metric cosine",
-                  "30 neighbours by the angle between principal components"}},
+                 {"quell neighbors pbmc.h5ad -o graph.h5ad --use X_pca --key pca --metric cosine",
+                  "a second graph in the file, by the angle between principal components"}},
     .tables = neighbors_tables,
     QL_ARGS(neighbors_args),
     .run = neighbors_run,

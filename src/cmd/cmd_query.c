@@ -76,7 +76,8 @@ static ql_status read_other(job *j)
     ql_err *err = &j->run->err;
     QL_TRY(space_open(&j->other, &j->a->space, j->run->args[1], j->run));
     QL_TRY(space_points(&j->other, ql_str_text(&j->use), &j->asked, NULL));
-    if (j->asked.n_dims == j->points.n_dims) return QL_OK;
+    if (j->asked.n_dims == j->points.n_dims)
+        return space_same_model(&j->other, &j->ref, ql_str_text(&j->use));
     return ql_fail(err, QL_EMISMATCH,
                    "%s: obsm/%s has %lld dimensions, and %lld in %s: it is another space",
                    j->other.path, ql_str_text(&j->use), (long long)j->asked.n_dims,

@@ -45,6 +45,7 @@ static denoise_result result_of(fit_run *f)
                             .ds = &f->ds,
                             .rows = &f->rows,
                             .fitted = &f->fitted,
+                            .choice = f->candidates,
                             .posterior = posterior};
 }
 

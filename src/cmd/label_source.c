@@ -1,37 +1,37 @@
 #include "label_source.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "quell/alloc.h"
 #include "quell/h5ad_part.h"
 #include "quell/strbuf.h"
+#include "quell/text_file.h"
 
 static bool is_table(const char *path)
 {
-    static const char *const ends[] = {".csv", ".tsv", ".txt"};
+    static const char *const ends[] = {".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"};
     const size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (n > 4 && strcmp(path + n - 4, ends[i]) == 0) return true;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t m = strlen(ends[i]);
+        if (n > m && strcmp(path + n - m, ends[i]) == 0) return true;
+    }
     return false;
 }
 
 /* ---- tables ---- */
 
-enum { MOST_FIELDS = 4096, MOST_LINE = 1 << 16 };
+enum { MOST_FIELDS = 4096 };
+#define MOST_BYTES (INT64_C(4) << 30)
 
 typedef struct {
     const char *path;
     const char *column; /* NULL: the second */
-    FILE *f;
-    char line[MOST_LINE];
-    int64_t number;
+    char *at, *end;     /* what has not been read yet of the text */
+    int64_t number;     /* of the line */
     char separator;
     char *field[MOST_FIELDS];
     int n;
-    bool cut; /* a line was too long */
 } table;
 
 /* The field that begins at p, unquoted in place; returns what follows it, NULL at the end. */
@@ -58,18 +58,20 @@ static char *cut_field(char *p, char separator, char **field)
     return NULL;
 }
 
-/* false at the end of the file, or when a line is too long. */
+/* The next line cut into fields; false at the end. */
 static bool next_line(table *t)
 {
-    if (!fgets(t->line, sizeof t->line, t->f)) return false;
+    if (t->at >= t->end) return false;
+    char *line = t->at, *stop = memchr(line, '\n', (size_t)(t->end - line));
+    if (!stop) stop = t->end;
+    t->at = stop + 1;
+    *stop = '\0';
+    if (stop > line && stop[-1] == '\r') stop[-1] = '\0';
     t->number++;
-    t->cut = strlen(t->line) == sizeof t->line - 1;
-    if (t->cut) return false;
-    t->line[strcspn(t->line, "\r\n")] = '\0';
     /* a header of one field leaves that to the first row */
-    if (!t->separator) t->separator = strchr(t->line, '\t') ? '\t' : strchr(t->line, ',') ? ',' : 0;
+    if (!t->separator) t->separator = strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : 0;
     t->n = 0;
-    for (char *p = t->line; p && t->n < MOST_FIELDS;)
+    for (char *p = line; p && t->n < MOST_FIELDS;)
         p = cut_field(p, t->separator, &t->field[t->n++]);
     return true;
 }
@@ -115,15 +117,19 @@ out:
 static ql_status read_table(const char *path, const char *column, ql_names *cells, ql_frame *frame,
                             ql_err *err)
 {
-    table *t;
-    QL_TRY(QL_NEW(t, 1, "a table", err));
-    *t = (table){.path = path, .column = column, .f = fopen(path, "r")};
-    ql_status st = t->f ? read_rows(t, cells, frame, err)
-                        : ql_fail(err, QL_ENOINPUT, "%s: cannot be opened", path);
-    if (st == QL_OK && ferror(t->f)) st = ql_fail(err, QL_EIO, "%s: cannot be read", path);
-    if (st == QL_OK && t->cut)
-        st = ql_fail(err, QL_EDATA, "%s: line %lld is too long", path, (long long)t->number);
-    if (t->f) fclose(t->f);
+    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 */
+    ql_str text = {0};
+    table *t = NULL;
+    ql_status st;
+    QL_GO(ql_text_file_read(path, MOST_BYTES, &text, err));
+    QL_GO(QL_NEW(t, 1, "a table", err));
+    if (text.len == 0) QL_GO(ql_fail(err, QL_EDATA, "%s: is empty", path));
+    *t = (table){.path = path, .column = column, .at = text.text, .end = text.text + text.len};
+    if (text.len >= sizeof mark - 1 && memcmp(t->at, mark, sizeof mark - 1) == 0)
+        t->at += sizeof mark - 1;
+    QL_GO(read_rows(t, cells, frame, err));
+out:
+    ql_str_free(&text);
     ql_free(t);
     return st;
 }

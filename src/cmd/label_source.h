@@ -15,8 +15,9 @@ typedef struct {
 } label_source;
 
 /* path_of_first: the file that a word without a colon is a column of (NULL: this is the first,
- * which needs a file). h5ad, or a table (.csv, .tsv, .txt) with a header and the cells' names in
- * its first column; without a column its second. QL_EUSAGE, QL_ENOINPUT, QL_EDATA. */
+ * which needs a file). h5ad, or a table (.csv, .tsv, .txt, plain or .gz) with a header and the
+ * cells' names in its first column; without a column its second. QL_EUSAGE, QL_ENOINPUT, QL_EDATA.
+ */
 QL_MUST_USE ql_status label_source_read(const char *word, const char *path_of_first,
                                         label_source *out, ql_err *err);
 void label_source_free(label_source *s);

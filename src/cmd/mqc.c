@@ -1,32 +1,23 @@
 #include "mqc.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "mqc_models.h"
 #include "quell/alloc.h"
 #include "quell/clock.h"
-#include "quell/json.h"
-#include "quell/text_file.h"
 
-/* One file and section. put writes the members that follow the common ones. */
+/* One file and section. */
 typedef struct {
-    const char *id, *title, *text;
-    const char *plot; /* plot_type of MultiQC */
-    const char *xlab, *ylab;
+    mqc_section head;
     bool (*wanted)(const denoise_result *r);
-    ql_status (*put)(const denoise_result *r, const char *sample, ql_json *j, ql_err *err);
+    mqc_put *put; /* what: a denoise_result */
 } section;
 
 /* ---- general statistics ---- */
 
-typedef struct {
-    const char *key, *title, *text, *format, *scale;
-} figure;
-
-static const figure figures[] = {
+static const mqc_figure figures[] = {
     {"quell_cells", "Cells", "cells of the input", "{:,.0f}", "Blues"},
     {"quell_genes", "Genes", "genes with counts, which the model knows", "{:,.0f}", "Purples"},
     {"quell_depth", "Molecules", "molecules of the median cell", "{:,.0f}", "GnBu"},
@@ -41,30 +32,13 @@ static const figure figures[] = {
 };
 enum { N_FIGURES = sizeof figures / sizeof *figures };
 
-static void put_headers(ql_json *j)
+static ql_status put_figures(const void *what, const char *sample, ql_json *j, ql_err *err)
 {
-    ql_json_begin_array(j, "pconfig");
-    for (int i = 0; i < N_FIGURES; i++) {
-        const figure *f = &figures[i];
-        ql_json_begin_object(j, NULL);
-        ql_json_begin_object(j, f->key);
-        ql_json_string(j, "title", f->title);
-        ql_json_string(j, "description", f->text);
-        ql_json_string(j, "format", f->format);
-        ql_json_string(j, "scale", f->scale);
-        ql_json_string(j, "namespace", "quell");
-        ql_json_end_object(j);
-        ql_json_end_object(j);
-    }
-    ql_json_end_array(j);
-}
-
-static ql_status put_figures(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
-{
+    const denoise_result *r = what;
     const ql_fitted *f = r->fitted;
     const ql_score *s = &f->score;
     (void)err;
-    put_headers(j);
+    mqc_put_figures(j, figures, N_FIGURES);
     ql_json_begin_object(j, "data");
     ql_json_begin_object(j, sample);
     ql_json_int(j, "quell_cells", f->prep.n_cells);
@@ -90,13 +64,6 @@ static bool was_trained(const denoise_result *r)
     return !r->applied && r->fitted->result.n_epochs > 0;
 }
 
-static void put_point(ql_json *j, double x, double y)
-{
-    char key[32];
-    snprintf(key, sizeof key, "%g", x);
-    if (isfinite(y)) ql_json_double(j, key, y);
-}
-
 /* One member of each epoch, by its offset in ql_epoch. */
 static ql_status put_curve(const denoise_result *r, const char *sample, size_t member, ql_json *j)
 {
@@ -104,22 +71,23 @@ static ql_status put_curve(const denoise_result *r, const char *sample, size_t m
     ql_json_begin_object(j, "data");
     ql_json_begin_object(j, sample);
     for (int64_t i = 0; i < t->n_epochs; i++)
-        put_point(j, (double)i + 1,
-                  *(const double *)(const void *)((const char *)&t->history[i] + member));
+        mqc_put_point(j, (double)i + 1,
+                      *(const double *)(const void *)((const char *)&t->history[i] + member));
     ql_json_end_object(j);
     ql_json_end_object(j);
     return QL_OK;
 }
 
-static ql_status put_loss(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
+static ql_status put_loss(const void *what, const char *sample, ql_json *j, ql_err *err)
 {
+    const denoise_result *r = what;
     (void)err;
     return put_curve(r, sample, offsetof(ql_epoch, loss), j);
 }
 
-static ql_status put_validation(const denoise_result *r, const char *sample, ql_json *j,
-                                ql_err *err)
+static ql_status put_validation(const void *what, const char *sample, ql_json *j, ql_err *err)
 {
+    const denoise_result *r = what;
     (void)err;
     return put_curve(r, sample, offsetof(ql_epoch, validation), j);
 }
@@ -134,8 +102,9 @@ static int bin_of(double molecules)
     return bin < 0 ? 0 : bin < N_BINS ? bin : N_BINS - 1;
 }
 
-static ql_status put_depth(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
+static ql_status put_depth(const void *what, const char *sample, ql_json *j, ql_err *err)
 {
+    const denoise_result *r = what;
     const ql_prep *prep = &r->fitted->prep;
     int64_t cells[N_BINS + 1] = {0};
     int first = N_BINS, last = 0;
@@ -150,8 +119,8 @@ static ql_status put_depth(const denoise_result *r, const char *sample, ql_json 
     ql_json_begin_object(j, "data");
     ql_json_begin_object(j, sample);
     for (int b = first > 0 ? first - 1 : 0; b <= last + 1; b++)
-        put_point(j, (b + 0.5) / BINS_A_DECADE,
-                  100 * (double)cells[b] / (double)prep->n_kept_cells);
+        mqc_put_point(j, (b + 0.5) / BINS_A_DECADE,
+                      100 * (double)cells[b] / (double)prep->n_kept_cells);
     ql_json_end_object(j);
     ql_json_end_object(j);
     return QL_OK;
@@ -235,8 +204,9 @@ static void put_classes(ql_json *j, const char *sample, const char *which, const
     ql_str_free(&name);
 }
 
-static ql_status put_entries(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
+static ql_status put_entries(const void *what, const char *sample, ql_json *j, ql_err *err)
 {
+    const denoise_result *r = what;
     entry_classes e = {0};
     QL_TRY(classify(r, &e, err));
     if (e.n == 0) e.n = 1;
@@ -249,8 +219,9 @@ static ql_status put_entries(const denoise_result *r, const char *sample, ql_jso
 
 /* ---- how it was made ---- */
 
-static ql_status put_versions(const denoise_result *r, const char *sample, ql_json *j, ql_err *err)
+static ql_status put_versions(const void *what, const char *sample, ql_json *j, ql_err *err)
 {
+    const denoise_result *r = what;
     const ql_ae_config *c = &r->fitted->ae.cfg;
     ql_str hidden = {0};
     for (int i = 0; i < c->n_hidden; i++)
@@ -279,86 +250,70 @@ static bool always(const denoise_result *r)
 }
 
 static const section sections[] = {
-    {"quell_stats", NULL, NULL, "generalstats", NULL, NULL, always, put_figures},
-    {"quell_validation", "Validation",
-     "How badly the model predicts held-out molecules of cells it was not trained on, by epoch. "
-     "The "
-     "best epoch is the one that was used.",
-     "linegraph", "epoch", "loss, nats", was_trained, put_validation},
-    {"quell_loss", "Training loss", "The loss of the training cells, by epoch.", "linegraph",
-     "epoch", "loss, nats", was_trained, put_loss},
-    {"quell_depth", "Molecules per cell", "How deep the cells were sequenced, before denoising.",
-     "linegraph", "log10 of molecules per cell", "cells, %", always, put_depth},
-    {"quell_entries", "Values before and after",
-     "Shares of cells x genes by their value: raw counts, and what denoising makes of them. Zeros "
-     "of genes that cells like this one express fill up.",
-     "bargraph", NULL, "entries, %", always, put_entries},
-    {"quell_versions", "Versions and settings", "What each sample was made with.", "table", NULL,
-     NULL, always, put_versions},
+    {{"quell_stats", NULL, NULL, "generalstats", NULL, NULL}, always, put_figures},
+    {{"quell_validation", "Validation",
+      "How badly the model predicts held-out molecules of cells it was not trained on, by epoch. "
+      "The "
+      "best epoch is the one that was used.",
+      "linegraph", "epoch", "loss, nats"},
+     was_trained,
+     put_validation},
+    {{"quell_loss", "Training loss", "The loss of the training cells, by epoch.", "linegraph",
+      "epoch", "loss, nats"},
+     was_trained,
+     put_loss},
+    {{"quell_auto", "Candidates of --auto",
+      "Models that were compared, and their mixture, by molecules that chose nothing: gain over "
+      "the "
+      "gene means in nats a molecule, its standard error over cells, how much more than the chosen "
+      "one, "
+      "and the weight in the mixture.",
+      "table", NULL, NULL},
+     mqc_has_choice,
+     mqc_put_choice},
+    {{"quell_ensemble", "Weights of models",
+      "How much of the expected counts each model of an ensemble makes, over all genes.",
+      "bargraph", NULL, "weight, %"},
+     mqc_has_ensemble,
+     mqc_put_ensemble},
+    {{"quell_coverage", "Coverage of intervals",
+      "Share of held-out counts within their predictive intervals, by the count that was expected: "
+      "90 % "
+      "(or what --intervals asks for) where the model says rightly how sure it is. Levels with "
+      "fewer "
+      "than 200 counts are left out.",
+      "linegraph", "log10 of the expected count", "covered, %"},
+     mqc_has_coverage,
+     mqc_put_coverage},
+    {{"quell_depth", "Molecules per cell", "How deep the cells were sequenced, before denoising.",
+      "linegraph", "log10 of molecules per cell", "cells, %"},
+     always,
+     put_depth},
+    {{"quell_entries", "Values before and after",
+      "Shares of cells x genes by their value: raw counts, and what denoising makes of them. Zeros "
+      "of "
+      "genes that cells like this one express fill up.",
+      "bargraph", NULL, "entries, %"},
+     always,
+     put_entries},
+    {{"quell_versions", "Versions and settings", "What each sample was made with.", "table", NULL,
+      NULL},
+     always,
+     put_versions},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };
-
-static void put_plot(const section *s, ql_json *j)
-{
-    ql_str id = {0}, title = {0};
-    ql_str_printf(&id, "%s_plot", s->id);
-    ql_str_printf(&title, "quell: %s", s->title);
-    ql_json_begin_object(j, "pconfig");
-    ql_json_string(j, "id", ql_str_text(&id));
-    ql_json_string(j, "title", ql_str_text(&title));
-    if (s->xlab) ql_json_string(j, "xlab", s->xlab);
-    if (s->ylab) ql_json_string(j, "ylab", s->ylab);
-    ql_json_end_object(j);
-    j->out->failed |= id.failed || title.failed;
-    ql_str_free(&id);
-    ql_str_free(&title);
-}
-
-static ql_status section_text(const section *s, const denoise_result *r, const char *sample,
-                              ql_str *text, ql_err *err)
-{
-    ql_json j = {.out = text};
-    ql_json_begin_object(&j, NULL);
-    ql_json_string(&j, "id", s->id);
-    if (s->title) {
-        ql_json_string(&j, "parent_id", "quell");
-        ql_json_string(&j, "parent_name", "quell");
-        ql_json_string(&j, "parent_description", "denoises single-cell counts");
-        ql_json_string(&j, "section_name", s->title);
-        ql_json_string(&j, "description", s->text);
-        put_plot(s, &j);
-    }
-    ql_json_string(&j, "plot_type", s->plot);
-    QL_TRY(s->put(r, sample, &j, err));
-    ql_json_end_object(&j);
-    ql_str_puts(text, "\n");
-    return QL_OK;
-}
-
-static ql_status write_section(const section *s, const char *dir, const denoise_result *r,
-                               const char *sample, ql_err *err)
-{
-    ql_str path = {0}, text = {0};
-    ql_str_printf(&path, "%s/%s.%s_mqc.json", dir, sample, s->id);
-    ql_status st = path.failed ? ql_fail(err, QL_EMEMORY, "no memory for a path")
-                               : section_text(s, r, sample, &text, err);
-    if (st == QL_OK) st = ql_text_file_write(ql_str_text(&path), NULL, true, &text, err);
-    ql_str_free(&path);
-    ql_str_free(&text);
-    return st;
-}
 
 ql_status mqc_write(const mqc_args *a, const denoise_result *r, ql_err *err)
 {
     ql_str sample = {0};
     ql_status st;
     if (!a->dir) return QL_OK;
-    if (mkdir(a->dir, 0777) != 0 && errno != EEXIST)
-        return ql_fail(err, QL_ECREATE, "--mqc %s: %s", a->dir, strerror(errno));
+    QL_TRY(mqc_folder(a, err));
     QL_GO(mqc_sample(a, r->run, &sample, err));
     for (int i = 0; i < N_SECTIONS; i++)
         if (sections[i].wanted(r))
-            QL_GO(write_section(&sections[i], a->dir, r, ql_str_text(&sample), err));
+            QL_GO(mqc_file_write(a, &sections[i].head, ql_str_text(&sample), sections[i].put, r,
+                                 err));
     ql_log_info(r->run->log, "wrote %s/%s.quell_*_mqc.json", a->dir, ql_str_text(&sample));
 out:
     ql_str_free(&sample);

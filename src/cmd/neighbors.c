@@ -1,5 +1,8 @@
 #include "neighbors.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "quell/alloc.h"
 
 #define S knn_args
@@ -10,6 +13,14 @@ const ql_option ql_knn_rows[] = {
      .more = "As scanpy counts: 15 are the cell and its 14 nearest."},
     {.name = "metric", QL_CHOICE_AT(S, metric), .def = "euclidean", .choice_at = ql_metric_at,
      .group = "Neighbours", .help = "distance between cells"},
+    {.name = NULL},
+};
+
+const ql_option ql_graph_rows[] = {
+    {.name = "neighbors-key", QL_STRING_AT(S, graph), .unit = "KEY", .group = "Neighbours",
+     .unset = "neighbors, where it is there", .help = "take this graph of the file",
+     .more = "What quell neighbors --key or scanpy's key_added called it: a member of uns. Not together "
+             "with --use, --neighbors or --metric, which make a new one."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -46,21 +57,56 @@ ql_status neighbors_find(space_job *j, const knn_args *a, const ql_points *point
 
 /* ---- from the file ---- */
 
-static bool options_given(const space_job *j)
+/* The option of a new graph that was given; NULL: none. */
+static const char *option_given(const space_job *j)
 {
     static const char *const names[] = {"use", "neighbors", "metric"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ql_opts_was_set(j->run->opts, names[i])) return true;
-    return false;
+        if (ql_opts_was_set(j->run->opts, names[i])) return names[i];
+    return NULL;
 }
 
-static void read_use(const space_job *j, ql_str *use)
+/* Appends the text at uns/<graph>/<name>, if it is one. */
+static void read_text(const space_job *j, const char *graph, const char *name, ql_str *out)
 {
-    static const char key[] = "uns/neighbors/params/use_rep";
+    char key[400];
     ql_part_value v = {0};
+    (void)snprintf(key, sizeof key, "uns/%s/%s", graph, name);
     if (!ql_part_has(j->part, key) || ql_part_get(j->part, key, &v, NULL) != QL_OK) return;
-    if (v.kind == QL_PART_TEXT) ql_str_puts(use, ql_name(&v.texts, 0));
+    if (v.kind == QL_PART_TEXT) ql_str_puts(out, ql_name(&v.texts, 0));
     ql_part_value_free(&v);
+}
+
+/* "obsp/connectivities": where a graph is. Nothing where the file has none of this name. */
+static void find_graph(const space_job *j, const char *graph, ql_str *key)
+{
+    ql_str name = {0};
+    read_text(j, graph, "connectivities_key", &name);
+    const char *at = name.len ? ql_str_text(&name) : "connectivities";
+    ql_str_clear(key);
+    if (name.len || strcmp(graph, NEIGHBORS_KEY) == 0) ql_str_printf(key, "obsp/%s", at);
+    if (key->len && !space_has(j, ql_str_text(key))) ql_str_clear(key);
+    ql_str_free(&name);
+}
+
+/* The names of those that are there, for the message. */
+static ql_status fail_no_graph(space_job *j, const char *graph)
+{
+    ql_names has = {0};
+    ql_str list = {0}, key = {0};
+    QL_TRY(ql_part_members(j->part, "uns", &has, &j->run->err));
+    for (int64_t i = 0; i < has.n; i++) {
+        find_graph(j, ql_name(&has, i), &key);
+        if (!key.len) continue;
+        ql_str_puts(&list, list.len ? ", " : "");
+        ql_str_escape(&list, ql_name(&has, i), strlen(ql_name(&has, i)));
+    }
+    ql_fail(&j->run->err, QL_EDATA, "%s: has no graph of neighbours named %s (it has: %s)", j->path,
+            graph, list.len ? ql_str_text(&list) : "none");
+    ql_names_free(&has);
+    ql_str_free(&list);
+    ql_str_free(&key);
+    return ql_hint(&j->run->err, "quell neighbors --key %s makes one", graph);
 }
 
 /* Cells without a neighbour (set aside by the model) are no nodes. */
@@ -76,9 +122,9 @@ static ql_status take_nodes(const ql_csr *all, neighbor_graph *out, ql_err *err)
     return st;
 }
 
-static ql_status take_from_file(space_job *j, neighbor_graph *out)
+static ql_status take_from_file(space_job *j, const char *graph, const char *key,
+                                neighbor_graph *out)
 {
-    static const char key[] = "obsp/connectivities";
     ql_err *err = &j->run->err;
     const int64_t shape[2] = {j->n_cells, j->n_cells};
     ql_csr all = {0};
@@ -91,9 +137,9 @@ static ql_status take_from_file(space_job *j, neighbor_graph *out)
     ql_csr_free(&all);
     if (st != QL_OK) return st;
     out->from_file = true;
-    read_use(j, &out->use);
-    ql_log_info(j->run->log, "%lld cells and their neighbours as the file has them (obsp%s%s)",
-                (long long)out->points.n, out->use.len ? ", of " : "", ql_str_text(&out->use));
+    read_text(j, graph, "params/use_rep", &out->use);
+    ql_log_info(j->run->log, "%lld cells and their neighbours as the file has them (%s%s%s)",
+                (long long)out->points.n, key, out->use.len ? ", of " : "", ql_str_text(&out->use));
     return QL_OK;
 }
 
@@ -113,10 +159,29 @@ out:
     return st;
 }
 
+static ql_status check_options(const space_job *j, const knn_args *a)
+{
+    const char *other = option_given(j);
+    if (!a->graph || !other) return QL_OK;
+    return ql_fail(
+        &j->run->err, QL_EUSAGE,
+        "--neighbors-key takes a graph of the file, --%s makes a new one: give one of them", other);
+}
+
 ql_status neighbors_graph(space_job *j, const knn_args *a, neighbor_graph *out)
 {
-    if (!options_given(j) && space_has(j, "obsp/connectivities")) return take_from_file(j, out);
-    return make_graph(j, a, out);
+    const char *graph = a->graph ? a->graph : NEIGHBORS_KEY;
+    ql_str key = {0};
+    ql_status st;
+    QL_GO(check_options(j, a));
+    if (a->graph) QL_GO(space_check_key("--neighbors-key", a->graph, j->run));
+    find_graph(j, graph, &key);
+    if (a->graph && !key.len) QL_GO(fail_no_graph(j, graph));
+    const bool take = key.len && !option_given(j);
+    QL_GO(take ? take_from_file(j, graph, ql_str_text(&key), out) : make_graph(j, a, out));
+out:
+    ql_str_free(&key);
+    return st;
 }
 
 void neighbor_graph_free(neighbor_graph *g)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/fingerprint.h"
 
 #define RUN_KEY "uns/quell/embed"
 enum { KEY = 300 };
@@ -172,6 +173,20 @@ static ql_status write_scales(const scdha_output *o, ql_h5ad_writer *w, ql_err *
         err);
 }
 
+/* Tells latent spaces of different models from each other. */
+static ql_status write_weights(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    char hash[24];
+    uint64_t h = QL_HASH_START;
+    for (int i = 0; i < o->model->n_latents; i++) {
+        const ql_scdha_encoder *e = &o->model->encoder[i];
+        h = ql_floats_fingerprint(e->weight, e->n_genes * e->hidden, h);
+        h = ql_floats_fingerprint(e->mu_weight, e->hidden * e->latent, h);
+    }
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)h);
+    return ql_h5ad_string(w, RUN_KEY "/weights_fnv1a", hash, err);
+}
+
 static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
 {
     const ql_scdha *m = o->model;
@@ -179,6 +194,7 @@ static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/version", "quell " QL_VERSION, err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/model", "scdha", err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", o->ds->matrix, err));
+    QL_TRY(write_weights(o, w, err));
     QL_TRY(write_numbers(o, w, err));
     QL_TRY(write_choice(o, w, err));
     QL_TRY(write_scales(o, w, err));

@@ -125,6 +125,63 @@ ql_status space_read_points(space_job *j, const char *key, ql_points *out)
     return ql_context(err, "%s: /%s", j->path, key);
 }
 
+ql_status space_check_key(const char *option, const char *key, ql_run *run)
+{
+    enum { LONGEST = 100 };
+    const size_t n = strlen(key);
+    if (n > 0 && n <= LONGEST && !strchr(key, '/') && *key != '.') return QL_OK;
+    ql_fail(&run->err, QL_EUSAGE, "%s '%.100s' cannot be a name in the file", option, key);
+    return ql_hint(&run->err, "1 to %d characters, no '/', no '.' in front", LONGEST);
+}
+
+/* ---- of which model a space is ---- */
+
+/* Appends the hash of the weights behind obsm/<use>; nothing where the file does not say. */
+static void find_weights(const space_job *j, const char *use, ql_str *hash)
+{
+    static const char *const runs[] = {"uns/quell/denoise", "uns/quell/embed"};
+    char key[400];
+    for (size_t i = 0; i < sizeof runs / sizeof *runs && hash->len == 0; i++) {
+        ql_part_value v = {0};
+        (void)snprintf(key, sizeof key, "%s/scale/%s", runs[i], use);
+        if (!space_has(j, key)) continue;
+        (void)snprintf(key, sizeof key, "%s/weights_fnv1a", runs[i]);
+        if (!space_has(j, key) || ql_part_get(j->part, key, &v, NULL) != QL_OK) continue;
+        if (v.kind == QL_PART_TEXT) ql_str_puts(hash, ql_name(&v.texts, 0));
+        ql_part_value_free(&v);
+    }
+}
+
+static ql_status compare_weights(const space_job *a, const ql_str *of_a, const space_job *b,
+                                 const ql_str *of_b, const char *use)
+{
+    ql_run *run = a->run;
+    if (of_a->len == 0 || of_b->len == 0) {
+        ql_log_info(run->log,
+                    "%s does not say which model made obsm/%s: that it is the one of %s "
+                    "cannot be checked",
+                    of_a->len ? b->path : a->path, use, of_a->len ? a->path : b->path);
+        return QL_OK;
+    }
+    if (strcmp(ql_str_text(of_a), ql_str_text(of_b)) == 0) return QL_OK;
+    ql_fail(&run->err, QL_EMISMATCH,
+            "obsm/%s of %s is of another model (weights %.16s) than that of %s (%.16s)", use,
+            a->path, ql_str_text(of_a), b->path, ql_str_text(of_b));
+    return ql_hint(&run->err,
+                   "quell apply with the model of one file makes the space of the other");
+}
+
+ql_status space_same_model(const space_job *a, const space_job *b, const char *use)
+{
+    ql_str of_a = {0}, of_b = {0};
+    find_weights(a, use, &of_a);
+    find_weights(b, use, &of_b);
+    const ql_status st = compare_weights(a, &of_a, b, &of_b, use);
+    ql_str_free(&of_a);
+    ql_str_free(&of_b);
+    return st;
+}
+
 static ql_status read_points(space_job *j, const char *use, ql_points *out)
 {
     char key[300];

@@ -55,6 +55,15 @@ QL_MUST_USE ql_status space_points(space_job *j, const char *use, ql_points *out
 /* The places of the cells in the matrix at key ("obsm/X_scdha_1"). */
 QL_MUST_USE ql_status space_read_points(space_job *j, const char *key, ql_points *out);
 
+/* Can this name a member of the file? QL_EUSAGE: it is empty, long, or has a '/' in it. option: for
+ * the message. */
+QL_MUST_USE ql_status space_check_key(const char *option, const char *key, ql_run *run);
+
+/* Are obsm/<use> of both files of the same model? Told by the hash of its weights, which quell
+ * writes beside the space (uns/quell/denoise or embed, weights_fnv1a): QL_EMISMATCH where they
+ * differ; where a file does not say, the log does. */
+QL_MUST_USE ql_status space_same_model(const space_job *a, const space_job *b, const char *use);
+
 /* Does the input have it? */
 bool space_has(const space_job *j, const char *key);
 

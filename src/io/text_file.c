@@ -1,6 +1,7 @@
 #include "quell/text_file.h"
 
 #include "out_file.h"
+#include "text_input.h"
 
 ql_status ql_text_file_write(const char *path, const char *in_path, bool force, const ql_str *text,
                              ql_err *err)
@@ -12,4 +13,10 @@ ql_status ql_text_file_write(const char *path, const char *in_path, bool force, 
     if (st == QL_OK) return ql_out_commit(&file, err);
     ql_out_abort(&file);
     return st;
+}
+
+ql_status ql_text_file_read(const char *path, int64_t most, ql_str *out, ql_err *err)
+{
+    const ql_status st = ql_text_slurp(path, most, out, err);
+    return st == QL_OK ? st : ql_context(err, "%s", path);
 }

@@ -2,7 +2,25 @@
 
 #include <string.h>
 
-#include "quell/hash.h"
+uint64_t ql_floats_fingerprint(const float *x, int64_t n, uint64_t hash)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        hash = ql_hash_word(hash, bits);
+    }
+    return hash;
+}
+
+uint64_t ql_doubles_fingerprint(const double *x, int64_t n, uint64_t hash)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        hash = ql_hash_word(hash, bits);
+    }
+    return hash;
+}
 
 static uint64_t hash_row(uint64_t h, ql_row_view row)
 {

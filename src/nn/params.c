@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/fingerprint.h"
 #include "quell/kern.h"
 
 int ql_params_add(ql_params *p, const char *name, int64_t rows, int64_t cols, bool trained)
@@ -52,4 +53,18 @@ void ql_params_free(ql_params *p)
     ql_free(p->m);
     ql_free(p->v);
     *p = (ql_params){0};
+}
+
+uint64_t ql_params_fingerprint(const ql_params *p)
+{
+    uint64_t h = QL_HASH_START;
+    for (int k = 0; k < p->n_tensors; k++) {
+        const ql_tensor *t = &p->tensor[k];
+        h = ql_hash_word(ql_hash_word(h, (uint64_t)t->rows), (uint64_t)t->cols);
+        for (int64_t i = 0; i < t->rows * t->cols; i++) {
+            const float x = (float)p->w[t->offset + i / t->cols * t->ld + i % t->cols];
+            h = ql_floats_fingerprint(&x, 1, h);
+        }
+    }
+    return h;
 }

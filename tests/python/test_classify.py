@@ -81,6 +81,31 @@ def test_reference(quell, cells, tmp_path):
     assert np.array_equal(a.obs["quell_predicted"].astype(str), np.where(share >= 0.5, best, "unknown"))
 
 
+def test_spaces_of_two_models(quell, example_data, tmp_path):
+    """quell apply makes the reference's space; a model of one's own makes another, and that is noticed."""
+    counts, model = example_data / "pbmc_small.h5", tmp_path / "m.quell.h5"
+    ref, same, other = (tmp_path / f"{name}.h5ad" for name in ("ref", "same", "other"))
+    quick = ["-e", 2, "-q", "--no-denoised"]
+    quell("denoise", counts, "-o", ref, "--save-model", model, *quick)
+    quell("apply", counts, "-m", model, "-o", same, "-q", "--no-denoised")
+    quell("denoise", counts, "-o", other, "--seed", 5, *quick)
+    hashes = [ad.read_h5ad(f).uns["quell"]["denoise"]["weights_fnv1a"] for f in (ref, same, other)]
+    assert hashes[0] == hashes[1] != hashes[2] and len(hashes[0]) == 16
+    a = ad.read_h5ad(ref)
+    a.obs["type"] = pd.Categorical(np.where(np.arange(a.n_obs) % 2, "x", "y"))
+    a.write_h5ad(ref)
+    out = tmp_path / "o.h5ad"
+    quell("classify", same, "-o", out, "-r", ref, "-l", "type")
+    done = quell("classify", other, "-o", tmp_path / "x.h5ad", "-r", ref, "-l", "type", code=78)
+    assert f"is of another model (weights {hashes[2]})" in done.stderr and "quell apply" in done.stderr
+    assert not (tmp_path / "x.h5ad").exists()
+    assert "of another model" in quell("query", ref, other, code=78).stderr
+    del a.uns["quell"]
+    a.write_h5ad(ref)
+    done = quell("classify", other, "-o", out, "--force", "-r", ref, "-l", "type")
+    assert "does not say which model" in done.stderr
+
+
 def test_mistakes(quell, cells, tmp_path):
     path, obsm, label, part, _ = cells
     out = tmp_path / "o.h5ad"

@@ -1,4 +1,5 @@
 """quell compare against scikit-learn, and the ways to name labels."""
+import gzip
 import io
 import json
 
@@ -61,7 +62,7 @@ def test_sample(quell, labelled):
     assert part["silhouette"][0] == pytest.approx(full["silhouette"][0], abs=0.05)
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "r", "quoted"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "r", "quoted", "gz", "windows"])
 def test_tables(quell, labelled, tmp_path, kind):
     """Labels of a table, in another order, matched by name."""
     path, _, truth, _ = labelled
@@ -71,7 +72,12 @@ def test_tables(quell, labelled, tmp_path, kind):
     sep = "\t" if kind in ("tsv", "r") else ","
     head = {"r": "label", "quoted": '"","label"'}.get(kind, f"cell{sep}label")
     body = [f'"{n}","{v}"' if kind == "quoted" else f"{n}{sep}{v}" for n, v in rows]
-    file.write_text("\n".join([head, *body]) + "\n")
+    text = "\n".join([head, *body]) + "\n"
+    if kind == "gz":
+        file = tmp_path / "t.csv.gz"
+        file.write_bytes(gzip.compress(text.encode()))
+    else:
+        file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode() if kind == "windows" else text.encode())
     got = table(quell("compare", f"{path}:type", file).stdout)
     assert got["ari"][0] == 1 and got["cells"][0] == 250
     got = table(quell("compare", f"{file}:label", f"{path}:type").stdout)
@@ -98,3 +104,8 @@ def test_no_common_cell(quell, labelled, tmp_path):
     assert "twice" in quell("compare", f"{labelled[0]}:type", file, code=65).stderr
     file.write_text("cell,label\nc1\n")
     assert "line 2" in quell("compare", f"{labelled[0]}:type", file, code=65).stderr
+    cut = tmp_path / "t.csv.gz"
+    cut.write_bytes(gzip.compress(b"cell,label\nc1,a\n" * 99)[:-9])
+    assert "incomplete gzip" in quell("compare", f"{labelled[0]}:type", cut, code=65).stderr
+    cut.write_bytes(b"")
+    assert "is empty" in quell("compare", f"{labelled[0]}:type", cut, code=65).stderr

@@ -134,6 +134,68 @@ def test_results_there_already_need_force(quell, tmp_path, made):
     quell("neighbors", out, "-o", out, "--force", code=64)
 
 
+def test_several_graphs_in_a_file(quell, tmp_path, made, has_igraph):
+    """Two graphs of two spaces under names of their own, as scanpy's key_added; each command takes the one named."""
+    path, _, _ = made
+    plain, both, more = tmp_path / "plain.h5ad", tmp_path / "both.h5ad", tmp_path / "more.h5ad"
+    quell("neighbors", path, "-o", plain)
+    quell("neighbors", plain, "-o", both, "--use", "X_umap", "-k", 8, "--key", "flat")
+    d, p = anndata.read_h5ad(both), anndata.read_h5ad(plain)
+    assert (abs(d.obsp["connectivities"] - p.obsp["connectivities"])).nnz == 0
+    assert d.uns["flat"]["connectivities_key"] == "flat_connectivities" and d.uns["flat"]["distances_key"] == "flat_distances"
+    assert d.uns["flat"]["params"]["use_rep"] == "X_umap" and d.uns["flat"]["params"]["n_neighbors"] == 8
+    assert {"neighbors", "neighbors_flat"} <= set(d.uns["quell"])
+    alone = anndata.read_h5ad(run(quell, tmp_path, "neighbors", path, "--use", "X_umap", "-k", 8))
+    assert (abs(d.obsp["flat_connectivities"] - alone.obsp["connectivities"])).nnz == 0
+    # of the named graph, not of the default one
+    quell("layout", both, "-o", more, "--key", "X_flat", "--neighbors-key", "flat")
+    by_name = anndata.read_h5ad(more)
+    by_default = anndata.read_h5ad(run(quell, tmp_path, "layout", both, "--key", "X_flat"))
+    assert by_name.uns["quell"]["layout"]["X_flat"]["use"] == "X_umap"
+    assert by_default.uns["quell"]["layout"]["X_flat"]["use"] == "X_dca"
+    assert (by_name.obsm["X_flat"] != by_default.obsm["X_flat"])[present()].any()
+    if has_igraph:
+        a = anndata.read_h5ad(run(quell, tmp_path, "cluster", both, "--neighbors-key", "flat"))
+        b = anndata.read_h5ad(run(quell, tmp_path, "cluster", path, "--use", "X_umap", "-k", 8))
+        assert (a.obs["leiden"].cat.codes == b.obs["leiden"].cat.codes).all()
+    scanpy = peer("scanpy")
+    if scanpy:
+        whole = d[present()].copy()
+        scanpy.tl.umap(whole, neighbors_key="flat")  # it finds what it needs
+        scanpy.pp.neighbors(whole, n_neighbors=8, use_rep="X_umap", key_added="theirs")
+        whole.write_h5ad(tmp_path / "theirs.h5ad")
+        quell("layout", tmp_path / "theirs.h5ad", "-o", more, "--force", "--key", "X_new", "--neighbors-key", "theirs")
+        assert anndata.read_h5ad(more).uns["quell"]["layout"]["X_new"]["use"] == "X_umap"
+
+
+def test_graphs_that_there_are_not(quell, tmp_path, made):
+    path, _, _ = made
+    near, out = run(quell, tmp_path, "neighbors", path, "--key", "near"), tmp_path / "x.h5ad"
+    for command, key in (("layout", "X_new"), ("cluster", "new")):
+        done = quell(command, near, "-o", out, "--key", key, "--neighbors-key", "far", code=None)
+        if "igraph" not in done.stderr:
+            assert done.returncode == 65 and "named far (it has: near)" in done.stderr
+    for option in (["--use", "X_dca"], ["-k", 9], ["--metric", "cosine"]):
+        done = quell("layout", near, "-o", out, "--key", "X_new", "--neighbors-key", "near", *option, code=64)
+        assert "give one of them" in done.stderr
+    assert "clusters coordinates" in quell("cluster", near, "-o", out, "--method", "kmeans", "--clusters", 3,
+                                           "--neighbors-key", "near", code=64).stderr
+    for name in ("", "a/b", ".", "x" * 101):
+        assert "--key" in quell("neighbors", path, "-o", out, "--key", name, code=64).stderr
+    assert not out.exists()
+
+
+def test_a_column_that_is_there_already(quell, tmp_path, made, igraph):
+    """Nothing of the input is lost unless --force says so."""
+    path, _, _ = made
+    out = tmp_path / "x.h5ad"
+    done = quell("cluster", path, "-o", out, "--key", "group", code=73)
+    assert "obs: group is in the input already" in done.stderr and not out.exists()
+    quell("cluster", path, "-o", out, "--key", "group", "--force")
+    d = anndata.read_h5ad(out)
+    assert list(d.obs.columns).count("group") == 1 and set(d.obs["group"].dropna()) <= {str(i) for i in range(40)}
+
+
 def test_spaces_that_cannot_be_used(quell, tmp_path, made):
     path, _, _ = made
     done = quell("neighbors", path, "-o", tmp_path / "x.h5ad", "--use", "X_vae", code=65)
