@@ -1,7 +1,8 @@
 #!/bin/sh
 # Includes point down only. The order, and what each layer may use:
 #
-#   base < mat < kern < nn < model < train < infer < cmd < app;  io above mat;  space above kern;
+#   base < mat < kern < nn < model < train < infer < cmd < app;  io above mat;  space above kern,
+#   and train above space;
 #   cli and draw above base
 #   io never sees kern, nn, model, train, infer, space, nor they io.
 #
@@ -19,7 +20,7 @@ BEGIN {
     may["kern"]  = " base mat kern "
     may["nn"]    = " base mat kern nn "
     may["model"] = " base mat kern nn model "
-    may["train"] = " base mat kern nn model train "
+    may["train"] = " base mat kern nn model space train "
     may["infer"] = " base mat kern nn model train infer "
     may["io"]    = " base mat io "
     may["space"] = " base mat kern space "
