@@ -74,7 +74,8 @@ static void genes_that_differ_are_found(void **state)
         sum += p[g] / (GENES - DIFFERENT);
         low += p[g] < 0.1;
     }
-    print_message("found %d of %d; of the others mean p %.3f, %d below 0.1\n", found, DIFFERENT, sum, low);
+    print_message("found %d of %d; of the others mean p %.3f, %d below 0.1\n", found, DIFFERENT,
+                  sum, low);
     assert_true(found > DIFFERENT * 9 / 10);
     assert_true(sum > 0.42 && sum < 0.58); /* even between 0 and 1: 0.5 +- 0.025 */
     assert_true(low > 3 && low < 30);      /* 14 +- 4 */
