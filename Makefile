@@ -195,14 +195,19 @@ deps: deps-all venvs ## install what is missing: libraries (apt), Python package
 deps-build deps-all deps-bench deps-workflows deps-slurm:
 	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' sh tools/install-deps.sh $(@:deps-%=%)
 
-venvs: deps-all
+venvs: venv-tests venv-anndata08
+
+venv-tests: deps-all
 	@sh tools/make-venv.sh --python '$(PYTHON)' $(VENV) tests/python/requirements.txt
+
+venv-anndata08: deps-all
 	@sh tools/make-venv.sh --python '$(PYTHON)' --optional $(VENV08) tests/python/requirements-anndata08.txt
 
 # --- trying and testing ----------------------------------------------------------------------
 
 # Start make again, after an installation: with all processors unless -j was given.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+export JOBS
 AGAIN = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
 demo: deps-build ## install, build, denoise the example data
@@ -212,9 +217,10 @@ demo: deps-build ## install, build, denoise the example data
 
 SUITES ?= unit cli python
 
-check: venvs ## install, build, run every test
+# What comes from PyPI is fetched while the program is compiled.
+check: deps-all ## install, build, run every test
 	@rm -rf $(BUILD)/results
-	@$(AGAIN) all tests
+	@$(AGAIN) venvs & venvs=$$!; $(AGAIN) all tests; built=$$?; wait $$venvs && test $$built -eq 0
 	@failed=; for suite in $(SUITES); do \
 	    $(MAKE) --no-print-directory $$suite || failed="$$failed $$suite"; done; \
 	sh tests/tools/report.sh $(BUILD)/results; test -z "$$failed"
@@ -440,7 +446,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
-.PHONY: bench quality fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-workflows demo check tests unit cli python \
+.PHONY: bench quality fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-tests venv-anndata08 venv-workflows demo check tests unit cli python \
         workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:

@@ -21,12 +21,13 @@ folder=$1 requirements=$2
 cmp -s "$requirements" "$folder/made-from.txt" && exit 0
 
 # --only-binary: a package that has no wheel for this Python fails at once, with its name.
+# --no-compile: most modules are never imported.
 make_with() { # python
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || return 1
     rm -rf "$folder"
     mkdir -p "$(dirname "$folder")"
     "$1" -m venv "$folder" > "$folder.log" 2>&1 &&
-        "$folder/bin/python" -m pip --disable-pip-version-check -q install --only-binary=:all: \
+        "$folder/bin/python" -m pip --disable-pip-version-check -q install --no-compile --only-binary=:all: \
             -r "$requirements" >> "$folder.log" 2>&1 &&
         cp "$requirements" "$folder/made-from.txt"
 }

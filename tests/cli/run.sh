@@ -8,6 +8,7 @@
 # nothing), NAME.exit (absent: 0). A line of these is compared as it is; "~ PATTERN" is a shell
 # pattern for one line, "~~" stands for any number of lines. A script that exits with 77 is skipped.
 # --update rewrites what differs, keeping the "~" lines that still match. The last line tells the counts.
+# JOBS cases run side by side.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -106,8 +107,32 @@ run_case() {
     chmod -R u+rwx "$scratch/work"
 }
 
-passed=0 failed=0 skipped=0
+# side_by_side NAME...: as many runs of this script as JOBS says, each with its share of the cases
+side_by_side() {
+    parts=$JOBS part=0
+    while [ "$part" -lt "$parts" ]; do
+        names=$(printf '%s\n' "$@" | awk -v n="$parts" -v part="$part" 'NR % n == part')
+        # shellcheck disable=SC2086 # a list of names
+        JOBS=1 sh "$0" $names > "$scratch/part$part" 2>&1 &
+        part=$((part + 1))
+    done
+    wait
+    cat "$scratch"/part* | awk -v parts="$parts" '
+        /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed += $1; failed += $3; skipped += $5; ended++; next }
+        { print }
+        END {
+            printf "%d passed, %d failed, %d skipped\n", passed, failed + (parts - ended), skipped
+            exit failed > 0 || ended < parts
+        }'
+}
+
 [ $# -gt 0 ] || set -- $(cd "$here/cases" && ls | sed -n 's/\.cmd$//p')
+if [ "${JOBS:-1}" -gt 1 ] && [ $# -ge "$JOBS" ] && [ ! "$update" ]; then
+    side_by_side "$@"
+    exit
+fi
+
+passed=0 failed=0 skipped=0
 for name in "$@"; do
     case_=$here/cases/$name
     run_case "$case_.cmd"

@@ -14,6 +14,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ.pop("QUELL_SAMPLES", None)  # the environment's --samples: would hold for every run
 
 
+def shared_fixtures(item):
+    """What a test shares with others of its file, such as a model trained once for all of them."""
+    found = item._fixtureinfo.name2fixturedefs
+    return {name for name, (*_, last) in found.items()
+            if last.scope in ("module", "session") and last.baseid == item.parent.nodeid}
+
+
+def pytest_collection_modifyitems(items):
+    """Side by side, tests that share a fixture of their file run in one process, so that it is made once."""
+    for item in items:
+        if shared_fixtures(item):
+            item.add_marker(pytest.mark.xdist_group(item.parent.nodeid))
+
+
 @pytest.fixture(scope="session")
 def program():
     return os.environ.get("QUELL", str(ROOT / "build" / "quell"))

@@ -19,7 +19,7 @@ SHORT = ["--epochs", "4", "--threads", "1", "--no-denoised"]
 WAIT = 120  # seconds that anything may take on a busy machine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def counts(example_data):
     return example_data / "pbmc_small.h5"
 
@@ -186,8 +186,9 @@ def test_a_signal_before_the_first_checkpoint_is_due(runs):
 
 
 def test_without_the_option_a_signal_ends_the_run(runs):
-    run = runs.start(states=False)
-    time.sleep(0.1)
+    log = runs.folder / "log.json"
+    run = runs.start("--log-json", log, states=False)
+    assert wait_for(lambda: log.exists() and log.stat().st_size > 0)
     run.send_signal(signal.SIGTERM)
     text = run.communicate(timeout=WAIT)[1]
     assert run.returncode in (0, 143)

@@ -3,6 +3,8 @@
 #
 #   run-pytest.sh RESULT FOLDER TESTS...
 #
+# With JOBS=N and pytest-xdist in the environment N tests run side by side, 8 at most, with one thread
+# each where a test does not say how many.
 # RESULT gets the counts "passed failed skipped", RESULT.skipped why tests were skipped. An
 # environment that could not be made is a line and counts as one skipped test.
 set -u
@@ -18,7 +20,19 @@ if [ ! -f "$venv/made-from.txt" ]; then
     exit 0
 fi
 
-{ "$venv/bin/python" -B -m pytest -c tests/python/pytest.ini -rs "$@"; echo "exit $?"; } 2>&1 < /dev/null |
+side_by_side= jobs=${JOBS:-1}
+[ "$jobs" -le 8 ] || jobs=8
+if [ "$jobs" -gt 1 ] && "$venv/bin/python" -c 'import xdist' 2>/dev/null; then
+    side_by_side="-n $jobs --dist loadgroup"
+    export QUELL_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+fi
+
+# Compiled once for all runs, and kept out of the sources.
+PYTHONPYCACHEPREFIX=$(cd "$(dirname "$venv")" && pwd)/pycache
+export PYTHONPYCACHEPREFIX
+
+# shellcheck disable=SC2086 # options, or none
+{ "$venv/bin/python" -m pytest $side_by_side -c tests/python/pytest.ini -rs "$@"; echo "exit $?"; } 2>&1 < /dev/null |
     tee "$result.log" | sed '/^exit [0-9]*$/d'
 code=$(sed -n 's/^exit \([0-9]*\)$/\1/p' "$result.log" | tail -n 1)
 sed -n 's/^SKIPPED //p' "$result.log" > "$result.skipped"

@@ -106,7 +106,7 @@ static void one_layer_is_exact(void **state)
 static void probes_have_the_right_mean(void **state)
 {
     (void)state;
-    enum { PROBES = 10000 };
+    enum { PROBES = 3000 };
     static const int64_t hidden[] = {9, 4, 9}, deep[] = {9, 7, 5, 7, 9};
     for (int d = 0; d < 2; d++) {
         model_fixture with, without;
@@ -123,7 +123,7 @@ static void probes_have_the_right_mean(void **state)
         }
         double want = mean_squared_jacobian(&with);
         print_message("%d layers: %.5f over probes, %.5f exact\n", c.n_hidden, sum, want);
-        assert_true(fabs(sum - want) <= 0.02 * want);
+        assert_true(fabs(sum - want) <= 0.03 * want);
         assert_true(least < 0.8 * want && most > 1.2 * want);
         model_free(&with);
         model_free(&without);

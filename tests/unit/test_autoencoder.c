@@ -114,7 +114,7 @@ typedef struct {
     double loss[3], *cell_loss;
 } run;
 
-static const model_shape some_tiles = {.cells = 150, .genes = 700, .batch_size = 48, .seed = 31};
+static const model_shape some_tiles = {.cells = 150, .genes = 400, .batch_size = 48, .seed = 31};
 
 static void run_start(run *r, const ql_ae_config *c, const char *isa, int threads, double thin)
 {

@@ -99,14 +99,14 @@ static void same_weights(const model_fixture *a, const model_fixture *b, const c
 static void threads_and_processors_change_no_bit(void **state)
 {
     (void)state;
-    static const int threads[] = {1, 2, 3, 7};
+    static const int threads[] = {1, 3, 7};
     const char *what;
     for (int v = 0; variant(v, &what), what; v++) {
         model_fixture first, other;
         double want[2], loss[2];
         ql_ae_config c = variant(v, &what);
         model_shape shape = {
-            .cells = 150, .genes = 700, .batch_size = 48, .seed = 31, .isa = "scalar"};
+            .cells = 150, .genes = 400, .batch_size = 48, .seed = 31, .isa = "scalar"};
         model_new(&first, &c, shape);
         train(&first, 48, 2, want);
         for (int i = 0; ql_kern_names[i]; i++) {
@@ -114,6 +114,7 @@ static void threads_and_processors_change_no_bit(void **state)
             for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
                 shape.isa = ql_kern_names[i];
                 shape.threads = threads[t];
+                if (!strcmp(shape.isa, "scalar") && shape.threads == 1) continue; /* is the first */
                 model_new(&other, &c, shape);
                 train(&other, 48, 2, loss);
                 same_weights(&first, &other, what);
