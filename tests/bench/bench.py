@@ -115,8 +115,7 @@ def torch_epoch(b, path, batch, epochs):
 
 def against_torch(b):
     """Seconds per epoch against PyTorch: nb-conddisp, 64-32-64, RMSprop, the same batch and threads."""
-    have = os.path.exists(TORCH_DCA) and subprocess.run([sys.executable, "-c", "import torch"],
-                                                        capture_output=True).returncode == 0
+    have = os.path.exists(TORCH_DCA) and has("torch")
     rows = []
     for cells, genes, density, batch in SIZES:
         path = b.counts(cells, genes, density)
@@ -133,6 +132,90 @@ def against_torch(b):
         rows.append(row)
     b.table("Seconds per epoch, nb-conddisp 64-32-64, %d threads" % b.a.threads,
             ["size", "quell, s", "cells/s"] + (["PyTorch, s", "ratio"] if have else []), rows)
+
+
+SCVI = r"""
+import json, sys, time, warnings
+warnings.simplefilter('ignore')
+import anndata, torch, scvi
+path, threads, epochs, early = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == '1'
+torch.set_num_threads(threads)
+scvi.settings.seed, scvi.settings.verbosity = 0, 40
+cells = anndata.read_h5ad(path)
+scvi.model.SCVI.setup_anndata(cells)
+model = scvi.model.SCVI(cells)
+def train(epochs):
+    start = time.perf_counter()
+    model.train(max_epochs=epochs, train_size=None if early else 1.0, early_stopping=early, accelerator='cpu',
+                enable_progress_bar=False, logger=None if early else False, enable_checkpointing=False)
+    return time.perf_counter() - start
+if early:
+    seconds = train(None)
+    print(json.dumps({'seconds': seconds, 'epochs': len(model.history['elbo_validation'])}))
+else:
+    train(1)
+    print(json.dumps({'s_per_epoch': train(epochs) / epochs, 'cells': cells.n_obs}))
+"""
+
+
+def run_scvi(b, path, epochs, early):
+    out = b.run([sys.executable, "-c", SCVI, path, str(b.a.threads), str(epochs), str(int(early))])
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def has(module):
+    return subprocess.run([sys.executable, "-c", "import " + module], capture_output=True).returncode == 0
+
+
+def against_scvi(b):
+    """The same network in scvi-tools: zinb, 128 units, 10 of the code, minibatches of 128."""
+    path = b.a.cells or b.counts(2638, 13714, 0.062)
+    network = dict(vae=1, type="zinb", hidden="128,10,128", batch=128, dropout=0.1, threads=b.a.threads, epochs=5)
+    calls = [lambda: b.train(path, **network)]
+    have = has("scvi")
+    if have:
+        calls.append(lambda: run_scvi(b, path, 3, False))
+    if b.train(path, epochs=1, hidden="2")["bf16"]:
+        calls.append(lambda: b.train(path, bf16=1, **network))
+    results = b.in_turns(*calls)
+    n, ours = results[0][0]["cells"], seconds(results[0])
+    rate = lambda f: Figure(n / v for v in f.values).text()
+    theirs = seconds(results[1]) if have else None
+    beside = (lambda f: [theirs.text(), rate(theirs), theirs.over(f).ratio()]) if have else (lambda f: [])
+    rows = [["float32", ours.text(), rate(ours)] + beside(ours)]
+    if len(calls) > 1 + have:
+        rows.append(["`--precision bf16`", seconds(results[-1]).text(), rate(seconds(results[-1]))] +
+                    beside(seconds(results[-1])))
+    b.table("Seconds per epoch, the network of scvi-tools (zinb, 128-10-128), %d cells, %d genes, %d threads" %
+            (n, results[0][0]["genes"], b.a.threads),
+            ["products", "quell, s", "cells/s"] + (["scvi-tools, s", "cells/s", "ratio"] if have else []), rows)
+    if not have:
+        b.put()
+        b.put("scvi-tools is not installed for %s: its column is left out." % sys.executable)
+
+
+def from_file_to_file(b):
+    """Our default variational model from file to file against training scvi-tools, with early stopping."""
+    path = b.a.cells or b.counts(2638, 13714, 0.062)
+    out = os.path.join(b.a.data, "vae.h5ad")
+
+    def whole():
+        start = time.perf_counter()
+        b.run([os.path.join(b.a.build, "quell"), "denoise", path, "-o", out, "--force", "--model", "vae", "--threads",
+               str(b.a.threads)])
+        return {"seconds": time.perf_counter() - start}
+    have = has("scvi")
+    ours = in_seconds([whole() for _ in range(b.a.rounds)])
+    row = ["%s" % os.path.basename(path), ours.text()]
+    if have:  # once: it takes minutes
+        theirs = run_scvi(b, path, 0, True)
+        row += ["%.0f (%d epochs)" % (theirs["seconds"], theirs["epochs"]),
+                "%.3gx" % (theirs["seconds"] / ours.median)]
+    b.table("`quell denoise --model vae` from file to file, %d threads" % b.a.threads,
+            ["file", "quell, s"] + (["training of scvi-tools, s", "ratio"] if have else []), [row])
+    if not have:
+        b.put()
+        b.put("scvi-tools is not installed for %s: its column is left out." % sys.executable)
 
 
 def arithmetic(b):
@@ -332,9 +415,9 @@ def budget(b):
             ["budget, s", "took, s", "of the budget", "candidates", "chosen"], rows)
 
 
-SECTIONS = {"torch": against_torch, "arithmetic": arithmetic, "shares": shares, "variants": variants,
-            "threads": threads, "scale": scale, "instructions": instructions, "reading": reading, "writing": writing,
-            "budget": budget}
+SECTIONS = {"torch": against_torch, "scvi": against_scvi, "vae": from_file_to_file, "arithmetic": arithmetic,
+            "shares": shares, "variants": variants, "threads": threads, "scale": scale, "instructions": instructions,
+            "reading": reading, "writing": writing, "budget": budget}
 
 
 # --- the machine, and the document ------------------------------------------------------------
@@ -363,6 +446,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
     p.add_argument("--large", action="store_true", help="also 1.3 million cells (makes 0.4 GB of data first)")
+    p.add_argument("--cells", metavar="H5AD", help="counts for the sections scvi and vae (made up, of pbmc3k's size)")
     p.add_argument("--write", help="put the tables into this document")
     a = p.parse_args()
     b = Bench(a)

@@ -1,8 +1,10 @@
 /* Seconds per epoch of the training loop, and where they go.
  *
  *   train_bench FILE [type=nb-conddisp] [hidden=64,32,64] [batch=32] [threads=1] [epochs=5]
- *               [optimizer=rmsprop] [dropout=0] [bf16=0] [profile=0]
+ *               [optimizer=rmsprop] [dropout=0] [bf16=0] [profile=0] [vae=0]
  *
+ * vae=1: a variational model of that type (zinb or nb, a dispersion per gene) with the update rule
+ * and the minibatches of scvi-tools; hidden=128,10,128 batch=128 dropout=0.1 are its defaults.
  * Prints one JSON object. profile=1 times every kernel call (one thread): products, likelihood,
  * optimizer, input layer; the timers themselves cost some per cent. */
 #include <math.h>
@@ -23,7 +25,7 @@ typedef struct {
     const char *file, *type, *optimizer;
     int64_t hidden[QL_MAX_HIDDEN];
     int n_hidden;
-    double batch, threads, epochs, profile, dropout, bf16;
+    double batch, threads, epochs, profile, dropout, bf16, vae;
 } settings;
 
 /* ---- the kernels, timed ---- */
@@ -79,7 +81,19 @@ static void timed_adam(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, q
         TIMED(LIKELIHOOD, plain->name##_##kind.list(a));                                           \
     }
 QL_LIK_MAP(X)
+QL_LIK_SHARE_MAP(X)
 #undef X
+
+static void timed_soft_exp(int64_t rows, int64_t ld, ql_real *x, ql_real *most, ql_real *sum)
+{
+    TIMED(LIKELIHOOD, plain->soft_exp(rows, ld, x, most, sum));
+}
+
+static void timed_share_gradient(int64_t rows, int64_t ld, const ql_real *e, const ql_real *pull,
+                                 const ql_real *x, ql_real *y)
+{
+    TIMED(LIKELIHOOD, plain->share_gradient(rows, ld, e, pull, x, y));
+}
 
 static ql_kern timed_table(const ql_kern *kern)
 {
@@ -94,11 +108,20 @@ static ql_kern timed_table(const ql_kern *kern)
     k.name##_##kind.sweep = timed_sweep_##name##_##kind;                                           \
     k.name##_##kind.list = timed_list_##name##_##kind;
     QL_LIK_MAP(X)
+    QL_LIK_SHARE_MAP(X)
 #undef X
+    k.soft_exp = timed_soft_exp;
+    k.share_gradient = timed_share_gradient;
     return k;
 }
 
 /* ---- arithmetic that cannot be left out ---- */
+
+static const ql_likelihood *likelihood_of(const settings *s)
+{
+    return s->vae != 0 ? ql_vae_likelihood_find(s->type, QL_THETA_GENE)
+                       : ql_likelihood_find(s->type);
+}
 
 /* Floating-point operations of an epoch: two per multiply-add of the products of all layers,
  * forward and backward (the input layer by its entries with counts, without a gradient by the
@@ -106,7 +129,7 @@ static ql_kern timed_table(const ql_kern *kern)
 static double useful_flops(const settings *s, int64_t cells, int64_t genes, int64_t nnz)
 {
     double mac = 2.0 * (double)nnz * (double)s->hidden[0];
-    const ql_likelihood *lik = ql_likelihood_find(s->type);
+    const ql_likelihood *lik = likelihood_of(s);
     double heads = 1 + (lik->disp == QL_DISP_CELL) + lik->has_pi;
     for (int i = 1; i < s->n_hidden; i++)
         mac += 3.0 * (double)cells * (double)(s->hidden[i - 1] * s->hidden[i]);
@@ -134,7 +157,8 @@ static bool set_word(settings *s, const char *name, char *value)
         const char *name;
         double *at;
     } numbers[] = {{"batch", &s->batch},     {"threads", &s->threads}, {"epochs", &s->epochs},
-                   {"profile", &s->profile}, {"dropout", &s->dropout}, {"bf16", &s->bf16}};
+                   {"profile", &s->profile}, {"dropout", &s->dropout}, {"bf16", &s->bf16},
+                   {"vae", &s->vae}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (strcmp(numbers[i].name, name) != 0) continue;
         *numbers[i].at = atof(value);
@@ -173,10 +197,25 @@ static void parse(int argc, char **argv, settings *s)
 
 /* ---- the run ---- */
 
+/* What scvi-tools trains with. */
+static void be_variational(ql_ae_config *cfg)
+{
+    cfg->vae =
+        (ql_vae_config){.on = true, .kl = {.beta = 1, .course = QL_KL_LINEAR, .period = 400}};
+    cfg->vae.kl.epochs = true;
+    cfg->optimizer = ql_opt_rule_find("torch-adam");
+    cfg->init = ql_init_find("torch");
+    cfg->eps = 0.01;
+    cfg->weight_decay = 1e-6;
+    cfg->clip = 0;
+    cfg->linear_latent = cfg->norm_gain = cfg->theta_normal = true;
+    cfg->mean_loss = false;
+}
+
 static ql_ae_config config_of(const settings *s)
 {
     ql_ae_config cfg = {.n_hidden = s->n_hidden,
-                        .likelihood = ql_likelihood_find(s->type),
+                        .likelihood = likelihood_of(s),
                         .act = ql_activation_find("relu"),
                         .batch_norm = true,
                         .optimizer = ql_opt_rule_find(s->optimizer),
@@ -189,6 +228,7 @@ static ql_ae_config config_of(const settings *s)
                         .keep_short_batch = true,
                         .seed = 1};
     memcpy(cfg.hidden, s->hidden, sizeof s->hidden);
+    if (s->vae != 0) be_variational(&cfg);
     return cfg;
 }
 
@@ -209,6 +249,7 @@ static ql_status prepare(bench *b, const settings *s, ql_err *err)
     ql_notes notes = {0};
     ql_read_options read = {.threads = (int)s->threads};
     ql_prep_options prep = {true, true, true, true};
+    if (s->vae != 0) prep = (ql_prep_options){.log = true};
     ql_ae_config cfg = config_of(s);
     QL_TRY(ql_kern_select(&b->kern, err));
     if (!ql_kern_bf16(b->kern, &b->bf16, &b->bf16_how)) b->bf16_how = NULL;
