@@ -84,7 +84,7 @@ void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *s
 double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
                              const ql_opt_step *step);
 
-/* The same of scANVI (autoencoder_scanvi.c), whose divergence takes the place of that from N(0, 1):
+/* The same of scANVI (scanvi.c), whose divergence takes the place of that from N(0, 1):
  * ql_ae_scanvi_latent comes after its backward pass, when center->grad is the gradient by the code.
  * What they return belongs to the loss. */
 void ql_ae_scanvi_declare(ql_ae *ae);
