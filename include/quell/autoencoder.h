@@ -20,6 +20,7 @@
 #include "quell/latent.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
+#include "quell/scanvi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +46,7 @@ typedef struct {
     bool group_by_label;     /* dispersions per group: groups are labels; else levels of the first
                                 covariate */
     bool latent_library;     /* the library size is drawn as well, by an encoder of its own */
+    bool scanvi;             /* with labels: the code has a prior for each label (scanvi.h) */
     bool library_sees_total; /* which is told the cell's molecules, as the inputs do not say them */
 } ql_vae_config;
 
@@ -161,6 +163,7 @@ typedef struct {
     ql_label_head labels; /* of any model; n_labels 0: none */
     ql_latent latent;
     ql_library_encoder library;
+    ql_scanvi scanvi;
     ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
     const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
     int input_cov;           /* tensor [units, columns] of the first layer; -1: none */

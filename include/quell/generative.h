@@ -61,6 +61,7 @@ typedef struct ql_generative {
     int64_t block;     /* most cells or codes of a call */
     int64_t n_batches; /* levels of the first categorical covariate; 0: there is none */
     int threads;       /* for work beside the model's own */
+    bool other_prior;  /* z has a prior that is not N(0, 1) and has no density at hand (scANVI) */
 
     /* mean and var [n, n_latent] of q(z | x). */
     ql_status (*encode)(void *ctx, const ql_gen_cells *cells, float *mean, float *var, ql_err *err);
@@ -90,6 +91,9 @@ typedef struct {
  * ln q(z | x). */
 void ql_gen_draw(ql_gen_key key, int64_t cell, int64_t draw, int64_t n_latent, const float *mean,
                  const float *var, float *z, double *log_q);
+
+/* QL_EUSAGE where the prior is another one: what needs it cannot be done. */
+ql_status ql_gen_need_prior(const ql_generative *g, ql_err *err);
 
 /* ln N(z; 0, 1) */
 double ql_gen_log_prior(int64_t n_latent, const float *z);

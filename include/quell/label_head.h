@@ -17,6 +17,8 @@ typedef struct {
     ql_real *grad;          /* [labels, cells] gradient by the logits */
     ql_real *turned;        /* [units, cells] what it adds to the gradient by the code */
     ql_real *most, *sum;    /* [cells] */
+    const ql_real *more;    /* [labels, cells] gradient by the logits that others have made; NULL:
+                               none; borrowed */
     ql_real *dw, *db;
     int32_t *label; /* [cells] -1: unlabelled */
 } ql_label_head;

@@ -5,6 +5,7 @@
 
 static const char *const dispersions[] = {"gene", "gene-batch", "gene-label", "gene-cell", NULL};
 static const char *const libraries[] = {"observed", "latent", NULL};
+static const char *const label_models[] = {"classifier", "scanvi", NULL};
 static const char *const courses[] = {"constant", "linear", "cyclical", NULL};
 
 #define S vae_args
@@ -20,6 +21,11 @@ const ql_option ql_vae_rows[] = {
      .unset = "none", .help = "column of obs with labels to learn from the code",
      .more = "A classifier on the code learns them with the rest, of any model; cells may lack a label. Predictions "
              "for all cells and their probabilities are in obs."},
+    {.name = "labels-as", QL_CHOICE_AT(S, labels_as), .def = "classifier", .choices = label_models,
+     .group = "Variational", .help = "vae: how the code and the labels belong together",
+     .more = "classifier: a softmax of the code. scanvi: the code has a distribution for each label, as a second code "
+             "is drawn from which, with the label, it comes; of a cell without a label all of them count by the "
+             "classifier's probabilities (Xu et al. 2021)."},
     {.name = "label-weight", QL_DOUBLE_AT(S, label_weight), .def = "50", .min = 0, .max = 1e6,
      .group = "Variational", .level = QL_OPT_EXPERT, .help = "weight of the classifier's loss (0: no classifier)",
      .more = "Against the mean loss of a cell (of an entry with --loss-scale entry)."},
@@ -113,6 +119,7 @@ static ql_status check_others(const vae_args *a, ql_err *err)
                {a->free_bits > 0, "free-bits"},
                {a->capacity > 0, "capacity"},
                {strcmp(a->library, "observed") != 0, "library-size"},
+               {strcmp(a->labels_as, "classifier") != 0, "labels-as scanvi"},
                {a->encode_covariates, "encode-covariates"}};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].given) {
@@ -161,6 +168,7 @@ void vae_args_config(const vae_args *a, ql_ae_config *c)
                          .shallow = !a->deep_covariates,
                          .encode_covariates = a->encode_covariates,
                          .latent_library = !strcmp(a->library, "latent"),
+                         .scanvi = !strcmp(a->labels_as, "scanvi"),
                          .group_by_label = !strcmp(a->dispersion, "gene-label")};
     v->cov.n = columns_of(a->batch) + columns_of(a->covariate);
     for (int k = 0; k < v->cov.n; k++) v->cov.n_levels[k] = k < columns_of(a->batch) ? 2 : 0;

@@ -7,7 +7,7 @@
 
 /* A part of model_args. List {ql_vae_rows, offsetof(S, model.vae)} in .tables. */
 typedef struct {
-    const char *batch, *covariate, *labels, *unlabelled, *dispersion, *course, *library;
+    const char *batch, *covariate, *labels, *unlabelled, *dispersion, *course, *library, *labels_as;
     bool encode_covariates, deep_covariates, norm_gain, normal_theta, epochs_by_cells;
     double label_weight, beta, kl_steps, kl_epochs, free_bits, capacity, epsilon;
 } vae_args;

@@ -168,6 +168,7 @@ ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells, int 
 {
     blocks b = {.key = {seed, QL_RNG_POSTERIOR}};
     ql_status st;
+    QL_TRY(ql_gen_need_prior(g, err));
     QL_GO(room(&b, g, err));
     for (int64_t at = 0; at < cells->n; at += g->block) {
         ql_gen_cells part = *cells;

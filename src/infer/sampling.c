@@ -160,6 +160,7 @@ ql_status ql_sample(const ql_generative *g, const ql_sampling *s, ql_csr *out, f
     float *own = NULL;
     ql_status st;
     *out = (ql_csr){0};
+    if (s->prior) QL_GO(ql_gen_need_prior(g, err));
     if (!z) QL_GO(QL_NEW(own, s->cells.n * g->n_latent, "codes", err));
     if (!z) j.z = own;
     QL_GO(QL_NEW(j.library, s->cells.n, "libraries", err));

@@ -11,6 +11,9 @@ typedef struct {
     int64_t phase;
 } ql_ae_worker;
 
+/* Steps of training are below it: what is drawn in inference is nothing that training has drawn. */
+#define QL_INFERENCE_STEP ((uint64_t)1 << 43)
+
 /* Every item of [0, n) on some thread, then meet. */
 #define QL_AE_EACH(worker, n, item, body)                                                          \
     do {                                                                                           \
@@ -76,9 +79,27 @@ static inline const ql_real *ql_ae_input_grad(const ql_ae *ae, const ql_real **s
 }
 
 /* Labels from the code (autoencoder_variational.c); backward while the gradient by it is made. */
-void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b);
+void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                          const ql_kern *kern, ql_pass pass);
 double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
                              const ql_opt_step *step);
+
+/* The same of scANVI (scanvi.c), whose divergence takes the place of that from N(0, 1):
+ * ql_ae_scanvi_latent comes after its backward pass, when center->grad is the gradient by the code.
+ * What they return belongs to the loss. */
+void ql_ae_scanvi_declare(ql_ae *ae);
+int64_t ql_ae_scanvi_bytes(const ql_ae *ae, int64_t cells);
+ql_status ql_ae_scanvi_alloc(ql_ae *ae, ql_err *err);
+void ql_ae_scanvi_free(ql_ae *ae);
+void ql_ae_scanvi_start(ql_ae *ae);
+void ql_ae_scanvi_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                          const ql_kern *kern, ql_pass pass);
+double ql_ae_scanvi_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                             const ql_opt_step *step);
+double ql_ae_scanvi_latent(ql_ae *ae, const ql_batch *b);
+
+/* Divergence of the drawn code of cell i of a batch in inference, which may be below 0. */
+double ql_ae_scanvi_cell(const ql_ae *ae, int64_t i);
 
 /* After the bottleneck's forward pass: the code; or given codes in the place of it. Around its
  * backward pass: returns what the divergence adds to the loss. */

@@ -177,16 +177,14 @@ static void take_library(ql_ae *ae, const ql_batch *b)
     }
 }
 
-/* Steps of training are below it. */
-#define INFERENCE_STEP ((uint64_t)1 << 43)
-
 void ql_ae_library_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
                            const ql_kern *kern, ql_pass pass)
 {
     ql_library_encoder *l = &ae->library;
     const ql_latent_pass draw = {.draw = pass.training || source->draw,
                                  .seed = pass.training ? pass.seed : source->seed,
-                                 .step = pass.training ? pass.step : INFERENCE_STEP + source->epoch,
+                                 .step =
+                                     pass.training ? pass.step : QL_INFERENCE_STEP + source->epoch,
                                  .cell = b->row};
     if (l->n_groups == 0) return;
     look_up_groups(ae, b, source);

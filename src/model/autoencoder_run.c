@@ -74,7 +74,7 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *
         ql_ae_latent_forward(ae, b, source, pass);
         ql_ae_library_forward(ae, b, source, kern, pass);
     }
-    ql_ae_labels_forward(ae, b);
+    ql_ae_labels_forward(ae, b, source, kern, pass);
     ql_ae_decoder_forward(ae, b, kern, pass);
 }
 

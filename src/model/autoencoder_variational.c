@@ -37,6 +37,7 @@ static void declare_labels(ql_ae *ae)
     if (!(cfg->label_weight > 0) || cfg->vae.cov.n_labels == 0 || cfg->stage > 0) return;
     ae->labels =
         (ql_label_head){.n_in = cfg->hidden[ae->center], .n_labels = cfg->vae.cov.n_labels};
+    if (cfg->vae.on && cfg->vae.scanvi) ql_ae_scanvi_declare(ae);
     ql_label_declare(&ae->labels, &ae->params);
 }
 
@@ -95,7 +96,7 @@ int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells)
     const int n = list_buffers(&copy, cells, list);
     for (int i = 0; i < n; i++) sum += list[i].size;
     return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells) + labels +
-           ql_ae_library_bytes(ae, cells);
+           ql_ae_library_bytes(ae, cells) + ql_ae_scanvi_bytes(ae, cells);
 }
 
 ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
@@ -107,6 +108,7 @@ ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
     for (int i = 0; i < n; i++)
         if (list[i].size > 0) QL_TRY(QL_NEW(*list[i].at, list[i].size, "covariates", err));
     QL_TRY(ql_ae_library_alloc(ae, err));
+    QL_TRY(ql_ae_scanvi_alloc(ae, err));
     return ql_latent_alloc(&ae->latent, ae->capacity, err);
 }
 
@@ -117,6 +119,7 @@ void ql_ae_variational_free(ql_ae *ae)
     for (int i = 0; i < n; i++) ql_free(*list[i].at);
     ql_latent_free(&ae->latent);
     ql_ae_library_free(ae);
+    ql_ae_scanvi_free(ae);
     ql_label_free(&ae->labels);
 }
 
@@ -238,9 +241,11 @@ void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
 
 /* ---- labels ---- */
 
-void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b)
+void ql_ae_labels_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                          const ql_kern *kern, ql_pass pass)
 {
-    if (ae->labels.n_labels == 0) return;
+    if (ae->scanvi.n_labels > 0) ql_ae_scanvi_forward(ae, b, source, kern, pass);
+    if (ae->labels.n_labels == 0 || ae->scanvi.n_labels > 0) return;
     ql_label_forward(&ae->labels, &ae->params, ae->kern, ae->hidden[ae->center].out, b->n_pad);
 }
 
@@ -249,6 +254,7 @@ double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
 {
     ql_hidden *h = &ae->hidden[ae->center];
     if (ae->labels.n_labels == 0) return 0;
+    if (ae->scanvi.n_labels > 0) return ql_ae_scanvi_backward(ae, b, kern, step);
     return ql_label_backward(&ae->labels, &ae->params, kern, ae->cfg.label_weight, h->out_t,
                              h->grad, b->n, b->n_pad, &ae->opt, step);
 }
@@ -261,15 +267,13 @@ void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out)
 
 /* ---- the code ---- */
 
-/* Steps of training are below it: what is drawn in inference is nothing that training has drawn. */
-#define INFERENCE_STEP ((uint64_t)1 << 43)
-
 void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source, ql_pass pass)
 {
     const bool draw = pass.training || source->draw;
     const ql_latent_pass own = {.draw = draw,
                                 .seed = pass.training ? pass.seed : source->seed,
-                                .step = pass.training ? pass.step : INFERENCE_STEP + source->epoch,
+                                .step =
+                                    pass.training ? pass.step : QL_INFERENCE_STEP + source->epoch,
                                 .cell = b->row};
     if (!ae->cfg.vae.on) return;
     ql_latent_forward(&ae->latent, &ae->params, ae->kern, ql_ae_layer_in(ae, ae->center, b),
@@ -289,6 +293,7 @@ void ql_ae_latent_given(ql_ae *ae, const ql_batch *b)
 double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b)
 {
     if (!ae->cfg.vae.on) return 0;
+    if (ae->scanvi.n_labels > 0) return ql_ae_scanvi_latent(ae, b);
     return ql_latent_gradient(&ae->latent, &ae->cfg.vae.kl, ae->step, b->epoch,
                               &ae->hidden[ae->center], b->n, b->n_pad, b->weight);
 }
@@ -339,6 +344,7 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
         {cfg->vae.latent_library && cfg->orthogonal > 0, "a latent library and --orthogonal"},
         {cfg->vae.kl.capacity > 0 && cfg->vae.kl.free_bits > 0, "both --capacity and --free-bits"},
     };
+    const bool ruled = cfg->vae.kl.capacity > 0 || cfg->vae.kl.free_bits > 0;
     if (!cfg->vae.on)
         return needs ? ql_fail(err, QL_EUSAGE, "type %s is for variational models",
                                cfg->likelihood->name)
@@ -349,5 +355,11 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
         ql_fail(err, QL_EUSAGE, "a variational model needs a layer before its bottleneck");
         return ql_hint(err, "give --hidden such as 128,10,128 or, for a linear decoder, 128,10");
     }
+    if (cfg->vae.scanvi && (cfg->vae.cov.n_labels == 0 || !(cfg->label_weight > 0)))
+        return ql_fail(err, QL_EUSAGE,
+                       "--labels-as scanvi needs --labels COLUMN and a --label-weight");
+    if (cfg->vae.scanvi && ruled)
+        return ql_fail(err, QL_EUSAGE,
+                       "--labels-as scanvi does not go with --capacity or --free-bits");
     return check_groups(cfg, err);
 }

@@ -96,7 +96,11 @@ static double label_gradient(ql_label_head *h, double factor, int64_t n, int64_t
 {
     int64_t labelled = 0;
     double loss = 0;
-    memset(h->grad, 0, (size_t)(h->n_labels * n_pad) * sizeof *h->grad);
+    const size_t bytes = (size_t)(h->n_labels * n_pad) * sizeof *h->grad;
+    if (h->more)
+        memcpy(h->grad, h->more, bytes);
+    else
+        memset(h->grad, 0, bytes);
     for (int64_t i = 0; i < n; i++) labelled += h->label[i] >= 0;
     if (labelled == 0) return 0;
     const double scale = factor / (double)labelled;

@@ -98,3 +98,41 @@ def test_refusals(quell, cells, tmp_path):
         (("--model", "vae", "--library-size", "latent", "--type", "bernoulli"), "a latent library and this type"),
     ]:
         assert words in quell("denoise", cells[0], "-o", out, *args, code=64).stderr
+
+
+def hide_labels(cells, folder, share):
+    """The cells with a column "given" in which a share of the labels is empty; which they are."""
+    path, _, _, kind = cells
+    hidden = folder / "hidden.h5ad"
+    hidden.write_bytes(path.read_bytes())
+    blind = np.random.default_rng(1).random(len(kind)) < share
+    add_column(hidden, "given", np.where(blind, "", np.array(["x", "y", "z"])[kind]))
+    return hidden, blind
+
+
+def test_scanvi(quell, cells, tmp_path):
+    """Labels of the cells that hide theirs, from a second code by label; as bytes, from files, resumed."""
+    hidden, blind = hide_labels(cells, tmp_path, 0.7)
+    args = ("--batch", "batch", "--labels", "given", "--labels-as", "scanvi", "--epochs", 20)
+    check_whole(quell, hidden, args, tmp_path)
+    with h5py.File(tmp_path / "1.h5ad") as f:
+        got = f["obs/quell_label"]
+        got = got["categories"].asstr()[()][got["codes"][()]] if isinstance(got, h5py.Group) else got.asstr()[()]
+    accuracy = (got == np.array(["x", "y", "z"])[cells[3]])[blind].mean()
+    prob, again = (read(tmp_path / name, "obsm/quell_label_probs") for name in ("1.h5ad", "a.h5ad"))
+    print(accuracy)
+    assert accuracy > 0.95
+    np.testing.assert_allclose(prob.sum(axis=1), 1, rtol=1e-5)
+    assert (prob == again).all()
+    # what needs a prior N(0, 1) says so
+    for args in ("score", hidden, "-o", tmp_path / "s.tsv"), ("sample", hidden, "--prior", "-o", tmp_path / "s.h5ad"):
+        assert "prior other than N(0, 1)" in quell(*args, "-m", tmp_path / "1.h5", code=64).stderr
+
+
+def test_scanvi_refusals(quell, cells, tmp_path):
+    for args, words in [
+        (("--model", "vae", "--labels-as", "scanvi"), "needs --labels COLUMN"),
+        (("--labels", "kind", "--labels-as", "scanvi"), "of use to variational models only"),
+        (("--model", "vae", "--labels", "kind", "--labels-as", "scanvi", "--free-bits", 0.1), "--free-bits"),
+    ]:
+        assert words in quell("denoise", cells[0], "-o", tmp_path / "o.h5ad", *args, code=64).stderr
