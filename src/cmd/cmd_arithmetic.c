@@ -178,7 +178,7 @@ out:
     return st;
 }
 
-static ql_status work(job *j)
+static ql_status work_on(job *j)
 {
     const use_run *u = j->u;
     ql_err *err = &u->run->err;
@@ -201,33 +201,42 @@ static ql_status work(job *j)
     return write_genes(j);
 }
 
+static ql_status work(const void *args, use_run *u)
+{
+    job j = {.a = args, .u = u};
+    const ql_status st = work_on(&j);
+    release(&j);
+    return st;
+}
+
+static int64_t arithmetic_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { CELL = 96, FIGURES = 6 * N_PROFILES };
+    (void)args;
+    return N_SETS * (use_code_bytes(shape->n_rows, fit) + shape->n_rows * CELL) +
+           use_table_bytes(shape->n_cols, FIGURES) + use_decode_bytes(shape, fit, 2);
+}
+
+static const use_command arithmetic_use = {
+    .use = offsetof(arithmetic_args, use),
+    .output = {offsetof(arithmetic_args, output)},
+    .bytes = arithmetic_bytes,
+    .work = work,
+};
+
 static ql_status arithmetic_run(const void *args, ql_run *run)
 {
-    const arithmetic_args *a = args;
-    use_run u = {0};
-    job j = {.a = a, .u = &u};
-    bool done = false;
-    ql_status st = use_check_output(&a->use, a->output, run);
-    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
-    if (st == QL_OK && !done) st = work(&j);
-    release(&j);
-    use_run_free(&u);
-    return st;
+    return use_run_work(&arithmetic_use, args, run);
 }
 
 static const ql_opt_table tables[] = {
     {arithmetic_rows, 0}, USE_TABLES(arithmetic_args, use), {NULL, 0}};
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
-};
-
 const ql_command ql_cmd_arithmetic = {
     .name = "arithmetic",
     .group = "Generative models",
     .summary = "add what a condition does to other cells: A - B + C",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell arithmetic x.h5ad -m m.h5 --plus t=1 --minus t=0 --to k=B -o b.tsv",
                   "what treatment t does to cells of kind B"},
                  {"quell arithmetic x.h5ad -m m.h5 --config b.conf --compare k=B,t=1",

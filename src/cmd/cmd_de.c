@@ -257,46 +257,60 @@ out:
     return st;
 }
 
-static ql_status check(const de_args *a, ql_run *run)
+static ql_status check(const void *args, ql_run *run)
 {
+    const de_args *a = args;
     if (!a->groupby && !a->group1)
         return ql_fail(&run->err, QL_EUSAGE, "give --groupby COLUMN, or --group1 COLUMN=VALUE");
     if (a->group2 && !a->group1) return ql_fail(&run->err, QL_EUSAGE, "--group2 needs --group1");
     if (a->use.decode_as)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--decode-as is not for de: --batch-correct takes all batches in turn");
-    return use_check_output(&a->use, a->output, run);
+    return QL_OK;
 }
 
-static ql_status de_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
 {
     const de_args *a = args;
-    use_run u = {0};
-    de_table t = {.a = a, .u = &u};
-    bool done = false;
-    ql_status st = check(a, run);
-    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
-    if (st == QL_OK && !done) {
-        st = a->group1 ? two_groups(&t) : each_group(&t);
-        if (st == QL_OK) st = write_rows(&t, &run->err);
-    }
+    de_table t = {.a = a, .u = u};
+    ql_status st = a->group1 ? two_groups(&t) : each_group(&t);
+    if (st == QL_OK) st = write_rows(&t, &u->run->err);
     table_free(&t);
-    use_run_free(&u);
     return st;
 }
 
-static const ql_opt_table tables[] = {{de_rows, 0}, USE_TABLES(de_args, use), {NULL, 0}};
+/* How many groups there are is not known before the cells are read. */
+static int64_t de_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { GROUPS = 16, NAMES = 64 };
+    const de_args *a = args;
+    const int64_t genes = shape->n_cols, rows = genes * (a->group1 ? 1 : GROUPS);
+    const int64_t shares = 2 * (int64_t)a->pairs * genes * (int64_t)sizeof(float);
+    return (shares < MEMORY ? shares : MEMORY) + 2 * use_code_bytes(a->pairs, fit) +
+           2 * (int64_t)a->pairs * 32 + use_decode_bytes(shape, fit, 1) +
+           use_table_bytes(rows, QL_N_DE + 2) + rows * NAMES + shape->n_rows * 32;
+}
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
+static const use_command de_use = {
+    .use = offsetof(de_args, use),
+    .output = {offsetof(de_args, output)},
+    .check = check,
+    .bytes = de_bytes,
+    .work = work,
 };
+
+static ql_status de_run(const void *args, ql_run *run)
+{
+    return use_run_work(&de_use, args, run);
+}
+
+static const ql_opt_table tables[] = {{de_rows, 0}, USE_TABLES(de_args, use), {NULL, 0}};
 
 const ql_command ql_cmd_de = {
     .name = "de",
     .group = "Generative models",
     .summary = "Bayesian differential expression of groups of cells",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell de pbmc.h5ad -m vae.quell.h5 -g cell_type -o markers.tsv",
                   "every cell type against the rest"},
                  {"quell de x.h5ad -m m.h5 -g by --group1 drug --group2 none -o drug.tsv",

@@ -246,7 +246,7 @@ static ql_status end_file(job *j)
     return QL_OK;
 }
 
-static ql_status work(job *j, int deflate)
+static ql_status work_on(job *j, int deflate)
 {
     const use_run *u = j->u;
     ql_err *err = &u->run->err;
@@ -268,45 +268,60 @@ static ql_status work(job *j, int deflate)
     return j->writer ? end_file(j) : QL_OK;
 }
 
-static ql_status check(const impute_args *a, ql_run *run, int *deflate)
+static ql_status check(const void *args, ql_run *run)
 {
-    QL_TRY(ql_compression_level(a->compression, 4, deflate, &run->err));
+    const impute_args *a = args;
+    int deflate;
+    QL_TRY(ql_compression_level(a->compression, 4, &deflate, &run->err));
     if (!a->mask && !a->mask_where)
         return ql_fail(&run->err, QL_EUSAGE, "give --mask FILE or --mask-where COLUMN=VALUE");
     if (!a->output && !a->table)
         return ql_fail(&run->err, QL_EUSAGE, "nothing to write: give --output or --table");
-    QL_TRY(use_check_output(&a->use, a->output, run));
-    return use_check_output(&a->use, a->table, run);
+    return QL_OK;
 }
 
-static ql_status impute_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
 {
-    const impute_args *a = args;
-    use_run u = {0};
-    job j = {.a = a, .u = &u};
+    job j = {.a = args, .u = u};
     int deflate = 0;
-    bool done = false;
-    ql_status st = check(a, run, &deflate);
-    if (st == QL_OK)
-        st = use_run_begin(&u, &a->use, a->output ? a->output : a->table, true, run, &done);
-    if (st == QL_OK && !done) st = work(&j, deflate);
+    ql_status st = ql_compression_level(j.a->compression, 4, &deflate, &u->run->err);
+    if (st == QL_OK) st = work_on(&j, deflate);
     release(&j);
-    use_run_free(&u);
     return st;
 }
 
-static const ql_opt_table tables[] = {{impute_rows, 0}, USE_TABLES(impute_args, use), {NULL, 0}};
+/* How many genes are masked is not known: as if all were. */
+static int64_t impute_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { BAND = 256, GENE = 128, CHUNKS = 36 << 20 };
+    const impute_args *a = args;
+    const int64_t rows = shape->n_rows < BAND ? shape->n_rows : BAND;
+    const int64_t band = a->output ? 2 * rows * shape->n_cols * (int64_t)sizeof(float) + CHUNKS : 0;
+    return use_decode_bytes(shape, fit, 6) + band + shape->n_cols * GENE +
+           (a->table ? use_table_bytes(shape->n_cols, 4) : 0);
+}
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
+static const use_command impute_use = {
+    .use = offsetof(impute_args, use),
+    .output = {offsetof(impute_args, output), offsetof(impute_args, table)},
+    .any_counts = true,
+    .check = check,
+    .bytes = impute_bytes,
+    .work = work,
 };
+
+static ql_status impute_run(const void *args, ql_run *run)
+{
+    return use_run_work(&impute_use, args, run);
+}
+
+static const ql_opt_table tables[] = {{impute_rows, 0}, USE_TABLES(impute_args, use), {NULL, 0}};
 
 const ql_command ql_cmd_impute = {
     .name = "impute",
     .group = "Generative models",
     .summary = "what genes that were not measured would have",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell impute panel.h5ad -m vae.quell.h5 --mask genes.txt -o out.h5ad",
                   "layers/imputed holds the genes of the list"},
                  {"quell impute x.h5 -m m.h5 --mask-where genome=GRCh38 --table error.tsv",

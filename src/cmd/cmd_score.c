@@ -10,6 +10,7 @@ typedef struct {
     use_args use;
     const char *output;
     int samples;
+    bool encoder_only;
 } score_args;
 
 #define S score_args
@@ -21,7 +22,10 @@ static const ql_option score_rows[] = {
              "lower bound; of both, higher is better. anomaly: how far log_lik is below what cells of the same "
              "number of molecules have, in robust standard deviations."},
     {.name = "draws", .letter = 'n', QL_INT_AT(S, samples), .def = "100", .min = 2, .max = 1000000,
-     .group = "Model", .help = "codes drawn from each cell's posterior"},
+     .group = "Model", .help = "codes drawn for each cell",
+     .more = "A fourth from the encoder's posterior, of which elbo is; the others from one fitted to the cell."},
+    {.name = "encoder-only", QL_FLAG_AT(S, encoder_only), .group = "Model", .level = QL_OPT_EXPERT,
+     .help = "draw all of them from the encoder's posterior"},
     {.name = NULL},
 };
 /* clang-format on */
@@ -91,14 +95,16 @@ static void tell(const use_run *u, const ql_evidence *e, int samples)
                     (long long)poor, QL_LEAST_ESS, samples);
 }
 
-static ql_status score_cells(const score_args *a, use_run *u, ql_run *run)
+static ql_status score_cells(const void *args, use_run *u)
 {
+    const score_args *a = args;
     const ql_gen_cells cells = {.counts = &u->f.rows, .row = u->usable, .n = u->n_usable};
+    const ql_evidence_options opt = {a->samples, u->seed, a->encoder_only};
     ql_evidence *e = NULL;
     ql_frame frame = {0};
     ql_status st;
-    QL_GO(QL_NEW(e, u->n_usable, "likelihoods", &run->err));
-    QL_GO(ql_evidence_of(&u->g, &cells, a->samples, u->seed, e, &run->err));
+    QL_GO(QL_NEW(e, u->n_usable, "likelihoods", &u->run->err));
+    QL_GO(ql_evidence_of(&u->g, &cells, &opt, e, &u->run->err));
     tell(u, e, a->samples);
     QL_GO(make_table(u, e, &frame));
     QL_GO(use_write_table(u, a->output, &frame));
@@ -108,30 +114,33 @@ out:
     return st;
 }
 
+static int64_t score_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    (void)args;
+    (void)fit;
+    return shape->n_rows * (int64_t)sizeof(ql_evidence) +
+           use_table_bytes(shape->n_rows, N_FIGURES + 3) + ql_evidence_bytes(shape->n_cols);
+}
+
+static const use_command score_use = {
+    .use = offsetof(score_args, use),
+    .output = {offsetof(score_args, output)},
+    .bytes = score_bytes,
+    .work = score_cells,
+};
+
 static ql_status score_run(const void *args, ql_run *run)
 {
-    const score_args *a = args;
-    use_run u = {0};
-    bool done = false;
-    ql_status st = use_check_output(&a->use, a->output, run);
-    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
-    if (st == QL_OK && !done) st = score_cells(a, &u, run);
-    use_run_free(&u);
-    return st;
+    return use_run_work(&score_use, args, run);
 }
 
 static const ql_opt_table tables[] = {{score_rows, 0}, USE_TABLES(score_args, use), {NULL, 0}};
-
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
-};
 
 const ql_command ql_cmd_score = {
     .name = "score",
     .group = "Generative models",
     .summary = "how likely cells are: density and anomaly",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell score new.h5ad -m vae.quell.h5 -o scores.tsv",
                   "log-likelihood with its standard error, ELBO, anomaly"},
                  {"quell score new.h5ad -m vae.quell.h5 -o scores.tsv -n 1000",

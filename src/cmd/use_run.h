@@ -24,7 +24,11 @@ extern const ql_option use_rows[];
         ql_read_rows, offsetof(S, member.fit.read)                                                 \
     }
 
+typedef struct use_command use_command;
+
 typedef struct {
+    const use_command *command;
+    const void *args; /* of the command */
     const use_args *a;
     ql_run *run;
     fit_args fit; /* as the model's file and the command line say */
@@ -41,24 +45,35 @@ typedef struct {
     int64_t n_usable;
 } use_run;
 
-/* Read model and cells. output: a file that will be written, or NULL. any_counts: the model will be
- * asked about counts beside those of the cells. *done: only the plan was wanted. Release *u with
- * use_run_free whatever this returns. */
-QL_MUST_USE ql_status use_run_begin(use_run *u, const use_args *a, const char *output,
-                                    bool any_counts, ql_run *run, bool *done);
-void use_run_free(use_run *u);
+/* What a command on a generative model is beside its options: the row of its run. */
+struct use_command {
+    size_t use;       /* where its use_args are among its arguments */
+    size_t output[2]; /* where the names of what it may write are; 0: none */
+    bool any_counts;  /* the model will be asked about counts beside those of the cells */
+    ql_status (*check)(const void *args, ql_run *run); /* of options; NULL: nothing */
+    /* bytes that its work holds beside model and counts, for n_rows cells and n_cols genes */
+    int64_t (*bytes)(const void *args, const ql_rows *shape, const ql_fit_options *fit);
+    ql_status (*work)(const void *args, use_run *u);
+};
+
+/* Check, read, work: the run of such a command. */
+QL_MUST_USE ql_status use_run_work(const use_command *c, const void *args, ql_run *run);
+
+extern const ql_positional use_positionals[];
 
 /* Usable cells that an option chooses (text NULL: all) into *rows, owned by the caller. */
 QL_MUST_USE ql_status use_run_select(const use_run *u, const char *option, const char *text,
                                      int64_t **rows, int64_t *n, ql_err *err);
 
+/* Bytes of decoding in blocks: n arrays [block, genes]; and of what each cell has in a table of
+ * so many columns, which are copied into a frame. */
+int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n);
+int64_t use_table_bytes(int64_t n_rows, int columns);
+int64_t use_code_bytes(int64_t n, const ql_fit_options *fit);
+
 /* Their posterior means into *z [n, n_latent], owned by the caller; var NULL: not wanted. */
 QL_MUST_USE ql_status use_run_encode(const use_run *u, const int64_t *rows, int64_t n, float **z,
                                      ql_err *err);
-
-/* Before the work: can path be written? It must be neither an input nor the model. NULL: nothing.
- */
-QL_MUST_USE ql_status use_check_output(const use_args *a, const char *path, ql_run *run);
 
 /* A table under path: the frame as text. */
 QL_MUST_USE ql_status use_write_table(const use_run *u, const char *path, const ql_frame *frame);

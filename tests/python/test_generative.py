@@ -1,6 +1,7 @@
 """What is asked of a trained variational autoencoder: sample, score, de, arithmetic, interpolate,
 impute. Small made-up cells of two kinds and two conditions; real ones where they are."""
 import csv
+import json
 import math
 
 import anndata
@@ -233,6 +234,41 @@ def test_threads_and_seeds(quell, files, tmp_path, command):
         content.append(out.read_bytes())
     assert content[0] == content[1]
     assert (content[0] == content[2]) == (command in ("interpolate", "arithmetic", "impute"))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, quell):
+    """Enough cells and genes that what is held counts beside the program."""
+    folder = tmp_path_factory.mktemp("large")
+    rng = np.random.default_rng(2)
+    a = anndata.AnnData(sp.random(1500, 2500, 0.1, "csr", np.float32, rng, lambda n: rng.integers(1, 5, n)))
+    a.obs_names, a.var_names = [f"c{i}" for i in range(1500)], [f"g{i}" for i in range(2500)]
+    a.obs["kind"] = np.array(["k0", "k1"])[np.arange(1500) % 2]
+    a.var["feature_types"] = np.array(["Gene", "Antibody Capture"])[np.arange(2500) % 2]
+    a.write_h5ad(folder / "cells.h5ad")
+    quell("train", folder / "cells.h5ad", "--model", "vae", "--epochs", 1, "--hidden", "16,4,16", "--batch-size",
+          512, "--save-model", folder / "m.h5")
+    return folder / "cells.h5ad", folder / "m.h5"
+
+
+PLANNED = {
+    "score": ["-n", 2],
+    "de": ["-g", "kind", "--group1", "k0", "--pairs", 1000],
+    "sample": ["--check", "check.tsv", "--folds", 2],
+    "interpolate": ["--from", "kind=k0", "--to", "kind=k1", "-n", 50],
+    "arithmetic": ["--plus", "kind=k0", "--minus", "kind=k1", "--to", "kind=k0", "--compare", "kind=k1"],
+    "impute": ["--mask-where", "feature_types=Antibody Capture", "--rounds", 0, "--table", "t.tsv"],
+}
+
+
+@pytest.mark.parametrize("command", PLANNED)
+def test_plan_holds(quell, large, tmp_path, command):
+    """The plan counts what the command holds beside model and counts: not less, and not twice as much."""
+    end = ".h5ad" if command in ("sample", "impute") else ".tsv"
+    quell(command, large[0], "-m", large[1], *PLANNED[command], "-o", tmp_path / f"o{end}", "--summary",
+          tmp_path / "s.json", "--threads", 2, cwd=tmp_path)
+    s = json.loads((tmp_path / "s.json").read_text())
+    assert s["peak_bytes"] <= s["metrics"]["planned_bytes"] <= 2 * s["peak_bytes"] + (96 << 20)
 
 
 def test_refusals(quell, files, tmp_path):
