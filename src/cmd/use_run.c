@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compression.h"
 #include "quell/alloc.h"
 #include "quell/frame_table.h"
 #include "quell/h5ad_writer.h"
@@ -31,6 +32,7 @@ const ql_positional use_positionals[] = {
 
 static void use_run_free(use_run *u)
 {
+    ql_h5ad_abort(u->writer);
     ql_free(u->usable);
     gene_match_free(&u->match);
     model_file_free(&u->model);
@@ -125,10 +127,10 @@ static ql_status take_model(use_run *u, bool any_counts)
 
 /* ---- the run ---- */
 
-static const char *output_of(const use_command *c, const void *args, int which)
+static const char *text_at(const void *args, size_t offset)
 {
-    if (c->output[which] == 0) return NULL;
-    return *(const char *const *)(const void *)((const char *)args + c->output[which]);
+    if (offset == 0) return NULL;
+    return *(const char *const *)(const void *)((const char *)args + offset);
 }
 
 static int64_t bytes_beside(const void *ctx, const ql_rows *shape, const ql_fit_options *fit)
@@ -151,6 +153,17 @@ static ql_status read_model(use_run *u)
                    u->a->load_model);
 }
 
+/* While the counts are those of the input: genes are picked in place. */
+static ql_status begin_h5ad(use_run *u)
+{
+    const use_command *c = u->command;
+    const char *path = text_at(u->args, c->h5ad), *level = text_at(u->args, c->compression);
+    ql_write_options how = {.force = u->a->force, .threads = u->run->threads};
+    if (!path) return QL_OK;
+    QL_TRY(ql_compression_level(level ? level : "gzip", 4, &how.deflate, &u->run->err));
+    return ql_h5ad_begin(path, &u->f.ds, &how, NULL, &u->writer, &u->run->err);
+}
+
 /* Model and cells. *done: only the plan was wanted. */
 static ql_status begin(use_run *u, const char *output, bool *done)
 {
@@ -170,6 +183,7 @@ static ql_status begin(use_run *u, const char *output, bool *done)
     if (*done) return QL_OK;
     QL_TRY(gene_match_make(&u->model, &u->f.ds.genes, &u->match, &u->run->err));
     tell_genes(u);
+    QL_TRY(begin_h5ad(u));
     return take_model(u, u->command->any_counts);
 }
 
@@ -180,7 +194,7 @@ static ql_status run_command(use_run *u)
     bool done;
     if (c->check) QL_TRY(c->check(u->args, u->run));
     for (int k = 0; k < 2; k++) {
-        const char *path = output_of(c, u->args, k);
+        const char *path = text_at(u->args, c->output[k]);
         QL_TRY(check_output(u->a, path, u->run));
         if (!output) output = path;
     }
@@ -251,5 +265,14 @@ ql_status use_write_table(const use_run *u, const char *path, const ql_frame *fr
         .in_path = u->f.ds.path, .force = u->a->force, .threads = u->run->threads};
     QL_TRY(ql_frame_table_write(path, frame, &how, &u->run->err));
     ql_log_info(u->run->log, "wrote %s", path);
+    return QL_OK;
+}
+
+ql_status use_commit_h5ad(use_run *u, const char *what)
+{
+    ql_h5ad_writer *w = u->writer;
+    u->writer = NULL; /* commit frees it in any case */
+    QL_TRY(ql_h5ad_commit(w, &u->run->err));
+    ql_log_info(u->run->log, "wrote %s: %s", text_at(u->args, u->command->h5ad), what);
     return QL_OK;
 }

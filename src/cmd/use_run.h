@@ -6,6 +6,7 @@
 #include "cell_select.h"
 #include "fit_run.h"
 #include "gene_match.h"
+#include "quell/h5ad_writer.h"
 #include "quell/vae_generative.h"
 
 /* List USE_TABLES(S, use) in .tables. */
@@ -37,6 +38,7 @@ typedef struct {
     gene_match match;
     ql_vae_generative vae;
     ql_generative g;
+    ql_h5ad_writer *writer; /* of command->h5ad, begun before genes are picked; NULL: none */
     uint64_t seed;
     int64_t batch;       /* of --decode-as: a level, or QL_OWN_BATCH */
     const double *total; /* [cells] molecules in the model's genes */
@@ -47,9 +49,11 @@ typedef struct {
 
 /* What a command on a generative model is beside its options: the row of its run. */
 struct use_command {
-    size_t use;       /* where its use_args are among its arguments */
-    size_t output[2]; /* where the names of what it may write are; 0: none */
-    bool any_counts;  /* the model will be asked about counts beside those of the cells */
+    size_t use;         /* where its use_args are among its arguments */
+    size_t output[2];   /* where the names of what it may write are; 0: none */
+    size_t h5ad;        /* the same of one of them that is the input with more in it; 0: none */
+    size_t compression; /* and of how that is compressed; 0: as usual */
+    bool any_counts;    /* the model will be asked about counts beside those of the cells */
     ql_status (*check)(const void *args, ql_run *run); /* of options; NULL: nothing */
     /* bytes that its work holds beside model and counts, for n_rows cells and n_cols genes */
     int64_t (*bytes)(const void *args, const ql_rows *shape, const ql_fit_options *fit);
@@ -77,6 +81,9 @@ QL_MUST_USE ql_status use_run_encode(const use_run *u, const int64_t *rows, int6
 
 /* A table under path: the frame as text. */
 QL_MUST_USE ql_status use_write_table(const use_run *u, const char *path, const ql_frame *frame);
+
+/* Finish u->writer. */
+QL_MUST_USE ql_status use_commit_h5ad(use_run *u, const char *what);
 
 /* Add a column of numbers; of the model's genes or of the frame's own rows. */
 static inline ql_status use_column(ql_frame *frame, const char *name, const double *values,
