@@ -270,7 +270,7 @@ workflows-engines: $(BUILD)/quell nextflow
 
 # What `make check` leaves out, as it has neither MultiQC nor scanpy and its kin.
 workflows-tools: $(BUILD)/quell
-	@$(FLOW_TESTS) tests/python/test_mqc.py tests/python/test_cookbook.py tests/python/test_space.py -k \
+	@$(FLOW_TESTS) tests/python/test_mqc.py tests/python/test_cookbook.py tests/python/test_space.py tests/python/test_generative.py -k \
 	    'multiqc or scanpy or leidenalg or layout_keeps'
 
 workflows-snakemake: $(BUILD)/quell

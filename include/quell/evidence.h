@@ -39,9 +39,22 @@ typedef struct {
     double kl;             /* of q(z | x) from the prior, exact; with that of the library */
 } ql_evidence;
 
+/* A fourth of the draws (two at least) are from the encoder's posterior, of which the bound is; the
+ * others from a distribution that is fitted to each cell around its likeliest code
+ * (src/infer/proposal.h), with weights by the mixture of both. encoder_only, a model that does not
+ * decode, or more than 64 units: all from the encoder's. */
+typedef struct {
+    int samples;
+    uint64_t seed;
+    bool encoder_only;
+} ql_evidence_options;
+
 /* out [cells->n]; a cell's noise is keyed by its row of the counts. */
-QL_MUST_USE ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells, int samples,
-                                     uint64_t seed, ql_evidence *out, ql_err *err);
+QL_MUST_USE ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells,
+                                     const ql_evidence_options *opt, ql_evidence *out, ql_err *err);
+
+/* Bytes that it takes for a model of so many genes. */
+int64_t ql_evidence_bytes(int64_t n_genes);
 
 /* How unusual a figure is for a cell of its depth. ln p(x) falls with every molecule there is to be
  * explained: a quadratic in ln(total) is fitted to value[] by least squares, anew without cells

@@ -128,10 +128,22 @@ QL_MUST_USE ql_status ql_h5ad_strings(ql_h5ad_writer *w, const char *key, const 
 QL_MUST_USE ql_status ql_h5ad_doubles(ql_h5ad_writer *w, const char *key, const double *values,
                                       int64_t n, ql_err *err);
 
+/* A list of records under uns, as numpy's structured arrays are stored: of each field a name and
+ * n_rows texts (texts[at[i]]) or numbers. HDF5 has room for names of some 50000 bytes in all. */
+typedef struct {
+    const char *name;
+    const ql_names *texts; /* NULL: numbers */
+    const int64_t *at;     /* [n_rows] */
+    const double *numbers; /* [n_rows] */
+} ql_record_field;
+QL_MUST_USE ql_status ql_h5ad_records(ql_h5ad_writer *w, const char *key,
+                                      const ql_record_field *fields, int n_fields, int64_t n_rows,
+                                      ql_err *err);
+
 /* What was done since the start, in order, as lines of a word and a key: "claim uns/quell/denoise",
  * "claim-column obs/x", "matrix obsm/x", "dense layers/x", "chosen layers/x", "sparse layers/x" (or
- * obsp), "columns obs", "category obs/x", "value uns/x". The same done to the same start gives the
- * same bytes. Borrowed, until the next call. */
+ * obsp), "columns obs", "category obs/x", "value uns/x", "records uns/x". The same done to the same
+ * start gives the same bytes. Borrowed, until the next call. */
 const ql_names *ql_h5ad_journal(const ql_h5ad_writer *w);
 
 /* Flush, close, fsync, rename. The writer is freed in any case. */

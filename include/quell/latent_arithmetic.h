@@ -19,10 +19,14 @@ typedef struct {
 
 /* shift [n_latent]: mean of a less mean of b, over the strata that both have, each weighing the
  * same: the expectation of resampling every type of either condition to the same number of cells.
- * *n_used: strata. QL_EDATA when there is none in common. */
+ * With `to` (NULL: not) strata near those cells weigh more: exp(-s d^2), d the distance of the
+ * means of codes of b's cells of the stratum and of `to`. s is one of a grid from 0 (all alike),
+ * the one by which the shift of each stratum is best foretold, by squared distance, from those of
+ * the others: what is to be predicted has no part in it. weight [n_strata]: what each weighs, 0 of
+ * those that one of the two lacks. QL_EDATA when there is none in common. */
 QL_MUST_USE ql_status ql_latent_shift(const ql_latent_group *a, const ql_latent_group *b,
-                                      int64_t n_latent, int64_t n_strata, double *shift,
-                                      int64_t *n_used, ql_err *err);
+                                      const ql_latent_group *to, int64_t n_latent, int64_t n_strata,
+                                      double *shift, double *weight, ql_err *err);
 
 /* mean [n_genes]: mean over cells of molecules per 10000 of the model's genes; var (may be NULL):
  * variance over cells of ln(1 + that), log_mean (may be NULL): its mean. */

@@ -8,6 +8,7 @@ typedef struct {
     ql_common_args common;
     use_args use;
     const char *output, *plus, *minus, *to, *compare, *balance;
+    bool similar;
     int top;
 } arithmetic_args;
 
@@ -28,6 +29,9 @@ static const ql_option arithmetic_rows[] = {
      .help = "weigh the values of this column equally in A and B",
      .more = "So that A - B is the change within cell types and not one of their numbers. Values that only "
              "one of the two has are left out."},
+    {.name = "similar", QL_FLAG_AT(S, similar), .group = "Cells",
+     .help = "with --balance: values near C weigh more",
+     .more = "How much more is what foretells the change of each value best from those of the others."},
     {.name = "top", QL_INT_AT(S, top), .def = "100", .min = 2, .max = 1000000, .group = "Cells",
      .help = "genes that differ most, whose agreement is also told"},
     {.name = "output", .letter = 'o', QL_STRING_AT(S, output), .unit = "FILE", .group = "Output",
@@ -47,6 +51,8 @@ typedef struct {
     int64_t *rows[N_SETS], n[N_SETS];
     float *z[N_SETS];
     int64_t *stratum[2], n_strata; /* of A's and B's cells; NULL: one */
+    ql_names strata;               /* values of --balance */
+    double *weight;                /* [n_strata] */
     double *shift, *room;
     ql_gene_means mean[N_PROFILES]; /* of C's cells; C + shift; C decoded as it is; real cells */
 } job;
@@ -58,6 +64,8 @@ static void release(job *j)
         ql_free(j->z[k]);
     }
     for (int k = 0; k < 2; k++) ql_free(j->stratum[k]);
+    ql_names_free(&j->strata);
+    ql_free(j->weight);
     ql_free(j->shift);
     ql_free(j->room);
 }
@@ -88,21 +96,46 @@ static ql_status find_strata(job *j)
 {
     ql_err *err = &j->u->run->err;
     int64_t *of = NULL;
-    ql_names names = {0};
     ql_status st;
     j->n_strata = 1;
     if (!j->a->balance) return QL_OK;
     QL_GO(QL_NEW(of, j->u->n_cells, "groups of cells", err));
-    QL_GO(cell_groups("--balance", j->a->balance, &j->u->f.ds.cells, of, &names, err));
-    j->n_strata = names.n;
+    QL_GO(cell_groups("--balance", j->a->balance, &j->u->f.ds.cells, of, &j->strata, err));
+    j->n_strata = j->strata.n;
     for (int k = 0; k < 2; k++) {
         QL_GO(QL_NEW(j->stratum[k], j->n[k], "groups of cells", err));
         for (int64_t i = 0; i < j->n[k]; i++) j->stratum[k][i] = of[j->rows[k][i]];
     }
 out:
     ql_free(of);
-    ql_names_free(&names);
     return st;
+}
+
+static void tell_weights(const job *j)
+{
+    ql_str text = {0};
+    for (int64_t k = 0; k < j->strata.n; k++)
+        if (j->weight[k] > 0)
+            ql_str_printf(&text, "%s%s %.3f", text.len ? ", " : "", ql_name(&j->strata, k),
+                          j->weight[k]);
+    ql_log_info(j->u->run->log, "shift: mean over values of %s: %.900s", j->a->balance,
+                ql_str_text(&text));
+    ql_str_free(&text);
+}
+
+static ql_status find_shift(job *j)
+{
+    const int64_t width = j->u->g.n_latent;
+    ql_err *err = &j->u->run->err;
+    QL_TRY(find_strata(j));
+    const ql_latent_group plus = {j->z[PLUS], j->stratum[0], j->n[PLUS]};
+    const ql_latent_group minus = {j->z[MINUS], j->stratum[1], j->n[MINUS]};
+    const ql_latent_group to = {j->z[TO], NULL, j->n[TO]};
+    QL_TRY(QL_NEW(j->weight, j->n_strata, "weights of groups", err));
+    QL_TRY(ql_latent_shift(&plus, &minus, j->a->similar ? &to : NULL, width, j->n_strata, j->shift,
+                           j->weight, err));
+    if (j->a->balance) tell_weights(j);
+    return QL_OK;
 }
 
 /* C's codes with and without the shift. */
@@ -178,19 +211,12 @@ out:
     return st;
 }
 
-static ql_status work(job *j)
+static ql_status work_on(job *j)
 {
     const use_run *u = j->u;
     ql_err *err = &u->run->err;
-    int64_t used = 0;
     QL_TRY(choose(j));
-    QL_TRY(find_strata(j));
-    const ql_latent_group plus = {j->z[PLUS], j->stratum[0], j->n[PLUS]};
-    const ql_latent_group minus = {j->z[MINUS], j->stratum[1], j->n[MINUS]};
-    QL_TRY(ql_latent_shift(&plus, &minus, u->g.n_latent, j->n_strata, j->shift, &used, err));
-    if (j->a->balance)
-        ql_log_info(u->run->log, "shift: mean over %lld values of %s", (long long)used,
-                    j->a->balance);
+    QL_TRY(find_shift(j));
     QL_TRY(ql_means_of_cells(&u->f.rows, j->rows[TO], j->n[TO], u->total, &j->mean[OBSERVED], err));
     QL_TRY(predict(j));
     if (j->a->compare) {
@@ -201,33 +227,50 @@ static ql_status work(job *j)
     return write_genes(j);
 }
 
-static ql_status arithmetic_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
+{
+    job j = {.a = args, .u = u};
+    const ql_status st = work_on(&j);
+    release(&j);
+    return st;
+}
+
+static int64_t arithmetic_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { CELL = 96, FIGURES = 6 * N_PROFILES };
+    (void)args;
+    return N_SETS * (use_code_bytes(shape->n_rows, fit) + shape->n_rows * CELL) +
+           use_table_bytes(shape->n_cols, FIGURES) + use_decode_bytes(shape, fit, 2);
+}
+
+static ql_status check(const void *args, ql_run *run)
 {
     const arithmetic_args *a = args;
-    use_run u = {0};
-    job j = {.a = a, .u = &u};
-    bool done = false;
-    ql_status st = use_check_output(&a->use, a->output, run);
-    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
-    if (st == QL_OK && !done) st = work(&j);
-    release(&j);
-    use_run_free(&u);
-    return st;
+    if (!a->similar || a->balance) return QL_OK;
+    return ql_fail(&run->err, QL_EUSAGE, "--similar needs --balance COLUMN");
+}
+
+static const use_command arithmetic_use = {
+    .use = offsetof(arithmetic_args, use),
+    .output = {offsetof(arithmetic_args, output)},
+    .check = check,
+    .bytes = arithmetic_bytes,
+    .work = work,
+};
+
+static ql_status arithmetic_run(const void *args, ql_run *run)
+{
+    return use_run_work(&arithmetic_use, args, run);
 }
 
 static const ql_opt_table tables[] = {
     {arithmetic_rows, 0}, USE_TABLES(arithmetic_args, use), {NULL, 0}};
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
-};
-
 const ql_command ql_cmd_arithmetic = {
     .name = "arithmetic",
     .group = "Generative models",
     .summary = "add what a condition does to other cells: A - B + C",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell arithmetic x.h5ad -m m.h5 --plus t=1 --minus t=0 --to k=B -o b.tsv",
                   "what treatment t does to cells of kind B"},
                  {"quell arithmetic x.h5ad -m m.h5 --config b.conf --compare k=B,t=1",

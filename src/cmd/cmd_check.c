@@ -368,11 +368,28 @@ static ql_status check_before(const check_args *a, ql_run *run)
     return ql_inputs_check(&a->fit.join, run);
 }
 
+/* The mixed counts beside the others, null genes as they are dealt out, values of the genes before
+ * and after, correlations. A null gene has entries in each cell at most. */
+static int64_t bytes_beside(const void *ctx, const ql_rows *shape, const ql_fit_options *fit)
+{
+    const check_args *a = ctx;
+    const int64_t cells = shape->n_rows, genes = a->null_genes, all = cells * genes;
+    const int64_t dealt = all * (int64_t)sizeof(float);
+    const int64_t entries = shape->nnz + (all < shape->nnz ? all : shape->nnz);
+    const int64_t latent = cells * fit->ae.hidden[fit->ae.n_hidden / 2] * 12;
+    return entries * 8 + cells * 64 + dealt + 2 * 2 * dealt + all * (int64_t)sizeof(double) +
+           latent;
+}
+
 static ql_status work(check_job *j)
 {
     const check_args *a = j->a;
     bool done;
-    const fit_output output = {.path = a->output, .layer = true, .columns = a->group != NULL};
+    const fit_output output = {.path = a->output,
+                               .layer = true,
+                               .columns = a->group != NULL,
+                               .beside = bytes_beside,
+                               .beside_ctx = a};
     QL_TRY(check_before(a, j->run));
     QL_TRY(fit_run_begin(&j->fit, &a->fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));

@@ -1,9 +1,11 @@
 /* quell de: Bayesian differential expression. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/differential.h"
+#include "rank_groups.h"
 #include "use_run.h"
 
 enum { MEMORY = 256 << 20 }; /* most bytes for the shares of the pairs */
@@ -11,7 +13,7 @@ enum { MEMORY = 256 << 20 }; /* most bytes for the shares of the pairs */
 typedef struct {
     ql_common_args common;
     use_args use;
-    const char *output, *groupby, *group1, *group2, *mode;
+    const char *output, *h5ad, *groupby, *group1, *group2, *mode;
     bool batch_correct, two_sided;
     double delta, pseudocount, fdr, interval;
     int pairs;
@@ -54,6 +56,10 @@ static const ql_option de_rows[] = {
     {.name = "output", .letter = 'o', QL_STRING_AT(S, output), .unit = "FILE", .group = "Output",
      .bits = QL_OPT_VOLATILE | QL_OPT_REQUIRED, .help = "the table to write: .tsv, .csv, .gz",
      .more = "A gene a line, the most certain first; of several comparisons one after the other."},
+    {.name = "h5ad", QL_STRING_AT(S, h5ad), .unit = "FILE", .group = "Output", .bits = QL_OPT_VOLATILE,
+     .help = "also write the input with the genes as scanpy ranks them",
+     .more = "uns/rank_genes_groups, for scanpy.get.rank_genes_groups_df and its plots. pvals are posterior "
+             "probabilities of no difference, pvals_adj expected false discovery rates."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -66,21 +72,25 @@ typedef struct {
     ql_frame frame;
     ql_names comparison, group1, group2;
     double *column[QL_N_DE + 2]; /* and pseudocount, delta */
+    rank_groups ranks;           /* for --h5ad */
     int64_t n, cap;
 } de_table;
 
 static void table_free(de_table *t)
 {
     ql_frame_free(&t->frame);
+    rank_groups_free(&t->ranks);
     ql_names_free(&t->comparison);
     ql_names_free(&t->group1);
     ql_names_free(&t->group2);
     for (int k = 0; k < QL_N_DE + 2; k++) ql_free(t->column[k]);
 }
 
-static ql_status make_room(de_table *t, int64_t n, ql_err *err)
+static ql_status make_room(de_table *t, int64_t n_groups, ql_err *err)
 {
+    const int64_t n = n_groups * t->u->g.n_genes;
     t->cap = n;
+    if (t->a->h5ad) QL_TRY(rank_groups_new(&t->ranks, n_groups, t->u->g.n_genes, err));
     for (int k = 0; k < QL_N_DE + 2; k++) QL_TRY(QL_NEW(t->column[k], n, "a table of genes", err));
     return QL_OK;
 }
@@ -130,6 +140,21 @@ out:
     return st;
 }
 
+static ql_status write_ranks(const de_table *t)
+{
+    const de_args *a = t->a;
+    ql_err *err = &t->u->run->err;
+    char method[32];
+    if (!a->h5ad) return QL_OK;
+    (void)snprintf(method, sizeof method, "quell de --mode %s", a->mode);
+    const rank_groups_params params = {.groupby = a->groupby ? a->groupby : a->group1,
+                                       .reference = a->group2 ? a->group2 : "rest",
+                                       .method = method,
+                                       .genes = t->u->model.genes};
+    QL_TRY(rank_groups_write(&t->ranks, &params, t->u->writer, err));
+    return use_commit_h5ad(t->u, "uns/rank_genes_groups");
+}
+
 /* Half of what the budget leaves, if that is less. Decides how often codes are decoded, no value.
  */
 static int64_t memory_for_pairs(void)
@@ -159,6 +184,7 @@ static ql_status compare(de_table *t, const ql_de_groups *groups, const char *on
                 "%s (%lld cells) vs %s (%lld cells): %lld genes at an expected FDR of %g", one,
                 (long long)groups->n[0], other, (long long)groups->n[1], (long long)r.n_de, a->fdr);
     ql_status st = add_rows(t, &r, one, other, err);
+    if (st == QL_OK && a->h5ad) st = rank_groups_add(&t->ranks, one, &r, opt.vanilla, err);
     ql_de_free(&r);
     return st;
 }
@@ -210,7 +236,7 @@ static ql_status two_groups(de_table *t)
     ql_err *err = &t->u->run->err;
     uint8_t *one = NULL, *other = NULL;
     ql_status st;
-    QL_GO(make_room(t, t->u->g.n_genes, err));
+    QL_GO(make_room(t, 1, err));
     QL_GO(QL_NEW(one, n, "groups of cells", err));
     QL_GO(QL_NEW(other, n, "groups of cells", err));
     QL_GO(one_group(t, "--group1", a->group1, one));
@@ -245,7 +271,7 @@ static ql_status each_group(de_table *t)
         st = ql_fail(err, QL_EUSAGE, "--groupby %s: all cells are of one group", t->a->groupby);
         goto out;
     }
-    QL_GO(make_room(t, names.n * t->u->g.n_genes, err));
+    QL_GO(make_room(t, names.n, err));
     for (int64_t k = 0; k < names.n; k++) {
         for (int64_t i = 0; i < n; i++) of[i] = group[i] == k ? 1 : 2;
         QL_GO(split(t, of, ql_name(&names, k), "rest"));
@@ -257,46 +283,62 @@ out:
     return st;
 }
 
-static ql_status check(const de_args *a, ql_run *run)
+static ql_status check(const void *args, ql_run *run)
 {
+    const de_args *a = args;
     if (!a->groupby && !a->group1)
         return ql_fail(&run->err, QL_EUSAGE, "give --groupby COLUMN, or --group1 COLUMN=VALUE");
     if (a->group2 && !a->group1) return ql_fail(&run->err, QL_EUSAGE, "--group2 needs --group1");
     if (a->use.decode_as)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--decode-as is not for de: --batch-correct takes all batches in turn");
-    return use_check_output(&a->use, a->output, run);
+    return QL_OK;
 }
 
-static ql_status de_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
 {
     const de_args *a = args;
-    use_run u = {0};
-    de_table t = {.a = a, .u = &u};
-    bool done = false;
-    ql_status st = check(a, run);
-    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
-    if (st == QL_OK && !done) {
-        st = a->group1 ? two_groups(&t) : each_group(&t);
-        if (st == QL_OK) st = write_rows(&t, &run->err);
-    }
+    de_table t = {.a = a, .u = u};
+    ql_status st = a->group1 ? two_groups(&t) : each_group(&t);
+    if (st == QL_OK) st = write_rows(&t, &u->run->err);
+    if (st == QL_OK) st = write_ranks(&t);
     table_free(&t);
-    use_run_free(&u);
     return st;
 }
 
-static const ql_opt_table tables[] = {{de_rows, 0}, USE_TABLES(de_args, use), {NULL, 0}};
+/* How many groups there are is not known before the cells are read. */
+static int64_t de_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { GROUPS = 16, NAMES = 64 };
+    const de_args *a = args;
+    const int64_t genes = shape->n_cols, rows = genes * (a->group1 ? 1 : GROUPS);
+    const int64_t shares = 2 * (int64_t)a->pairs * genes * (int64_t)sizeof(float);
+    return (shares < MEMORY ? shares : MEMORY) + 2 * use_code_bytes(a->pairs, fit) +
+           2 * (int64_t)a->pairs * 32 + use_decode_bytes(shape, fit, 1) +
+           use_table_bytes(rows, QL_N_DE + 2) + rows * NAMES + shape->n_rows * 32;
+}
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
+static const use_command de_use = {
+    .use = offsetof(de_args, use),
+    .output = {offsetof(de_args, output), offsetof(de_args, h5ad)},
+    .h5ad = offsetof(de_args, h5ad),
+    .check = check,
+    .bytes = de_bytes,
+    .work = work,
 };
+
+static ql_status de_run(const void *args, ql_run *run)
+{
+    return use_run_work(&de_use, args, run);
+}
+
+static const ql_opt_table tables[] = {{de_rows, 0}, USE_TABLES(de_args, use), {NULL, 0}};
 
 const ql_command ql_cmd_de = {
     .name = "de",
     .group = "Generative models",
     .summary = "Bayesian differential expression of groups of cells",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell de pbmc.h5ad -m vae.quell.h5 -g cell_type -o markers.tsv",
                   "every cell type against the rest"},
                  {"quell de x.h5ad -m m.h5 -g by --group1 drug --group2 none -o drug.tsv",

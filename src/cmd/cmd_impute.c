@@ -49,13 +49,13 @@ typedef struct {
     use_run *u;
     uint8_t *masked; /* [model genes] */
     int64_t n_masked;
-    int32_t *gene, *column; /* [n_masked] the model's number; the file's, ascending */
-    int64_t *order;         /* [n_masked] of the columns: place among the masked */
-    int64_t *place;         /* [model genes] among the masked, or -1 */
-    ql_impute_sums *sums;   /* [n_masked] */
-    double *truth;          /* [n_masked] scratch: counts of a cell */
-    double seen;            /* molecules of the other genes, of all cells */
-    ql_h5ad_writer *writer;
+    int32_t *gene, *column;          /* [n_masked] the model's number; the file's, ascending */
+    int64_t *order;                  /* [n_masked] of the columns: place among the masked */
+    int64_t *place;                  /* [model genes] among the masked, or -1 */
+    ql_impute_sums *sums;            /* [n_masked] */
+    double *truth;                   /* [n_masked] scratch: counts of a cell */
+    double seen;                     /* molecules of the other genes, of all cells */
+    ql_h5ad_writer *writer;          /* the run's; NULL: none is wanted */
     float *band;                     /* [band_rows, n_masked] */
     int64_t band_rows, row, in_band; /* rows of the file written or in the band */
 } job;
@@ -65,7 +65,6 @@ static void release(job *j)
     void *const all[] = {j->masked, j->gene, j->column, j->order,
                          j->place,  j->sums, j->truth,  j->band};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) ql_free(all[i]);
-    ql_h5ad_abort(j->writer);
 }
 
 /* ---- the mask ---- */
@@ -217,16 +216,6 @@ static ql_status take_cells(void *ctx, int64_t first, int64_t n, const float *ex
     return st == QL_OK ? ql_rows_check(rows, err) : st;
 }
 
-static ql_status begin_file(job *j, int deflate)
-{
-    ql_err *err = &j->u->run->err;
-    const ql_write_options how = {
-        .force = j->a->use.force, .deflate = deflate, .threads = j->u->run->threads};
-    QL_TRY(ql_h5ad_begin(j->a->output, &j->u->f.ds, &how, NULL, &j->writer, err));
-    QL_TRY(ql_h5ad_claim(j->writer, "uns/quell/impute", err));
-    return QL_OK;
-}
-
 static ql_status end_file(job *j)
 {
     ql_err *err = &j->u->run->err;
@@ -239,20 +228,16 @@ static ql_status end_file(job *j)
                        "layers/imputed: expected molecules of the masked genes, given the cell's "
                        "other genes and at their depth",
                        err));
-    ql_h5ad_writer *w = j->writer;
-    j->writer = NULL;
-    QL_TRY(ql_h5ad_commit(w, err));
-    ql_log_info(j->u->run->log, "wrote %s: layers/imputed", j->a->output);
-    return QL_OK;
+    return use_commit_h5ad(j->u, "layers/imputed");
 }
 
-static ql_status work(job *j, int deflate)
+static ql_status work_on(job *j)
 {
     const use_run *u = j->u;
     ql_err *err = &u->run->err;
     QL_TRY(make_mask(j));
     if (j->a->output) {
-        QL_TRY(begin_file(j, deflate));
+        QL_TRY(ql_h5ad_claim(j->writer, "uns/quell/impute", err));
         QL_TRY(ql_h5ad_chosen_begin(j->writer, "layers/imputed", u->n_cells, u->match.n_file,
                                     j->column, j->n_masked, &j->band_rows, err));
         QL_TRY(QL_NEW(j->band, j->band_rows * j->n_masked, "imputed values", err));
@@ -268,45 +253,60 @@ static ql_status work(job *j, int deflate)
     return j->writer ? end_file(j) : QL_OK;
 }
 
-static ql_status check(const impute_args *a, ql_run *run, int *deflate)
+static ql_status check(const void *args, ql_run *run)
 {
-    QL_TRY(ql_compression_level(a->compression, 4, deflate, &run->err));
+    const impute_args *a = args;
+    int deflate;
+    QL_TRY(ql_compression_level(a->compression, 4, &deflate, &run->err));
     if (!a->mask && !a->mask_where)
         return ql_fail(&run->err, QL_EUSAGE, "give --mask FILE or --mask-where COLUMN=VALUE");
     if (!a->output && !a->table)
         return ql_fail(&run->err, QL_EUSAGE, "nothing to write: give --output or --table");
-    QL_TRY(use_check_output(&a->use, a->output, run));
-    return use_check_output(&a->use, a->table, run);
+    return QL_OK;
 }
 
-static ql_status impute_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
 {
-    const impute_args *a = args;
-    use_run u = {0};
-    job j = {.a = a, .u = &u};
-    int deflate = 0;
-    bool done = false;
-    ql_status st = check(a, run, &deflate);
-    if (st == QL_OK)
-        st = use_run_begin(&u, &a->use, a->output ? a->output : a->table, true, run, &done);
-    if (st == QL_OK && !done) st = work(&j, deflate);
+    job j = {.a = args, .u = u, .writer = u->writer};
+    const ql_status st = work_on(&j);
     release(&j);
-    use_run_free(&u);
     return st;
 }
 
-static const ql_opt_table tables[] = {{impute_rows, 0}, USE_TABLES(impute_args, use), {NULL, 0}};
+/* How many genes are masked is not known: as if all were. */
+static int64_t impute_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { BAND = 256, GENE = 128, CHUNKS = 36 << 20 };
+    const impute_args *a = args;
+    const int64_t rows = shape->n_rows < BAND ? shape->n_rows : BAND;
+    const int64_t band = a->output ? 2 * rows * shape->n_cols * (int64_t)sizeof(float) + CHUNKS : 0;
+    return use_decode_bytes(shape, fit, 6) + band + shape->n_cols * GENE +
+           (a->table ? use_table_bytes(shape->n_cols, 4) : 0);
+}
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
+static const use_command impute_use = {
+    .use = offsetof(impute_args, use),
+    .output = {offsetof(impute_args, output), offsetof(impute_args, table)},
+    .h5ad = offsetof(impute_args, output),
+    .compression = offsetof(impute_args, compression),
+    .any_counts = true,
+    .check = check,
+    .bytes = impute_bytes,
+    .work = work,
 };
+
+static ql_status impute_run(const void *args, ql_run *run)
+{
+    return use_run_work(&impute_use, args, run);
+}
+
+static const ql_opt_table tables[] = {{impute_rows, 0}, USE_TABLES(impute_args, use), {NULL, 0}};
 
 const ql_command ql_cmd_impute = {
     .name = "impute",
     .group = "Generative models",
     .summary = "what genes that were not measured would have",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell impute panel.h5ad -m vae.quell.h5 --mask genes.txt -o out.h5ad",
                   "layers/imputed holds the genes of the list"},
                  {"quell impute x.h5 -m m.h5 --mask-where genome=GRCh38 --table error.tsv",

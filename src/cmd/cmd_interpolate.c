@@ -104,7 +104,7 @@ out:
     return st;
 }
 
-static ql_status work(job *j)
+static ql_status work_on(job *j)
 {
     const interpolate_args *a = j->a;
     const use_run *u = j->u;
@@ -125,33 +125,41 @@ static ql_status work(job *j)
     return write_points(j);
 }
 
-static ql_status interpolate_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
+{
+    job j = {.a = args, .u = u};
+    const ql_status st = work_on(&j);
+    release(&j);
+    return st;
+}
+
+static int64_t interpolate_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
 {
     const interpolate_args *a = args;
-    use_run u = {0};
-    job j = {.a = a, .u = &u};
-    bool done = false;
-    ql_status st = use_check_output(&a->use, a->output, run);
-    if (st == QL_OK) st = use_run_begin(&u, &a->use, a->output, false, run, &done);
-    if (st == QL_OK && !done) st = work(&j);
-    release(&j);
-    use_run_free(&u);
-    return st;
+    return use_code_bytes(shape->n_rows, fit) + shape->n_rows * 16 +
+           use_table_bytes(shape->n_cols, a->steps + 2) + use_decode_bytes(shape, fit, 2);
+}
+
+static const use_command interpolate_use = {
+    .use = offsetof(interpolate_args, use),
+    .output = {offsetof(interpolate_args, output)},
+    .bytes = interpolate_bytes,
+    .work = work,
+};
+
+static ql_status interpolate_run(const void *args, ql_run *run)
+{
+    return use_run_work(&interpolate_use, args, run);
 }
 
 static const ql_opt_table tables[] = {
     {interpolate_rows, 0}, USE_TABLES(interpolate_args, use), {NULL, 0}};
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
-};
-
 const ql_command ql_cmd_interpolate = {
     .name = "interpolate",
     .group = "Generative models",
     .summary = "decode the way from one group of cells to another",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell interpolate x.h5ad -m m.h5 --from type=A --to type=B -o way.tsv",
                   "11 points between the means of two types"},
                  {"quell interpolate x.h5ad -m m.h5 --from name=C1 --to name=C2 -o way.tsv",

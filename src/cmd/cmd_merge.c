@@ -139,6 +139,26 @@ static ql_status redo_claim_column(merge_job *j, const char *key)
     return ql_h5ad_claim_column(j->w, frame, slash + 1, &j->run->err);
 }
 
+/* Of genes: every part has it whole. */
+static ql_status redo_gene_matrix(merge_job *j, const char *key)
+{
+    ql_err *err = &j->run->err;
+    const int64_t n = j->ds.counts.n_cols;
+    int64_t shape[2];
+    float *all = NULL;
+    ql_status st;
+    QL_TRY(ql_part_shape(j->parts.first, key, &shape[0], &shape[1], err));
+    if (shape[0] != n)
+        return ql_fail(err, QL_EDATA, "%s: /%s: has %lld rows, the input %lld genes",
+                       j->parts.path[0], key, (long long)shape[0], (long long)n);
+    QL_GO(QL_NEW(all, n * shape[1], "a matrix of genes", err));
+    QL_GO(ql_part_rows(j->parts.first, key, shape, 0, n, all, err));
+    QL_GO(ql_h5ad_matrix(j->w, key, all, n, shape[1], err));
+out:
+    ql_free(all);
+    return st;
+}
+
 static ql_status redo_matrix(merge_job *j, const char *key)
 {
     ql_err *err = &j->run->err;
@@ -270,12 +290,13 @@ static ql_status redo_value(merge_job *j, const char *key)
 /* Lines of the journal, and where their keys may lead. */
 static const struct {
     const char *word;
-    const char *places[3];
+    const char *places[4];
     ql_status (*redo)(merge_job *j, const char *key);
 } steps[] = {
-    {"claim", {"uns/quell/", "obsm/", "layers/"}, redo_claim},
+    {"claim", {"uns/quell/", "obsm/", "layers/", "varm/vae_loadings"}, redo_claim},
     {"claim-column", {"obs/quell_"}, redo_claim_column},
     {"matrix", {"obsm/"}, redo_matrix},
+    {"matrix", {"varm/vae_loadings"}, redo_gene_matrix},
     {"dense", {"layers/"}, redo_dense},
     {"chosen", {"layers/"}, redo_chosen},
     {"columns", {"obs", "var"}, redo_columns},
@@ -283,11 +304,11 @@ static const struct {
 };
 enum { N_STEPS = sizeof steps / sizeof *steps, KEY_MOST = 280 };
 
-static bool may_lead(const char *key, const char *const places[3])
+static bool may_lead(const char *key, const char *const places[4])
 {
     const size_t n = strlen(key);
     if (n == 0 || n > KEY_MOST || key[n - 1] == '/' || strstr(key, "//")) return false;
-    for (int i = 0; i < 3 && places[i]; i++) {
+    for (int i = 0; i < 4 && places[i]; i++) {
         const size_t m = strlen(places[i]);
         const bool whole = places[i][m - 1] != '/' && places[i][m - 1] != '_';
         if (whole ? !strcmp(key, places[i]) : n > m && !strncmp(key, places[i], m)) return true;

@@ -270,7 +270,7 @@ static ql_status check_samples(job *j)
 
 /* ---- the run ---- */
 
-static ql_status work(job *j, int deflate)
+static ql_status work_on(job *j, int deflate)
 {
     const use_run *u = j->u;
     QL_TRY(choose(j));
@@ -288,47 +288,64 @@ static ql_status work(job *j, int deflate)
     return j->a->output ? write_samples(j, deflate) : QL_OK;
 }
 
-static ql_status check(const sample_args *a, ql_run *run, int *deflate)
+static ql_status check(const void *args, ql_run *run)
 {
-    QL_TRY(ql_compression_level(a->compression, 4, deflate, &run->err));
+    const sample_args *a = args;
+    int deflate;
+    QL_TRY(ql_compression_level(a->compression, 4, &deflate, &run->err));
     if (!a->output && !a->check)
         return ql_fail(&run->err, QL_EUSAGE, "nothing to write: give --output or --check");
     if (a->check && a->number > 0)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--check compares each cell with its sample: leave "
                        "out --number");
-    QL_TRY(use_check_output(&a->use, a->output, run));
-    return use_check_output(&a->use, a->check, run);
+    return QL_OK;
 }
 
-static ql_status sample_run(const void *args, ql_run *run)
+static ql_status work(const void *args, use_run *u)
 {
-    const sample_args *a = args;
-    use_run u = {0};
-    job j = {.a = a, .u = &u};
+    job j = {.a = args, .u = u};
     int deflate = 0;
-    bool done = false;
-    ql_status st = check(a, run, &deflate);
-    if (st == QL_OK)
-        st = use_run_begin(&u, &a->use, a->output ? a->output : a->check, true, run, &done);
-    if (st == QL_OK && !done) st = work(&j, deflate);
+    ql_status st = ql_compression_level(j.a->compression, 4, &deflate, &u->run->err);
+    if (st == QL_OK) st = work_on(&j, deflate);
     release(&j);
-    use_run_free(&u);
     return st;
 }
 
-static const ql_opt_table tables[] = {{sample_rows, 0}, USE_TABLES(sample_args, use), {NULL, 0}};
+/* Samples have about as many entries as their cells; the check has the cells' counts as well. */
+static int64_t sample_bytes(const void *args, const ql_rows *shape, const ql_fit_options *fit)
+{
+    enum { ENTRY = 8, GROWTH = 2, CELL = 128, GENE = 160, CODES = 5 };
+    const sample_args *a = args;
+    const int64_t n = a->number > 0 ? a->number : shape->n_rows;
+    const double per_cell = shape->n_rows > 0 ? (double)shape->nnz / (double)shape->n_rows : 0;
+    const int64_t counts = (int64_t)(per_cell * (double)n) * ENTRY;
+    const int64_t checking = a->check ? 2 * counts + fit->threads * shape->n_cols * GENE : 0;
+    return GROWTH * counts + checking + n * CELL + CODES * use_code_bytes(n, fit) +
+           use_decode_bytes(shape, fit, 4) + shape->n_cols * GENE;
+}
 
-static const ql_positional positionals[] = {
-    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
-    {NULL, NULL},
+static const use_command sample_use = {
+    .use = offsetof(sample_args, use),
+    .output = {offsetof(sample_args, output), offsetof(sample_args, check)},
+    .any_counts = true,
+    .check = check,
+    .bytes = sample_bytes,
+    .work = work,
 };
+
+static ql_status sample_run(const void *args, ql_run *run)
+{
+    return use_run_work(&sample_use, args, run);
+}
+
+static const ql_opt_table tables[] = {{sample_rows, 0}, USE_TABLES(sample_args, use), {NULL, 0}};
 
 const ql_command ql_cmd_sample = {
     .name = "sample",
     .group = "Generative models",
     .summary = "cells drawn from a model, and whether they look real",
-    .positionals = positionals,
+    .positionals = use_positionals,
     .examples = {{"quell sample pbmc.h5ad -m vae.quell.h5 -o samples.h5ad",
                   "one posterior predictive sample for each cell"},
                  {"quell sample held_out.h5ad -m vae.quell.h5 --check check.tsv",

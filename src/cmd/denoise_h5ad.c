@@ -17,7 +17,7 @@
 /* A variational model with a linear decoder has loadings; parts of a result leave them out. */
 static bool has_loadings(const denoise_args *a)
 {
-    return model_is_vae(&a->fit.model) && a->fit.model.hidden.n == 2 && !a->shard;
+    return model_is_vae(&a->fit.model) && a->fit.model.hidden.n == 2;
 }
 
 const char *denoise_scale_text(bool posterior)

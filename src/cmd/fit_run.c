@@ -56,6 +56,16 @@ static const char *cache_folder(fit_run *f)
     return ql_str_text(&f->folder);
 }
 
+static int64_t bytes_beside(const fit_run *f, const ql_read_sizes *z)
+{
+    const int64_t model = f->output.model_genes;
+    const ql_rows shape = {.n_rows = z->n_rows,
+                           .n_cols = z->n_cols > model ? z->n_cols : model,
+                           .nnz = z->nnz,
+                           .max_row = z->max_row};
+    return f->output.beside ? f->output.beside(f->output.beside_ctx, &shape, &f->options) : 0;
+}
+
 static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t names)
 {
     const planned_output out = {
@@ -63,7 +73,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .text = f->output.text,
         .mcv = f->args->model.mcv,
         .trials = f->output.trials || !strcmp(f->args->model.type, "auto"),
-        .held = ql_bundle_bytes(&f->start.model.bundle),
+        .held = ql_bundle_bytes(&f->start.model.bundle) + bytes_beside(f, sizes),
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,
         .candidates = f->candidates ? &f->candidates->specs : NULL,

@@ -55,6 +55,9 @@ typedef struct {
     unsigned scores;        /* of the cells, that will be made (quell/cell_scores.h) */
     int64_t components;     /* > 0: not a network is fitted, but so many principal components */
     const ql_scdha_options *scdha; /* NULL, or this is fitted */
+    /* bytes that are held beside all this, for counts of this shape; NULL: none */
+    int64_t (*beside)(const void *ctx, const ql_rows *shape, const ql_fit_options *fit);
+    const void *beside_ctx;
 } fit_output;
 
 /* Everything of one run. */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compression.h"
 #include "quell/alloc.h"
 #include "quell/frame_table.h"
 #include "quell/h5ad_writer.h"
@@ -24,15 +25,22 @@ const ql_option use_rows[] = {
 /* clang-format on */
 #undef S
 
-void use_run_free(use_run *u)
+const ql_positional use_positionals[] = {
+    {"INPUT...", "count matrices, in any format that can be read; several are joined"},
+    {NULL, NULL},
+};
+
+static void use_run_free(use_run *u)
 {
+    ql_h5ad_abort(u->writer);
     ql_free(u->usable);
     gene_match_free(&u->match);
     model_file_free(&u->model);
     fit_run_free(&u->f);
 }
 
-ql_status use_check_output(const use_args *a, const char *path, ql_run *run)
+/* Can path be written? It must be neither an input nor the model. NULL: nothing. */
+static ql_status check_output(const use_args *a, const char *path, ql_run *run)
 {
     if (!path) return QL_OK;
     for (int i = 0; i < run->n_args; i++)
@@ -117,32 +125,112 @@ static ql_status take_model(use_run *u, bool any_counts)
     return find_batch(u);
 }
 
-ql_status use_run_begin(use_run *u, const use_args *a, const char *output, bool any_counts,
-                        ql_run *run, bool *done)
+/* ---- the run ---- */
+
+static const char *text_at(const void *args, size_t offset)
 {
-    *u = (use_run){.a = a, .run = run, .fit = a->fit};
-    *done = false;
-    QL_TRY(model_file_read(a->load_model, run->threads, &u->model, &run->err));
+    if (offset == 0) return NULL;
+    return *(const char *const *)(const void *)((const char *)args + offset);
+}
+
+static int64_t bytes_beside(const void *ctx, const ql_rows *shape, const ql_fit_options *fit)
+{
+    const use_run *u = ctx;
+    return ql_bundle_bytes(&u->model.bundle) + u->command->bytes(u->args, shape, fit);
+}
+
+static ql_status read_model(use_run *u)
+{
+    ql_err *err = &u->run->err;
+    QL_TRY(model_file_read(u->a->load_model, u->run->threads, &u->model, err));
     if (!u->model.fit.ae.vae.on) {
-        ql_fail(&run->err, QL_EUSAGE, "%s: is a model of type %s, not a variational autoencoder",
-                a->load_model, u->model.fit.ae.likelihood->name);
-        return ql_hint(&run->err, "quell embed INPUT --model vae --save-model FILE trains one");
+        ql_fail(err, QL_EUSAGE, "%s: is a model of type %s, not a variational autoencoder",
+                u->a->load_model, u->model.fit.ae.likelihood->name);
+        return ql_hint(err, "quell embed INPUT --model vae --save-model FILE trains one");
     }
-    if (u->model.models)
-        return ql_fail(&run->err, QL_EUSAGE,
-                       "%s: is an ensemble; this asks one variational autoencoder", a->load_model);
+    if (!u->model.models) return QL_OK;
+    return ql_fail(err, QL_EUSAGE, "%s: is an ensemble; this asks one variational autoencoder",
+                   u->a->load_model);
+}
+
+/* While the counts are those of the input: genes are picked in place. */
+static ql_status begin_h5ad(use_run *u)
+{
+    const use_command *c = u->command;
+    const char *path = text_at(u->args, c->h5ad), *level = text_at(u->args, c->compression);
+    ql_write_options how = {.force = u->a->force, .threads = u->run->threads};
+    if (!path) return QL_OK;
+    QL_TRY(ql_compression_level(level ? level : "gzip", 4, &how.deflate, &u->run->err));
+    return ql_h5ad_begin(path, &u->f.ds, &how, NULL, &u->writer, &u->run->err);
+}
+
+/* Model and cells. *done: only the plan was wanted. */
+static ql_status begin(use_run *u, const char *output, bool *done)
+{
+    *done = false;
+    QL_TRY(read_model(u));
     adopt_options(u);
-    const fit_output out = {
-        .path = output, .columns = true, .model = true, .model_genes = u->model.genes->n};
-    QL_TRY(fit_run_begin(&u->f, &u->fit, out, run));
+    const fit_output out = {.path = output,
+                            .columns = true,
+                            .model = true,
+                            .model_genes = u->model.genes->n,
+                            .beside = bytes_beside,
+                            .beside_ctx = u};
+    QL_TRY(fit_run_begin(&u->f, &u->fit, out, u->run));
     u->f.cov = u->model.cov; /* which it fills in with what the cells say */
     u->model.cov = (ql_covariates){0};
     QL_TRY(fit_run_read(&u->f, done));
     if (*done) return QL_OK;
-    QL_TRY(gene_match_make(&u->model, &u->f.ds.genes, &u->match, &run->err));
+    QL_TRY(gene_match_make(&u->model, &u->f.ds.genes, &u->match, &u->run->err));
     tell_genes(u);
-    return take_model(u, any_counts);
+    QL_TRY(begin_h5ad(u));
+    return take_model(u, u->command->any_counts);
 }
+
+static ql_status run_command(use_run *u)
+{
+    const use_command *c = u->command;
+    const char *output = NULL;
+    bool done;
+    if (c->check) QL_TRY(c->check(u->args, u->run));
+    for (int k = 0; k < 2; k++) {
+        const char *path = text_at(u->args, c->output[k]);
+        QL_TRY(check_output(u->a, path, u->run));
+        if (!output) output = path;
+    }
+    QL_TRY(begin(u, output, &done));
+    return done ? QL_OK : c->work(u->args, u);
+}
+
+ql_status use_run_work(const use_command *c, const void *args, ql_run *run)
+{
+    const use_args *a = (const void *)((const char *)args + c->use);
+    use_run u = {.command = c, .args = args, .a = a, .run = run, .fit = a->fit};
+    const ql_status st = run_command(&u);
+    use_run_free(&u);
+    return st;
+}
+
+/* ---- bytes ---- */
+
+int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n)
+{
+    (void)fit;
+    return n * (int64_t)BATCH * shape->n_cols * (int64_t)sizeof(float);
+}
+
+int64_t use_table_bytes(int64_t n_rows, int columns)
+{
+    enum { COPIES = 2, TEXT = 24 }; /* in the frame; of a value as it is written */
+    return n_rows * columns * (COPIES * (int64_t)sizeof(double) + TEXT);
+}
+
+int64_t use_code_bytes(int64_t n, const ql_fit_options *fit)
+{
+    return n * fit->ae.hidden[fit->ae.n_hidden / 2] * (int64_t)sizeof(float);
+}
+
+/* ---- cells ---- */
 
 ql_status use_run_select(const use_run *u, const char *option, const char *text, int64_t **rows,
                          int64_t *n, ql_err *err)
@@ -177,5 +265,14 @@ ql_status use_write_table(const use_run *u, const char *path, const ql_frame *fr
         .in_path = u->f.ds.path, .force = u->a->force, .threads = u->run->threads};
     QL_TRY(ql_frame_table_write(path, frame, &how, &u->run->err));
     ql_log_info(u->run->log, "wrote %s", path);
+    return QL_OK;
+}
+
+ql_status use_commit_h5ad(use_run *u, const char *what)
+{
+    ql_h5ad_writer *w = u->writer;
+    u->writer = NULL; /* commit frees it in any case */
+    QL_TRY(ql_h5ad_commit(w, &u->run->err));
+    ql_log_info(u->run->log, "wrote %s: %s", text_at(u->args, u->command->h5ad), what);
     return QL_OK;
 }

@@ -6,6 +6,7 @@
 #include "cell_select.h"
 #include "fit_run.h"
 #include "gene_match.h"
+#include "quell/h5ad_writer.h"
 #include "quell/vae_generative.h"
 
 /* List USE_TABLES(S, use) in .tables. */
@@ -24,7 +25,11 @@ extern const ql_option use_rows[];
         ql_read_rows, offsetof(S, member.fit.read)                                                 \
     }
 
+typedef struct use_command use_command;
+
 typedef struct {
+    const use_command *command;
+    const void *args; /* of the command */
     const use_args *a;
     ql_run *run;
     fit_args fit; /* as the model's file and the command line say */
@@ -33,6 +38,7 @@ typedef struct {
     gene_match match;
     ql_vae_generative vae;
     ql_generative g;
+    ql_h5ad_writer *writer; /* of command->h5ad, begun before genes are picked; NULL: none */
     uint64_t seed;
     int64_t batch;       /* of --decode-as: a level, or QL_OWN_BATCH */
     const double *total; /* [cells] molecules in the model's genes */
@@ -41,27 +47,43 @@ typedef struct {
     int64_t n_usable;
 } use_run;
 
-/* Read model and cells. output: a file that will be written, or NULL. any_counts: the model will be
- * asked about counts beside those of the cells. *done: only the plan was wanted. Release *u with
- * use_run_free whatever this returns. */
-QL_MUST_USE ql_status use_run_begin(use_run *u, const use_args *a, const char *output,
-                                    bool any_counts, ql_run *run, bool *done);
-void use_run_free(use_run *u);
+/* What a command on a generative model is beside its options: the row of its run. */
+struct use_command {
+    size_t use;         /* where its use_args are among its arguments */
+    size_t output[2];   /* where the names of what it may write are; 0: none */
+    size_t h5ad;        /* the same of one of them that is the input with more in it; 0: none */
+    size_t compression; /* and of how that is compressed; 0: as usual */
+    bool any_counts;    /* the model will be asked about counts beside those of the cells */
+    ql_status (*check)(const void *args, ql_run *run); /* of options; NULL: nothing */
+    /* bytes that its work holds beside model and counts, for n_rows cells and n_cols genes */
+    int64_t (*bytes)(const void *args, const ql_rows *shape, const ql_fit_options *fit);
+    ql_status (*work)(const void *args, use_run *u);
+};
+
+/* Check, read, work: the run of such a command. */
+QL_MUST_USE ql_status use_run_work(const use_command *c, const void *args, ql_run *run);
+
+extern const ql_positional use_positionals[];
 
 /* Usable cells that an option chooses (text NULL: all) into *rows, owned by the caller. */
 QL_MUST_USE ql_status use_run_select(const use_run *u, const char *option, const char *text,
                                      int64_t **rows, int64_t *n, ql_err *err);
 
+/* Bytes of decoding in blocks: n arrays [block, genes]; and of what each cell has in a table of
+ * so many columns, which are copied into a frame. */
+int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n);
+int64_t use_table_bytes(int64_t n_rows, int columns);
+int64_t use_code_bytes(int64_t n, const ql_fit_options *fit);
+
 /* Their posterior means into *z [n, n_latent], owned by the caller; var NULL: not wanted. */
 QL_MUST_USE ql_status use_run_encode(const use_run *u, const int64_t *rows, int64_t n, float **z,
                                      ql_err *err);
 
-/* Before the work: can path be written? It must be neither an input nor the model. NULL: nothing.
- */
-QL_MUST_USE ql_status use_check_output(const use_args *a, const char *path, ql_run *run);
-
 /* A table under path: the frame as text. */
 QL_MUST_USE ql_status use_write_table(const use_run *u, const char *path, const ql_frame *frame);
+
+/* Finish u->writer. */
+QL_MUST_USE ql_status use_commit_h5ad(use_run *u, const char *what);
 
 /* Add a column of numbers; of the model's genes or of the frame's own rows. */
 static inline ql_status use_column(ql_frame *frame, const char *name, const double *values,

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "proposal.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 
@@ -41,10 +42,16 @@ double ql_weights_stderr(const ql_weights *w)
 
 /* ---- of cells ---- */
 
+#define HALF_LOG_2PI 0.91893853320467274178
+
+enum { ENCODER_PART = 4, ENCODER_LEAST = 2 }; /* of the draws: a fourth, two at least */
+
 /* Room for a block of cells. */
 typedef struct {
     const ql_generative *g;
-    ql_gen_key key;
+    const ql_evidence_options *opt;
+    int own;                       /* draws from the encoder's posterior, before the others */
+    proposals *at;                 /* the others are from these; NULL: there are none */
     float *mean, *var, *z;         /* [block, n_latent] */
     double *log_q, *log_p, *depth; /* [block]; depth: molecules, where they are drawn */
     ql_gen_library *library;       /* [block]; NULL: observed */
@@ -53,10 +60,10 @@ typedef struct {
     double *first;
 } blocks;
 
-static ql_status room(blocks *b, const ql_generative *g, ql_err *err)
+static ql_status room(blocks *b, ql_err *err)
 {
+    const ql_generative *g = b->g;
     const int64_t n = g->block;
-    b->g = g;
     QL_TRY(QL_NEW(b->mean, n * g->n_latent, "codes", err));
     QL_TRY(QL_NEW(b->var, n * g->n_latent, "codes", err));
     QL_TRY(QL_NEW(b->z, n * g->n_latent, "codes", err));
@@ -107,10 +114,54 @@ static double draw_library(blocks *b, int64_t i, int64_t cell, int64_t draw)
 {
     const ql_gen_library *l = &b->library[i];
     const ql_rng_block words =
-        ql_rng_at(b->key.seed, b->key.stream, (uint64_t)cell, (uint64_t)draw, UINT32_MAX);
+        ql_rng_at(b->opt->seed, QL_RNG_POSTERIOR, (uint64_t)cell, (uint64_t)draw, UINT32_MAX);
     const double x = l->mean + sqrt(l->var) * ql_rng_normal(words.word[0]);
     b->depth[i] = ql_exp(x);
     return log_normal(x, l->prior_mean, l->prior_var) - log_normal(x, l->mean, l->var);
+}
+
+/* ln q(z | x) of the encoder. */
+static double log_encoder(const blocks *b, int64_t i, const float *z)
+{
+    const int64_t width = b->g->n_latent;
+    double sum = -HALF_LOG_2PI * (double)width;
+    for (int64_t u = 0; u < width; u++)
+        sum +=
+            log_normal((double)z[u], (double)b->mean[i * width + u], (double)b->var[i * width + u]);
+    return sum;
+}
+
+/* Of the mixture that the draws are from, all of them together: no draw has a larger weight than
+ * the encoder alone would give it, but for the factor of its part (Owen & Zhou 2000, "Safe and
+ * effective importance sampling"). */
+static double log_mixture(const blocks *b, int64_t i, const float *z)
+{
+    const double own = log_encoder(b, i, z);
+    if (!b->at) return own;
+    const double part = (double)b->own / b->opt->samples,
+                 other = proposals_log_density(b->at, i, z);
+    const double most = own > other ? own : other;
+    return most + ql_log(part * ql_exp(own - most) + (1 - part) * ql_exp(other - most));
+}
+
+static void draw_code(const blocks *b, int64_t i, int64_t cell, int64_t draw, float *z)
+{
+    const int64_t width = b->g->n_latent;
+    if (draw < b->own)
+        ql_gen_draw((ql_gen_key){b->opt->seed, QL_RNG_POSTERIOR}, cell, draw, width,
+                    b->mean + i * width, b->var + i * width, z, NULL);
+    else
+        proposals_draw(b->at, i, (ql_gen_key){b->opt->seed, QL_RNG_PROPOSAL}, cell, draw, z);
+}
+
+/* The bound is of the encoder's draws alone. */
+static void add_bound(blocks *b, int64_t i, int64_t draw)
+{
+    if (draw >= b->own) return;
+    if (draw == 0) b->first[i] = b->log_p[i];
+    const double d = b->log_p[i] - b->first[i];
+    b->sum[i] += d;
+    b->square[i] += d * d;
 }
 
 static ql_status one_draw(blocks *b, const ql_gen_cells *cells, int64_t draw, ql_err *err)
@@ -118,25 +169,21 @@ static ql_status one_draw(blocks *b, const ql_gen_cells *cells, int64_t draw, ql
     const ql_generative *g = b->g;
     for (int64_t i = 0; i < cells->n; i++) {
         float *z = b->z + i * g->n_latent;
-        ql_gen_draw(b->key, cells->row[i], draw, g->n_latent, b->mean + i * g->n_latent,
-                    b->var + i * g->n_latent, z, &b->log_q[i]);
-        b->log_q[i] -= ql_gen_log_prior(g->n_latent, z);
+        draw_code(b, i, cells->row[i], draw, z);
+        b->log_q[i] = log_mixture(b, i, z) - ql_gen_log_prior(g->n_latent, z);
         if (b->library) b->log_q[i] -= draw_library(b, i, cells->row[i], draw);
     }
     QL_TRY(g->log_lik(g->ctx, cells, b->z, b->depth, b->log_p, err));
     for (int64_t i = 0; i < cells->n; i++) {
-        if (draw == 0) b->first[i] = b->log_p[i];
-        const double d = b->log_p[i] - b->first[i];
-        b->sum[i] += d;
-        b->square[i] += d * d;
+        add_bound(b, i, draw);
         ql_weights_add(&b->weights[i], b->log_p[i] - b->log_q[i]);
     }
     return QL_OK;
 }
 
-static ql_evidence conclude(const blocks *b, int64_t i, int samples)
+static ql_evidence conclude(const blocks *b, int64_t i)
 {
-    const double n = samples, mean = b->sum[i] / n;
+    const double n = b->own, mean = b->sum[i] / n;
     const double variance = (b->square[i] - n * mean * mean) / (n - 1);
     ql_evidence e = {.log_lik = ql_weights_log_mean(&b->weights[i]),
                      .log_lik_se = ql_weights_stderr(&b->weights[i]),
@@ -144,12 +191,19 @@ static ql_evidence conclude(const blocks *b, int64_t i, int samples)
                      .reconstruction = b->first[i] + mean,
                      .kl = kl_of(b, i)};
     e.elbo = e.reconstruction - e.kl;
-    e.elbo_se = samples < 2 ? NAN : sqrt(variance > 0 ? variance / n : 0);
+    e.elbo_se = b->own < 2 ? NAN : sqrt(variance > 0 ? variance / n : 0);
     return e;
 }
 
-static ql_status one_block(blocks *b, const ql_gen_cells *cells, int samples, ql_evidence *out,
-                           ql_err *err)
+/* Modes at the library's own mean, where it is drawn. */
+static ql_status fit_proposals(blocks *b, const ql_gen_cells *cells, ql_err *err)
+{
+    if (!b->at) return QL_OK;
+    for (int64_t i = 0; i < cells->n && b->library; i++) b->depth[i] = ql_exp(b->library[i].mean);
+    return proposals_fit(b->at, cells, b->mean, b->var, b->depth, err);
+}
+
+static ql_status one_block(blocks *b, const ql_gen_cells *cells, ql_evidence *out, ql_err *err)
 {
     const ql_generative *g = b->g;
     for (int64_t i = 0; i < cells->n; i++) {
@@ -158,25 +212,46 @@ static ql_status one_block(blocks *b, const ql_gen_cells *cells, int samples, ql
     }
     QL_TRY(g->encode(g->ctx, cells, b->mean, b->var, err));
     if (b->library) QL_TRY(g->library(g->ctx, cells, b->library, err));
-    for (int s = 0; s < samples; s++) QL_TRY(one_draw(b, cells, s, err));
-    for (int64_t i = 0; i < cells->n; i++) out[i] = conclude(b, i, samples);
+    QL_TRY(fit_proposals(b, cells, err));
+    for (int s = 0; s < b->opt->samples; s++) QL_TRY(one_draw(b, cells, s, err));
+    for (int64_t i = 0; i < cells->n; i++) out[i] = conclude(b, i);
     return QL_OK;
 }
 
-ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells, int samples,
-                         uint64_t seed, ql_evidence *out, ql_err *err)
+/* The rest of the draws, if any, are from proposals. */
+static int own_draws(const ql_generative *g, const ql_evidence_options *opt)
 {
-    blocks b = {.key = {seed, QL_RNG_POSTERIOR}};
+    const int part = (opt->samples + ENCODER_PART - 1) / ENCODER_PART;
+    const int own = part < ENCODER_LEAST ? ENCODER_LEAST : part;
+    if (opt->encoder_only || !g->decode || g->n_latent > PROPOSAL_MOST) return opt->samples;
+    return own < opt->samples ? own : opt->samples;
+}
+
+ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells,
+                         const ql_evidence_options *opt, ql_evidence *out, ql_err *err)
+{
+    blocks b = {.g = g, .opt = opt, .own = own_draws(g, opt)};
+    proposals at = {0};
     ql_status st;
     QL_TRY(ql_gen_need_prior(g, err));
-    QL_GO(room(&b, g, err));
-    for (int64_t at = 0; at < cells->n; at += g->block) {
+    QL_GO(room(&b, err));
+    if (b.own < opt->samples) {
+        QL_GO(proposals_new(&at, g, err));
+        b.at = &at;
+    }
+    for (int64_t first = 0; first < cells->n; first += g->block) {
         ql_gen_cells part = *cells;
-        part.row += at;
-        part.n = cells->n - at < g->block ? cells->n - at : g->block;
-        QL_GO(one_block(&b, &part, samples, out + at, err));
+        part.row += first;
+        part.n = cells->n - first < g->block ? cells->n - first : g->block;
+        QL_GO(one_block(&b, &part, out + first, err));
     }
 out:
     release(&b);
+    proposals_free(&at);
     return st;
+}
+
+int64_t ql_evidence_bytes(int64_t n_genes)
+{
+    return proposals_bytes(n_genes);
 }

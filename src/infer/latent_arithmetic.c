@@ -23,33 +23,143 @@ static void add_group(const ql_latent_group *a, int64_t n_latent, double *sum, i
     }
 }
 
-ql_status ql_latent_shift(const ql_latent_group *a, const ql_latent_group *b, int64_t n_latent,
-                          int64_t n_strata, double *shift, int64_t *n_used, ql_err *err)
+/* What the strata that both groups have say: their shifts, and where they are without it. */
+typedef struct {
+    int64_t n, width;
+    double *shift, *centre; /* [n, width]; owned */
+    int64_t *stratum;       /* [n]; owned */
+} shifts;
+
+static void shifts_free(shifts *s)
 {
+    ql_free(s->shift);
+    ql_free(s->centre);
+    ql_free(s->stratum);
+}
+
+static ql_status shifts_find(shifts *s, const ql_latent_group *a, const ql_latent_group *b,
+                             int64_t n_strata, ql_err *err)
+{
+    const int64_t width = s->width;
     double *sum[2] = {NULL, NULL};
     int64_t *count[2] = {NULL, NULL};
     ql_status st;
-    *n_used = 0;
+    QL_GO(QL_NEW(s->shift, n_strata * width, "means of codes", err));
+    QL_GO(QL_NEW(s->centre, n_strata * width, "means of codes", err));
+    QL_GO(QL_NEW(s->stratum, n_strata, "means of codes", err));
     for (int k = 0; k < 2; k++) {
-        QL_GO(QL_NEW(sum[k], n_strata * n_latent, "means of codes", err));
+        QL_GO(QL_NEW(sum[k], n_strata * width, "means of codes", err));
         QL_GO(QL_NEW(count[k], n_strata, "means of codes", err));
-        add_group(k ? b : a, n_latent, sum[k], count[k]);
+        add_group(k ? b : a, width, sum[k], count[k]);
     }
-    memset(shift, 0, (size_t)n_latent * sizeof *shift);
-    for (int64_t s = 0; s < n_strata; s++) {
-        if (count[0][s] == 0 || count[1][s] == 0) continue;
-        ++*n_used;
-        for (int64_t u = 0; u < n_latent; u++)
-            shift[u] += sum[0][s * n_latent + u] / (double)count[0][s] -
-                        sum[1][s * n_latent + u] / (double)count[1][s];
+    for (int64_t t = 0; t < n_strata; t++) {
+        if (count[0][t] == 0 || count[1][t] == 0) continue;
+        for (int64_t u = 0; u < width; u++) {
+            const double centre = sum[1][t * width + u] / (double)count[1][t];
+            s->centre[s->n * width + u] = centre;
+            s->shift[s->n * width + u] = sum[0][t * width + u] / (double)count[0][t] - centre;
+        }
+        s->stratum[s->n++] = t;
     }
-    for (int64_t u = 0; u<n_latent && * n_used> 0; u++) shift[u] /= (double)*n_used;
-    if (*n_used == 0) st = ql_fail(err, QL_EDATA, "the two groups have no stratum in common");
 out:
     for (int k = 0; k < 2; k++) {
         ql_free(sum[k]);
         ql_free(count[k]);
     }
+    return st;
+}
+
+static double distance2(const double *a, const double *b, int64_t n)
+{
+    double sum = 0;
+    for (int64_t u = 0; u < n; u++) sum += (a[u] - b[u]) * (a[u] - b[u]);
+    return sum;
+}
+
+/* Mean shift, weights exp(-sharpness * squared distance of the centre from `at`), but for stratum
+ * `without` (-1: none); weights, which add up to 1, into weight [n]. */
+static void mix_shifts(const shifts *s, const double *at, double sharpness, int64_t without,
+                       double *weight, double *out)
+{
+    double nearest = INFINITY, sum = 0;
+    for (int64_t k = 0; k < s->n; k++) {
+        weight[k] = at ? distance2(s->centre + k * s->width, at, s->width) : 0;
+        if (k != without && weight[k] < nearest) nearest = weight[k];
+    }
+    for (int64_t k = 0; k < s->n; k++) {
+        weight[k] = k == without ? 0 : ql_exp(-sharpness * (weight[k] - nearest));
+        sum += weight[k];
+    }
+    memset(out, 0, (size_t)s->width * sizeof *out);
+    for (int64_t k = 0; k < s->n; k++)
+        for (int64_t u = 0; u < s->width; u++) out[u] += weight[k] * s->shift[k * s->width + u];
+    for (int64_t u = 0; u < s->width; u++) out[u] /= sum;
+    for (int64_t k = 0; k < s->n; k++) weight[k] /= sum;
+}
+
+/* Mean squared distance of two centres: what a sharpness is measured by. */
+static double mean_distance2(const shifts *s)
+{
+    double sum = 0, pairs = 0;
+    for (int64_t k = 0; k < s->n; k++)
+        for (int64_t j = 0; j < k; j++, pairs += 1)
+            sum += distance2(s->centre + k * s->width, s->centre + j * s->width, s->width);
+    return pairs > 0 ? sum / pairs : 0;
+}
+
+/* The sharpness by which each stratum's own shift is best foretold from those of the others. */
+static double choose_sharpness(const shifts *s, double *weight, double *foretold)
+{
+    static const double grid[] = {0, 0.5, 1, 2, 4, 8, 16};
+    const double unit = mean_distance2(s);
+    double best = 0, least = INFINITY;
+    if (s->n < 3 || !(unit > 0)) return 0;
+    for (size_t i = 0; i < sizeof grid / sizeof *grid; i++) {
+        double miss = 0;
+        for (int64_t k = 0; k < s->n; k++) {
+            mix_shifts(s, s->centre + k * s->width, grid[i] / unit, k, weight, foretold);
+            miss += distance2(foretold, s->shift + k * s->width, s->width);
+        }
+        if (miss < least) {
+            least = miss;
+            best = grid[i] / unit;
+        }
+    }
+    return best;
+}
+
+static void centre_of(const ql_latent_group *g, int64_t width, double *out)
+{
+    memset(out, 0, (size_t)width * sizeof *out);
+    for (int64_t i = 0; i < g->n; i++)
+        for (int64_t u = 0; u < width; u++) out[u] += (double)g->z[i * width + u] / (double)g->n;
+}
+
+ql_status ql_latent_shift(const ql_latent_group *a, const ql_latent_group *b,
+                          const ql_latent_group *to, int64_t n_latent, int64_t n_strata,
+                          double *shift, double *weight, ql_err *err)
+{
+    shifts s = {.width = n_latent};
+    double *own = NULL, *at = NULL, sharpness = 0;
+    ql_status st;
+    QL_GO(shifts_find(&s, a, b, n_strata, err));
+    if (s.n == 0) {
+        st = ql_fail(err, QL_EDATA, "the two groups have no stratum in common");
+        goto out;
+    }
+    QL_GO(QL_NEW(own, n_strata, "weights of strata", err));
+    QL_GO(QL_NEW(at, n_latent, "means of codes", err));
+    if (to) {
+        sharpness = choose_sharpness(&s, own, at);
+        centre_of(to, n_latent, at);
+    }
+    mix_shifts(&s, to ? at : NULL, sharpness, -1, own, shift);
+    memset(weight, 0, (size_t)n_strata * sizeof *weight);
+    for (int64_t k = 0; k < s.n; k++) weight[s.stratum[k]] = own[k];
+out:
+    shifts_free(&s);
+    ql_free(own);
+    ql_free(at);
     return st;
 }
 

@@ -1,6 +1,7 @@
 """What is asked of a trained variational autoencoder: sample, score, de, arithmetic, interpolate,
 impute. Small made-up cells of two kinds and two conditions; real ones where they are."""
 import csv
+import json
 import math
 
 import anndata
@@ -140,6 +141,90 @@ def test_de(quell, files, tmp_path):
     assert len(rows) == 2 * N_GENES and {r["comparison"] for r in rows} == {"k0 vs rest", "k1 vs rest"}
 
 
+@pytest.fixture(scope="module")
+def ranked(quell, files, tmp_path_factory):
+    """Table and h5ad of every kind against the rest, of either mode."""
+    out, done = tmp_path_factory.mktemp("ranked"), {}
+    for mode in "change", "vanilla":
+        quell("de", files[0], "-m", files[1], "-g", "kind", "--mode", mode, "-o", out / f"{mode}.tsv", "--h5ad",
+              out / f"{mode}.h5ad")
+        done[mode] = table(out / f"{mode}.tsv")[0], out / f"{mode}.h5ad"
+    return done
+
+
+@pytest.mark.parametrize("mode", ["change", "vanilla"])
+def test_ranked_genes(ranked, files, mode):
+    """uns/rank_genes_groups: the table's figures, in scanpy's order and form."""
+    rows, path = ranked[mode]
+    a, given = anndata.read_h5ad(path), anndata.read_h5ad(files[0])
+    assert np.array_equal(a.X.toarray(), given.X.toarray())
+    r = a.uns["rank_genes_groups"]
+    assert set(r) == {"names", "scores", "logfoldchanges", "pvals", "pvals_adj", "params"}
+    assert r["params"]["groupby"] == "kind" and r["params"]["reference"] == "rest"
+    assert r["params"]["method"] == f"quell de --mode {mode}" and not r["params"]["use_raw"]
+    assert r["names"].dtype.names == ("k0", "k1")
+    for group in "k0", "k1":
+        mine = {row[""]: row for row in rows if row["group1"] == group}
+        names, score, p = r["names"][group], r["scores"][group], r["pvals"][group]
+        assert sorted(names) == sorted(given.var_names) and np.all(np.diff(score) <= 0)
+        proba, fold = (np.array([float(mine[n][c]) for n in names]) for c in ("proba_de", "lfc_mean"))
+        expected = 2 * proba - 1 if mode == "vanilla" else np.where(fold < 0, -proba, proba)
+        np.testing.assert_allclose(score, expected, atol=1e-12)
+        np.testing.assert_allclose(p, 1 - np.abs(expected), atol=1e-12)
+        np.testing.assert_allclose(r["logfoldchanges"][group], fold, atol=1e-12)
+        for adjusted, mine_p in zip(r["pvals_adj"][group], p):
+            assert adjusted == pytest.approx(p[p <= mine_p + 1e-12].mean(), abs=1e-9)
+        if mode == "change":  # at the level of the table's tags
+            tagged = {n for n in names if mine[n]["is_de_fdr"] == "True"}
+            assert tagged == {n for n, q in zip(names, r["pvals_adj"][group]) if q <= 0.05}
+    assert set(r["names"]["k1"][:5]) <= {f"gene{g}" for g in range(10)}
+
+
+def test_scanpy_reads_ranked_genes(ranked):
+    """It is not there in `make check`, which is no skip: `make workflows` has it."""
+    try:
+        import matplotlib
+        import scanpy
+    except ImportError:
+        return
+
+    matplotlib.use("Agg")
+    rows, path = ranked["change"]
+    a = anndata.read_h5ad(path)
+    df = scanpy.get.rank_genes_groups_df(a, group=None)
+    assert len(df) == 2 * N_GENES and set(df["group"]) == {"k0", "k1"}
+    by_gene = {row[""]: float(row["lfc_mean"]) for row in rows if row["group1"] == "k1"}
+    some = scanpy.get.rank_genes_groups_df(a, group="k1", pval_cutoff=0.05, log2fc_min=0)
+    assert 5 <= len(some) < N_GENES
+    np.testing.assert_allclose(some["logfoldchanges"], [by_gene[n] for n in some["names"]], rtol=1e-6)
+    scanpy.pl.rank_genes_groups(a, n_genes=5, show=False)
+    scanpy.pl.rank_genes_groups_dotplot(a, n_genes=3, values_to_plot="logfoldchanges", show=False)
+
+
+def test_score_into_obs(quell, files, tmp_path):
+    """Of an input that is no h5ad, whose genes are in another order than the model's: X is its own."""
+    cells, model, _ = files
+    a = anndata.read_h5ad(cells)[:, ::-1].copy()
+    text = tmp_path / "in.csv"
+    frame = a.to_df().astype(int).T
+    text.write_text("," + ",".join(frame.columns) + "\n" + "".join(
+        f"{name}," + ",".join(map(str, row)) + "\n" for name, row in zip(frame.index, frame.to_numpy())))
+    for source in text, cells:
+        quell("score", source, "-m", model, "-n", 9, "-o", tmp_path / "s.tsv", "--h5ad", tmp_path / "o.h5ad", "--force")
+        rows, _ = table(tmp_path / "s.tsv")
+        out = anndata.read_h5ad(tmp_path / "o.h5ad")
+        for name in "log_lik", "log_lik_se", "ess", "elbo", "anomaly":
+            np.testing.assert_array_equal(out.obs[f"quell_{name}"], column(rows, name))
+        whole = anndata.read_h5ad(cells)[out.obs_names, out.var_names]
+        assert np.array_equal(out.X.toarray(), whole.X.toarray())
+        genes = tmp_path / "genes.txt"
+        genes.write_text("gene12\ngene3\n")
+        quell("impute", source, "-m", model, "--mask", genes, "-o", tmp_path / "i.h5ad", "--force")
+        filled = anndata.read_h5ad(tmp_path / "i.h5ad")
+        assert np.array_equal(filled.X.toarray(), whole.X.toarray())
+        assert set(filled.var_names[filled.layers["imputed"].toarray().sum(0) > 0]) == {"gene3", "gene12"}
+
+
 def test_de_batch_correct(quell, files, tmp_path):
     cells, _, batch = files
     out = tmp_path / "de.tsv"
@@ -233,6 +318,41 @@ def test_threads_and_seeds(quell, files, tmp_path, command):
         content.append(out.read_bytes())
     assert content[0] == content[1]
     assert (content[0] == content[2]) == (command in ("interpolate", "arithmetic", "impute"))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, quell):
+    """Enough cells and genes that what is held counts beside the program."""
+    folder = tmp_path_factory.mktemp("large")
+    rng = np.random.default_rng(2)
+    a = anndata.AnnData(sp.random(1500, 2500, 0.1, "csr", np.float32, rng, lambda n: rng.integers(1, 5, n)))
+    a.obs_names, a.var_names = [f"c{i}" for i in range(1500)], [f"g{i}" for i in range(2500)]
+    a.obs["kind"] = np.array(["k0", "k1"])[np.arange(1500) % 2]
+    a.var["feature_types"] = np.array(["Gene", "Antibody Capture"])[np.arange(2500) % 2]
+    a.write_h5ad(folder / "cells.h5ad")
+    quell("train", folder / "cells.h5ad", "--model", "vae", "--epochs", 1, "--hidden", "16,4,16", "--batch-size",
+          512, "--save-model", folder / "m.h5")
+    return folder / "cells.h5ad", folder / "m.h5"
+
+
+PLANNED = {
+    "score": ["-n", 2],
+    "de": ["-g", "kind", "--group1", "k0", "--pairs", 1000],
+    "sample": ["--check", "check.tsv", "--folds", 2],
+    "interpolate": ["--from", "kind=k0", "--to", "kind=k1", "-n", 50],
+    "arithmetic": ["--plus", "kind=k0", "--minus", "kind=k1", "--to", "kind=k0", "--compare", "kind=k1"],
+    "impute": ["--mask-where", "feature_types=Antibody Capture", "--rounds", 0, "--table", "t.tsv"],
+}
+
+
+@pytest.mark.parametrize("command", PLANNED)
+def test_plan_holds(quell, large, tmp_path, command):
+    """The plan counts what the command holds beside model and counts: not less, and not twice as much."""
+    end = ".h5ad" if command in ("sample", "impute") else ".tsv"
+    quell(command, large[0], "-m", large[1], *PLANNED[command], "-o", tmp_path / f"o{end}", "--summary",
+          tmp_path / "s.json", "--threads", 2, cwd=tmp_path)
+    s = json.loads((tmp_path / "s.json").read_text())
+    assert s["peak_bytes"] <= s["metrics"]["planned_bytes"] <= 2 * s["peak_bytes"] + (96 << 20)
 
 
 def test_refusals(quell, files, tmp_path):

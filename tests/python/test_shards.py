@@ -75,6 +75,13 @@ def test_layers_of_the_type(quell, zinb, source, tmp_path):
          merge=["--stream"])
 
 
+def test_loadings_of_a_linear_decoder(quell, source, tmp_path):
+    quell("train", source, "--model", "vae", "--hidden", "16,3", "--epochs", 2, "--save-model", tmp_path / "m.h5")
+    same(quell, tmp_path / "m.h5", source, tmp_path, 3)
+    with h5py.File(tmp_path / "all.h5ad") as f:
+        assert f["varm/vae_loadings"].shape[1] == 3 and np.any(f["varm/vae_loadings"][:] != 0)
+
+
 def test_chosen_genes(quell, nb, source, tmp_path):
     (tmp_path / "genes.txt").write_text("gene300\ngene5\ngene77\n")
     same(quell, nb, source, tmp_path, 3, "--genes", tmp_path / "genes.txt", "--estimate", "both")

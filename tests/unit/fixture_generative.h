@@ -68,6 +68,24 @@ static inline ql_status ppca_log_lik(void *ctx, const ql_gen_cells *c, const flo
     return QL_OK;
 }
 
+/* The means, and the standard deviation for theta; a test sets it where it is wanted. */
+static inline ql_status ppca_decode(void *ctx, const ql_gen_codes *c, float *mean, float *theta,
+                                    float *pi, ql_err *err)
+{
+    const ppca *m = ctx;
+    (void)pi;
+    (void)err;
+    for (int64_t i = 0; i < c->n; i++)
+        for (int g = 0; g < PPCA_GENES; g++) {
+            double x = m->mu[g];
+            for (int k = 0; k < PPCA_LATENT; k++)
+                x += m->w[g][k] * (double)c->z[i * PPCA_LATENT + k];
+            mean[i * PPCA_GENES + g] = (float)x;
+            if (theta) theta[i * PPCA_GENES + g] = (float)sqrt(m->s2);
+        }
+    return QL_OK;
+}
+
 /* ln N(x; mu, W W' + s2): along W_k the variance is |W_k|^2 + s2, else s2. */
 static inline double ppca_exact(const ppca *m, const double *x)
 {

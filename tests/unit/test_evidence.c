@@ -47,7 +47,8 @@ static void evidence(const task *t, int samples, uint64_t seed, ql_evidence *e)
 {
     const ql_gen_cells cells = {.counts = &t->rows, .row = t->row, .n = CELLS};
     ql_err err;
-    assert_int_equal(ql_evidence_of(&t->g, &cells, samples, seed, e, &err), QL_OK);
+    const ql_evidence_options opt = {.samples = samples, .seed = seed};
+    assert_int_equal(ql_evidence_of(&t->g, &cells, &opt, e, &err), QL_OK);
 }
 
 static double mean_log_lik(const ql_evidence *e)
@@ -110,6 +111,39 @@ static void poor_proposal(void **state)
     ql_csr_free(&t.counts);
 }
 
+/* An encoder that is far off: what is fitted to the cells makes up for it, in 64 draws, and the
+ * standard error says how far off the result is. */
+static void fitted_proposals(void **state)
+{
+    (void)state;
+    enum { REPEATS = 40, DRAWS = 64 };
+    task t;
+    ql_evidence e[CELLS];
+    double covered = 0, ess[2] = {0};
+    task_new(&t, 2.5, 0.8);
+    for (int fitted = 0; fitted < 2; fitted++) {
+        t.g.decode = fitted ? ppca_decode : NULL;
+        evidence(&t, DRAWS, 3, e);
+        for (int i = 0; i < CELLS; i++) ess[fitted] += e[i].ess / CELLS;
+    }
+    print_message("effective draws: %.1f, fitted %.1f\n", ess[0], ess[1]);
+    assert_true(ess[1] > 2 * ess[0] && ess[1] > 0.6 * DRAWS);
+    for (uint64_t seed = 0; seed < REPEATS; seed++) {
+        evidence(&t, DRAWS, seed, e);
+        for (int i = 0; i < CELLS; i++)
+            covered += fabs(e[i].log_lik - t.exact[i]) < 1.96 * e[i].log_lik_se;
+    }
+    print_message("covered: %.3f\n", covered / (CELLS * REPEATS));
+    assert_true(covered / (CELLS * REPEATS) > 0.93); /* the parts are as large as they are meant */
+    evidence(&t, 20000, 1, e);
+    for (int i = 0; i < CELLS; i++) {
+        assert_true(fabs(e[i].log_lik - t.exact[i]) < 4.5 * e[i].log_lik_se + 1e-4);
+        assert_true(e[i].log_lik_se < 0.01);
+        assert_true(e[i].elbo < e[i].log_lik);
+    }
+    ql_csr_free(&t.counts);
+}
+
 /* A block of cells is no part of the result, nor is their order. */
 static void blocks(void **state)
 {
@@ -117,6 +151,7 @@ static void blocks(void **state)
     task t;
     ql_evidence a[CELLS], b[CELLS];
     task_new(&t, 1.3, 0.1);
+    t.g.decode = ppca_decode;
     evidence(&t, 9, 1, a);
     t.g.block = 100;
     for (int i = 0; i < CELLS; i++) t.row[i] = CELLS - 1 - i;
@@ -179,9 +214,9 @@ static void anomaly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact_posterior), cmocka_unit_test(poor_proposal),
-        cmocka_unit_test(blocks),          cmocka_unit_test(weights),
-        cmocka_unit_test(anomaly),
+        cmocka_unit_test(exact_posterior),  cmocka_unit_test(poor_proposal),
+        cmocka_unit_test(fitted_proposals), cmocka_unit_test(blocks),
+        cmocka_unit_test(weights),          cmocka_unit_test(anomaly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,8 +207,7 @@ static void balanced_shift(void **state)
     static const int64_t sa[N] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2};
     static const int64_t sb[N] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3};
     float a[N * LATENT], b[N * LATENT];
-    double shift[LATENT];
-    int64_t used = 0;
+    double shift[LATENT], weight[4];
     ql_err err;
     for (int i = 0; i < N; i++)
         for (int k = 0; k < LATENT; k++) {
@@ -216,11 +215,38 @@ static void balanced_shift(void **state)
             b[i * LATENT + k] = (float)(10 * (double)sb[i] + k);
         }
     const ql_latent_group ga = {a, sa, N}, gb = {b, sb, N};
-    assert_int_equal(ql_latent_shift(&ga, &gb, LATENT, 4, shift, &used, &err), QL_OK);
-    assert_int_equal(used, 2);
+    assert_int_equal(ql_latent_shift(&ga, &gb, NULL, LATENT, 4, shift, weight, &err), QL_OK);
+    assert_true(weight[0] + weight[1] + weight[2] + weight[3] == 1);
+    for (int k = 0; k < 4; k++) assert_true(weight[k] == 0 || weight[k] == 0.5);
     for (int k = 0; k < LATENT; k++) assert_true(fabs(shift[k] - 0.5) < 1e-12);
     const ql_latent_group last = {b + (N - 1) * LATENT, sb + N - 1, 1};
-    assert_int_equal(ql_latent_shift(&ga, &last, LATENT, 4, shift, &used, &err), QL_EDATA);
+    assert_int_equal(ql_latent_shift(&ga, &last, NULL, LATENT, 4, shift, weight, &err), QL_EDATA);
+}
+
+/* Four strata in two places, whose shifts are those of the place: the neighbours' is taken. With
+ * shifts that have nothing to do with places all weigh the same. */
+static void near_strata_weigh_more(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    static const int64_t strata[N] = {0, 1, 2, 3};
+    static const float place[N] = {0, 0.5F, 10, 10.5F};
+    static const float by_place[N] = {1, 1.1F, 3, 3.1F}, by_chance[N] = {1, 3, 1, 3};
+    const float c[LATENT] = {0.25F};
+    const ql_latent_group to = {c, NULL, 1};
+    for (int chance = 0; chance < 2; chance++) {
+        float a[N * LATENT] = {0}, b[N * LATENT] = {0};
+        double shift[LATENT], weight[N];
+        ql_err err;
+        for (int i = 0; i < N; i++) {
+            b[i * LATENT] = place[i];
+            a[i * LATENT] = place[i] + (chance ? by_chance : by_place)[i];
+        }
+        const ql_latent_group ga = {a, strata, N}, gb = {b, strata, N};
+        assert_int_equal(ql_latent_shift(&ga, &gb, &to, LATENT, N, shift, weight, &err), QL_OK);
+        assert_true(fabs(shift[0] - (chance ? 2 : 1.05)) < 0.02);
+        assert_true(chance ? weight[2] == 0.25 : weight[2] < 0.01);
+    }
 }
 
 static void agreement(void **state)
@@ -276,13 +302,10 @@ static void gene_means(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(predictive_moments),
-        cmocka_unit_test(keyed),
-        cmocka_unit_test(masked_genes),
-        cmocka_unit_test(imputation_error),
-        cmocka_unit_test(balanced_shift),
-        cmocka_unit_test(agreement),
-        cmocka_unit_test(walks),
+        cmocka_unit_test(predictive_moments), cmocka_unit_test(keyed),
+        cmocka_unit_test(masked_genes),       cmocka_unit_test(imputation_error),
+        cmocka_unit_test(balanced_shift),     cmocka_unit_test(near_strata_weigh_more),
+        cmocka_unit_test(agreement),          cmocka_unit_test(walks),
         cmocka_unit_test(gene_means),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
