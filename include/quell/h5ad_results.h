@@ -26,6 +26,9 @@ bool ql_results_number(const ql_h5ad_results *r, const char *path, double *out);
 bool ql_results_numbers(const ql_h5ad_results *r, const char *path, int64_t most, double *out,
                         int64_t *n);
 
+/* A list of texts, at most `most`. */
+bool ql_results_texts(const ql_h5ad_results *r, const char *path, int64_t most, ql_names *out);
+
 /* Names of the members of a group, at most `most`. */
 bool ql_results_members(const ql_h5ad_results *r, const char *path, int64_t most, ql_names *out);
 

@@ -184,7 +184,7 @@ static ql_status draw_map(const report_data *d, const map *m, const grouping *g,
 }
 
 /* A column of some, but not many different words: clusters, types, samples. */
-static ql_status tells_groups(const ql_column *c, bool *does, ql_err *err)
+ql_status report_tells_groups(const ql_column *c, bool *does, ql_err *err)
 {
     enum { MOST = 60 };
     ql_name_index *index = NULL;
@@ -199,24 +199,50 @@ static ql_status tells_groups(const ql_column *c, bool *does, ql_err *err)
     return QL_OK;
 }
 
+/* What is looked for first: clusters, then what cells may differ by for no reason of biology. */
+enum { N_FIRST = 8 };
+
+static void first_columns(const report_data *d, const char *color, const ql_column *first[N_FIRST])
+{
+    static const char *const known[] = {"sample",  "batch",     "donor",
+                                        "patient", "condition", "cell_type"};
+    enum { N_KNOWN = sizeof known / sizeof *known };
+    first[0] = color ? ql_frame_column(&d->ds.cells, color) : NULL;
+    first[1] = report_clustering(d);
+    for (int i = 0; i < N_KNOWN; i++) first[2 + i] = ql_frame_column(&d->ds.cells, known[i]);
+}
+
+static bool has_map(const map *maps, int n, const ql_column *c)
+{
+    for (int i = 0; i < n; i++)
+        if (maps[i].column == c) return true;
+    return false;
+}
+
+static ql_status add_map(const ql_column *c, bool asked, map *maps, int *n, ql_err *err)
+{
+    static const char own[] = "quell_";
+    bool does = asked;
+    if (!c || *n >= MOST_MAPS - 2 || has_map(maps, *n, c)) return QL_OK;
+    if (!asked && strncmp(c->name, own, strlen(own)) == 0) return QL_OK;
+    if (!asked) QL_TRY(report_tells_groups(c, &does, err));
+    if (does) maps[(*n)++] = (map){c->name, c};
+    return QL_OK;
+}
+
 static ql_status choose_maps(const report_data *d, const char *color, map *maps, int *n,
                              ql_err *err)
 {
-    static const char own[] = "quell_";
     const ql_frame *f = &d->ds.cells;
-    const ql_column *first = color ? ql_frame_column(f, color) : NULL;
-    const ql_column *outlier = ql_frame_column(f, "quell_outlier");
+    const ql_column *first[N_FIRST], *outlier = ql_frame_column(f, "quell_outlier");
     *n = 0;
-    if (color && !first) return ql_fail(err, QL_EUSAGE, "--color: obs has no column '%s'", color);
-    if (first) maps[(*n)++] = (map){first->name, first};
-    for (int c = 0; c < f->n_columns && *n < MOST_MAPS - 2; c++) {
-        bool does;
-        if (&f->columns[c] == first || !strncmp(f->columns[c].name, own, strlen(own))) continue;
-        QL_TRY(tells_groups(&f->columns[c], &does, err));
-        if (does) maps[(*n)++] = (map){f->columns[c].name, &f->columns[c]};
-    }
+    first_columns(d, color, first);
+    if (color && !first[0])
+        return ql_fail(err, QL_EUSAGE, "--color: obs has no column '%s'", color);
+    for (int i = 0; i < N_FIRST; i++) QL_TRY(add_map(first[i], i == 0, maps, n, err));
+    for (int c = 0; c < f->n_columns; c++) QL_TRY(add_map(&f->columns[c], false, maps, n, err));
     maps[(*n)++] = (map){"molecules per cell", NULL};
-    if (outlier && outlier != first) maps[(*n)++] = (map){outlier->name, outlier};
+    if (outlier && outlier != first[0]) maps[(*n)++] = (map){outlier->name, outlier};
     return QL_OK;
 }
 

@@ -172,3 +172,39 @@ ql_status report_put_dispersion(const report_data *d, ql_str *out, ql_err *err)
     ql_free(x);
     return QL_OK;
 }
+
+/* ---- gain ---- */
+
+/* What the model knows of each gene. Those below 0 are better left at their mean. */
+ql_status report_put_gains(const report_data *d, ql_str *out, ql_err *err)
+{
+    enum { MOST = 6000 };
+    const ql_column *mean = ql_frame_column(&d->ds.genes, "quell_mean_counts");
+    const ql_column *gain = ql_frame_column(&d->ds.genes, "quell_gain");
+    const int64_t n = d->ds.genes.index.n, m = n < MOST ? n : MOST;
+    double *x;
+    int64_t shown = 0;
+    if (!is_number(mean) || !is_number(gain) || m == 0) return QL_OK;
+    QL_TRY(QL_NEW(x, 2 * m, "genes", err));
+    for (int64_t k = 0; k < m; k++) {
+        const int64_t g = k * n / m;
+        const double mu = ql_column_number(mean, g), value = ql_column_number(gain, g);
+        if (!(mu > 0) || !isfinite(value)) continue;
+        x[shown] = ql_log10(mu);
+        x[m + shown++] = value;
+    }
+    const ql_series genes = {x, x + m, shown, NULL, "c2"};
+    if (shown)
+        ql_chart_put(&(ql_chart){.title = "Genes: gain of held-out molecules over the gene mean",
+                                 .xlab = "mean count of the gene",
+                                 .ylab = "gain, nats per molecule",
+                                 .width = 480,
+                                 .height = 260,
+                                 .mark = QL_MARK_POINTS,
+                                 .series = &genes,
+                                 .n_series = 1,
+                                 .log_x = true},
+                     out);
+    ql_free(x);
+    return QL_OK;
+}

@@ -17,6 +17,20 @@ static void put_row(ql_str *out, const char *name, const char *value)
     ql_str_puts(out, "</td></tr>\n");
 }
 
+void report_put_text(const char *text, ql_str *out)
+{
+    ql_str_puts(out, "<td>");
+    ql_html_text(out, text);
+    ql_str_puts(out, "</td>");
+}
+
+void report_put_number(int decimals, double value, ql_str *out)
+{
+    ql_str_puts(out, "<td class=\"num\">");
+    if (isfinite(value)) ql_str_printf(out, "%.*f", decimals, value);
+    ql_str_puts(out, "</td>");
+}
+
 void report_put_heading(ql_str *out, const char *title)
 {
     ql_str_printf(out, "<section><h2>%s</h2>\n", title);
@@ -345,7 +359,8 @@ static ql_status put_distributions(const report_data *d, ql_str *out, ql_err *er
         put_histogram("quell_outlier: share of held-out cells that fit better",
                       "near 1: unlike any cell the model has learned", false, v, n, out);
     }
-    const ql_status st = report_put_dispersion(d, out, err);
+    ql_status st = report_put_dispersion(d, out, err);
+    if (st == QL_OK) st = report_put_gains(d, out, err);
     ql_str_puts(out, "</div>");
     report_end_section(out);
     ql_free(v);
@@ -354,27 +369,65 @@ static ql_status put_distributions(const report_data *d, ql_str *out, ql_err *er
 
 /* ---- scales, how to go on ---- */
 
-static void put_scales(const report_data *d, ql_str *out)
+/* What the file says of a matrix or score: appended to text; nothing where it says nothing. */
+static void find_scale(const report_data *d, const char *name, ql_str *text)
 {
-    enum { MEMBERS = 100 };
-    ql_names names = {0};
-    ql_str key = {0}, text = {0};
-    if (ql_results_members(d->file, RUN "/scale", MEMBERS, &names) && names.n) {
-        report_put_heading(out, "What the numbers are");
-        ql_str_puts(out, "<table>\n");
-        for (int64_t i = 0; i < names.n; i++) {
-            ql_str_clear(&key);
-            ql_str_clear(&text);
-            ql_str_printf(&key, RUN "/scale/%s", ql_name(&names, i));
-            if (ql_results_text(d->file, ql_str_text(&key), &text))
-                put_row(out, ql_name(&names, i), ql_str_text(&text));
-        }
-        ql_str_puts(out, "</table>\n");
-        report_end_section(out);
+    static const char *const records[] = {RUN "/scale", "uns/quell/embed/scale"};
+    ql_str key = {0};
+    for (size_t i = 0; i < sizeof records / sizeof *records && text->len == 0; i++) {
+        ql_str_clear(&key);
+        ql_str_printf(&key, "%s/%s", records[i], name);
+        (void)ql_results_text(d->file, ql_str_text(&key), text);
     }
-    ql_names_free(&names);
+    ql_str_free(&key);
+}
+
+enum { MEMBERS = 100 };
+
+static bool is_among(const ql_names *names, const char *name)
+{
+    for (int64_t i = 0; i < names->n; i++)
+        if (!strcmp(ql_name(names, i), name)) return true;
+    return false;
+}
+
+static void put_scale(const report_data *d, const char *group, const char *name,
+                      const char *otherwise, ql_str *out)
+{
+    ql_str key = {0}, text = {0};
+    find_scale(d, name, &text);
+    ql_str_printf(&key, *group ? "%s/%s" : "%s%s", group, name);
+    if (text.len || otherwise)
+        put_row(out, ql_str_text(&key), text.len ? ql_str_text(&text) : otherwise);
     ql_str_free(&key);
     ql_str_free(&text);
+}
+
+/* Every layer, the latent spaces that the file says something of, scores of cells. */
+static void put_scales(const report_data *d, ql_str *out)
+{
+    static const char not_ours[] = "not of quell: this file does not say what it is";
+    ql_names layers = {0}, spaces = {0}, scales = {0};
+    (void)ql_results_members(d->file, "layers", MEMBERS, &layers);
+    (void)ql_results_members(d->file, "obsm", MEMBERS, &spaces);
+    (void)ql_results_members(d->file, RUN "/scale", MEMBERS, &scales);
+    report_put_heading(out, "What the numbers are");
+    ql_str_puts(out, "<table>\n");
+    for (int64_t i = 0; i < layers.n; i++) {
+        const char *name = ql_name(&layers, i);
+        const bool counts = strncmp(ql_str_text(&d->matrix), "layers/", 7) == 0 &&
+                            strcmp(ql_str_text(&d->matrix) + 7, name) == 0;
+        put_scale(d, "layers", name, counts ? "the counts that were denoised" : not_ours, out);
+    }
+    for (int64_t i = 0; i < spaces.n; i++) put_scale(d, "obsm", ql_name(&spaces, i), NULL, out);
+    for (int64_t i = 0; i < scales.n; i++)
+        if (!is_among(&layers, ql_name(&scales, i)) && !is_among(&spaces, ql_name(&scales, i)))
+            put_scale(d, "", ql_name(&scales, i), NULL, out);
+    ql_str_puts(out, "</table>\n");
+    report_end_section(out);
+    ql_names_free(&layers);
+    ql_names_free(&spaces);
+    ql_names_free(&scales);
 }
 
 static void put_next(ql_str *out)
@@ -382,6 +435,9 @@ static void put_next(ql_str *out)
     report_put_heading(out, "How to go on");
     ql_str_puts(
         out,
+        "<p>With quell, to clusters and a layout, which this page then shows:</p><pre>"
+        "quell neighbors OUT.h5ad -o near.h5ad\nquell cluster near.h5ad -o clusters.h5ad\n"
+        "quell layout clusters.h5ad -o umap.h5ad\nquell report umap.h5ad -o umap.html</pre>\n"
         "<p>In scanpy (Python):</p><pre>import scanpy as sc\na = sc.read_h5ad(\"OUT.h5ad\")\n"
         "sc.pp.neighbors(a, use_rep=\"X_dca\")\nsc.tl.leiden(a)\nsc.tl.umap(a)\n"
         "d = sc.AnnData(a.layers[\"denoised\"], a.obs, a.var)\n"
@@ -423,8 +479,11 @@ ql_status report_page(const report_data *d, const char *color, ql_str *out, ql_e
     put_alerts(d, out);
     put_cards(d, out);
     QL_TRY(report_put_cells(d, color, out, err));
+    QL_TRY(report_put_clusters(d, out, err));
     QL_TRY(report_put_genes(d, out, err));
     put_score(d, out);
+    report_put_models(d, out);
+    report_put_coverage(d, out);
     QL_TRY(put_training(d, out, err));
     QL_TRY(put_distributions(d, out, err));
     put_run(d, out);

@@ -15,8 +15,24 @@ void report_put_heading(ql_str *out, const char *title);
 void report_end_section(ql_str *out);
 QL_MUST_USE ql_status report_put_cells(const report_data *d, const char *color, ql_str *out,
                                        ql_err *err);
+QL_MUST_USE ql_status report_put_clusters(const report_data *d, ql_str *out, ql_err *err);
+void report_put_models(const report_data *d, ql_str *out);
+void report_put_coverage(const report_data *d, ql_str *out);
+QL_MUST_USE ql_status report_put_gains(const report_data *d, ql_str *out, ql_err *err);
 QL_MUST_USE ql_status report_put_genes(const report_data *d, ql_str *out, ql_err *err);
 QL_MUST_USE ql_status report_put_dispersion(const report_data *d, ql_str *out, ql_err *err);
+
+/* The column of obs with clusters: of quell cluster, else one that is called as scanpy calls it;
+ * NULL: none. */
+const ql_column *report_clustering(const report_data *d);
+
+/* Has the column some, but not too many different words? */
+QL_MUST_USE ql_status report_tells_groups(const ql_column *c, bool *does, ql_err *err);
+
+/* Cells of a table: a text, escaped. */
+void report_put_text(const char *text, ql_str *out);
+/* A number with so many decimals; nothing where it is not finite. */
+void report_put_number(int decimals, double value, ql_str *out);
 
 extern const char report_style[];
 

@@ -16,7 +16,7 @@ const char report_style[] =
     "h1{margin:0;font-size:1.7em}h2{margin:0 0 .6em;font-size:1.2em}h3{margin:1.4em 0 .2em;font-size:1em}h3 small{font-weight:400;color:var(--mute)}"
     "section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1.2em 1.4em;margin:1.2em 0}\n"
     "table{border-collapse:collapse;width:100%}td,th{padding:.3em 1em .3em 0;text-align:left;border-bottom:1px solid var(--line);"
-    "vertical-align:top;overflow-wrap:anywhere}th{font-weight:600;overflow-wrap:normal}tr:last-child>*{border-bottom:0}.num{text-align:right;font-variant-numeric:tabular-nums}"
+    "vertical-align:top;overflow-wrap:anywhere}th{font-weight:600;overflow-wrap:normal}tr:last-child>*{border-bottom:0}.num{text-align:right;font-variant-numeric:tabular-nums}td.num{white-space:nowrap}"
     "tr.used>*{font-weight:700}pre{padding:.8em;border:1px solid var(--line);border-radius:6px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;"
     "font-size:13px}summary{cursor:pointer}\n"
     ".mute{color:var(--mute)}.alert{margin:.9em 0;padding:.7em 1em;border-radius:8px;border:1px solid;border-left-width:6px;background:var(--card)}"

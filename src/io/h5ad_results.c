@@ -62,6 +62,14 @@ bool ql_results_number(const ql_h5ad_results *r, const char *path, double *out)
     return true;
 }
 
+bool ql_results_texts(const ql_h5ad_results *r, const char *path, int64_t most, ql_names *out)
+{
+    int64_t n = 0;
+    return ql_h5r_kind_of(r->file, path) == QL_H5R_DATASET &&
+           ql_h5r_names_count(r->file, path, &n, NULL) == QL_OK && n <= most &&
+           ql_h5r_names(r->file, path, out, NULL) == QL_OK;
+}
+
 bool ql_results_members(const ql_h5ad_results *r, const char *path, int64_t most, ql_names *out)
 {
     return ql_h5r_kind_of(r->file, path) == QL_H5R_GROUP &&

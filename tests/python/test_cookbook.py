@@ -3,7 +3,7 @@
 A `text` block is what the block before it prints on stdout or stderr: its lines come there in this order, whole;
 "..." stands for any lines or, within a line, for any text. `<!-- needs: NAME... -->` above a block runs
 it only where these are: modules of Python, packages of R, for a shell commands that succeed when called
-alone. `<!-- not run: WHY -->` leaves it out.
+alone, or quell-igraph: a program that was built with it. `<!-- not run: WHY -->` leaves it out.
 """
 import importlib.util
 import os
@@ -57,7 +57,14 @@ def succeeds(*line):
     return shutil.which(line[0]) and subprocess.run(line, capture_output=True, timeout=300).returncode == 0
 
 
+def has_igraph():
+    program = os.environ.get("QUELL", str(ROOT / "build" / "quell"))
+    return "igraph" in subprocess.run([program, "version"], capture_output=True, text=True).stdout
+
+
 def is_there(kind, name):
+    if name == "quell-igraph":
+        return has_igraph()
     if kind == "python":
         return importlib.util.find_spec(name)
     return succeeds(name) if kind == "sh" else succeeds("Rscript", "--vanilla", "-e", f"library({name})")

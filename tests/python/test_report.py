@@ -1,4 +1,5 @@
 """quell report: one HTML file that fetches nothing, escapes everything and is the same each time."""
+import html
 import html.parser
 import json
 import re
@@ -59,10 +60,10 @@ def page(quell, h5ad, out, *more):
 
 def test_structure(quell, result, tmp_path):
     p, text = page(quell, result, tmp_path / "a.html")
-    assert p.headings == ["Cells", "Genes before and after", "How good it is", "Training", "The data",
+    assert p.headings == ["Cells", "Genes before and after", "How good it is", "How sure it is", "Training", "The data",
                           "What was done", "What the numbers are", "How to go on", "Citation"]
-    # maps by depth and outlier; raw, denoised and a scatter of six genes; curves; distributions
-    assert text.count("<svg") == 2 + 6 * 3 + 2 + 4
+    # maps by depth and outlier; raw, denoised and a scatter of six genes; curves; distributions and genes
+    assert text.count("<svg") == 2 + 6 * 3 + 2 + 5
     assert "http" not in text.replace("http-equiv", "") and "script" not in p.tags
     assert "quell_outlier" in p.text and "not normalised" in p.text
     a = anndata.read_h5ad(result)
@@ -120,6 +121,100 @@ def test_points_are_where_the_numbers_are(quell, result, tmp_path):
     assert np.abs(np.sort(want, axis=0) - np.sort(drawn, axis=0)).max() < 0.11
 
 
+def tables(text, heading):
+    """The tables of a section, as lists of rows of texts."""
+    part = text.split(f"<h2>{heading}</h2>")[1].split("</section>")[0]
+    rows = [re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S) for table in re.findall(r"<table>(.*?)</table>", part, re.S)]
+    return [[[html.unescape(cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)] for row in table] for table in rows]
+
+
+def test_clusters(quell, result, tmp_path):
+    """Sizes, medians, shares by sample and genes that stand out, against pandas and numpy; hostile names."""
+    a = anndata.read_h5ad(result)
+    rng = np.random.default_rng(3)
+    group = np.array(["0", HOSTILE, "2"])[rng.choice(3, a.n_obs, p=[0.5, 0.3, 0.2])].astype(object)
+    group[:7] = None  # cells in no cluster
+    a.obs["mine"] = pd.Categorical(group)
+    a.obs["sample"] = pd.Categorical(np.where(rng.random(a.n_obs) < 0.4, "a<b", "c"))
+    a.uns["quell"]["cluster"] = {"mine": {"method": "leiden", "use": "X_dca", "modularity": 0.4321}}
+    a.uns["mine"] = {"params": {"resolution": 0.7}}
+    a.write_h5ad(tmp_path / "c.h5ad")
+    p, text = page(quell, tmp_path / "c.h5ad", tmp_path / "c.html")
+    assert p.headings[1] == "Clusters" and re.findall(r"<label for=\"map\d\">(.*?)</label>", text)[:2] == ["mine", "sample"]
+    assert "<script" not in text
+    records, clusters, shares = tables(text, "Clusters")
+    assert records[1:] == [["mine", "leiden", "X_dca", "0.70", "0.432"]]
+    depth = np.asarray(a.X.sum(1)).ravel()
+    levelled = np.log10(1 + a.X.toarray() * (depth.mean() / depth)[:, None])
+    sizes = a.obs["mine"].value_counts()
+    assert [row[0] for row in clusters[1:]] == list(sizes.index)
+    for row in clusters[1:]:
+        inside = (a.obs["mine"] == row[0]).to_numpy()
+        others = a.obs["mine"].notna().to_numpy() & ~inside
+        assert int(row[1]) == inside.sum() and row[2] == f"{100 * inside.sum() / sizes.sum():.1f}"
+        assert float(row[3]) == np.sort(depth[inside])[inside.sum() // 2]
+        difference = levelled[inside].mean(0) - levelled[others].mean(0)
+        assert row[4] == ", ".join(a.var_names[np.argsort(-difference, kind="stable")[:4]])
+    table = pd.crosstab(a.obs["mine"], a.obs["sample"], normalize="index") * 100
+    for row in shares[1:]:
+        assert row[1:] == [f"{table.loc[row[0], name]:.1f}" for name in shares[0][1:]]
+
+
+def test_one_cluster_is_none(quell, result, tmp_path):
+    a = anndata.read_h5ad(result)
+    a.obs["leiden"] = pd.Categorical(["0"] * a.n_obs)
+    a.write_h5ad(tmp_path / "c.h5ad")
+    p, _ = page(quell, tmp_path / "c.h5ad", tmp_path / "c.html")
+    assert "Clusters" not in p.headings
+
+
+def test_several_models_and_coverage(quell, result, tmp_path):
+    """The tables of --auto, of an ensemble and of coverage are those of uns; what is missing is left out."""
+    bad = tmp_path / "m.h5ad"
+    bad.write_bytes(result.read_bytes())
+    gains, weights = np.array([0.1, 0.2, 0.25]), np.array([0.6, 0.4])
+    with h5py.File(bad, "r+") as f:
+        run = f["uns/quell/denoise"]
+        for key, value in {"auto/candidate": ["means", "<i>x", "mixture"], "auto/chosen": "mixture", "auto/gain": gains,
+                           "auto/gain_stderr": gains / 10, "auto/difference": gains - 0.25, "auto/difference_stderr": gains / 20,
+                           "auto/weight": [0, 1.0, np.nan], "ensemble/settings": ["as given", HOSTILE],
+                           "ensemble/weight": weights, "ensemble/first_gain": 0.2, "ensemble/better": 0.05,
+                           "ensemble/better_stderr": 0.01}.items():
+            run[key] = value
+        coverage = {name: run[f"coverage/expected_count/{name}"][:] for name in ("from", "counts", "covered")}
+    p, text = page(quell, bad, tmp_path / "m.html")
+    assert "script" not in p.tags and "i" not in p.tags
+    auto = tables(text, "Models that were compared")[0]
+    assert auto[1:] == [["means", "0.1000 ± 0.0100", "-0.1500 ± 0.0050", "0.000"],
+                        ["<i>x", "0.2000 ± 0.0200", "-0.0500 ± 0.0100", "1.000"],
+                        ["mixture", "0.2500 ± 0.0250", "0.0000 ± 0.0125", ""]]
+    assert '<tr class="used"><td>mixture' in text
+    assert tables(text, "Models that are mixed")[0][1:] == [["as given", "0.600"], [HOSTILE, "0.400"]]
+    assert "gains 0.2000 nats a molecule; the mixture +0.0500 ± 0.0100 more" in p.text
+    rows = tables(text, "How sure it is")[0]
+    some = coverage["counts"] > 0
+    assert [float(row[1]) for row in rows[4:]] == list(coverage["counts"][some])
+    assert [row[2] for row in rows[4:]] == [f"{100 * x:.1f}" for x in coverage["covered"][some]]
+    with h5py.File(bad, "r+") as f:  # lists that do not fit each other, and numbers where texts belong
+        del f["uns/quell/denoise/auto/candidate"], f["uns/quell/denoise/coverage/genes"], f["uns/quell/denoise/ensemble/weight"]
+        f["uns/quell/denoise/auto/candidate"] = np.arange(500)
+        f["uns/quell/denoise/ensemble/weight"] = [0.1, 0.2, 0.7]
+    p, text = page(quell, bad, tmp_path / "n.html")
+    assert "How sure it is" not in p.headings and "Models that were compared" not in p.headings
+    assert tables(text, "Models that are mixed")[0][1:] == [["as given", ""], [HOSTILE, ""]]
+
+
+def test_every_layer_has_its_scale(quell, result, tmp_path):
+    a = anndata.read_h5ad(result)
+    a.layers["other"] = a.X.copy()
+    a.write_h5ad(tmp_path / "l.h5ad")
+    _, text = page(quell, tmp_path / "l.h5ad", tmp_path / "l.html")
+    said = {row[0]: row[1] for row in tables(text, "What the numbers are")[0]}
+    scales = a.uns["quell"]["denoise"]["scale"]
+    assert said["layers/denoised"] == scales["denoised"] and said["obsm/X_dca"] == scales["X_dca"]
+    assert "not of quell" in said["layers/other"] and said["quell_outlier"] == scales["quell_outlier"]
+
+
 def genes_of(text):
     return re.findall(r"<h3>(.*?) <small>", text)
 
@@ -167,6 +262,7 @@ def test_size_is_bounded(quell, result, tmp_path):
     rng = np.random.default_rng(1)
     for i in range(9):
         big.obs[f"column {i}"] = pd.Categorical(rng.integers(0, 30, len(rows)).astype(str))
+    big.obs["leiden"] = pd.Categorical(rng.integers(0, 40, len(rows)).astype(str))
     big.obsm["X_dca"] = rng.normal(size=(len(rows), 32)).astype("f4")
     big.layers["denoised"] = np.asarray(a.layers["denoised"][rows])
     big.write_h5ad(tmp_path / "big.h5ad")

@@ -1,5 +1,5 @@
-"""Snakemake 9, the Snakemake of Debian and Nextflow on the same two samples: their final files are the
-same bytes, which are those of the plain command line.
+"""Snakemake 9, the Snakemake of Debian and Nextflow on the same two samples: their final files, of counts and
+of clusters, are the same bytes, which are those of the plain command line.
 
 QUELL, NEXTFLOW, SNAKEMAKE, SNAKEMAKE7   the programs; QUELL_SHARED  a folder with data/ (else the example data)
 """
@@ -31,6 +31,8 @@ def samples():
 
 SAMPLES = samples()
 OPTIONS = ["--epochs", "3"]
+LAYOUT = ["--epochs", "50"]  # of the configurations for tests of both workflows
+HAS_IGRAPH = "igraph" in subprocess.run([QUELL, "version"], capture_output=True, text=True).stdout
 
 
 def sheet(path, separator):
@@ -53,6 +55,10 @@ def expected(tmp_path_factory):
     for name, counts in SAMPLES.items():
         call([QUELL, "train", counts, "--save-model", f"{name}.quell.h5", *OPTIONS], folder)
         call([QUELL, "apply", counts, "--load-model", f"{name}.quell.h5", "-o", f"{name}.h5ad", "--no-score"], folder)
+        if HAS_IGRAPH:
+            call([QUELL, "neighbors", f"{name}.h5ad", "-o", f"{name}.near.h5ad"], folder)
+            call([QUELL, "cluster", f"{name}.near.h5ad", "-o", f"{name}.clustered.h5ad"], folder)
+            call([QUELL, "layout", f"{name}.clustered.h5ad", "-o", f"{name}.clusters.h5ad", *LAYOUT], folder)
     return folder
 
 
@@ -71,6 +77,9 @@ def test_snakemake(engine, expected, tmp_path):
           "--config", f"train={' '.join(OPTIONS)}", "multiqc=True"], tmp_path)
     for name in SAMPLES:
         assert filecmp.cmp(tmp_path / "results" / "denoised" / f"{name}.h5ad", expected / f"{name}.h5ad", shallow=False)
+        if HAS_IGRAPH:
+            found = tmp_path / "results" / "clusters" / f"{name}.h5ad"
+            assert filecmp.cmp(found, expected / f"{name}.clusters.h5ad", shallow=False)
     figures = (tmp_path / "results" / "multiqc" / "report_data" / "multiqc_general_stats.txt").read_text()
     assert all(name in figures for name in SAMPLES)
 
@@ -79,10 +88,13 @@ def test_snakemake(engine, expected, tmp_path):
 def test_nextflow(expected, tmp_path):
     """The profile test on these samples, with MultiQC."""
     call([NEXTFLOW, "run", FLOWS / "nextflow", "-profile", "test", "--input", sheet(tmp_path / "sheet.csv", ","),
-          "--train_args", " ".join(OPTIONS), "--multiqc"], tmp_path)
+          "--train_args", " ".join(OPTIONS), "--clusters", str(HAS_IGRAPH).lower(), "--multiqc"], tmp_path)
     for name in SAMPLES:
         assert filecmp.cmp(tmp_path / "results" / "denoised" / f"{name}.denoised.h5ad", expected / f"{name}.h5ad",
                            shallow=False)
         assert "Genes before and after" in (tmp_path / "results" / "report" / f"{name}.html").read_text()
+        if HAS_IGRAPH:
+            found = tmp_path / "results" / "clusters" / f"{name}.clusters.h5ad"
+            assert filecmp.cmp(found, expected / f"{name}.clusters.h5ad", shallow=False)
     figures = (tmp_path / "results" / "multiqc" / "multiqc_report_data" / "multiqc_general_stats.txt").read_text()
     assert all(name in figures for name in SAMPLES)

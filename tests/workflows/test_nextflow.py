@@ -41,9 +41,9 @@ class Pipeline:
         self.folder = folder
         self.results = folder / "results"
 
-    def run(self, *args, path="", config="", code=0):
+    def run(self, *args, path="", config="", code=0, clusters="false"):
         """One run with a PATH that begins with `path` and an extra configuration file."""
-        line = [NEXTFLOW, "run", PIPELINE, "-profile", "test", "-with-trace", "trace.txt", *args]
+        line = [NEXTFLOW, "run", PIPELINE, "-profile", "test", "-with-trace", "trace.txt", "--clusters", clusters, *args]
         if config:
             (self.folder / "extra.config").write_text(config)
             line += ["-c", "extra.config"]
@@ -109,8 +109,10 @@ def stand_in(folder, script):
 
 @needs_nextflow
 def test_stubs(pipeline):
-    pipeline.run("-stub")
+    pipeline.run("-stub", "--embed_model", "scdha", clusters="true")
     assert all(row["status"] == "COMPLETED" for row in pipeline.tasks())
+    for process in ("QUELL_EMBED", "QUELL_NEIGHBORS", "QUELL_CLUSTER", "QUELL_LAYOUT"):
+        assert len(pipeline.tasks(f"{process} ")) == 2, process
     assert len(pipeline.tasks("QUELL_APPLY")) == 6 and len(pipeline.tasks("QUELL_MERGE")) == 2
 
 
@@ -119,7 +121,8 @@ def test_every_module_has_a_stub_that_runs(tmp_path):
     """All modules at once, with no options at all."""
     calls, includes = [], []
     inputs = {"denoise": "counts, none", "train": "counts, none", "apply": "counts, model", "merge": "model, counts",
-              "report": "model"}
+              "report": "model", "neighbors": "model", "cluster": "model", "layout": "model", "score": "counts, model",
+              "de": "counts, model", "compare": "model + ['cell_type'], none"}
     for module in sorted(path.name for path in MODULES.iterdir()):
         name = f"QUELL_{module.upper()}"
         includes.append(f"include {{ {name} }} from '{MODULES / module}'")
@@ -132,7 +135,7 @@ def test_every_module_has_a_stub_that_runs(tmp_path):
                           env={**os.environ, "PATH": f"{QUELL.parent}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.stdout + done.stderr
     version = (ROOT / "VERSION").read_text().strip()
-    assert done.stdout.count(f"quell={version}.") == len(calls) == 9
+    assert done.stdout.count(f"quell={version}.") == len(calls) == 16
 
 
 @needs_nextflow
@@ -154,32 +157,64 @@ def test_same_bytes_as_the_command_line_and_resume(pipeline, expected):
         assert_as_expected(pipeline, expected)
 
 
+HAS_IGRAPH = "igraph" in subprocess.run([QUELL, "version"], capture_output=True, text=True).stdout
+needs_igraph = pytest.mark.skipif(not HAS_IGRAPH, reason="this quell was built without igraph")
+
+
+def plain_clusters(folder, h5ad, layout):
+    """What the command line makes of a file with a latent space."""
+    folder.mkdir()
+    steps = [folder / f"step{i}.h5ad" for i in range(3)]
+    for line in (["neighbors", h5ad, "-o", steps[0], "--metric", "cosine"],
+                 ["cluster", steps[0], "-o", steps[1], "--resolution", "0.8"],
+                 ["layout", steps[1], "-o", steps[2], *layout]):
+        subprocess.run([str(word) for word in [QUELL, *line]], check=True, capture_output=True, timeout=WAIT)
+    return steps[2]
+
+
+LOOK = ["--neighbors_args", "--metric cosine", "--cluster_resolution", "0.8", "--layout_args", "--epochs 30"]
+
+
 @needs_nextflow
+@needs_igraph
 def test_multiqc_and_clusters(pipeline, expected):
-    """Stand-ins for multiqc and scanpy: what they are given, not what they make of it."""
+    """A stand-in for multiqc: what it is given, not what it makes of it. The files of clusters are those of the
+    command line, and the pages are of them."""
     tools = stand_in(pipeline.folder / "bin", 'exec "$REAL" "$@"\n')
     (tools / "multiqc").write_text("""#!/bin/bash
 [ "$1" = --version ] && { echo "multiqc, version 9.9"; exit; }
 ls -L */ | grep _mqc > multiqc_report.html
 mkdir multiqc_report_data
 """)
-    # The version of scanpy is asked of python3; the script of the pipeline is found first, so python3 it is.
-    (tools / "python3").write_text("""#!/bin/bash
-[ "$1" = -c ] && { echo 8.8; exit; }
-ls "$2" > "$3.clusters.csv"
-touch "$3.umap.png"
-""")
-    for name in ("multiqc", "python3"):
-        (tools / name).chmod(0o755)
-    pipeline.run("--multiqc", "--clusters", path=tools)
+    (tools / "multiqc").chmod(0o755)
+    pipeline.run("--multiqc", *LOOK, path=tools, clusters="true")
     report = (pipeline.results / "multiqc" / "multiqc_report.html").read_text()
-    assert all(f"{sample}." in report for sample in SAMPLES), report
     for sample in SAMPLES:
-        table = pipeline.results / "clusters" / f"{sample}.clusters.csv"
-        assert table.read_text() == f"{sample}.denoised.h5ad\n"
+        assert f"{sample}.quell_stats_mqc" in report and f"{sample}.quell_clusters_mqc" in report, report
+        found = plain_clusters(pipeline.folder / sample, expected[sample][1], ["--epochs", "30"])
+        assert filecmp.cmp(pipeline.results / "clusters" / f"{sample}.clusters.h5ad", found, shallow=False)
+        subprocess.run([QUELL, "report", found, "-o", pipeline.folder / "page.html", "--force"], check=True, capture_output=True)
+        assert filecmp.cmp(pipeline.results / "report" / f"{sample}.html", pipeline.folder / "page.html", shallow=False)
     versions = (pipeline.results / "pipeline_info" / "versions.yml").read_text()
-    assert "multiqc: 9.9\n" in versions and "scanpy: 8.8\n" in versions
+    assert "multiqc: 9.9\n" in versions and "QUELL_LAYOUT:\n    quell: " in versions
     assert_as_expected(pipeline, expected)
+
+
+@needs_nextflow
+@needs_igraph
+def test_another_embedding_and_several_models(pipeline):
+    """Clusters are of the space of scDHA; an ensemble denoises."""
+    counts, folder = SAMPLES["pbmc_h5"], pipeline.folder
+    pipeline.run("--input", sheet(folder, s=counts), "--shards", "1", "--embed_model", "scdha", "--embed_args",
+                 "--top-genes 300", "--train_args", "--epochs 2", "--ensemble", "2", "--reports", "false", *LOOK, clusters="true")
+    for line in (["embed", counts, "-o", "e.h5ad", "--model", "scdha", "--top-genes", "300"],
+                 ["train", counts, "-o", "m.h5", "--epochs", "2", "--ensemble", "2"],
+                 ["apply", counts, "-m", "m.h5", "-o", "d.h5ad", "--no-score"]):
+        subprocess.run([str(word) for word in [QUELL, *line]], check=True, capture_output=True, cwd=folder, timeout=WAIT)
+    found = plain_clusters(folder / "plain", folder / "e.h5ad", ["--epochs", "30"])
+    assert filecmp.cmp(pipeline.results / "embedded" / "s.embedded.h5ad", folder / "e.h5ad", shallow=False)
+    assert filecmp.cmp(pipeline.results / "clusters" / "s.clusters.h5ad", found, shallow=False)
+    assert filecmp.cmp(pipeline.denoised("s"), folder / "d.h5ad", shallow=False)
 
 
 @needs_nextflow

@@ -91,7 +91,7 @@ def snakemake(slurm, folder, options, samples, every="10m"):
     rows = [("sample", "counts"), *samples.items()]
     (folder / "config" / "samples.tsv").write_text("".join(f"{name}\t{file}\n" for name, file in rows))
     with open(folder / "config" / "config.yaml", "a") as config:
-        config.write(f"checkpoints: {{folder: checkpoints, every: {every}}}\n")
+        config.write(f"checkpoints: {{folder: checkpoints, every: {every}}}\nclusters: false\n")
     return Run(slurm, folder, [SNAKEMAKE, "-s", workflow / "Snakefile", "--profile", workflow / "profiles" / "slurm",
                                *SNAKEMAKE_HERE, "--config", f"train={options}"])
 
@@ -99,7 +99,7 @@ def snakemake(slurm, folder, options, samples, every="10m"):
 def nextflow(slurm, folder, options, samples):
     (folder / "sheet.csv").write_text("sample,counts\n" + "".join(f"{name},{file}\n" for name, file in samples.items()))
     (folder / "here.config").write_text(NEXTFLOW_HERE)
-    return Run(slurm, folder, [NEXTFLOW, "run", FLOWS / "nextflow", "-profile", "test,slurm", "-c", "here.config",
+    return Run(slurm, folder, [NEXTFLOW, "run", FLOWS / "nextflow", "-profile", "test,slurm", "-c", "here.config", "--clusters", "false",
                                "--input", "sheet.csv", "--train_args", options])
 
 

@@ -127,6 +127,8 @@ def test_the_test_profile(tmp_path):
     assert [row[:3] for row in table] == [["sample", "cells", "genes"], ["pbmc_h5", "560", "1500"], ["pbmc_mtx", "560", "1500"]]
     assert not any("NA" in row for row in table)
     assert "Genes before and after" in (data / "results" / "report" / "pbmc_mtx.html").read_text()
+    if HAS_IGRAPH:
+        assert "leiden" in anndata.read_h5ad(data / "results" / "clusters" / "pbmc_h5.h5ad").obs
     assert "Nothing to be done" in flow.run()
 
 
@@ -249,16 +251,70 @@ def test_multiqc(tmp_path):
         assert all(sample in text for name, text in figures.items() if "quell" in name)
 
 
+HAS_IGRAPH = "igraph" in subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout
+needs_igraph = pytest.mark.skipif(not HAS_IGRAPH, reason="this quell was built without igraph")
+
+
+def plain_clusters(folder, h5ad, *layout):
+    """What the command line makes of a file with a latent space."""
+    steps = [folder / f"step{i}.h5ad" for i in range(3)]
+    quell("neighbors", h5ad, "-o", steps[0], "--metric", "cosine")
+    quell("cluster", steps[0], "-o", steps[1], "--resolution", "0.8", "--seed", "3")
+    quell("layout", steps[1], "-o", steps[2], "--seed", "3", *layout)
+    return steps[2]
+
+
+LOOK = {"clusters": True, "resolution": 0.8, "neighbors": "--metric cosine", "layout": "--epochs 30", "seed": 3}
+
+
+@needs_igraph
 def test_clusters(tmp_path):
-    tables = []
-    for name in "ab":
-        flow = Flow(tmp_path / name, {"s": COUNTS}, clusters=True, train="--epochs 20")
-        flow.run()
-        tables.append((tmp_path / name / "results" / "clusters" / "s.tsv").read_text())
-    rows = [line.split("\t") for line in tables[0].splitlines()]
-    assert rows[0] == ["cell", "cluster", "umap_1", "umap_2"] and len(rows) == 561
-    assert len({row[1] for row in rows[1:]}) > 2
-    assert tables[0] == tables[1]
+    """The file, the report and MultiQC's figures of it are those of the plain command line."""
+    flow = Flow(tmp_path / "flow", {"s": COUNTS}, reports=True, **LOOK)
+    flow.run()
+    results = tmp_path / "flow" / "results"
+    denoised = plain(tmp_path / "p", COUNTS, "--epochs", "4", "--seed", "3")
+    assert same(flow.denoised("s"), denoised)
+    found = plain_clusters(tmp_path, denoised, "--epochs", "30")
+    assert same(results / "clusters" / "s.h5ad", found)
+    assert "X_umap" in anndata.read_h5ad(found).obsm
+    quell("report", found, "-o", tmp_path / "plain.html")
+    assert same(results / "report" / "s.html", tmp_path / "plain.html")
+    figures = json.loads((results / "mqc" / "s.clusters" / "s.quell_cluster_stats_mqc.json").read_text())["data"]["s"]
+    assert figures["quell_clusters"] == anndata.read_h5ad(found).obs["leiden"].nunique()
+    assert not (results / "neighbors" / "s.h5ad").exists() and not (results / "clustered" / "s.h5ad").exists()
+
+
+def two_batches(path):
+    plain = path.with_name("plain.h5ad")
+    quell("convert", COUNTS, "-o", plain)
+    cells = anndata.read_h5ad(plain)
+    cells.obs["donor"] = np.where(np.arange(cells.n_obs) % 2, "a", "b")
+    cells.write_h5ad(path)
+    return path
+
+
+@needs_igraph
+@pytest.mark.parametrize("model, options", [("vae", "--epochs 2 --batch donor"), ("scdha", "--top-genes 300")])
+def test_another_embedding(tmp_path, model, options):
+    """Clusters of another model's space; several models denoise."""
+    counts = two_batches(tmp_path / "counts.h5ad")
+    flow = Flow(tmp_path / "flow", {"s": counts}, train="--epochs 2", ensemble=2,
+                embed={"model": model, "options": options}, **LOOK)
+    flow.run()
+    results = tmp_path / "flow" / "results"
+    quell("embed", counts, "-o", tmp_path / "e.h5ad", "--model", model, "--seed", "3", *options.split())
+    assert same(results / "embedded" / "s.h5ad", tmp_path / "e.h5ad")
+    assert same(results / "clusters" / "s.h5ad", plain_clusters(tmp_path, tmp_path / "e.h5ad", "--epochs", "30"))
+    assert same(flow.denoised("s"), plain(tmp_path / "p", counts, "--epochs", "2", "--ensemble", "2", "--seed", "3"))
+
+
+def test_auto_or_ensemble(tmp_path):
+    flow = Flow(tmp_path, {"s": COUNTS}, auto=True, ensemble=3)
+    assert "does not go with ensemble" in flow.run(code=1)
+    flow.configure(auto=True)
+    assert "quell train" in flow.run("--dry-run", "--printshellcmds") and flow.calls("train") == []
+    assert "--auto --epochs 4" in flow.run("--dry-run", "--printshellcmds")
 
 
 # --- the guard, without Snakemake -----------------------------------------------------------------

@@ -56,6 +56,7 @@ workflow QUELL_DENOISING {
     emit:
     h5ad          = ch_h5ad             // channel: [ meta, h5ad ]
     model         = ch_model            // channel: [ meta, model ]
+    counts        = ch_counts           // channel: [ meta, counts ] that are counts
     info          = QUELL_INFO.out.json // channel: [ meta, json ]
     multiqc_files = ch_multiqc          // channel: files
 }

@@ -47,7 +47,7 @@ rule plan:
     conda:
         "../envs/quell.yaml"
     params:
-        options=" ".join([config["read"], config["train"], config["apply"]]),
+        options=" ".join([TRAIN_OPTIONS, config["apply"]]),
         workers=config["memory"]["threads"],
     shell:
         "quell denoise {input.counts} -o unwritten.h5ad --plan=json --quiet"

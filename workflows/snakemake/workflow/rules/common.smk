@@ -43,10 +43,12 @@ def counts_of(wildcards):
     return SAMPLES[wildcards.sample]["counts"]
 
 
-def imports(module):
-    """Whether the Python that rules would call has this module."""
-    found = subprocess.run(["python3", "-c", f"import {module}"], capture_output=True)
-    return found.returncode == 0
+def quell_clusters():
+    """Whether the quell on the PATH, if there is one, was built with igraph."""
+    if shutil.which("quell") is None:
+        return False
+    about = subprocess.run(["quell", "version"], capture_output=True, text=True)
+    return "igraph" in about.stdout
 
 
 def switched_on(setting, is_there):
@@ -54,8 +56,29 @@ def switched_on(setting, is_there):
     return is_there() if setting == "auto" else setting
 
 
-CLUSTERS = switched_on(config["clusters"], lambda: imports("scanpy"))
+CLUSTERS = switched_on(config["clusters"], quell_clusters)
 MULTIQC = switched_on(config["multiqc"], lambda: shutil.which("multiqc") is not None)
+
+
+# How models are trained, besides the options in words.
+def several_models():
+    if config["auto"] and config["ensemble"] > 1:
+        raise WorkflowError("auto chooses the models itself: it does not go with ensemble")
+    if config["auto"]:
+        return "--auto"
+    return f"--ensemble {config['ensemble']}" if config["ensemble"] > 1 else ""
+
+
+TRAIN_OPTIONS = " ".join([config["read"], several_models(), config["train"]])
+
+# What is clustered: the space of the model that denoises, or that of another one.
+EMBEDS = config["embed"]["model"] != "dca"
+EMBED_OPTIONS = " ".join(
+    [config["read"], "--model", config["embed"]["model"], config["embed"]["options"]]
+)
+SPACE_IN = "embedded" if EMBEDS else "denoised"
+SPACE_PLAN = "results/plan/{sample}.embed.json" if EMBEDS else "results/plan/{sample}.json"
+REPORT_IN = "clusters" if CLUSTERS and not EMBEDS else "denoised"
 
 
 def wanted_files():
@@ -63,8 +86,10 @@ def wanted_files():
     files += ["results/samples.tsv"]
     if config["reports"]:
         files += expand("results/report/{sample}.html", sample=SAMPLES)
+    if EMBEDS:
+        files += expand("results/embedded/{sample}.h5ad", sample=SAMPLES)
     if CLUSTERS:
-        files += expand("results/clusters/{sample}.tsv", sample=SAMPLES)
+        files += expand("results/clusters/{sample}.h5ad", sample=SAMPLES)
     if MULTIQC:
         files += ["results/multiqc/report.html"]
     return files

@@ -1,29 +1,7 @@
-rule clusters:
-    input:
-        "results/denoised/{sample}.h5ad",
-    output:
-        report(
-            "results/clusters/{sample}.tsv",
-            caption="../report/clusters.rst",
-            category="Clusters",
-        ),
-    log:
-        "logs/{sample}/clusters.log",
-    conda:
-        "../envs/scanpy.yaml"
-    params:
-        resolution=config["resolution"],
-        seed=config["seed"],
-    # One thread, or the layout of UMAP is another every time.
-    threads: 1
-    shell:
-        'python3 "$scripts/clusters.py" {input} --resolution {params.resolution} --seed {params.seed}'
-        " > {output} 2> {log}"
-
-
+# The page has clusters and their layout where these are of the denoised file.
 rule report:
     input:
-        h5ad="results/denoised/{sample}.h5ad",
+        h5ad=f"results/{REPORT_IN}/{{sample}}.h5ad",
         plan="results/plan/{sample}.json",
     output:
         report(
@@ -49,6 +27,7 @@ rule report:
 rule multiqc:
     input:
         expand("results/mqc/{sample}", sample=SAMPLES),
+        expand("results/mqc/{sample}.clusters", sample=SAMPLES if CLUSTERS else []),
     output:
         report(
             "results/multiqc/report.html",

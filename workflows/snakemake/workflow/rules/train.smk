@@ -13,7 +13,7 @@ rule train:
     conda:
         "../envs/quell.yaml"
     params:
-        options=" ".join([config["read"], config["train"]]),
+        options=TRAIN_OPTIONS,
         states=config["checkpoints"]["folder"],
         every=config["checkpoints"]["every"],
         seed=config["seed"],

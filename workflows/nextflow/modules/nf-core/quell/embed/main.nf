@@ -10,6 +10,7 @@ process QUELL_EMBED {
 
     output:
     tuple val(meta), path("${prefix}.h5ad"), emit: h5ad
+    tuple val(meta), path("*.quell.h5"), emit: model, optional: true
     tuple val(meta), path("${prefix}.summary.json"), emit: summary, optional: true
     path "*_mqc.{json,tsv}", emit: multiqc_files, optional: true
     tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell

@@ -1,0 +1,42 @@
+process QUELL_NEIGHBORS {
+    tag "${meta.id}"
+    label 'process_low'
+
+    conda "${moduleDir}/environment.yml"
+    container "quell:0.4.0"
+
+    input:
+    tuple val(meta), path(h5ad)
+
+    output:
+    tuple val(meta), path("${prefix}.h5ad"), emit: h5ad
+    tuple val(meta), path("${prefix}.summary.json"), emit: summary, optional: true
+    tuple val("${task.process}"), val('quell'), eval('quell --version | sed "s/^quell //"'), topic: versions, emit: versions_quell
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def memory = task.memory ? "--memory ${task.memory.toMega()}M" : ''
+    prefix = task.ext.prefix ?: "${meta.id}"
+    if ([h5ad].flatten().any { file -> file.name == "${prefix}.h5ad" }) {
+        error("QUELL_NEIGHBORS: the input is called ${prefix}.h5ad as the output: set another ext.prefix")
+    }
+    """
+    quell neighbors \\
+        ${h5ad} \\
+        -o ${prefix}.h5ad \\
+        --threads ${task.cpus} \\
+        ${memory} \\
+        --summary ${prefix}.summary.json \\
+        ${args}
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: "${meta.id}"
+    """
+    touch ${prefix}.h5ad
+    touch ${prefix}.summary.json
+    """
+}
