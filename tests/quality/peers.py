@@ -112,7 +112,7 @@ def _nb_loss(x, mu, theta):
     return (a + b).mean()
 
 
-def dca(seen, seed):
+def dca(seen, seed, epochs=300):
     import torch
     torch.manual_seed(seed)
     kept = seen.sum(0).A1 > 0
@@ -128,7 +128,7 @@ def dca(seen, seed):
     opt = torch.optim.RMSprop([p for p in net.all.parameters() if p.requires_grad], lr=1e-3, alpha=0.9, eps=1e-7)
     slow = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=0.1, patience=10)
     best, since = np.inf, 0
-    for _ in range(300):
+    for _ in range(epochs):
         net.all.train()
         for rows in train[torch.randperm(len(train))].split(32):
             _, mean, theta = net(z[rows])

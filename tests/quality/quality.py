@@ -63,16 +63,20 @@ def run_quell(a, method, path, seed):
     import h5py
     words, layer = QUELL[method]
     out = os.path.join(a.work, "out.%d.h5ad" % os.getpid())
-    command = [a.quell, "denoise", path, "-o", out, "--force", "--seed", str(seed)] + words
+    summary = out + ".json"
+    command = [a.quell, "denoise", path, "-o", out, "--force", "--seed", str(seed), "--summary", summary] + words
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit("%s: %s" % (" ".join(command), done.stderr.strip()[-300:]))
     try:
         with h5py.File(out, "r") as f:
             latent = next((f["obsm"][k][:] for k in sorted(f["obsm"]) if k.startswith("X_")), None)
-            return {"prediction": f["layers"][layer][:], "latent": latent}
+            prediction = f["layers"][layer][:]
+        with open(summary) as f:  # its own: a child starts with the memory of this process
+            return {"prediction": prediction, "latent": latent, "mib": json.load(f)["peak_bytes"] >> 20}
     finally:
         os.remove(out)
+        os.remove(summary)
 
 
 def one(a):
@@ -80,12 +84,12 @@ def one(a):
     import scipy.sparse as sp
     path, held_path = split_files(a, a.set, a.seed)
     seen, held = score.read_counts(path), sp.load_npz(held_path)
-    start = time.monotonic()
+    who = resource.RUSAGE_CHILDREN if a.method in QUELL else resource.RUSAGE_SELF
+    start, before = time.monotonic(), resource.getrusage(who).ru_utime
     result = run_quell(a, a.method, path, a.seed) if a.method in QUELL else PEERS[a.method](seen, a.seed)
     seconds = time.monotonic() - start
-    who = resource.RUSAGE_CHILDREN if a.method in QUELL else resource.RUSAGE_SELF
     used = resource.getrusage(who)
-    line = {"seconds": round(seconds, 2), "cpu": round(used.ru_utime, 2), "mib": used.ru_maxrss // 1024}
+    line = {"seconds": round(seconds, 2), "cpu": round(used.ru_utime - before, 2), "mib": result.get("mib", used.ru_maxrss // 1024)}
     line["gain"], line["error"] = score.gain(seen, held, result["prediction"])
     source = sets_of(a.data)[a.set]
     if result["latent"] is not None:

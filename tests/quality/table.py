@@ -83,15 +83,27 @@ def middle(seeds, key):
     return "%.1f" % statistics.median(values) if values else ""
 
 
+def columns_of(methods):
+    """Name and cell of each column that has any values."""
+    def used(key):
+        return any(key in r for seeds in methods.values() for r in seeds.values())
+    return [c for c in [
+        ("splits", lambda seeds: str(len(seeds))),
+        ("gain", lambda seeds: cell(seeds, "gain", 4)),
+        ("truth", lambda seeds: cell(seeds, "truth", 4)),
+        ("ARI", lambda seeds: cell(seeds, "ari", 2)),
+        ("CPU, s", lambda seeds: middle(seeds, "cpu")),
+        ("MiB", lambda seeds: "%d" % statistics.median(r["mib"] for r in seeds.values())),
+    ] if {"truth": used("truth"), "ARI": used("ari"), "CPU, s": used("cpu")}.get(c[0], True)]
+
+
 def show_set(name, methods):
+    columns = columns_of(methods)
     print("\n**%s**\n" % name)
-    print("| method | splits | gain | truth | ARI | CPU seconds | MiB |")
-    print("|---|---|---|---|---|---|---|")
+    print("| method | %s |" % " | ".join(c[0] for c in columns))
+    print("|---" * (len(columns) + 1) + "|")
     for method in sorted(methods, key=lambda k: -gain_of(methods[k])):
-        seeds = methods[method]
-        print("| %s | %d | %s | %s | %s | %s | %d |" % (
-            method, len(seeds), cell(seeds, "gain", 4), cell(seeds, "truth", 4), cell(seeds, "ari", 2), middle(seeds, "cpu"),
-            max(r["mib"] for r in seeds.values())))
+        print("| %s | %s |" % (method, " | ".join(of(methods[method]) for _, of in columns)))
 
 
 def show(*paths):
