@@ -286,7 +286,7 @@ workflows-nextflow: $(BUILD)/quell nextflow
 
 workflows-slurm: venv-workflows deps-slurm nextflow ## run them on a Slurm of this one machine (Debian's slurm-wlm)
 	@$(AGAIN) all
-	@$(FLOW_TESTS) tests/workflows/test_slurm.py
+	@JOBS=1 $(FLOW_TESTS) tests/workflows/test_slurm.py
 
 # Inputs that are broken, outputs that fail: the part of the tests in Python that is worth the sanitizers.
 broken: $(BUILD)/quell
@@ -339,6 +339,17 @@ check-neon: ## run the 64-bit Arm kernels under an emulator: same bits (long che
 
 check-races: ## run the engine's threads under the thread sanitizer (long checks)
 	BUILD=$(BUILD) bash tests/tools/check-races.sh
+
+mutants: ## make the mistakes of tests/tools/mutants.txt one by one: do the tests notice? (long; MUTANTS=WORD for some)
+	@$(PYTHON) -B tests/tools/mutants.py --python '$(abspath $(VENV))/bin/python' --only '$(MUTANTS)'
+
+COVERAGE_MAKE = $(MAKE) --no-print-directory BUILD=build-coverage CFLAGS='-O1 -g --coverage -fprofile-update=atomic'
+
+coverage: ## say which share of the lines and branches the tests run, by folder (long; SUITES=unit for some; needs gcov)
+	@rm -rf build-coverage/results; if [ -d build-coverage ]; then find build-coverage -name '*.gcda' -delete; fi
+	@$(COVERAGE_MAKE) -j$(JOBS) all tests
+	@for suite in $(SUITES); do $(COVERAGE_MAKE) $$suite || exit 1; done
+	@$(PYTHON) -B tests/tools/coverage.py build-coverage
 
 lint: check-layers ## check layers, headers, banned functions, sizes, format, links
 	@sh tests/lint/check-banned.sh
@@ -433,7 +444,7 @@ static-archive:
 	@sh tools/pack.sh $(BUILD)/pack $(STATIC_NAME) $(BUILD)/$(STATIC_NAME).tar.gz
 
 clean: ## remove what was built (keeps the Python packages)
-	rm -rf build-asan build-fuzz build-static
+	rm -rf build-asan build-coverage build-fuzz build-mutants build-static
 	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'venv*' ! -name nextflow -exec rm -rf {} +
 
 distclean: clean ## remove the Python packages too
@@ -447,7 +458,7 @@ help: ## print this list
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
 .PHONY: bench quality fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-tests venv-anndata08 venv-workflows demo check tests unit cli python \
-        workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan lint check-layers \
+        workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan mutants coverage lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:

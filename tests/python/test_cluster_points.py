@@ -8,17 +8,21 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 
-@pytest.fixture(scope="module")
-def ensemble(tmp_path_factory):
-    """Five groups seen in six spaces, with noise of their own; one cell has no place."""
-    base, truth = spaces.groups(700, 5, 10, 0.35, seed=5)
+def ensemble_of(cells, members, folder):
+    """Five groups seen in several spaces, with noise of their own; one cell has no place."""
+    base, truth = spaces.groups(cells, 5, 10, 0.35, seed=5)
     rng = np.random.default_rng(6)
-    obsm = {f"X_scdha_{m + 1}": (base + 0.2 * rng.normal(size=base.shape)).astype(np.float32) for m in range(6)}
+    obsm = {f"X_scdha_{m + 1}": (base + 0.2 * rng.normal(size=base.shape)).astype(np.float32) for m in range(members)}
     for x in obsm.values():
         x[11] = np.nan
     obsm["X_scdha"] = obsm["X_scdha_3"]
-    path = spaces.write(tmp_path_factory.mktemp("cluster") / "e.h5ad", obsm, {"truth": [f"t{t}" for t in truth]})
+    path = spaces.write(folder / "e.h5ad", obsm, {"truth": [f"t{t}" for t in truth]})
     return path, obsm, truth
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    return ensemble_of(700, 6, tmp_path_factory.mktemp("cluster"))
 
 
 def labels(path, key):
@@ -73,11 +77,13 @@ def test_consensus(quell, ensemble, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["kmeans", "spectral", "scdha"])
-def test_threads_and_seeds(quell, ensemble, tmp_path, method):
+def test_threads_and_seeds(quell, tmp_path, method):
+    """With more cells than the number of clusters is estimated from."""
+    source, _, _ = ensemble_of(550, 3, tmp_path)
     files = []
     for threads, seed in ((1, 4), (3, 4), (2, 4)):
         files.append(tmp_path / f"{threads}.h5ad")
-        quell("cluster", ensemble[0], "-o", files[-1], "-m", method, "--threads", threads, "--seed", seed)
+        quell("cluster", source, "-o", files[-1], "-m", method, "--threads", threads, "--seed", seed)
     assert len({f.read_bytes() for f in files}) == 1
 
 

@@ -417,9 +417,9 @@ def test_broken_gzip(quell, tmp_path, compression, how):
                      done.stderr), done.stderr
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_any_number_of_threads(quell, tmp_path, threads):
-    """Several blocks of text (8 MiB each), as plain text and in blocks of gzip."""
+@pytest.fixture(scope="module")
+def long_texts(tmp_path_factory):
+    """Several blocks of text (8 MiB each), as plain text and in blocks of gzip; and the counts."""
     rng = np.random.default_rng(2)
     x = sp.random(900, 4000, 0.45, "csr", random_state=rng, dtype=np.float32)
     x.data[:] = rng.integers(1, 3000, x.nnz)
@@ -427,8 +427,15 @@ def test_any_number_of_threads(quell, tmp_path, threads):
     assert len(text) > 2 << 23
     names = {"features.tsv": lines(samples.names("g", 4000)),
              "barcodes.tsv": lines(samples.names("c", 900))}
-    for name, data in [("matrix.mtx", text), ("matrix.mtx.gz", bgzip(text, 65280))]:
-        folder = write(tmp_path / name, {name: data, **names})
+    folder = tmp_path_factory.mktemp("long")
+    return [write(folder / name, {name: data, **names})
+            for name, data in [("matrix.mtx", text), ("matrix.mtx.gz", bgzip(text, 65280))]], x
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads(quell, long_texts, threads):
+    folders, x = long_texts
+    for folder in folders:
         out = quell("info", "--json", "--threads", threads, ".", cwd=folder).stdout
         assert f'"nonzeros":{x.nnz},' in out
         assert f'"total":{int(x.data.sum(dtype=np.float64))},' in out

@@ -121,7 +121,7 @@ def test_a_part_is_an_h5ad(quell, nb, source, tmp_path):
 
 
 def test_real_data(quell, shared_data, tmp_path):
-    data = shared_data / "pbmc3k.h5ad"
+    data = shared_data / "kang_pbmc_ifnb_subset.h5ad"
     quell("train", data, "-o", tmp_path / "m.h5", "--epochs", 1)
     for n in (1, 3, 8):
         same(quell, tmp_path / "m.h5", data, tmp_path, n)

@@ -58,7 +58,7 @@ def test_same_bytes(quell, counts, tmp_path, threads, extra):
 def test_real_data(quell, shared_data, tmp_path):
     source = shared_data / "pbmc3k.h5ad"
     wanted = run(quell, source, tmp_path / "memory", "--no-denoised")
-    for threads in (1, 2, 3):
+    for threads in (1, 3):
         got = run(quell, source, tmp_path / f"stream{threads}", "--no-denoised", "--stream", "--threads", threads)
         assert got == wanted
 
@@ -178,6 +178,7 @@ def test_terminated(program, large, tmp_path, wait):
     run = subprocess.Popen(
         [program, "denoise", large, "-o", tmp_path / "out.h5ad", "--stream", "--tmpdir", cache, "--epochs", "300"],
         stderr=subprocess.PIPE, text=True)
+    run.stderr.readline()  # it has begun
     time.sleep(wait)
     assert os.listdir(cache) == []
     run.send_signal(signal.SIGTERM)

@@ -260,6 +260,7 @@ def test_intervals_cover_what_they_say(quell, shared_data, tmp_path, name):
     quell("denoise", tmp_path / "in.h5ad", "-o", tmp_path / "o.h5ad", "--seed", 1)
     o = ad.read_h5ad(tmp_path / "o.h5ad")
     used = o.var["quell_used"].to_numpy() & (o.var["quell_mean_counts"].to_numpy() > 0.01)
+    used[np.arange(len(used)) % 3 > 0] = False  # a third of them tells as much
     theta = o.var["quell_theta"].to_numpy(np.float64)[used]
     shape = seen[:, used].toarray() + theta
     mean = o.layers["denoised"][:, used].astype(np.float64)

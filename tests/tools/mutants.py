@@ -1,0 +1,126 @@
+"""Which tests notice a mistake: make the mistakes of mutants.txt one at a time and run the tests named
+beside them.
+
+    mutants.py [--build FOLDER] [--cflags FLAGS] [--python PYTHON] [--only WORD]
+
+Works in a copy of the tree below FOLDER (build-mutants), so that no source is left changed. A mistake
+that no named test turns red at is listed at the end, and the exit code is 1.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TABLE = pathlib.Path(__file__).with_name("mutants.txt")
+LIMIT = 600  # seconds for a build or a test: a mutant may loop for ever
+
+
+class Mutant:
+    def __init__(self, line, file, tests):
+        self.line, self.file, self.tests = line, file, tests
+        self.old = self.new = None
+
+    def __str__(self):
+        return f"{TABLE.name}:{self.line} {self.file}: {self.new.strip()}"
+
+
+def read_table(path):
+    """A mistake is "FILE: TEST...", "- TEXT", "+ TEXT"; TEXT stands once in FILE. # begins a comment."""
+    found = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        if line[:2] == "- ":
+            found[-1].old = line[2:]
+        elif line[:2] == "+ ":
+            found[-1].new = line[2:]
+        else:
+            file, tests = line.split(":", 1)
+            found.append(Mutant(number, file, tests.split()))
+    for m in found:
+        if m.old is None or m.new is None or not m.tests:
+            sys.exit(f"{path}:{m.line}: a file with its tests, then a line with - and one with +")
+    return found
+
+
+class Tree:
+    """The copy that is changed."""
+
+    def __init__(self, folder, cflags, python):
+        self.folder, self.cflags, self.python = folder, cflags, python
+        kept = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True,
+                              capture_output=True, text=True).stdout.splitlines()
+        for name in kept:
+            source, to = ROOT / name, folder / name
+            if not source.is_file():
+                continue
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if not to.is_file() or to.read_bytes() != source.read_bytes():
+                shutil.copyfile(source, to)
+
+    def make(self, tests):
+        targets = [f"build/tests/{t}" for t in tests if not t.startswith("tests/")]
+        if len(targets) < len(tests):
+            targets.append("build/quell")
+        line = ["make", f"-j{os.cpu_count()}", "-s", "BUILD=build", f"CFLAGS={self.cflags}", *targets]
+        return subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=LIMIT)
+
+    def passes(self, test):
+        line = [f"build/tests/{test}"]
+        if test.startswith("tests/"):
+            line = [self.python, "-B", "-m", "pytest", "-x", "-c", "tests/python/pytest.ini", test]
+        env = {**os.environ, "QUELL": str(self.folder / "build" / "quell")}
+        try:
+            return subprocess.run(line, cwd=self.folder, env=env, capture_output=True, timeout=LIMIT).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def red(self, mutant):
+        """The first test that fails with this mistake, or None."""
+        path = self.folder / mutant.file
+        text = path.read_text()
+        if text.count(mutant.old) != 1:
+            sys.exit(f"{mutant}: '{mutant.old}' stands {text.count(mutant.old)} times in the file")
+        try:
+            path.write_text(text.replace(mutant.old, mutant.new))
+            built = self.make(mutant.tests)
+            if built.returncode != 0:
+                sys.exit(f"{mutant}: does not compile\n{built.stderr}")
+            return next((t for t in mutant.tests if not self.passes(t)), None)
+        finally:
+            path.write_text(text)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    options.add_argument("--build", default="build-mutants")
+    options.add_argument("--cflags", default="-O1")
+    options.add_argument("--python", default=str(ROOT / "build" / "venv" / "bin" / "python"))
+    options.add_argument("--only", default="", help="those whose file, tests or text hold this word")
+    o = options.parse_args()
+    mutants = [m for m in read_table(TABLE) if o.only in f"{m.file} {m.tests} {m.old} {m.new}"]
+    tree = Tree(pathlib.Path(o.build).resolve(), o.cflags, o.python)
+    tests = sorted({t for m in mutants for t in m.tests})
+    built = tree.make(tests)
+    if built.returncode != 0:
+        sys.exit(built.stderr)
+    broken = [t for t in tests if not tree.passes(t)]
+    if broken:
+        sys.exit(f"red without any mistake: {' '.join(broken)}")
+    green = []
+    for m in mutants:
+        red = tree.red(m)
+        print(f"{red or 'GREEN':24} {m}", flush=True)
+        if not red:
+            green.append(m)
+    print(f"{len(mutants)} mistakes, {len(mutants) - len(green)} noticed")
+    for m in green:
+        print(f"not noticed by {' '.join(m.tests)}: {m}")
+    sys.exit(len(green) > 0)
+
+
+if __name__ == "__main__":
+    main()
