@@ -17,6 +17,7 @@
 #include "quell/input_layer.h"
 #include "quell/input_terms.h"
 #include "quell/label_head.h"
+#include "quell/ladder.h"
 #include "quell/latent.h"
 #include "quell/likelihood.h"
 #include "quell/parallel.h"
@@ -46,6 +47,7 @@ typedef struct {
     bool group_by_label;     /* dispersions per group: groups are labels; else levels of the first
                                 covariate */
     bool latent_library;     /* the library size is drawn as well, by an encoder of its own */
+    int64_t latent2;         /* units of a second code above the code (ladder.h); 0: none */
     bool scanvi;             /* with labels: the code has a prior for each label (scanvi.h) */
     bool library_sees_total; /* which is told the cell's molecules, as the inputs do not say them */
 } ql_vae_config;
@@ -164,6 +166,7 @@ typedef struct {
     ql_latent latent;
     ql_library_encoder library;
     ql_scanvi scanvi;
+    ql_ladder ladder;
     ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
     const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
     int input_cov;           /* tensor [units, columns] of the first layer; -1: none */
@@ -293,6 +296,11 @@ ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *r
 /* Is the bottleneck's output what a latent space should be? So where the code has an activation or
  * a rule of its own; else it is that of its dense part, before norm and activation. */
 bool ql_ae_code_is_output(const ql_ae_config *cfg);
+
+/* Divergence of the code of the cell at position i of the batch just visited from its prior, and of
+ * the second code, where there is one, from N(0, 1); of each unit into unit (NULL: not wanted). */
+double ql_ae_code_kl(const ql_ae *ae, int64_t i, double *unit);
+double ql_ae_second_kl(const ql_ae *ae, int64_t i, double *unit);
 
 /* Of a latent library size: posterior and prior of ln molecules of the cell at position i of the
  * batch just visited. */

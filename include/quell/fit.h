@@ -66,6 +66,7 @@ typedef struct ql_fitted {
     uint8_t *lacks;                      /* [kept genes] as ql_ae has it; NULL: none; owned */
     int64_t n_lacking;
     ql_code_use code;     /* of all cells; n_units 0: not measured, as it has no rule of its own */
+    ql_latent_use second; /* the same of its second code; n_units 0: it has none */
     ql_latent_use latent; /* of all cells; n_units 0: the model is not variational */
     ql_reference reference; /* for scores of cells; zero: those the model was trained on are here */
     ql_coverage coverage;   /* of the same molecules; level 0: none */

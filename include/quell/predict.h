@@ -48,6 +48,9 @@ ql_status ql_predict_labels(ql_fitted *fitted, const ql_rows *counts, float *out
 ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
                             ql_err *err);
 
+/* Means of the second code of a ladder, out [cells of the file, ae.ladder.n_out]. */
+ql_status ql_predict_second(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -51,7 +51,8 @@ typedef enum {
     QL_RNG_LANDMARKS = 91,     /* cells that landmarks begin at */
     QL_RNG_SCDHA_WEIGHED = 92, /* which cells, where they have weights */
     QL_RNG_LIBRARY = 100,      /* variational models: library sizes */
-    QL_RNG_SCANVI = 101,       /* and second codes by label */
+    QL_RNG_SCANVI = 101,       /* second codes by label */
+    QL_RNG_LADDER = 102,       /* second codes of ladders */
     QL_RNG_PROPOSAL = 110      /* codes near a cell's mode */
 } ql_rng_stream;
 

@@ -130,6 +130,41 @@ out:
     return st;
 }
 
+static ql_status write_latent_use(const ql_latent_use *u, const char *where, bool library,
+                                  ql_h5ad_writer *w, ql_err *err)
+{
+    char key[128];
+    if (u->n_units == 0) return QL_OK;
+    snprintf(key, sizeof key, RUN_KEY "/%s/kl", where);
+    QL_TRY(ql_h5ad_doubles(w, key, u->kl, u->n_units, err));
+    snprintf(key, sizeof key, RUN_KEY "/%s/variance", where);
+    QL_TRY(ql_h5ad_doubles(w, key, u->variance, u->n_units, err));
+    if (library) QL_TRY(ql_h5ad_double(w, RUN_KEY "/code/kl_library", u->library, err));
+    snprintf(key, sizeof key, RUN_KEY "/%s/active_units", where);
+    return ql_h5ad_int(w, key, u->active, err);
+}
+
+/* The second code of a ladder, beside the first. */
+static ql_status write_second(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
+{
+    const int64_t n = r->ds->counts.n_rows, width = r->fitted->ae.ladder.n_out;
+    char key[256];
+    float *second;
+    ql_status st;
+    if (width == 0) return QL_OK;
+    QL_TRY(QL_NEW(second, n * width, "the second code", err));
+    snprintf(key, sizeof key, "obsm/%s2", denoise_key(r->args));
+    QL_GO(ql_predict_second(r->fitted, r->rows, second, err));
+    QL_GO(ql_h5ad_matrix(w, key, second + r->range.first * width, r->range.n, width, err));
+    QL_GO(write_latent_use(&r->fitted->second, "code2", false, w, err));
+    snprintf(key, sizeof key, RUN_KEY "/scale/%s2", denoise_key(r->args));
+    QL_GO(ql_h5ad_string(
+        w, key, "second code: mean of its posterior under a prior N(0, 1); no counts", err));
+out:
+    ql_free(second);
+    return st;
+}
+
 /* A frame to hang columns on: only the number of its names counts, the names themselves stay. */
 static ql_status frame_like(const ql_frame *source, ql_frame *out, ql_err *err)
 {
@@ -324,16 +359,6 @@ static ql_status write_code(const ql_code_use *u, ql_h5ad_writer *w, ql_err *err
     return ql_h5ad_int(w, RUN_KEY "/code/units", u->n_units, err);
 }
 
-static ql_status write_latent_use(const ql_latent_use *u, bool library, ql_h5ad_writer *w,
-                                  ql_err *err)
-{
-    if (u->n_units == 0) return QL_OK;
-    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/kl", u->kl, u->n_units, err));
-    QL_TRY(ql_h5ad_doubles(w, RUN_KEY "/code/variance", u->variance, u->n_units, err));
-    if (library) QL_TRY(ql_h5ad_double(w, RUN_KEY "/code/kl_library", u->library, err));
-    return ql_h5ad_int(w, RUN_KEY "/code/active_units", u->active, err);
-}
-
 static ql_status write_options(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     ql_str json = {0};
@@ -444,7 +469,7 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
     QL_TRY(write_history(f, w, err));
     QL_TRY(write_type(r->type, w, err));
     QL_TRY(write_code(&f->code, w, err));
-    QL_TRY(write_latent_use(&f->latent, f->ae.library.n_groups > 0, w, err));
+    QL_TRY(write_latent_use(&f->latent, "code", f->ae.library.n_groups > 0, w, err));
     QL_TRY(auto_write(r->choice, RUN_KEY "/auto", w, err));
     QL_TRY(ensemble_write(f->others, RUN_KEY "/ensemble", w, err));
     QL_TRY(write_score(&f->score, "heldout", w, err));
@@ -455,11 +480,13 @@ static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *e
 
 ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err)
 {
-    char latent[256];
+    char latent[256], second[256];
     snprintf(latent, sizeof latent, "obsm/%s", denoise_key(a));
     QL_TRY(ql_h5ad_claim(w, RUN_KEY, err));
     QL_TRY(ql_h5ad_claim(w, latent, err));
     if (has_loadings(a)) QL_TRY(ql_h5ad_claim(w, LOADINGS, err));
+    snprintf(second, sizeof second, "obsm/%s2", denoise_key(a));
+    if (a->fit.model.vae.latent2 > 0) QL_TRY(ql_h5ad_claim(w, second, err));
     if (a->fit.model.vae.labels) {
         QL_TRY(ql_h5ad_claim(w, CELL_LABELS_KEY, err));
         QL_TRY(ql_h5ad_claim_column(w, "obs", "quell_label", err));
@@ -502,6 +529,7 @@ static ql_status write_loadings(const denoise_result *r, ql_h5ad_writer *w, ql_e
 ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     QL_TRY(write_latent(r, w, err));
+    QL_TRY(write_second(r, w, err));
     QL_TRY(write_loadings(r, w, err));
     QL_TRY(cell_labels_write(r, RUN_KEY, w, err));
     QL_TRY(write_layers(r, w, err));

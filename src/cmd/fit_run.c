@@ -317,6 +317,14 @@ static void tell_latent(const fit_run *f)
         ql_log_info(f->run->log, "library size: divergence %.3f nats a cell", u->library);
         ql_summary_double(f->run->summary, "kl_library", u->library);
     }
+    if (f->fitted.second.n_units > 0) {
+        const ql_latent_use *second = &f->fitted.second;
+        ql_log_info(f->run->log,
+                    "second code: divergence %.3f nats a cell, %lld of %lld units active",
+                    second->total, (long long)second->active, (long long)second->n_units);
+        ql_summary_double(f->run->summary, "kl2", second->total);
+        ql_summary_int(f->run->summary, "active_units2", second->active);
+    }
     ql_summary_double(f->run->summary, "kl", u->total);
     ql_summary_int(f->run->summary, "active_units", u->active);
     ql_str_free(&units);

@@ -39,6 +39,10 @@ const ql_option ql_vae_rows[] = {
      .group = "Variational", .level = QL_OPT_EXPERT, .help = "vae: what the shares of genes are multiplied by",
      .more = "observed: the cell's molecules. latent: a size that is drawn, by an encoder of its own, with a "
              "log-normal prior for each batch (the first of --batch)."},
+    {.name = "latent2", QL_INT_AT(S, latent2), .def = "0", .min = 0, .max = 1024, .group = "Variational",
+     .level = QL_OPT_EXPERT, .help = "vae: units of a second code above the first, as in a ladder (0: none)",
+     .more = "The first code's posterior is that of the cell combined with what the second says of it, by "
+             "precision (Sonderby et al. 2016)."},
     {.name = "encode-covariates", QL_FLAG_AT(S, encode_covariates), .group = "Variational",
      .level = QL_OPT_EXPERT, .help = "vae: the encoder is told batches and covariates too"},
     {.name = "deep-covariates", QL_FLAG_AT(S, deep_covariates), .def = "yes", .group = "Variational",
@@ -119,6 +123,7 @@ static ql_status check_others(const vae_args *a, ql_err *err)
                {a->free_bits > 0, "free-bits"},
                {a->capacity > 0, "capacity"},
                {strcmp(a->library, "observed") != 0, "library-size"},
+               {a->latent2 > 0, "latent2"},
                {strcmp(a->labels_as, "classifier") != 0, "labels-as scanvi"},
                {a->encode_covariates, "encode-covariates"}};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -168,6 +173,7 @@ void vae_args_config(const vae_args *a, ql_ae_config *c)
                          .shallow = !a->deep_covariates,
                          .encode_covariates = a->encode_covariates,
                          .latent_library = !strcmp(a->library, "latent"),
+                         .latent2 = a->latent2,
                          .scanvi = !strcmp(a->labels_as, "scanvi"),
                          .group_by_label = !strcmp(a->dispersion, "gene-label")};
     v->cov.n = columns_of(a->batch) + columns_of(a->covariate);

@@ -9,6 +9,7 @@
 typedef struct {
     const char *batch, *covariate, *labels, *unlabelled, *dispersion, *course, *library, *labels_as;
     bool encode_covariates, deep_covariates, norm_gain, normal_theta, epochs_by_cells;
+    int latent2;
     double label_weight, beta, kl_steps, kl_epochs, free_bits, capacity, epsilon;
 } vae_args;
 

@@ -96,7 +96,7 @@ ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_gener
         .block = ae->capacity < MOST_BLOCK ? ae->capacity : MOST_BLOCK,
         .n_batches = cov && cov->n > 0 && !cov->item[0].number ? cov->item[0].levels.n : 0,
         .threads = ae->n_threads,
-        .other_prior = ae->scanvi.n_labels > 0,
+        .other_prior = ae->scanvi.n_labels > 0 || ae->ladder.n_out > 0,
         .encode = encode,
         .decode = decode,
         .log_lik = log_lik,

@@ -240,6 +240,7 @@ static void start_latent(ql_ae *ae)
     if (ae->input_cov >= 0) start_tensor(ae, ae->input_cov, input_fan(ae), ae->hidden[0].n_out);
     ql_ae_library_start(ae, input_fan(ae));
     ql_ae_scanvi_start(ae);
+    ql_ae_ladder_start(ae);
 }
 
 static void start_hidden(ql_ae *ae, const ql_hidden *h)

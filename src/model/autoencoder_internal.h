@@ -98,15 +98,29 @@ double ql_ae_scanvi_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
                              const ql_opt_step *step);
 double ql_ae_scanvi_latent(ql_ae *ae, const ql_batch *b);
 
+/* Those of a second code (ladder.c), called by them; ql_ae_ladder_add after the code's own backward
+ * pass. */
+void ql_ae_ladder_declare(ql_ae *ae);
+int64_t ql_ae_ladder_bytes(const ql_ae *ae, int64_t cells);
+ql_status ql_ae_ladder_alloc(ql_ae *ae, ql_err *err);
+void ql_ae_ladder_free(ql_ae *ae);
+void ql_ae_ladder_start(ql_ae *ae);
+void ql_ae_ladder_forward(ql_ae *ae, const ql_batch *b, const ql_kern *kern, ql_pass pass,
+                          const ql_latent_pass *draw);
+double ql_ae_ladder_gradient(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                             const ql_opt_step *step);
+void ql_ae_ladder_add(ql_ae *ae, const ql_batch *b, const ql_kern *kern);
+
 /* Divergence of the drawn code of cell i of a batch in inference, which may be below 0. */
 double ql_ae_scanvi_cell(const ql_ae *ae, int64_t i);
 
 /* After the bottleneck's forward pass: the code; or given codes in the place of it. Around its
  * backward pass: returns what the divergence adds to the loss. */
 void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
-                          ql_pass pass);
+                          const ql_kern *kern, ql_pass pass);
 void ql_ae_latent_given(ql_ae *ae, const ql_batch *b);
-double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b);
+double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                             const ql_opt_step *step);
 void ql_ae_latent_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
                            const ql_opt_step *step);
 

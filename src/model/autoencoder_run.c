@@ -71,7 +71,7 @@ static void hidden_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *
                         ae->hidden[0].pre);
         ql_ae_input_cov_forward(ae, b);
         layers_forward(ae, b, kern, pass, 0, end);
-        ql_ae_latent_forward(ae, b, source, pass);
+        ql_ae_latent_forward(ae, b, source, kern, pass);
         ql_ae_library_forward(ae, b, source, kern, pass);
     }
     ql_ae_labels_forward(ae, b, source, kern, pass);
@@ -199,7 +199,7 @@ static double hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
             ql_ae_fork_backward(ae, train_kern(ae), b, step);
             penalty += ql_ae_code_penalty(ae, b);
             penalty += ql_ae_labels_backward(ae, b, train_kern(ae), step);
-            penalty += ql_ae_latent_gradient(ae, b);
+            penalty += ql_ae_latent_gradient(ae, b, train_kern(ae), step);
         }
         ql_hidden_backward(h, &ae->params, train_kern(ae), below ? ql_ae_layer_in_t(ae, i) : NULL,
                            below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);

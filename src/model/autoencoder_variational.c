@@ -51,6 +51,7 @@ void ql_ae_variational_declare(ql_ae *ae)
         (ql_latent){.n_in = ae->hidden[ae->center].n_in, .n_out = ae->hidden[ae->center].n_out};
     ql_latent_declare(&ae->latent, &ae->params, "variance");
     ql_ae_library_declare(ae);
+    ql_ae_ladder_declare(ae);
     if (cfg->vae.encode_covariates && columns > 0)
         ae->input_cov =
             ql_params_add(&ae->params, "input/covariates", ae->input.n_out, columns, true);
@@ -96,7 +97,8 @@ int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells)
     const int n = list_buffers(&copy, cells, list);
     for (int i = 0; i < n; i++) sum += list[i].size;
     return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells) + labels +
-           ql_ae_library_bytes(ae, cells) + ql_ae_scanvi_bytes(ae, cells);
+           ql_ae_library_bytes(ae, cells) + ql_ae_scanvi_bytes(ae, cells) +
+           ql_ae_ladder_bytes(ae, cells);
 }
 
 ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
@@ -109,6 +111,7 @@ ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
         if (list[i].size > 0) QL_TRY(QL_NEW(*list[i].at, list[i].size, "covariates", err));
     QL_TRY(ql_ae_library_alloc(ae, err));
     QL_TRY(ql_ae_scanvi_alloc(ae, err));
+    QL_TRY(ql_ae_ladder_alloc(ae, err));
     return ql_latent_alloc(&ae->latent, ae->capacity, err);
 }
 
@@ -120,6 +123,7 @@ void ql_ae_variational_free(ql_ae *ae)
     ql_latent_free(&ae->latent);
     ql_ae_library_free(ae);
     ql_ae_scanvi_free(ae);
+    ql_ae_ladder_free(ae);
     ql_label_free(&ae->labels);
 }
 
@@ -267,7 +271,8 @@ void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out)
 
 /* ---- the code ---- */
 
-void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source, ql_pass pass)
+void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                          const ql_kern *kern, ql_pass pass)
 {
     const bool draw = pass.training || source->draw;
     const ql_latent_pass own = {.draw = draw,
@@ -278,6 +283,7 @@ void ql_ae_latent_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *s
     if (!ae->cfg.vae.on) return;
     ql_latent_forward(&ae->latent, &ae->params, ae->kern, ql_ae_layer_in(ae, ae->center, b),
                       &ae->hidden[ae->center], b->n, b->n_pad, &own);
+    ql_ae_ladder_forward(ae, b, kern, pass, &own);
 }
 
 void ql_ae_latent_given(ql_ae *ae, const ql_batch *b)
@@ -290,10 +296,12 @@ void ql_ae_latent_given(ql_ae *ae, const ql_batch *b)
     ql_transpose(h->n_out, b->n_pad, h->out, b->n_pad, h->out_t, ql_pad(h->n_out));
 }
 
-double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b)
+double ql_ae_latent_gradient(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
+                             const ql_opt_step *step)
 {
     if (!ae->cfg.vae.on) return 0;
     if (ae->scanvi.n_labels > 0) return ql_ae_scanvi_latent(ae, b);
+    if (ae->ladder.n_out > 0) return ql_ae_ladder_gradient(ae, b, kern, step);
     return ql_latent_gradient(&ae->latent, &ae->cfg.vae.kl, ae->step, b->epoch,
                               &ae->hidden[ae->center], b->n, b->n_pad, b->weight);
 }
@@ -304,6 +312,7 @@ void ql_ae_latent_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
     if (!ae->cfg.vae.on) return;
     ql_latent_backward(&ae->latent, &ae->params, kern, ql_ae_layer_in_t(ae, ae->center),
                        ae->hidden[ae->center - 1].grad, b->n, b->n_pad, &ae->opt, step);
+    ql_ae_ladder_add(ae, b, kern);
 }
 
 /* ---- settings ---- */
@@ -358,6 +367,9 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
     if (cfg->vae.scanvi && (cfg->vae.cov.n_labels == 0 || !(cfg->label_weight > 0)))
         return ql_fail(err, QL_EUSAGE,
                        "--labels-as scanvi needs --labels COLUMN and a --label-weight");
+    if (cfg->vae.latent2 > 0 && (ruled || cfg->vae.scanvi))
+        return ql_fail(err, QL_EUSAGE,
+                       "--latent2 does not go with --capacity, --free-bits or --labels-as scanvi");
     if (cfg->vae.scanvi && ruled)
         return ql_fail(err, QL_EUSAGE,
                        "--labels-as scanvi does not go with --capacity or --free-bits");

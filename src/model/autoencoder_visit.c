@@ -179,7 +179,7 @@ static double divergence_of(const ql_ae *ae, int64_t i)
 {
     const double code = ae->scanvi.n_labels > 0
                             ? ql_ae_scanvi_cell(ae, i)
-                            : ql_latent_cell_kl(&ae->latent, i, ae->batch[0].n_pad, NULL);
+                            : ql_ae_code_kl(ae, i, NULL) + ql_ae_second_kl(ae, i, NULL);
     return code + ql_ae_library_kl(ae, i);
 }
 

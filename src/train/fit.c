@@ -151,9 +151,9 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));
-    if (out->ae.cfg.vae.on)
+    for (int second = 0; out->ae.cfg.vae.on && second < 2; second++)
         QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
-                                &out->latent, err));
+                                second, second ? &out->second : &out->latent, err));
     out->ae.cov_cell = out->split.valid;
     if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(judge(out, err));
 out:
@@ -171,6 +171,7 @@ void ql_fitted_free(ql_fitted *f)
     ql_prep_free(&f->prep);
     ql_reference_free(&f->reference);
     ql_latent_use_free(&f->latent);
+    ql_latent_use_free(&f->second);
     ql_free(f->theta);
     ql_free(f->mix_weight);
     ql_free(f->mix_share);

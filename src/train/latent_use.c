@@ -5,17 +5,18 @@
 typedef struct {
     double *kl, *sum, *square, *one; /* [units] */
     double library;
+    bool second;
 } tally;
 
 static ql_status count_cells(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
 {
     tally *t = ctx;
-    const ql_latent *l = &ae->latent;
+    const ql_latent *l = t->second ? &ae->ladder.top.var : &ae->latent;
     const int64_t n_pad = ae->batch[0].n_pad;
     (void)first_row;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
-        (void)ql_latent_cell_kl(l, i, n_pad, t->one);
+        (void)(t->second ? ql_ae_second_kl : ql_ae_code_kl)(ae, i, t->one);
         t->library += ql_ae_library_kl(ae, i);
         for (int64_t u = 0; u < l->n_out; u++) {
             const double m = (double)l->mean[u * n_pad + i];
@@ -41,14 +42,15 @@ static void finish(const tally *t, ql_latent_use *out)
 }
 
 ql_status ql_measure_latent(ql_ae *ae, const ql_rows *counts, const int64_t *rows, int64_t n,
-                            ql_latent_use *out, ql_err *err)
+                            bool second, ql_latent_use *out, ql_err *err)
 {
-    tally t = {0};
-    const int64_t width = ql_ae_latent_width(ae);
+    tally t = {.second = second};
+    const int64_t width = second ? ae->ladder.n_out : ql_ae_latent_width(ae);
     ql_batch_source source = {.counts = counts};
     ql_ae_visitor visitor = {.cells = count_cells, .ctx = &t};
     ql_status st;
     *out = (ql_latent_use){.n_cells = n, .n_units = width};
+    if (width == 0) return QL_OK;
     QL_GO(QL_NEW(t.kl, 4 * width, "code", err));
     t.sum = t.kl + width;
     t.square = t.sum + width;

@@ -232,6 +232,28 @@ ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_
                        &visitor, err);
 }
 
+static ql_status place_second(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
+{
+    const latent_job *j = ctx;
+    const ql_latent *l = &ae->ladder.top.var;
+    (void)err;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t u = 0; u < l->n_out; u++)
+            j->out[j->prep->kept_cell[first_row + i] * l->n_out + u] =
+                (float)l->mean[u * ae->batch[0].n_pad + i];
+    return QL_OK;
+}
+
+ql_status ql_predict_second(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err)
+{
+    latent_job j = {&fitted->prep, QL_LATENT_LINEAR, out};
+    ql_batch_source source = {.counts = counts};
+    ql_ae_visitor visitor = {.cells = place_second, .ctx = &j};
+    for (int64_t i = 0; i < counts->n_rows * fitted->ae.ladder.n_out; i++) out[i] = NAN;
+    return ql_ae_visit(&fitted->ae, &source, fitted->prep.kept_cell, fitted->prep.n_kept_cells, 0,
+                       &visitor, err);
+}
+
 typedef struct {
     const ql_prep *prep;
     float *out;

@@ -136,3 +136,19 @@ def test_scanvi_refusals(quell, cells, tmp_path):
         (("--model", "vae", "--labels", "kind", "--labels-as", "scanvi", "--free-bits", 0.1), "--free-bits"),
     ]:
         assert words in quell("denoise", cells[0], "-o", tmp_path / "o.h5ad", *args, code=64).stderr
+
+
+def test_ladder(quell, cells, tmp_path):
+    """Two codes, each with its divergence and activity; as bytes, from files, resumed."""
+    args = ("--batch", "batch", "--latent2", 3, "--epochs", 8)
+    check_whole(quell, cells[0], args, tmp_path)
+    z2, kl, kl2, variance, active = read(tmp_path / "1.h5ad", "obsm/X_vae2", *(f"uns/quell/denoise/{k}" for k in (
+        "code/kl", "code2/kl", "code2/variance", "code2/active_units")))
+    assert z2.shape == (240, 3) and kl.shape == (6,) and (kl2 > 0).all() and (kl > 0).all()
+    np.testing.assert_allclose(z2.astype(float).var(axis=0), variance, rtol=1e-4, atol=1e-6)
+    assert active == (variance > 0.01).sum()
+    assert (read(tmp_path / "a.h5ad", "obsm/X_vae2") == z2).all()
+    done = quell("score", cells[0], "-m", tmp_path / "1.h5", "-o", tmp_path / "s.tsv", code=64)
+    assert "prior other than N(0, 1)" in done.stderr
+    done = quell("denoise", cells[0], "-o", tmp_path / "o.h5ad", "--latent2", 3, code=64)
+    assert "--latent2 is of use to variational models only" in done.stderr
