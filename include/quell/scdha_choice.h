@@ -16,6 +16,7 @@ typedef struct {
     int64_t *groups;   /* [n] clusters in each; owned */
     double *agreement; /* [n] adjusted Rand index of each with the consensus; owned */
     int64_t k;         /* clusters of the consensus */
+    int32_t *label;    /* [rows] in [0, k); -1: a cell without inputs; owned */
 } ql_scdha_choice;
 
 /* Set f->returned by the cells of rows. Fewer than 4 cells with inputs are not clustered, and

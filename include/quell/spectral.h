@@ -26,9 +26,15 @@ QL_MUST_USE ql_status ql_spectral(const double *x, int64_t n, int64_t d,
                                   const ql_spectral_options *opt, int32_t *label, int64_t *found,
                                   double *residual, ql_err *err);
 
-/* The number of clusters of x, between 2 and `most`; n >= 4. */
+/* The number of clusters of x, between 2 and `most`, by the rule of scDHA; n >= 4. */
 QL_MUST_USE ql_status ql_estimate_k(const double *x, int64_t n, int64_t d, int64_t most,
                                     const ql_spectral_options *opt, int64_t *k, ql_err *err);
+
+/* The same by stability: k-means of five halves of the points (500 of 1000 at most) divides all of
+ * them, and the labelings are compared by their mean adjusted Rand index. The largest k at which it
+ * is no more than 0.25 / k below the largest of all. */
+QL_MUST_USE ql_status ql_stable_k(const double *x, int64_t n, int64_t d, int64_t most,
+                                  const ql_spectral_options *opt, int64_t *k, ql_err *err);
 
 enum {
     QL_SPECTRAL_DIRECT = 5000, /* cells up to which all are clustered */

@@ -19,7 +19,7 @@ extern const ql_option ql_cluster_graph_rows[];
 typedef struct {
     int clusters; /* 0: estimated */
     int starts;
-    const char *each;
+    const char *each, *estimate;
     bool alone;
 } cluster_points_args;
 

@@ -8,8 +8,9 @@
 #include "quell/kmeans.h"
 #include "space_ensemble.h"
 
-enum { LLOYD_STEPS = 300, MOST_K = 10, MOST_K_LARGE = 15 };
+enum { LLOYD_STEPS = 300, MOST_K = 10, MOST_K_LARGE = 15, MOST_STABLE = 20 };
 
+static const char *const estimates[] = {"stable", "scdha", NULL};
 static const char *const ways[] = {"spectral", "louvain", NULL};
 
 #define S cluster_points_args
@@ -17,7 +18,12 @@ static const char *const ways[] = {"spectral", "louvain", NULL};
 const ql_option ql_cluster_points_rows[] = {
     {.name = "clusters", .letter = 'n', QL_INT_AT(S, clusters), .min = 1, .max = 10000, .group = "Clusters",
      .unset = "estimated", .help = "kmeans, spectral, scdha: how many",
-     .more = "Estimated is a number up to 10 (15 from 50,000 cells on), by the rule of scDHA."},
+     },
+    {.name = "estimate", QL_CHOICE_AT(S, estimate), .choices = estimates, .def = "stable", .group = "Clusters",
+     .help = "kmeans, spectral, scdha: how their number is estimated",
+     .more = "stable: the largest, up to 20, at which k-means of halves of the cells agree nearly as well as at "
+             "any. scdha: by the rule of scDHA, in each space of an ensemble, up to 10 (15 from 50,000 cells "
+             "on), which errs to few."},
     {.name = "starts", QL_INT_AT(S, starts), .def = "20", .min = 1, .max = 100000, .group = "Clusters",
      .level = QL_OPT_EXPERT, .help = "kmeans: runs, of which the best is kept"},
     {.name = "each", QL_CHOICE_AT(S, each), .choices = ways, .def = "spectral", .group = "Clusters",
@@ -45,6 +51,25 @@ static ql_status check_cells(const cluster_job *j)
                    (long long)n);
 }
 
+static bool is_stable(const cluster_job *j)
+{
+    return strcmp(j->a->points.estimate, "stable") == 0;
+}
+
+static ql_status tell_k(cluster_job *j, int64_t k)
+{
+    ql_log_info(j->run->log, "%lld clusters, estimated (--clusters sets their number)",
+                (long long)k);
+    return space_record_int(&j->space, "estimated", k);
+}
+
+static ql_status stable_k(cluster_job *j, const double *x, int64_t d, int64_t *k)
+{
+    const ql_spectral_options opt = {.seed = seed_of(j), .threads = j->run->threads};
+    QL_TRY(ql_stable_k(x, j->g.points.n, d, MOST_STABLE, &opt, k, &j->run->err));
+    return tell_k(j, *k);
+}
+
 /* The number asked for, or one estimated from x. */
 static ql_status choose_k(cluster_job *j, const space_ensemble *e, int64_t *k)
 {
@@ -52,10 +77,9 @@ static ql_status choose_k(cluster_job *j, const space_ensemble *e, int64_t *k)
     const ql_spectral_options opt = {.seed = seed_of(j), .threads = j->run->threads};
     *k = j->a->points.clusters;
     if (*k > 0) return QL_OK;
+    if (is_stable(j)) return stable_k(j, e->x[0], e->d[0], k);
     QL_TRY(ql_estimate_k(e->x[0], n, e->d[0], most, &opt, k, &j->run->err));
-    ql_log_info(j->run->log, "%lld clusters, estimated (--clusters sets their number)",
-                (long long)*k);
-    return space_record_int(&j->space, "estimated", *k);
+    return tell_k(j, *k);
 }
 
 /* ---- one space ---- */
@@ -155,15 +179,28 @@ static ql_status record_consensus(cluster_job *j, const space_ensemble *e, const
     return space_record_int(s, "best_space", c->best + 1);
 }
 
+/* One number for every space: that of the space they belong to. */
+static ql_status stable_k_of_all(cluster_job *j, int64_t *k)
+{
+    const ql_points *p = &j->g.points;
+    double *x;
+    QL_TRY(QL_NEW(x, p->n * p->n_dims, "a latent space", &j->run->err));
+    for (int64_t i = 0; i < p->n * p->n_dims; i++) x[i] = (double)p->x[i];
+    ql_status st = stable_k(j, x, p->n_dims, k);
+    ql_free(x);
+    return st;
+}
+
 static ql_status agree(cluster_job *j, const space_ensemble *e, ql_labels *out)
 {
     ql_err *err = &j->run->err;
     space_groups g = {0};
     ql_consensus c = {0};
     ql_status st;
-    const space_way way = {.louvain = strcmp(j->a->points.each, "louvain") == 0,
-                           .k = j->a->points.clusters,
-                           .seed = seed_of(j)};
+    space_way way = {.louvain = strcmp(j->a->points.each, "louvain") == 0,
+                     .k = j->a->points.clusters,
+                     .seed = seed_of(j)};
+    if (!way.louvain && way.k == 0 && is_stable(j)) QL_GO(stable_k_of_all(j, &way.k));
     QL_GO(space_ensemble_cluster(&j->space, e, &way, &g));
     const ql_consensus_task task = {j->g.points.n, e->n,       g.label,
                                     g.groups,      seed_of(j), j->run->threads};

@@ -113,6 +113,13 @@ static ql_status cluster_run(const void *args, ql_run *run)
     return st;
 }
 
+static const char *const like_scdha[] = {"method=scdha", "estimate=scdha", NULL};
+
+static const ql_preset cluster_presets[] = {
+    {"scdha", "the settings of scDHA 1.2.2, for reproducing its results", like_scdha, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const ql_opt_table cluster_tables[] = {
     {cluster_rows, 0},
     {ql_cluster_graph_rows, offsetof(cluster_args, graph)},
@@ -139,6 +146,7 @@ const ql_command ql_cmd_cluster = {
                  {"quell cluster pbmc.h5ad -o fine.h5ad --use X_pca -r 2 --key leiden_r2",
                   "smaller clusters, in another space, under another name"}},
     .tables = cluster_tables,
+    .presets = cluster_presets,
     QL_ARGS(cluster_args),
     .run = cluster_run,
 };

@@ -198,6 +198,7 @@ static ql_status work(job *j)
     QL_TRY(fit_run_begin(&j->fit, &j->a->d.fit, output, j->run));
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
+    j->model.opt = j->options; /* what will be */
     const scdha_output out = output_of(j);
     QL_TRY(scdha_output_begin(&out, &j->fit.notes, &j->writer));
     QL_TRY(fit(j));

@@ -57,5 +57,5 @@ const ql_option scdha_rows[] = {
 /* clang-format on */
 #undef S
 
-const char *const scdha_like[] = {"model=scdha", "scdha-rules=reference", "noise-per=batch",
-                                  "return=consensus", NULL};
+const char *const scdha_like[] = {"model=scdha",      "scdha-rules=reference", "noise-per=batch",
+                                  "genes-by=weights", "return=consensus",      NULL};

@@ -6,8 +6,10 @@
 
 #include "quell/alloc.h"
 #include "quell/fingerprint.h"
+#include "quell/labels.h"
 
-#define RUN_KEY "uns/quell/embed"
+#define RUN_KEY  "uns/quell/embed"
+#define CLUSTERS "scdha_cluster" /* column of obs */
 enum { KEY = 300 };
 
 static void latent_key(const scdha_output *o, int which, char key[KEY])
@@ -32,6 +34,8 @@ ql_status scdha_output_begin(const scdha_output *o, ql_notes *notes, ql_h5ad_wri
         latent_key(o, i, key);
         QL_TRY(ql_h5ad_claim(*writer, key, err));
     }
+    if (o->model->opt.result == QL_SCDHA_CONSENSUS)
+        QL_TRY(ql_h5ad_claim_column(*writer, "obs", CLUSTERS, err));
     QL_TRY(ql_h5ad_claim_column(*writer, "var", "scdha_weight", err));
     QL_TRY(ql_h5ad_claim_column(*writer, "var", "scdha_selected", err));
     return ql_h5ad_claim(*writer, RUN_KEY, err);
@@ -101,6 +105,18 @@ out:
     ql_free(weight);
     ql_free(chosen);
     ql_frame_free(&frame);
+    return st;
+}
+
+/* ---- clusters ---- */
+
+static ql_status write_clusters(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
+{
+    ql_labels l = {0};
+    if (!o->choice || o->choice->n == 0) return QL_OK;
+    ql_status st = ql_labels_number(o->choice->label, o->rows->n_rows, o->choice->k, &l, err);
+    if (st == QL_OK) st = ql_h5ad_categories(w, "obs", CLUSTERS, l.code, l.n, &l.names, err);
+    ql_labels_free(&l);
     return st;
 }
 
@@ -196,6 +212,7 @@ static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", o->ds->matrix, err));
     QL_TRY(write_weights(o, w, err));
     QL_TRY(write_numbers(o, w, err));
+    QL_TRY(write_clusters(o, w, err));
     QL_TRY(write_choice(o, w, err));
     QL_TRY(write_scales(o, w, err));
     QL_TRY(

@@ -14,11 +14,12 @@ typedef struct {
     const ql_kern *kern;
     ql_scdha_choice *out;
     int64_t n;      /* cells with inputs: the same in every space */
+    int64_t *cell;  /* [n]: which */
     int32_t *label; /* [n_latents, n] */
 } job;
 
 /* The cells with inputs in one space, in float64. */
-static ql_status read_space(const job *j, int which, int64_t *n, double **x, ql_err *err)
+static ql_status read_space(job *j, int which, double **x, ql_err *err)
 {
     const int64_t rows = j->rows->n_rows, d = j->fit->opt.latent;
     ql_points p = {0};
@@ -30,7 +31,11 @@ static ql_status read_space(const job *j, int which, int64_t *n, double **x, ql_
         return st;
     }
     QL_TRY(ql_points_take(all, rows, d, &p, err));
-    *n = p.n;
+    j->n = p.n;
+    if (!j->cell) {
+        j->cell = p.cell;
+        p.cell = NULL;
+    }
     st = QL_NEW(*x, p.n * d, "a latent space", err);
     for (int64_t i = 0; st == QL_OK && i < p.n * d; i++) (*x)[i] = (double)p.x[i];
     ql_points_free(&p);
@@ -43,7 +48,7 @@ static ql_status cluster_space(job *j, int which, ql_err *err)
     const ql_spectral_options opt = {
         .seed = o->seed, .purpose = (uint64_t)which, .threads = o->threads};
     double *x = NULL;
-    ql_status st = read_space(j, which, &j->n, &x, err);
+    ql_status st = read_space(j, which, &x, err);
     if (st == QL_OK && which == 0 && j->n >= CELLS_LEAST)
         st = QL_NEW(j->label, j->n * j->fit->n_latents, "clusters", err);
     if (st == QL_OK && j->label)
@@ -65,6 +70,7 @@ static ql_status agree(job *j, ql_err *err)
                                     .threads = f->opt.threads};
     QL_TRY(ql_consensus_make(&task, &c, err));
     for (int i = 0; i < f->n_latents; i++) j->out->agreement[i] = c.agreement[i];
+    for (int64_t i = 0; i < j->n; i++) j->out->label[j->cell[i]] = c.label[i];
     j->out->k = c.k;
     j->out->n = f->n_latents;
     f->returned = c.best;
@@ -79,10 +85,13 @@ ql_status ql_scdha_choose(ql_scdha *f, const ql_rows *rows, const ql_kern *kern,
     ql_status st;
     QL_GO(QL_NEW(out->groups, f->n_latents, "clusters", err));
     QL_GO(QL_NEW(out->agreement, f->n_latents, "clusters", err));
+    QL_GO(QL_NEW(out->label, rows->n_rows, "clusters", err));
+    for (int64_t i = 0; i < rows->n_rows; i++) out->label[i] = -1;
     for (int i = 0; i < f->n_latents && (i == 0 || j.label); i++) QL_GO(cluster_space(&j, i, err));
     if (j.label) QL_GO(agree(&j, err));
 out:
     ql_free(j.label);
+    ql_free(j.cell);
     return st;
 }
 
@@ -90,6 +99,7 @@ void ql_scdha_choice_free(ql_scdha_choice *c)
 {
     ql_free(c->groups);
     ql_free(c->agreement);
+    ql_free(c->label);
     *c = (ql_scdha_choice){0};
 }
 
@@ -102,5 +112,5 @@ int64_t ql_scdha_choice_bytes(int64_t n_cells, int64_t n_latents, int64_t latent
         SAMPLED = 4096      /* a cell that is clustered directly: neighbours, eigenvectors */
     };
     const int64_t sampled = n_cells < QL_SPECTRAL_DIRECT ? n_cells : QL_SPECTRAL_DIRECT;
-    return n_cells * (latent * NUMBER + 4 * n_latents + VOTES + ROWS) + sampled * SAMPLED;
+    return n_cells * (latent * NUMBER + 4 * (n_latents + 1) + 8 + VOTES + ROWS) + sampled * SAMPLED;
 }

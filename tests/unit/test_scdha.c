@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/scdha_dispersion.h"
 #include "quell/scdha_fit.h"
 
 #include "fixture_random.h"
@@ -438,6 +439,57 @@ static void any_state_leads_to_the_same_end(void **state)
     ql_csr_free(&m);
 }
 
+/* ---- which cells, which genes ---- */
+
+/* R's sample.int: two of three cells of weights 1, 2, 3, one draw after the other. */
+static void cells_are_drawn_by_their_weights(void **state)
+{
+    (void)state;
+    enum { N = 3, RUNS = 6000 };
+    const double weight[N] = {1, 2, 3}, none[N] = {0, 2, 0};
+    int64_t count[N] = {0}, *list;
+    ql_err err = {0};
+    for (uint64_t seed = 0; seed < RUNS; seed++) {
+        assert_int_equal(ql_scdha_draw(seed, N, 2, weight, &list, &err), QL_OK);
+        assert_true(list[0] < list[1]);
+        count[list[0]]++;
+        count[list[1]]++;
+        ql_free(list);
+    }
+    for (int i = 0; i < N; i++) {
+        double p = weight[i] / 6;
+        for (int j = 0; j < N; j++)
+            if (j != i) p += weight[j] / 6 * weight[i] / (6 - weight[j]);
+        assert_true(fabs((double)count[i] / RUNS - p) < 0.02); /* over three standard errors */
+    }
+    assert_int_equal(ql_scdha_draw(1, N, 1, none, &list, &err), QL_OK);
+    assert_int_equal(list[0], 1);
+    ql_free(list);
+    assert_int_equal(ql_scdha_draw(1, N, 2, none, &list, &err), QL_EDATA);
+    ql_free(list);
+}
+
+/* A gene that does not vary, one that is alone in its bin, and two of like means by hand. */
+static void genes_are_held_against_those_of_like_mean(void **state)
+{
+    (void)state;
+    /* every cell has 200 counts, so depths are all 1 */
+    const float x[] = {5, 4, 0, 191, 5, 0, 6, 189, 5, 4, 3, 188, 5, 0, 3, 192};
+    ql_csr m;
+    ql_scdha_scale s;
+    ql_err err = {0};
+    double score[4];
+    matrix(x, 4, 4, &m);
+    assert_int_equal(ql_scdha_scale_make(ROWS_OF(&m), &s, &err), QL_OK);
+    assert_int_equal(ql_scdha_dispersion(&s, ROWS_OF(&m), score, &err), QL_OK);
+    /* variances 16/3 and 6 over means 2 and 3: one bin's width is (ln 191 - ln 3) / 20 = 0.21, and
+     * ln 4 - ln 3 = 0.29, so that they are alone as well */
+    assert_true(score[1] == 1 && score[2] == 1 && score[3] == 1);
+    assert_true(score[0] == 1); /* the smallest of all */
+    ql_scdha_scale_free(&s);
+    ql_csr_free(&m);
+}
+
 static void too_little_to_learn_from(void **state)
 {
     (void)state;
@@ -470,6 +522,8 @@ int main(void)
         cmocka_unit_test(sizes_of_the_reference),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(any_state_leads_to_the_same_end),
+        cmocka_unit_test(cells_are_drawn_by_their_weights),
+        cmocka_unit_test(genes_are_held_against_those_of_like_mean),
         cmocka_unit_test(too_little_to_learn_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,12 +10,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "../../src/space/shared_graph.h"
 #include "../../src/space/sparse_eigen.h"
 #include "../../src/space/spectral_graph.h"
 #include "fixture_random.h"
 #include "fixture_space_py.h"
 #include "quell/agreement.h"
 #include "quell/alloc.h"
+#include "quell/community.h"
 #include "quell/spectral.h"
 #include "quell/vote.h"
 
@@ -180,6 +182,76 @@ static void estimates_the_number(void **state)
     }
 }
 
+/* Groups that are plain to see are what halves agree on; the same for any number of threads. */
+static void halves_agree_on_the_number(void **state)
+{
+    int32_t truth[N];
+    int64_t k, again;
+    (void)state;
+    for (int64_t real = 2; real <= 7; real++) {
+        double *x = make_cells(N, D, real, 0.2, truth);
+        ql_spectral_options opt = {.threads = 1};
+        assert_int_equal(ql_stable_k(x, N, D, 12, &opt, &k, NULL), QL_OK);
+        assert_int_equal(k, real);
+        opt.threads = 3;
+        assert_int_equal(ql_stable_k(x, N, D, 12, &opt, &again, NULL), QL_OK);
+        assert_int_equal(again, k);
+        ql_free(x);
+    }
+}
+
+/* What weighs how much, held against all pairs; and Louvain's groups of such graphs. */
+static void shared_neighbours_weigh(void **state)
+{
+    enum { FEW = 60, NEAR = 6 };
+    int32_t truth[FEW];
+    ql_csr g = {0};
+    ql_knn l = {0};
+    ql_err err = {0};
+    (void)state;
+    double *x = make_cells(FEW, D, 3, 0.5, truth);
+    assert_int_equal(ql_near_lists_make(x, FEW, D, NEAR, 1, &l, &err), QL_OK);
+    assert_int_equal(ql_graph_of_shared(&l, &g, &err), QL_OK);
+    for (int64_t i = 0; i < FEW; i++) {
+        int64_t at = g.indptr[i];
+        for (int64_t j = 0; j < FEW; j++) {
+            int u = 0, ways = 0;
+            for (int a = 0; a < NEAR; a++) {
+                ways += l.index[i * NEAR + a] == j;
+                ways += l.index[j * NEAR + a] == i;
+                for (int b = 0; b < NEAR; b++) u += l.index[i * NEAR + a] == l.index[j * NEAR + b];
+            }
+            if (u == 0 || ways == 0) continue;
+            assert_true(at < g.indptr[i + 1] && g.indices[at] == j);
+            assert_true(fabs((double)g.data[at++] - ways * u / (2.0 * NEAR - u) / 2) < 1e-7);
+        }
+        assert_int_equal(at, g.indptr[i + 1]);
+    }
+    ql_csr_free(&g);
+    ql_knn_free(&l);
+    ql_free(x);
+}
+
+static void communities_of_shared_neighbours(void **state)
+{
+    enum { K = 4 };
+    static int32_t truth[N], label[N];
+    const ql_spectral_options opt = {.threads = 2};
+    int64_t found;
+    ql_err err = {0};
+    (void)state;
+    if (!*ql_igraph_version()) {
+        assert_int_equal(ql_cluster_shared((double[]){0, 1, 2, 3}, 4, 1, &opt, label, &found, &err),
+                         QL_EUSAGE);
+        return;
+    }
+    double *x = make_cells(N, D, K, 0.2, truth);
+    assert_int_equal(ql_cluster_shared(x, N, D, &opt, label, &found, &err), QL_OK);
+    assert_int_equal(found, K);
+    assert_true(agreement(N, truth, K, label, found) > 0.97);
+    ql_free(x);
+}
+
 /* More cells than are clustered directly: the sample's groups reach all. */
 static void large_sets_are_sampled(void **state)
 {
@@ -233,6 +305,9 @@ int main(void)
         cmocka_unit_test(finds_groups),
         cmocka_unit_test(twins_stay_together),
         cmocka_unit_test(estimates_the_number),
+        cmocka_unit_test(halves_agree_on_the_number),
+        cmocka_unit_test(shared_neighbours_weigh),
+        cmocka_unit_test(communities_of_shared_neighbours),
         cmocka_unit_test(large_sets_are_sampled),
         cmocka_unit_test(the_first_of_a_tie_wins),
         cmocka_unit_test(members_vote),
