@@ -31,7 +31,7 @@ def test_what_is_measured(work):
     lines = [json.loads(line) for line in (work / "results.jsonl").read_text().splitlines()]
     assert sorted((r["method"], r["seed"]) for r in lines) == [("gene means", 0), ("gene means", 1), ("quell", 0), ("quell", 1)]
     for r in lines:
-        assert 0.5 < r["truth"] < 1 and r["cpu"] > 0 and r["mib"] > 0
+        assert 0.5 < r["truth"] < 1 and r["cpu"] >= 0 and r["mib"] > 0
         assert r["gain"] == pytest.approx(0, abs=1e-6) if r["method"] == "gene means" else r["gain"] > 0.02
 
 
