@@ -146,6 +146,21 @@ static void damage_is_contained(void **state)
     }
 }
 
+/* One entry, written by hand: 2 n, the genes' width and bits, what does not fit into them as a
+ * number of 7 bits a byte, and the counts' width: 0, all are 1. */
+static void numbers_that_cannot_be(void **state)
+{
+    (void)state;
+    static const uint8_t right[] = {2, 1, 1, 0, 0};
+    static const uint8_t wide[] = {2, 33, 1, 0, 0, 0, 0, 0};
+    static const uint8_t beyond[] = {2, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0}; /* 1 + 2^32 - 1 */
+    assert_int_equal(ql_unpack_row(right, sizeof right, 1, COLS, gene, count), 1);
+    assert_int_equal(gene[0], 1);
+    assert_true(count[0] == 1);
+    assert_int_equal(ql_unpack_row(wide, sizeof wide, 1, COLS, gene, count), -1);
+    assert_int_equal(ql_unpack_row(beyond, sizeof beyond, 1, COLS, gene, count), -1);
+}
+
 /* ---- the store ---- */
 
 enum { ROWS = 2000, GENES = 700 };
@@ -518,6 +533,7 @@ int main(void)
         cmocka_unit_test(rows_come_back),
         cmocka_unit_test(packing_saves_space),
         cmocka_unit_test(damage_is_contained),
+        cmocka_unit_test(numbers_that_cannot_be),
         cmocka_unit_test(store_gives_the_rows),
         cmocka_unit_test(announced_rows),
         cmocka_unit_test(renumbering),
