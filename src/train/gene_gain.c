@@ -72,7 +72,8 @@ static ql_status run_pass(held_pass *p, const ql_csr *held, ql_err *err)
     ql_csr_sums(p->seen, p->depth, NULL);
     QL_GO(ql_rows_list(p->seen->n_rows, &rows, err));
     const ql_rows input = ql_rows_of_csr(p->seen), target = ql_rows_of_csr(held);
-    const ql_batch_source source = {.counts = &input, .targets = &target};
+    const ql_batch_source source = {
+        .counts = &input, .targets = &target, .cell = p->f->split.valid};
     const ql_ae_visitor visitor = {.tile = pass_tile, .ctx = p};
     QL_GO(ql_ae_visit(&p->f->ae, &source, rows, p->seen->n_rows, 0, &visitor, err));
 out:
