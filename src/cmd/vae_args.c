@@ -40,9 +40,9 @@ const ql_option ql_vae_rows[] = {
      .more = "observed: the cell's molecules. latent: a size that is drawn, by an encoder of its own, with a "
              "log-normal prior for each batch (the first of --batch)."},
     {.name = "latent2", QL_INT_AT(S, latent2), .def = "0", .min = 0, .max = 1024, .group = "Variational",
-     .level = QL_OPT_EXPERT, .help = "vae: units of a second code above the first, as in a ladder (0: none)",
-     .more = "The first code's posterior is that of the cell combined with what the second says of it, by "
-             "precision (Sonderby et al. 2016)."},
+     .level = QL_OPT_EXPERT, .help = "vae: units of a second code above the first (0: none)",
+     .more = "As in a ladder: the first code's posterior is that of the cell combined with what the second says "
+             "of it, by precision (Sonderby et al. 2016)."},
     {.name = "encode-covariates", QL_FLAG_AT(S, encode_covariates), .group = "Variational",
      .level = QL_OPT_EXPERT, .help = "vae: the encoder is told batches and covariates too"},
     {.name = "deep-covariates", QL_FLAG_AT(S, deep_covariates), .def = "yes", .group = "Variational",

@@ -28,6 +28,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(item.parent.nodeid))
 
 
+def pytest_make_parametrize_id(val):
+    """A function goes by its name, not by its address: processes side by side must find the same tests."""
+    return getattr(val, "__name__", None) if callable(val) else None
+
+
 @pytest.fixture(scope="session")
 def program():
     return os.environ.get("QUELL", str(ROOT / "build" / "quell"))
