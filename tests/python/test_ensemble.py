@@ -199,7 +199,7 @@ def change(path, edit):
     (lambda f: f["ensemble/model2"].attrs.__setitem__("kind", "oracle"), "no such model"),
     (lambda f: f["ensemble/model2"].attrs.__setitem__("kind", "means"), "makes no means"),
     (lambda f: f.__delitem__("ensemble/model3/state"), "ensemble/model3"),
-], ids=str)
+])
 def test_damaged_models_are_one_line(quell, source, run, tmp_path, edit, says):
     model = shutil.copy(run / "m.quell.h5", tmp_path / "m.quell.h5")
     change(model, edit)

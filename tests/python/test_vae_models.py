@@ -47,14 +47,14 @@ def check_whole(quell, path, args, folder):
         quell(*run, folder / f"{name}.h5ad", "--save-model", folder / f"{name}.h5", *more)
     assert (folder / "1.h5ad").read_bytes() == (folder / "3.h5ad").read_bytes()
     assert (folder / "1.h5").read_bytes() == (folder / "3.h5").read_bytes()
-    quell(*run, folder / "s.h5ad", env={**os.environ, "QUELL_ISA": "scalar"})
+    quell(*run, folder / "scalar.h5ad", env={**os.environ, "QUELL_ISA": "scalar"})
     quell("apply", path, "-m", folder / "1.h5", "-o", folder / "a.h5ad", "-q", "--force")
     quell(*run, folder / "c.h5ad", "--checkpoint", folder / "c", "--epochs", 2)
     quell(*run, folder / "c.h5ad", "--checkpoint", folder / "c")
     for key in "obsm/X_vae", "layers/denoised":
         want = read(folder / "1.h5ad", key)
         assert np.isfinite(want).all()
-        assert all((read(folder / f"{name}.h5ad", key) == want).all() for name in "acs")
+        assert all((read(folder / f"{name}.h5ad", key) == want).all() for name in ("a", "c", "scalar"))
 
 
 def test_library(quell, cells, tmp_path):
