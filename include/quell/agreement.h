@@ -34,8 +34,9 @@ double ql_adjusted_rand(const ql_confusion *c);
  * group. */
 double ql_mutual_information(const ql_confusion *c);
 
-/* Share of the cells in the largest group of b within their group of a: 1 when each group of a lies
- * in one of b. */
+/* Purity of the groups of b by those of a (Manning et al. 2008, ch. 16): the share of the cells
+ * whose group of a is the most frequent one in their group of b; 1 when each group of b lies in one
+ * of a. */
 double ql_purity(const ql_confusion *c);
 
 /* The same of two labelings without a table: those of an ensemble. */

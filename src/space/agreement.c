@@ -85,9 +85,9 @@ double ql_mutual_information(const ql_confusion *c)
 double ql_purity(const ql_confusion *c)
 {
     int64_t sum = 0;
-    for (int64_t i = 0; i < c->n_a; i++) {
+    for (int64_t j = 0; j < c->n_b; j++) {
         int64_t most = 0;
-        for (int64_t j = 0; j < c->n_b; j++)
+        for (int64_t i = 0; i < c->n_a; i++)
             if (c->count[i * c->n_b + j] > most) most = c->count[i * c->n_b + j];
         sum += most;
     }
