@@ -4,19 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Sorts values. */
 static double median(double *values, int64_t n)
 {
     if (n == 0) return 0;
-    qsort(values, (size_t)n, sizeof *values, by_value);
+    qsort(values, (size_t)n, sizeof *values, ql_by_value);
     return 0.5 * (values[(n - 1) / 2] + values[n / 2]);
 }
 

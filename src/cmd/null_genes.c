@@ -3,21 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/rng.h"
-
-/* A cell or gene and its molecules. */
-typedef struct {
-    double total;
-    int64_t at;
-} counted;
-
-static int by_total(const void *a, const void *b)
-{
-    const counted *x = a, *y = b;
-    if (x->total != y->total) return x->total < y->total ? -1 : 1;
-    return x->at < y->at ? -1 : 1;
-}
 
 static int by_number(const void *a, const void *b)
 {
@@ -28,7 +16,7 @@ static int by_number(const void *a, const void *b)
 ql_status depth_strata_make(const ql_csr *m, int64_t size, depth_strata *out, ql_err *err)
 {
     double *total = NULL;
-    counted *order = NULL;
+    ql_ranked *order = NULL;
     ql_status st;
     *out = (depth_strata){0};
     QL_GO(QL_NEW(total, m->n_rows, "depths", err));
@@ -36,8 +24,8 @@ ql_status depth_strata_make(const ql_csr *m, int64_t size, depth_strata *out, ql
     QL_GO(QL_NEW(out->cell, m->n_rows, "cells by depth", err));
     ql_csr_sums(m, total, NULL);
     for (int64_t i = 0; i < m->n_rows; i++)
-        if (total[i] > 0) order[out->n_cells++] = (counted){total[i], i};
-    qsort(order, (size_t)out->n_cells, sizeof *order, by_total);
+        if (total[i] > 0) order[out->n_cells++] = (ql_ranked){total[i], i};
+    qsort(order, (size_t)out->n_cells, sizeof *order, ql_by_rank);
     for (int64_t i = 0; i < out->n_cells; i++) out->cell[i] = order[i].at;
     out->n = out->n_cells > size ? out->n_cells / size : 1;
     QL_GO(QL_NEW(out->start, out->n + 1, "strata", err));
@@ -61,7 +49,7 @@ ql_status null_genes_choose(const ql_csr *m, int64_t n, int64_t least, int32_t *
 {
     int64_t *cells = NULL, found = 0;
     double *total = NULL;
-    counted *order = NULL;
+    ql_ranked *order = NULL;
     ql_status st;
     QL_GO(QL_NEW(cells, m->n_cols, "genes", err));
     QL_GO(QL_NEW(total, m->n_cols, "genes", err));
@@ -69,8 +57,8 @@ ql_status null_genes_choose(const ql_csr *m, int64_t n, int64_t least, int32_t *
     ql_csr_sums(m, NULL, total);
     for (int64_t k = 0; k < ql_csr_nnz(m); k++) cells[m->indices[k]]++;
     for (int64_t g = 0; g < m->n_cols; g++)
-        if (cells[g] >= least) order[found++] = (counted){total[g], g};
-    qsort(order, (size_t)found, sizeof *order, by_total);
+        if (cells[g] >= least) order[found++] = (ql_ranked){total[g], g};
+    qsort(order, (size_t)found, sizeof *order, ql_by_rank);
     *n_found = found < n ? found : n;
     QL_GO(QL_NEW(*source, *n_found, "genes", err));
     for (int64_t i = 0; i < *n_found; i++) (*source)[i] = (int32_t)order[i * found / *n_found].at;

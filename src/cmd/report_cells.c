@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/chart.h"
 #include "report_page.h"
@@ -126,16 +127,10 @@ static int64_t gather(const report_data *d, const grouping *g, int group, double
     return m;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(const double *v, int64_t n, double *work)
 {
     memcpy(work, v, sizeof *v * (size_t)n);
-    qsort(work, (size_t)n, sizeof *work, ascending);
+    qsort(work, (size_t)n, sizeof *work, ql_by_value);
     return work[n / 2];
 }
 

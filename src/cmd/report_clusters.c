@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/chart.h"
 #include "report_page.h"
@@ -176,18 +177,12 @@ static int find_markers(const clusters *c, int cluster, int64_t best[MARKERS])
     return n;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median_depth(const clusters *c, int cluster)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < c->d->ds.counts.n_rows; i++)
         if (c->of[i] == cluster) c->depth[n++] = c->d->depth[i];
-    qsort(c->depth, (size_t)n, sizeof *c->depth, ascending);
+    qsort(c->depth, (size_t)n, sizeof *c->depth, ql_by_value);
     return n ? c->depth[n / 2] : NAN;
 }
 

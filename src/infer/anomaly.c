@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/evidence.h"
 #include "quell/fmath.h"
@@ -18,15 +19,9 @@ typedef struct {
     double middle, spread;
 } trend;
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *v, int64_t n)
 {
-    qsort(v, (size_t)n, sizeof *v, by_value);
+    qsort(v, (size_t)n, sizeof *v, ql_by_value);
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/logistic.h"
 #include "quell/parallel.h"
@@ -10,25 +11,13 @@
 
 /* ---- DeLong ---- */
 
-typedef struct {
-    double score;
-    int64_t row;
-} scored;
-
-static int by_score(const void *a, const void *b)
-{
-    const scored *x = a, *y = b;
-    if (x->score != y->score) return x->score < y->score ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
 /* Ranks from 1, ties sharing their mean, of the rows in list. */
-static void midranks(scored *list, int64_t n, double *rank)
+static void midranks(ql_ranked *list, int64_t n, double *rank)
 {
-    qsort(list, (size_t)n, sizeof *list, by_score);
+    qsort(list, (size_t)n, sizeof *list, ql_by_rank);
     for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && list[end].score == list[i].score;) end++;
-        for (int64_t k = i; k < end; k++) rank[list[k].row] = 0.5 * (double)(i + end - 1) + 1;
+        for (end = i + 1; end < n && list[end].value == list[i].value;) end++;
+        for (int64_t k = i; k < end; k++) rank[list[k].at] = 0.5 * (double)(i + end - 1) + 1;
     }
 }
 
@@ -52,7 +41,7 @@ static void placements(const double *all, const double *own, const uint8_t *kind
 ql_status ql_auroc_of(const double *score, const uint8_t *kind, int64_t n, ql_auroc *out,
                       ql_err *err)
 {
-    scored *list = NULL;
+    ql_ranked *list = NULL;
     double *all = NULL, *own = NULL, below, above, v1, v0;
     int64_t n1 = 0, k = 0;
     ql_status st;
@@ -62,12 +51,12 @@ ql_status ql_auroc_of(const double *score, const uint8_t *kind, int64_t n, ql_au
     QL_GO(QL_NEW(own, n, "ranks", err));
     for (int64_t i = 0; i < n; i++) n1 += kind[i] != 0;
     if (n1 == 0 || n1 == n) goto out;
-    for (int64_t i = 0; i < n; i++) list[i] = (scored){score[i], i};
+    for (int64_t i = 0; i < n; i++) list[i] = (ql_ranked){score[i], i};
     midranks(list, n, all);
     for (int which = 0; which < 2; which++) {
         k = 0;
         for (int64_t i = 0; i < n; i++)
-            if ((kind[i] != 0) == which) list[k++] = (scored){score[i], i};
+            if ((kind[i] != 0) == which) list[k++] = (ql_ranked){score[i], i};
         midranks(list, k, own);
     }
     placements(all, own, kind, 1, n, (double)(n - n1), &below, &v1);

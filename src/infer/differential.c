@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/differential.h"
 
 #include <math.h>
@@ -65,15 +66,9 @@ static ql_status raw_columns(const ql_de_groups *groups, int which, ql_de_result
 
 /* ---- pseudocount ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double ql_de_quantile(double *v, int64_t n, double q)
 {
-    qsort(v, (size_t)n, sizeof *v, by_value);
+    qsort(v, (size_t)n, sizeof *v, ql_by_value);
     const double at = q * (double)(n - 1);
     const int64_t below = (int64_t)at;
     if (below + 1 >= n) return v[n - 1];

@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/realism.h"
 
 #include <math.h>
@@ -17,17 +18,11 @@ static void put(ql_realism *out, const char *name, const char *unit, double real
         out->row[out->n++] = (ql_realism_row){name, unit, real, sampled, agreement, measure};
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double ql_ks_distance(double *a, int64_t n_a, double *b, int64_t n_b)
 {
     double most = 0;
-    qsort(a, (size_t)n_a, sizeof *a, by_value);
-    qsort(b, (size_t)n_b, sizeof *b, by_value);
+    qsort(a, (size_t)n_a, sizeof *a, ql_by_value);
+    qsort(b, (size_t)n_b, sizeof *b, ql_by_value);
     for (int64_t i = 0, k = 0; i < n_a || k < n_b;) {
         const double x = k >= n_b || (i < n_a && a[i] <= b[k]) ? a[i] : b[k];
         while (i < n_a && a[i] == x) i++;

@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/preprocess.h"
 
 #include <math.h>
@@ -11,12 +12,6 @@
  * change no bit. */
 enum { SLABS = 8, CHUNK = 1024 };
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Median of the totals of the kept cells: the mean of the middle two for an even number. */
 static ql_status median_total(ql_prep *p, ql_err *err)
 {
@@ -24,7 +19,7 @@ static ql_status median_total(ql_prep *p, ql_err *err)
     int64_t n = p->n_kept_cells;
     QL_TRY(QL_NEW(sorted, n, "cell totals", err));
     for (int64_t i = 0; i < n; i++) sorted[i] = p->total[p->kept_cell[i]];
-    qsort(sorted, (size_t)n, sizeof *sorted, compare_doubles);
+    qsort(sorted, (size_t)n, sizeof *sorted, ql_by_value);
     p->median_total = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
     ql_free(sorted);
     return QL_OK;

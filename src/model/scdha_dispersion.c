@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/scdha_dispersion.h"
 
 #include <math.h>
@@ -10,12 +11,6 @@
 enum { BINS = 20 };
 
 /* ---- depths ---- */
-
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* What each cell is divided by: its total over the median of those above 0. */
 static ql_status find_depths(const ql_rows *rows, double *depth, ql_err *err)
@@ -32,7 +27,7 @@ static ql_status find_depths(const ql_rows *rows, double *depth, ql_err *err)
     }
     ql_cursor_close(&c);
     if (st == QL_OK) st = ql_rows_check(rows, err);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+    qsort(sorted, (size_t)n, sizeof *sorted, ql_by_value);
     const double median = n > 0 ? ql_quantile_sorted(sorted, n, 0.5) : 1;
     for (int64_t i = 0; i < rows->n_rows; i++) depth[i] = depth[i] > 0 ? depth[i] / median : 1;
     ql_free(sorted);

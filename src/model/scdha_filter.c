@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/scdha_filter.h"
 
 #include <math.h>
@@ -130,19 +131,13 @@ void ql_scdha_filter_score(const ql_scdha_filter *f, double *score)
         score[g] = most > least ? (score[g] - least) / (most - least) : 0;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 ql_status ql_scdha_select(const double *score, int64_t n, int64_t wanted, uint8_t *keep,
                           int64_t *n_kept, ql_err *err)
 {
     double *sorted;
     QL_TRY(QL_NEW(sorted, n, "scores of the genes", err));
     memcpy(sorted, score, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare_doubles);
+    qsort(sorted, (size_t)n, sizeof *sorted, ql_by_value);
     const double cut = ql_quantile_sorted(sorted, n, 1 - (double)wanted / (double)n);
     *n_kept = 0;
     for (int64_t g = 0; g < n; g++) {

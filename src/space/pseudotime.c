@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/pseudotime.h"
 
 #include <math.h>
@@ -16,12 +17,6 @@ enum { SAMPLE = 4900, VOTERS = 3 };
 
 /* ---- groups drawn in ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return p < q ? -1 : p > q;
-}
-
 /* sorted [n]: scratch. */
 static void draw_in(int64_t n, const int32_t *group, int32_t which, double *time, double *sorted)
 {
@@ -29,7 +24,7 @@ static void draw_in(int64_t n, const int32_t *group, int32_t which, double *time
     for (int64_t i = 0; i < n; i++)
         if (group[i] == which) sorted[m++] = time[i];
     if (m == 0) return;
-    qsort(sorted, (size_t)m, sizeof *sorted, by_value);
+    qsort(sorted, (size_t)m, sizeof *sorted, ql_by_value);
     const double low = sorted[0], span = sorted[m - 1] - low;
     const double first = ql_quantile_sorted(sorted, m, 0.25);
     const double third = ql_quantile_sorted(sorted, m, 0.75);

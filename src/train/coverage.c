@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/coverage.h"
 
 #include <math.h>
@@ -123,27 +124,15 @@ static void join(ql_cover *to, const ql_cover *c)
     to->expected += c->expected;
 }
 
-typedef struct {
-    double total;
-    int64_t gene;
-} ranked;
-
-static int by_total(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->total != y->total) return x->total < y->total ? -1 : 1;
-    return x->gene < y->gene ? -1 : 1;
-}
-
 static ql_status gather(const covering *c, ql_coverage *out, ql_err *err)
 {
     const ql_prep *p = &c->f->prep;
-    ranked *order;
+    ql_ranked *order;
     QL_TRY(QL_NEW(order, p->n_kept_genes, "genes by their mean", err));
-    for (int64_t g = 0; g < p->n_kept_genes; g++) order[g] = (ranked){p->gene_total[g], g};
-    qsort(order, (size_t)p->n_kept_genes, sizeof *order, by_total);
+    for (int64_t g = 0; g < p->n_kept_genes; g++) order[g] = (ql_ranked){p->gene_total[g], g};
+    qsort(order, (size_t)p->n_kept_genes, sizeof *order, ql_by_rank);
     for (int64_t i = 0; i < p->n_kept_genes; i++)
-        join(&out->third[i * QL_COVER_THIRDS / p->n_kept_genes], &c->gene[order[i].gene]);
+        join(&out->third[i * QL_COVER_THIRDS / p->n_kept_genes], &c->gene[order[i].at]);
     for (int64_t t = 0; t < c->f->ae.heads.tiling.n_tiles; t++)
         for (int l = 0; l < QL_COVER_LEVELS; l++)
             join(&out->at[l], &c->level[t * QL_COVER_LEVELS + l]);

@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/gene_gain.h"
 
 #include <math.h>
@@ -149,18 +150,6 @@ static void add_weights(const held_pass *p, const ql_ae_tile *t, int64_t g, int6
     }
 }
 
-typedef struct {
-    double total;
-    int64_t gene;
-} ranked;
-
-static int by_total(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->total != y->total) return x->total < y->total ? -1 : 1;
-    return x->gene < y->gene ? -1 : 1;
-}
-
 static void responsibilities(const double *lik, const double *prior, double *resp)
 {
     double sum = 0;
@@ -169,23 +158,23 @@ static void responsibilities(const double *lik, const double *prior, double *res
 }
 
 /* Genes of about the same expression: the prior that makes them most likely, then their weights. */
-static void weigh(const double *lik, const ranked *genes, int64_t n, float *weight)
+static void weigh(const double *lik, const ql_ranked *genes, int64_t n, float *weight)
 {
     double prior[K], resp[K];
     for (int k = 0; k < K; k++) prior[k] = 1.0 / K;
     for (int round = 0; round < EM_ROUNDS; round++) {
         double next[K] = {0};
         for (int64_t i = 0; i < n; i++) {
-            responsibilities(lik + genes[i].gene * K, prior, resp);
+            responsibilities(lik + genes[i].at * K, prior, resp);
             for (int k = 0; k < K; k++) next[k] += resp[k];
         }
         for (int k = 0; k < K; k++) prior[k] = (next[k] + 1e-3) / ((double)n + K * 1e-3);
     }
     for (int64_t i = 0; i < n; i++) {
         double mean = 0;
-        responsibilities(lik + genes[i].gene * K, prior, resp);
+        responsibilities(lik + genes[i].at * K, prior, resp);
         for (int k = 0; k < K; k++) mean += resp[k] * grid[k];
-        weight[genes[i].gene] = (float)(mean < 1 ? mean : 1);
+        weight[genes[i].at] = (float)(mean < 1 ? mean : 1);
     }
 }
 
@@ -193,15 +182,15 @@ static ql_status weigh_all(ql_fitted *f, double *lik, ql_err *err)
 {
     const int64_t n = f->prep.n_kept_genes;
     const int64_t parts = n > GENES_OF_A_PRIOR ? n / GENES_OF_A_PRIOR : 1;
-    ranked *order;
+    ql_ranked *order;
     QL_TRY(QL_NEW(order, n, "genes by their mean", err));
     for (int64_t g = 0; g < n; g++) {
         double *l = lik + g * K, most = l[0];
-        order[g] = (ranked){f->prep.gene_total[g], g};
+        order[g] = (ql_ranked){f->prep.gene_total[g], g};
         for (int k = 1; k < K; k++) most = l[k] > most ? l[k] : most;
         for (int k = 0; k < K; k++) l[k] = ql_exp(l[k] - most);
     }
-    qsort(order, (size_t)n, sizeof *order, by_total);
+    qsort(order, (size_t)n, sizeof *order, ql_by_rank);
     for (int64_t part = 0; part < parts; part++) {
         const int64_t first = part * n / parts, end = (part + 1) * n / parts;
         weigh(lik, order + first, end - first, f->mix_weight);

@@ -1,3 +1,4 @@
+#include "quell/order.h"
 #include "quell/outlier.h"
 
 #include <math.h>
@@ -94,12 +95,6 @@ double ql_outlier_statistic(const ql_outlier *o, const ql_cell_scores *s, const 
     return most;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void fit_all(ql_outlier *o, const ql_cell_scores *s, const double *total,
                     const int64_t *peers, double *x, double *y)
 {
@@ -109,7 +104,7 @@ static void fit_all(ql_outlier *o, const ql_cell_scores *s, const double *total,
         fit_trend(&o->trend[k], x, y, o->n);
     }
     for (int64_t i = 0; i < o->n; i++) o->sorted[i] = ql_outlier_statistic(o, s, total, peers[i]);
-    qsort(o->sorted, (size_t)o->n, sizeof *o->sorted, compare);
+    qsort(o->sorted, (size_t)o->n, sizeof *o->sorted, ql_by_value);
 }
 
 ql_status ql_outlier_fit(ql_outlier *o, const ql_cell_scores *s, const double *total,
@@ -118,7 +113,7 @@ ql_status ql_outlier_fit(ql_outlier *o, const ql_cell_scores *s, const double *t
     double *x = NULL, *y = NULL;
     ql_status st;
     *o = (ql_outlier){.n = n_peers};
-    if (n_peers < 1) return ql_fail(err, QL_EINTERNAL, "no cells to compare with");
+    if (n_peers < 1) return ql_fail(err, QL_EINTERNAL, "no cells to ql_by_value with");
     QL_GO(QL_NEW(o->sorted, n_peers, "outliers", err));
     QL_GO(QL_NEW(x, n_peers, "outliers", err));
     QL_GO(QL_NEW(y, n_peers, "outliers", err));

@@ -2,41 +2,30 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 #include "quell/rng.h"
 #include "quell/scdha_fit.h"
-
-typedef struct {
-    double time;
-    int64_t cell;
-} arrival;
-
-static int by_time(const void *a, const void *b)
-{
-    const arrival *p = a, *q = b;
-    if (p->time != q->time) return p->time < q->time ? -1 : 1;
-    return (p->cell > q->cell) - (p->cell < q->cell);
-}
 
 /* Exponential times with the weights as rates: the n that come first are drawn one after the other
  * by weight among those that are left (Efraimidis and Spirakis 2006). */
 static ql_status draw_weighed(uint64_t seed, int64_t n_rows, int64_t n, const double *weight,
                               int64_t *list, ql_err *err)
 {
-    arrival *a;
+    ql_ranked *a;
     QL_TRY(QL_NEW(a, n_rows, "the cells to train on", err));
     for (int64_t i = 0; i < n_rows; i++) {
         const ql_rng_block b = ql_rng_at(seed, QL_RNG_SCDHA_WEIGHED, (uint64_t)i, 0, 0);
         const double u = ((double)b.word[0] + 0.5) / 4294967296.0;
-        a[i] = (arrival){weight[i] > 0 ? -ql_log(u) / weight[i] : INFINITY, i};
+        a[i] = (ql_ranked){weight[i] > 0 ? -ql_log(u) / weight[i] : INFINITY, i};
     }
-    qsort(a, (size_t)n_rows, sizeof *a, by_time);
+    qsort(a, (size_t)n_rows, sizeof *a, ql_by_rank);
     ql_status st =
-        isfinite(a[n - 1].time)
+        isfinite(a[n - 1].value)
             ? QL_OK
             : ql_fail(err, QL_EDATA, "fewer than %lld cells have a weight above 0", (long long)n);
-    for (int64_t i = 0; i < n; i++) list[i] = a[i].cell;
+    for (int64_t i = 0; i < n; i++) list[i] = a[i].at;
     ql_free(a);
     return st;
 }

@@ -1,0 +1,26 @@
+/* Orders for qsort. */
+#ifndef QUELL_ORDER_H
+#define QUELL_ORDER_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Of doubles, ascending; NaN is equal to anything. */
+int ql_by_value(const void *a, const void *b);
+
+/* A value and what has it. */
+typedef struct {
+    double value;
+    int64_t at;
+} ql_ranked;
+
+/* Of ql_ranked, ascending by value, then by place: the same order with any qsort. */
+int ql_by_rank(const void *a, const void *b);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
