@@ -53,6 +53,10 @@ void ql_gauss_net_backward(ql_gauss_net *g, ql_params *p, const ql_kern *kern, c
                            ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
                            const ql_opt_step *step);
 
+/* mean.grad and var.grad of element at of what was drawn: from the gradient by it, and w times that
+ * of its divergence from N(0, 1). */
+void ql_gauss_net_gradient(ql_gauss_net *g, int64_t at, double by_drawn, double w);
+
 /* KL(N(m1, V1) || N(m2, V2)) of one unit, and its derivatives. */
 typedef struct {
     double kl, by_mean, by_var, by_prior_mean, by_prior_var;

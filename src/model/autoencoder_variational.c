@@ -2,7 +2,7 @@
  * layers see beside their input, dispersions of groups of cells (docs/vae.md). */
 #include <string.h>
 
-#include "quell/alloc.h"
+#include "quell/buffers.h"
 #include "autoencoder_internal.h"
 
 /* ---- layers ---- */
@@ -59,30 +59,25 @@ void ql_ae_variational_declare(ql_ae *ae)
         ae->joined[i] = (ql_joined){.n_below = cfg->hidden[i - 1], .n_extra = ql_ae_extra(ae, i)};
 }
 
-/* A buffer of the model: how many numbers, and where it hangs. */
-typedef struct {
-    ql_real **at;
-    int64_t size;
-} buffer;
-
 enum { MAX_BUFFERS = 2 * QL_MAX_HIDDEN + 12 };
 
-static int list_buffers(ql_ae *ae, int64_t cells, buffer *list)
+static int list_buffers(ql_ae *ae, int64_t cells, ql_buffer *list)
 {
     const int64_t columns = ql_cov_columns(&ae->cfg.vae.cov), groups = ae->heads.n_groups;
     int n = 0;
-    list[n++] = (buffer){&ae->cov_in, columns * cells};
-    list[n++] = (buffer){&ae->cov_in_t, columns ? ql_pad(columns) * cells : 0};
-    list[n++] = (buffer){&ae->cov_out, columns * cells};
-    list[n++] = (buffer){&ae->cov_dw, ae->input_cov >= 0 ? ae->input.n_out * ql_pad(columns) : 0};
-    list[n++] = (buffer){&ae->group, groups * cells};
-    list[n++] = (buffer){&ae->group_t, groups ? ql_pad(groups) * cells : 0};
+    list[n++] = (ql_buffer)QL_BUFFER(ae->cov_in, columns * cells);
+    list[n++] = (ql_buffer)QL_BUFFER(ae->cov_in_t, columns ? ql_pad(columns) * cells : 0);
+    list[n++] = (ql_buffer)QL_BUFFER(ae->cov_out, columns * cells);
+    list[n++] = (ql_buffer)QL_BUFFER(ae->cov_dw,
+                                     ae->input_cov >= 0 ? ae->input.n_out * ql_pad(columns) : 0);
+    list[n++] = (ql_buffer)QL_BUFFER(ae->group, groups * cells);
+    list[n++] = (ql_buffer)QL_BUFFER(ae->group_t, groups ? ql_pad(groups) * cells : 0);
     for (int i = 0; i <= ae->n_hidden; i++) {
         ql_joined *j = &ae->joined[i];
         const int64_t width = j->n_below + j->n_extra;
         if (j->n_extra == 0) continue;
-        list[n++] = (buffer){&j->in, width * cells};
-        list[n++] = (buffer){&j->in_t, ql_pad(width) * cells};
+        list[n++] = (ql_buffer)QL_BUFFER(j->in, width * cells);
+        list[n++] = (ql_buffer)QL_BUFFER(j->in_t, ql_pad(width) * cells);
     }
     return n;
 }
@@ -90,25 +85,22 @@ static int list_buffers(ql_ae *ae, int64_t cells, buffer *list)
 int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells)
 {
     ql_ae copy = *ae;
-    buffer list[MAX_BUFFERS];
-    int64_t sum = 0;
+    ql_buffer list[MAX_BUFFERS];
     const int64_t labels = ql_label_bytes(&ae->labels, cells);
     if (!ae->cfg.vae.on) return labels;
     const int n = list_buffers(&copy, cells, list);
-    for (int i = 0; i < n; i++) sum += list[i].size;
-    return sum * (int64_t)sizeof(ql_real) + ql_latent_bytes(&ae->latent, cells) + labels +
+    return ql_buffers_bytes(list, n) + ql_latent_bytes(&ae->latent, cells) + labels +
            ql_ae_library_bytes(ae, cells) + ql_ae_scanvi_bytes(ae, cells) +
            ql_ae_ladder_bytes(ae, cells);
 }
 
 ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
 {
-    buffer list[MAX_BUFFERS];
+    ql_buffer list[MAX_BUFFERS];
     QL_TRY(ql_label_alloc(&ae->labels, ae->capacity, err));
     if (!ae->cfg.vae.on) return QL_OK;
     const int n = list_buffers(ae, ae->capacity, list);
-    for (int i = 0; i < n; i++)
-        if (list[i].size > 0) QL_TRY(QL_NEW(*list[i].at, list[i].size, "covariates", err));
+    QL_TRY(ql_buffers_alloc(list, n, "covariates", err));
     QL_TRY(ql_ae_library_alloc(ae, err));
     QL_TRY(ql_ae_scanvi_alloc(ae, err));
     QL_TRY(ql_ae_ladder_alloc(ae, err));
@@ -117,9 +109,9 @@ ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err)
 
 void ql_ae_variational_free(ql_ae *ae)
 {
-    buffer list[MAX_BUFFERS];
+    ql_buffer list[MAX_BUFFERS];
     const int n = list_buffers(ae, 0, list);
-    for (int i = 0; i < n; i++) ql_free(*list[i].at);
+    ql_buffers_free(list, n);
     ql_latent_free(&ae->latent);
     ql_ae_library_free(ae);
     ql_ae_scanvi_free(ae);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "quell/alloc.h"
+#include "quell/buffers.h"
 #include "quell/fmath.h"
 #include "autoencoder_internal.h"
 
@@ -38,42 +38,35 @@ void ql_ae_ladder_declare(ql_ae *ae)
     ql_gauss_net_declare(&l->prior, &ae->params, "prior", &shape);
 }
 
-typedef struct {
-    ql_real **at;
-    int64_t size;
-} buffer;
-
 enum { N_BUFFERS = 4 };
 
-static void list_buffers(ql_ladder *l, int64_t cells, buffer list[N_BUFFERS])
+static void list_buffers(ql_ladder *l, int64_t cells, ql_buffer list[N_BUFFERS])
 {
     const int64_t units = l->prior.mean.n_out;
-    const buffer all[N_BUFFERS] = {{&l->mean, units * cells},
-                                   {&l->var, units * cells},
-                                   {&l->by_second, l->n_out * cells},
-                                   {&l->by_below, l->top.layer.n_in * cells}};
+    const ql_buffer all[N_BUFFERS] = {QL_BUFFER(l->mean, units * cells),
+                                      QL_BUFFER(l->var, units * cells),
+                                      QL_BUFFER(l->by_second, l->n_out * cells),
+                                      QL_BUFFER(l->by_below, l->top.layer.n_in * cells)};
     memcpy(list, all, sizeof all);
 }
 
 int64_t ql_ae_ladder_bytes(const ql_ae *ae, int64_t cells)
 {
     ql_ladder copy = ae->ladder;
-    buffer list[N_BUFFERS];
-    int64_t sum = 0;
+    ql_buffer list[N_BUFFERS];
     if (copy.n_out == 0) return 0;
     list_buffers(&copy, cells, list);
-    for (int i = 0; i < N_BUFFERS; i++) sum += list[i].size * (int64_t)sizeof(ql_real);
-    return sum + ql_gauss_net_bytes(&copy.top, cells) + ql_gauss_net_bytes(&copy.prior, cells);
+    return ql_buffers_bytes(list, N_BUFFERS) + ql_gauss_net_bytes(&copy.top, cells) +
+           ql_gauss_net_bytes(&copy.prior, cells);
 }
 
 ql_status ql_ae_ladder_alloc(ql_ae *ae, ql_err *err)
 {
     ql_ladder *l = &ae->ladder;
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     if (l->n_out == 0) return QL_OK;
     list_buffers(l, ae->capacity, list);
-    for (int i = 0; i < N_BUFFERS; i++)
-        QL_TRY(QL_NEW(*list[i].at, list[i].size, "second code", err));
+    QL_TRY(ql_buffers_alloc(list, N_BUFFERS, "second code", err));
     QL_TRY(ql_gauss_net_alloc(&l->top, ae->capacity, err));
     return ql_gauss_net_alloc(&l->prior, ae->capacity, err);
 }
@@ -81,10 +74,10 @@ ql_status ql_ae_ladder_alloc(ql_ae *ae, ql_err *err)
 void ql_ae_ladder_free(ql_ae *ae)
 {
     ql_ladder *l = &ae->ladder;
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     if (l->n_out == 0) return;
     list_buffers(l, 0, list);
-    for (int i = 0; i < N_BUFFERS; i++) ql_free(*list[i].at);
+    ql_buffers_free(list, N_BUFFERS);
     ql_gauss_net_free(&l->top);
     ql_gauss_net_free(&l->prior);
 }
@@ -212,11 +205,7 @@ static double second_gradient(ql_ae *ae, const ql_batch *b, double beta)
         for (int64_t i = 0; i < b->n_pad; i++) {
             const int64_t at = u * b->n_pad + i;
             const double w = i < b->n ? beta * (double)b->weight[i] : 0;
-            const double by_z = i < b->n ? (double)l->by_second[at] : 0;
-            const double v = (double)t->var.var[at];
-            const double path = by_z * (double)t->var.noise[at] / (2 * sqrt(v));
-            t->mean.grad[at] = (ql_real)(by_z + w * (double)t->var.mean[at]);
-            t->var.grad[at] = ql_latent_by_raw(&t->var, at, path + w * 0.5 * (1 - 1 / v));
+            ql_gauss_net_gradient(t, at, i < b->n ? (double)l->by_second[at] : 0, w);
         }
     return loss;
 }

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/buffers.h"
 #include "autoencoder_internal.h"
 
 #define LEAST_PROB 1e-30
@@ -50,42 +50,28 @@ void ql_ae_scanvi_start(ql_ae *ae)
 
 /* ---- buffers ---- */
 
-typedef struct {
-    void **at;
-    int64_t size, each;
-} buffer;
-
 enum { N_BUFFERS = 16 };
 
-#define REALS(pointer, n)                                                                          \
-    {                                                                                              \
-        (void **)&(pointer), (n), (int64_t)sizeof(ql_real)                                         \
-    }
-#define WORDS(pointer, n)                                                                          \
-    {                                                                                              \
-        (void **)&(pointer), (n), (int64_t)sizeof(int64_t)                                         \
-    }
-
-static void list_buffers(ql_scanvi *s, int64_t cells, buffer list[N_BUFFERS])
+static void list_buffers(ql_scanvi *s, int64_t cells, ql_buffer list[N_BUFFERS])
 {
     const int64_t rows = cells * s->n_labels, units = s->layer.n_in, in = units + s->n_labels;
-    const buffer all[N_BUFFERS] = {
-        WORDS(s->cell, rows),
-        WORDS(s->label, rows),
-        WORDS(s->key, rows),
-        REALS(s->seen, units * cells),
-        REALS(s->seen_t, ql_pad(units) * cells),
-        REALS(s->by_seen, units * cells),
-        REALS(s->in, in * rows),
-        REALS(s->in_t, ql_pad(in) * rows),
-        REALS(s->low, in * rows),
-        REALS(s->low_t, ql_pad(in) * rows),
-        REALS(s->by_in, units * rows),
-        REALS(s->by_low, units * rows),
-        REALS(s->by_logit, s->n_labels * cells),
-        {(void **)&s->fit, rows, (int64_t)sizeof(double)},
-        {(void **)&s->kl, rows, (int64_t)sizeof(double)},
-        {(void **)&s->by_f, s->n_labels, (int64_t)sizeof(double)},
+    const ql_buffer all[N_BUFFERS] = {
+        QL_BUFFER(s->cell, rows),
+        QL_BUFFER(s->label, rows),
+        QL_BUFFER(s->key, rows),
+        QL_BUFFER(s->seen, units * cells),
+        QL_BUFFER(s->seen_t, ql_pad(units) * cells),
+        QL_BUFFER(s->by_seen, units * cells),
+        QL_BUFFER(s->in, in * rows),
+        QL_BUFFER(s->in_t, ql_pad(in) * rows),
+        QL_BUFFER(s->low, in * rows),
+        QL_BUFFER(s->low_t, ql_pad(in) * rows),
+        QL_BUFFER(s->by_in, units * rows),
+        QL_BUFFER(s->by_low, units * rows),
+        QL_BUFFER(s->by_logit, s->n_labels * cells),
+        QL_BUFFER(s->fit, rows),
+        QL_BUFFER(s->kl, rows),
+        QL_BUFFER(s->by_f, s->n_labels),
     };
     memcpy(list, all, sizeof all);
 }
@@ -93,24 +79,21 @@ static void list_buffers(ql_scanvi *s, int64_t cells, buffer list[N_BUFFERS])
 int64_t ql_ae_scanvi_bytes(const ql_ae *ae, int64_t cells)
 {
     ql_scanvi copy = ae->scanvi;
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     if (copy.n_labels == 0) return 0;
     const int64_t rows = cells * copy.n_labels;
-    int64_t bytes = ql_hidden_bytes(&copy.layer, cells) + ql_gauss_net_bytes(&copy.upper, rows) +
-                    ql_gauss_net_bytes(&copy.lower, rows);
     list_buffers(&copy, cells, list);
-    for (int i = 0; i < N_BUFFERS; i++) bytes += list[i].size * list[i].each;
-    return bytes;
+    return ql_buffers_bytes(list, N_BUFFERS) + ql_hidden_bytes(&copy.layer, cells) +
+           ql_gauss_net_bytes(&copy.upper, rows) + ql_gauss_net_bytes(&copy.lower, rows);
 }
 
 ql_status ql_ae_scanvi_alloc(ql_ae *ae, ql_err *err)
 {
     ql_scanvi *s = &ae->scanvi;
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     if (s->n_labels == 0) return QL_OK;
     list_buffers(s, ae->capacity, list);
-    for (int i = 0; i < N_BUFFERS; i++)
-        QL_TRY(ql_new_(list[i].at, list[i].size, (size_t)list[i].each, "codes by label", err));
+    QL_TRY(ql_buffers_alloc(list, N_BUFFERS, "codes by label", err));
     QL_TRY(ql_hidden_alloc(&s->layer, ae->capacity, err));
     QL_TRY(ql_gauss_net_alloc(&s->upper, ae->capacity * s->n_labels, err));
     return ql_gauss_net_alloc(&s->lower, ae->capacity * s->n_labels, err);
@@ -119,10 +102,10 @@ ql_status ql_ae_scanvi_alloc(ql_ae *ae, ql_err *err)
 void ql_ae_scanvi_free(ql_ae *ae)
 {
     ql_scanvi *s = &ae->scanvi;
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     if (s->n_labels == 0) return;
     list_buffers(s, 0, list);
-    for (int i = 0; i < N_BUFFERS; i++) ql_free(*list[i].at);
+    ql_buffers_free(list, N_BUFFERS);
     ql_hidden_free(&s->layer);
     ql_gauss_net_free(&s->upper);
     ql_gauss_net_free(&s->lower);
@@ -288,11 +271,7 @@ static void upper_gradient(ql_ae *ae, const ql_batch *b, double beta)
         const double w = beta * (double)b->weight[s->cell[r]] * share_of(ae, r, b->n_pad, &ratio);
         for (int64_t u = 0; u < s->layer.n_in; u++) {
             const int64_t at = u * ld + r;
-            const double v = (double)s->upper.var.var[at], by_z = (double)s->by_low[at];
-            const double path = by_z * (double)s->upper.var.noise[at] / (2 * sqrt(v));
-            s->upper.mean.grad[at] = (ql_real)(by_z + w * (double)s->upper.var.mean[at]);
-            s->upper.var.grad[at] =
-                ql_latent_by_raw(&s->upper.var, at, path + w * 0.5 * (1 - 1 / v));
+            ql_gauss_net_gradient(&s->upper, at, (double)s->by_low[at], w);
         }
     }
 }

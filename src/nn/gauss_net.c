@@ -1,5 +1,6 @@
 #include "quell/gauss_net.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "quell/fmath.h"
@@ -87,6 +88,14 @@ void ql_gauss_net_backward(ql_gauss_net *g, ql_params *p, const ql_kern *kern, c
     ql_hidden_backward(&g->mean, p, kern, g->layer.out_t, g->layer.grad, n, n_pad, opt, step);
     ql_latent_backward(&g->var, p, kern, g->layer.out_t, g->layer.grad, n, n_pad, opt, step);
     ql_hidden_backward(&g->layer, p, kern, in_t, din, n, n_pad, opt, step);
+}
+
+void ql_gauss_net_gradient(ql_gauss_net *g, int64_t at, double by_drawn, double w)
+{
+    const double v = (double)g->var.var[at];
+    const double path = by_drawn * (double)g->var.noise[at] / (2 * sqrt(v));
+    g->mean.grad[at] = (ql_real)(by_drawn + w * (double)g->var.mean[at]);
+    g->var.grad[at] = ql_latent_by_raw(&g->var, at, path + w * 0.5 * (1 - 1 / v));
 }
 
 ql_kl_pair ql_kl_between(double mean, double var, double prior_mean, double prior_var)

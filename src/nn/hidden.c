@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quell/alloc.h"
+#include "quell/buffers.h"
 #include "quell/rng.h"
 
 /* The reference's batch norm (docs/model.md) */
@@ -34,40 +34,34 @@ void ql_hidden_declare(ql_hidden *h, ql_params *p, const char *prefix, bool dens
     h->var = declare(p, prefix, "moving_var", 1, h->n_out, false);
 }
 
-/* A buffer of a layer: how many numbers, and where it hangs; none of size 0 is made. */
-typedef struct {
-    ql_real **at;
-    int64_t size;
-} buffer;
-
 enum { MAX_BUFFERS = 24 };
 
-static int list_buffers(ql_hidden *h, int64_t cells, buffer *list)
+static int list_buffers(ql_hidden *h, int64_t cells, ql_buffer *list)
 {
     const int64_t n = h->n_out * cells, turned = cells * ql_pad(h->n_out);
     const int64_t tangent = h->contracted ? n : 0;
     const bool orthogonal = h->orthogonal > 0;
-    const buffer all[] = {
-        {&h->pre, n},
-        {&h->norm, n},
-        {&h->sum, n},
-        {&h->out, n},
-        {&h->grad, n},
-        {&h->mask, n},
-        {&h->out_t, turned},
-        {&h->inv_sd, h->layer_norm ? cells : h->n_out},
-        {&h->dw, h->tied ? 0 : h->n_out * ql_pad(h->n_in)},
-        {&h->db, ql_pad(h->n_out)},
-        {&h->turned, orthogonal ? h->n_in * ql_pad(h->n_out) : 0},
-        {&h->gram, orthogonal ? h->n_out * ql_pad(h->n_out) : 0},
-        {&h->tangent.r, tangent},
-        {&h->tangent.t, tangent},
-        {&h->tangent.t_t, h->contracted ? turned : 0},
-        {&h->tangent.slope, tangent},
-        {&h->tangent.curve, tangent},
-        {&h->tangent.back, tangent},
-        {&h->tangent.dgamma, h->contracted ? ql_pad(h->n_out) : 0},
-        {&h->tangent.dslope, h->contracted ? ql_pad(h->n_out) : 0},
+    const ql_buffer all[] = {
+        QL_BUFFER(h->pre, n),
+        QL_BUFFER(h->norm, n),
+        QL_BUFFER(h->sum, n),
+        QL_BUFFER(h->out, n),
+        QL_BUFFER(h->grad, n),
+        QL_BUFFER(h->mask, n),
+        QL_BUFFER(h->out_t, turned),
+        QL_BUFFER(h->inv_sd, h->layer_norm ? cells : h->n_out),
+        QL_BUFFER(h->dw, h->tied ? 0 : h->n_out * ql_pad(h->n_in)),
+        QL_BUFFER(h->db, ql_pad(h->n_out)),
+        QL_BUFFER(h->turned, orthogonal ? h->n_in * ql_pad(h->n_out) : 0),
+        QL_BUFFER(h->gram, orthogonal ? h->n_out * ql_pad(h->n_out) : 0),
+        QL_BUFFER(h->tangent.r, tangent),
+        QL_BUFFER(h->tangent.t, tangent),
+        QL_BUFFER(h->tangent.t_t, h->contracted ? turned : 0),
+        QL_BUFFER(h->tangent.slope, tangent),
+        QL_BUFFER(h->tangent.curve, tangent),
+        QL_BUFFER(h->tangent.back, tangent),
+        QL_BUFFER(h->tangent.dgamma, h->contracted ? ql_pad(h->n_out) : 0),
+        QL_BUFFER(h->tangent.dslope, h->contracted ? ql_pad(h->n_out) : 0),
     };
     memcpy(list, all, sizeof all);
     return (int)(sizeof all / sizeof *all);
@@ -75,30 +69,26 @@ static int list_buffers(ql_hidden *h, int64_t cells, buffer *list)
 
 ql_status ql_hidden_alloc(ql_hidden *h, int64_t capacity, ql_err *err)
 {
-    buffer list[MAX_BUFFERS];
+    ql_buffer list[MAX_BUFFERS];
     int n = list_buffers(h, capacity, list);
     h->capacity = capacity;
-    for (int i = 0; i < n; i++)
-        if (list[i].size > 0) QL_TRY(QL_NEW(*list[i].at, list[i].size, "hidden layer", err));
-    return QL_OK;
+    return ql_buffers_alloc(list, n, "hidden layer", err);
 }
 
 int64_t ql_hidden_bytes(const ql_hidden *h, int64_t capacity)
 {
     ql_hidden copy = *h;
-    buffer list[MAX_BUFFERS];
-    int64_t sum = 0;
+    ql_buffer list[MAX_BUFFERS];
     int n = list_buffers(&copy, capacity, list);
-    for (int i = 0; i < n; i++) sum += list[i].size;
-    return sum * (int64_t)sizeof(ql_real);
+    return ql_buffers_bytes(list, n);
 }
 
 void ql_hidden_free(ql_hidden *h)
 {
-    buffer list[MAX_BUFFERS];
+    ql_buffer list[MAX_BUFFERS];
     int n = list_buffers(h, h->capacity, list);
     if (h->tied) h->dw = NULL;
-    for (int i = 0; i < n; i++) ql_free(*list[i].at);
+    ql_buffers_free(list, n);
     *h = (ql_hidden){0};
 }
 

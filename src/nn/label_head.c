@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "quell/buffers.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 
@@ -16,51 +17,43 @@ void ql_label_declare(ql_label_head *h, ql_params *p)
 
 enum { N_BUFFERS = 7 };
 
-typedef struct {
-    ql_real **at;
-    int64_t size;
-} buffer;
-
-static void list_buffers(ql_label_head *h, int64_t cells, buffer list[N_BUFFERS])
+static void list_buffers(ql_label_head *h, int64_t cells, ql_buffer list[N_BUFFERS])
 {
-    const buffer all[N_BUFFERS] = {
-        {&h->prob, h->n_labels * cells},
-        {&h->grad, h->n_labels * cells},
-        {&h->turned, h->n_in * cells},
-        {&h->most, cells},
-        {&h->sum, cells},
-        {&h->dw, h->n_labels * ql_pad(h->n_in)},
-        {&h->db, ql_pad(h->n_labels)},
+    const ql_buffer all[N_BUFFERS] = {
+        QL_BUFFER(h->prob, h->n_labels * cells),
+        QL_BUFFER(h->grad, h->n_labels * cells),
+        QL_BUFFER(h->turned, h->n_in * cells),
+        QL_BUFFER(h->most, cells),
+        QL_BUFFER(h->sum, cells),
+        QL_BUFFER(h->dw, h->n_labels * ql_pad(h->n_in)),
+        QL_BUFFER(h->db, ql_pad(h->n_labels)),
     };
     memcpy(list, all, sizeof all);
 }
 
 ql_status ql_label_alloc(ql_label_head *h, int64_t capacity, ql_err *err)
 {
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     if (h->n_labels == 0) return QL_OK;
     list_buffers(h, capacity, list);
-    for (int i = 0; i < N_BUFFERS; i++)
-        QL_TRY(QL_NEW(*list[i].at, list[i].size, "label head", err));
+    QL_TRY(ql_buffers_alloc(list, N_BUFFERS, "label head", err));
     return QL_NEW(h->label, capacity, "label head", err);
 }
 
 int64_t ql_label_bytes(const ql_label_head *h, int64_t capacity)
 {
     ql_label_head copy = *h;
-    buffer list[N_BUFFERS];
-    int64_t sum = 0;
+    ql_buffer list[N_BUFFERS];
     if (h->n_labels == 0) return 0;
     list_buffers(&copy, capacity, list);
-    for (int i = 0; i < N_BUFFERS; i++) sum += list[i].size;
-    return sum * (int64_t)sizeof(ql_real) + capacity * (int64_t)sizeof(int32_t);
+    return ql_buffers_bytes(list, N_BUFFERS) + capacity * (int64_t)sizeof(int32_t);
 }
 
 void ql_label_free(ql_label_head *h)
 {
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     list_buffers(h, 0, list);
-    for (int i = 0; i < N_BUFFERS; i++) ql_free(*list[i].at);
+    ql_buffers_free(list, N_BUFFERS);
     ql_free(h->label);
     *h = (ql_label_head){0};
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quell/alloc.h"
+#include "quell/buffers.h"
 #include "quell/fmath.h"
 #include "quell/rng.h"
 
@@ -60,52 +60,43 @@ void ql_latent_declare(ql_latent *l, ql_params *p, const char *prefix)
 
 enum { N_BUFFERS = 9 };
 
-typedef struct {
-    ql_real **at;
-    int64_t size;
-} buffer;
-
-static void list_buffers(ql_latent *l, int64_t cells, buffer list[N_BUFFERS])
+static void list_buffers(ql_latent *l, int64_t cells, ql_buffer list[N_BUFFERS])
 {
     const int64_t n = l->n_out * cells;
-    const buffer all[N_BUFFERS] = {
-        {&l->mean, n},
-        {&l->raw, n},
-        {&l->var, n},
-        {&l->ln_var, n},
-        {&l->noise, n},
-        {&l->grad, n},
-        {&l->turned, l->n_in * cells},
-        {&l->dw, l->n_out * ql_pad(l->n_in)},
-        {&l->db, ql_pad(l->n_out)},
+    const ql_buffer all[N_BUFFERS] = {
+        QL_BUFFER(l->mean, n),
+        QL_BUFFER(l->raw, n),
+        QL_BUFFER(l->var, n),
+        QL_BUFFER(l->ln_var, n),
+        QL_BUFFER(l->noise, n),
+        QL_BUFFER(l->grad, n),
+        QL_BUFFER(l->turned, l->n_in * cells),
+        QL_BUFFER(l->dw, l->n_out * ql_pad(l->n_in)),
+        QL_BUFFER(l->db, ql_pad(l->n_out)),
     };
     memcpy(list, all, sizeof all);
 }
 
 ql_status ql_latent_alloc(ql_latent *l, int64_t capacity, ql_err *err)
 {
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     list_buffers(l, capacity, list);
-    for (int i = 0; i < N_BUFFERS; i++)
-        QL_TRY(QL_NEW(*list[i].at, list[i].size, "latent layer", err));
-    return QL_OK;
+    return ql_buffers_alloc(list, N_BUFFERS, "latent layer", err);
 }
 
 int64_t ql_latent_bytes(const ql_latent *l, int64_t capacity)
 {
     ql_latent copy = *l;
-    buffer list[N_BUFFERS];
-    int64_t sum = 0;
+    ql_buffer list[N_BUFFERS];
     list_buffers(&copy, capacity, list);
-    for (int i = 0; i < N_BUFFERS; i++) sum += list[i].size;
-    return sum * (int64_t)sizeof(ql_real);
+    return ql_buffers_bytes(list, N_BUFFERS);
 }
 
 void ql_latent_free(ql_latent *l)
 {
-    buffer list[N_BUFFERS];
+    ql_buffer list[N_BUFFERS];
     list_buffers(l, 0, list);
-    for (int i = 0; i < N_BUFFERS; i++) ql_free(*list[i].at);
+    ql_buffers_free(list, N_BUFFERS);
     *l = (ql_latent){0};
 }
 
