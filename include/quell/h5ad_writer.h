@@ -123,6 +123,8 @@ QL_MUST_USE ql_status ql_h5ad_string(ql_h5ad_writer *w, const char *key, const c
                                      ql_err *err);
 QL_MUST_USE ql_status ql_h5ad_double(ql_h5ad_writer *w, const char *key, double value, ql_err *err);
 QL_MUST_USE ql_status ql_h5ad_int(ql_h5ad_writer *w, const char *key, int64_t value, ql_err *err);
+/* A hash (hash.h), as 16 hexadecimal digits. */
+QL_MUST_USE ql_status ql_h5ad_hash(ql_h5ad_writer *w, const char *key, uint64_t hash, ql_err *err);
 QL_MUST_USE ql_status ql_h5ad_strings(ql_h5ad_writer *w, const char *key, const ql_names *values,
                                       ql_err *err);
 QL_MUST_USE ql_status ql_h5ad_doubles(ql_h5ad_writer *w, const char *key, const double *values,

@@ -450,16 +450,12 @@ static ql_status write_applied(const denoise_applied *a, ql_h5ad_writer *w, ql_e
 static ql_status write_run(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     const ql_fitted *f = r->fitted;
-    char hash[24];
-    uint64_t code;
-    QL_TRY(ql_rows_fingerprint(r->rows, &code, err));
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)code);
+    uint64_t counts;
+    QL_TRY(ql_rows_fingerprint(r->rows, &counts, err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/version", "quell " QL_VERSION, err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", r->ds->matrix, err));
-    QL_TRY(ql_h5ad_string(w, RUN_KEY "/counts_fnv1a", hash, err));
-    snprintf(hash, sizeof hash, "%016llx",
-             (unsigned long long)ql_params_fingerprint(&f->ae.params));
-    QL_TRY(ql_h5ad_string(w, RUN_KEY "/weights_fnv1a", hash, err));
+    QL_TRY(ql_h5ad_hash(w, RUN_KEY "/counts_fnv1a", counts, err));
+    QL_TRY(ql_h5ad_hash(w, RUN_KEY "/weights_fnv1a", ql_params_fingerprint(&f->ae.params), err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/model", f->ae.cfg.likelihood->name, err));
     QL_TRY(ql_h5ad_int(w, RUN_KEY "/seed", (int64_t)f->train.seed, err));
     QL_TRY(ql_h5ad_int(w, RUN_KEY "/batch_size", f->train.batch_size, err));

@@ -129,16 +129,15 @@ static ql_status write_variances(const job *j, ql_err *err)
 
 static ql_status write_run(const job *j, ql_err *err)
 {
-    char scale[300], hash[24];
+    char scale[300];
+    const uint64_t weights =
+        ql_doubles_fingerprint(j->pca.loading, j->pca.n * j->pca.n_genes, QL_HASH_START);
     ql_str json = {0};
     ql_h5ad_writer *w = j->writer;
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/version", "quell " QL_VERSION, err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/model", "pca", err));
     QL_TRY(ql_h5ad_string(w, RUN_KEY "/matrix", j->fit.ds.matrix, err));
-    snprintf(hash, sizeof hash, "%016llx",
-             (unsigned long long)ql_doubles_fingerprint(j->pca.loading, j->pca.n * j->pca.n_genes,
-                                                        QL_HASH_START));
-    QL_TRY(ql_h5ad_string(w, RUN_KEY "/weights_fnv1a", hash, err));
+    QL_TRY(ql_h5ad_hash(w, RUN_KEY "/weights_fnv1a", weights, err));
     QL_TRY(ql_h5ad_double(w, RUN_KEY "/median_counts", j->prep.median_total, err));
     QL_TRY(ql_h5ad_double(w, RUN_KEY "/total_variance", j->pca.total_variance, err));
     QL_TRY(ql_h5ad_double(w, RUN_KEY "/residual", j->pca.residual, err));

@@ -28,15 +28,6 @@ static bool was_set(const job *j, const char *name)
     return ql_opts_was_set(j->run->opts, name);
 }
 
-static ql_scdha_result result_of(const char *name)
-{
-    static const char *const names[] = {
-        [QL_SCDHA_JOINED] = "joined", [QL_SCDHA_LAST] = "last", [QL_SCDHA_CONSENSUS] = "consensus"};
-    int i = 0;
-    while (strcmp(names[i], name) != 0) i++;
-    return (ql_scdha_result)i;
-}
-
 static ql_scdha_options options_of(const job *j)
 {
     const scdha_args *s = &j->a->scdha;
@@ -52,7 +43,7 @@ static ql_scdha_options options_of(const job *j)
     o.noise = s->noise;
     o.cell_noise = strcmp(s->noise_per, "cell") == 0;
     o.gene_rule = strcmp(s->genes_by, "weights") ? QL_SCDHA_DISPERSION : QL_SCDHA_WEIGHTS;
-    o.result = result_of(s->returned);
+    o.result = scdha_result(s);
     if (!isnan(s->error_weight)) o.beta = s->error_weight;
     if (was_set(j, "epochs")) o.epochs = m->epochs;
     if (was_set(j, "batch-size")) o.batch_size = m->batch_size;

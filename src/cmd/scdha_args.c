@@ -1,10 +1,14 @@
 #include "scdha_args.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char *const rules[] = {"own", "reference", NULL};
 static const char *const gene_rules[] = {"dispersion", "weights", NULL};
-static const char *const returns[] = {"joined", "last", "consensus", NULL};
+static const char *const returns[] = {[QL_SCDHA_JOINED] = "joined",
+                                      [QL_SCDHA_LAST] = "last",
+                                      [QL_SCDHA_CONSENSUS] = "consensus",
+                                      NULL};
 static const char *const noises[] = {"cell", "batch", NULL};
 
 #define S scdha_args
@@ -59,3 +63,10 @@ const ql_option scdha_rows[] = {
 
 const char *const scdha_like[] = {"model=scdha",      "scdha-rules=reference", "noise-per=batch",
                                   "genes-by=weights", "return=consensus",      NULL};
+
+ql_scdha_result scdha_result(const scdha_args *a)
+{
+    int i = 0;
+    while (strcmp(returns[i], a->returned) != 0) i++;
+    return (ql_scdha_result)i;
+}

@@ -15,6 +15,8 @@ typedef struct {
 
 extern const ql_option scdha_rows[];
 
+ql_scdha_result scdha_result(const scdha_args *a); /* what --return names */
+
 /* The settings of --like scdha. */
 extern const char *const scdha_like[];
 

@@ -192,15 +192,13 @@ static ql_status write_scales(const scdha_output *o, ql_h5ad_writer *w, ql_err *
 /* Tells latent spaces of different models from each other. */
 static ql_status write_weights(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)
 {
-    char hash[24];
     uint64_t h = QL_HASH_START;
     for (int i = 0; i < o->model->n_latents; i++) {
         const ql_scdha_encoder *e = &o->model->encoder[i];
         h = ql_floats_fingerprint(e->weight, e->n_genes * e->hidden, h);
         h = ql_floats_fingerprint(e->mu_weight, e->hidden * e->latent, h);
     }
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)h);
-    return ql_h5ad_string(w, RUN_KEY "/weights_fnv1a", hash, err);
+    return ql_h5ad_hash(w, RUN_KEY "/weights_fnv1a", h, err);
 }
 
 static ql_status write_run(const scdha_output *o, ql_h5ad_writer *w, ql_err *err)

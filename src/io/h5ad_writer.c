@@ -1,5 +1,6 @@
 #include "h5ad_writer_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -386,6 +387,13 @@ ql_status ql_h5ad_double(ql_h5ad_writer *w, const char *key, double value, ql_er
 ql_status ql_h5ad_int(ql_h5ad_writer *w, const char *key, int64_t value, ql_err *err)
 {
     return put(w, key, &(uns_value){H5T_NATIVE_INT64, -1, &value}, err);
+}
+
+ql_status ql_h5ad_hash(ql_h5ad_writer *w, const char *key, uint64_t hash, ql_err *err)
+{
+    char text[17];
+    (void)snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return ql_h5ad_string(w, key, text, err);
 }
 
 ql_status ql_h5ad_strings(ql_h5ad_writer *w, const char *key, const ql_names *values, ql_err *err)

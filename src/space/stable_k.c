@@ -9,6 +9,7 @@
 #include "quell/kmeans.h"
 #include "quell/parallel.h"
 #include "quell/spectral.h"
+#include "kmeans_internal.h"
 #include "sample.h"
 
 enum {
@@ -34,9 +35,8 @@ static void label_all(const job *j, const ql_kmeans *groups, int32_t *label)
     for (int64_t i = 0; i < j->n; i++) {
         double nearest = INFINITY;
         for (int64_t c = 0; c < groups->k; c++) {
-            const double *x = j->x + i * j->d, *centre = groups->centre + c * j->d;
-            double square = 0;
-            for (int64_t k = 0; k < j->d; k++) square += (x[k] - centre[k]) * (x[k] - centre[k]);
+            const double square =
+                ql_squared_distance(j->x + i * j->d, groups->centre + c * j->d, j->d);
             if (square >= nearest) continue;
             nearest = square;
             label[i] = (int32_t)c;
