@@ -132,79 +132,69 @@ ql_status report_put_genes(const report_data *d, ql_str *out, ql_err *err)
     return QL_OK;
 }
 
-/* ---- dispersion ---- */
+/* ---- dispersion, gain ---- */
 
 static bool is_number(const ql_column *c)
 {
     return c && c->type != QL_COL_STRING;
 }
 
-ql_status report_put_dispersion(const report_data *d, ql_str *out, ql_err *err)
+typedef double plotted(double value); /* NaN: not shown */
+
+/* Genes by their mean count: y(column), in the colours of `look`. Nothing where var has neither. */
+static ql_status put_by_mean(const report_data *d, const char *column, plotted *y, const char *look,
+                             ql_chart chart, ql_str *out, ql_err *err)
 {
     enum { MOST = 6000 };
     const ql_column *mean = ql_frame_column(&d->ds.genes, "quell_mean_counts");
-    const ql_column *theta = ql_frame_column(&d->ds.genes, "quell_theta");
+    const ql_column *value = ql_frame_column(&d->ds.genes, column);
     const int64_t n = d->ds.genes.index.n, m = n < MOST ? n : MOST;
     double *x;
     int64_t shown = 0;
-    if (!is_number(mean) || !is_number(theta) || m == 0) return QL_OK;
+    if (!is_number(mean) || !is_number(value) || m == 0) return QL_OK;
     QL_TRY(QL_NEW(x, 2 * m, "genes", err));
     for (int64_t k = 0; k < m; k++) {
         const int64_t g = k * n / m;
-        const double mu = ql_column_number(mean, g), t = ql_column_number(theta, g);
-        if (!(mu > 0) || !(t > 0)) continue;
+        const double mu = ql_column_number(mean, g), at = y(ql_column_number(value, g));
+        if (!(mu > 0) || isnan(at)) continue;
         x[shown] = ql_log10(mu);
-        x[m + shown++] = -ql_log10(t);
+        x[m + shown++] = at;
     }
-    const ql_series genes = {x, x + m, shown, NULL, "c4"};
-    if (shown)
-        ql_chart_put(&(ql_chart){.title = "Genes: what varies beyond chance (1 / theta)",
-                                 .xlab = "mean count of the gene",
-                                 .ylab = "dispersion 1 / theta",
-                                 .width = 480,
-                                 .height = 260,
-                                 .mark = QL_MARK_POINTS,
-                                 .series = &genes,
-                                 .n_series = 1,
-                                 .log_x = true,
-                                 .log_y = true},
-                     out);
+    const ql_series series = {x, x + m, shown, NULL, look};
+    chart.xlab = "mean count of the gene";
+    chart.width = 480;
+    chart.height = 260;
+    chart.mark = QL_MARK_POINTS;
+    chart.series = &series;
+    chart.n_series = 1;
+    chart.log_x = true;
+    if (shown) ql_chart_put(&chart, out);
     ql_free(x);
     return QL_OK;
 }
 
-/* ---- gain ---- */
+static double log_dispersion(double theta)
+{
+    return theta > 0 ? -ql_log10(theta) : NAN;
+}
+
+ql_status report_put_dispersion(const report_data *d, ql_str *out, ql_err *err)
+{
+    const ql_chart chart = {.title = "Genes: what varies beyond chance (1 / theta)",
+                            .ylab = "dispersion 1 / theta",
+                            .log_y = true};
+    return put_by_mean(d, "quell_theta", log_dispersion, "c4", chart, out, err);
+}
+
+static double known_gain(double gain)
+{
+    return isfinite(gain) ? gain : NAN;
+}
 
 /* What the model knows of each gene. Those below 0 are better left at their mean. */
 ql_status report_put_gains(const report_data *d, ql_str *out, ql_err *err)
 {
-    enum { MOST = 6000 };
-    const ql_column *mean = ql_frame_column(&d->ds.genes, "quell_mean_counts");
-    const ql_column *gain = ql_frame_column(&d->ds.genes, "quell_gain");
-    const int64_t n = d->ds.genes.index.n, m = n < MOST ? n : MOST;
-    double *x;
-    int64_t shown = 0;
-    if (!is_number(mean) || !is_number(gain) || m == 0) return QL_OK;
-    QL_TRY(QL_NEW(x, 2 * m, "genes", err));
-    for (int64_t k = 0; k < m; k++) {
-        const int64_t g = k * n / m;
-        const double mu = ql_column_number(mean, g), value = ql_column_number(gain, g);
-        if (!(mu > 0) || !isfinite(value)) continue;
-        x[shown] = ql_log10(mu);
-        x[m + shown++] = value;
-    }
-    const ql_series genes = {x, x + m, shown, NULL, "c2"};
-    if (shown)
-        ql_chart_put(&(ql_chart){.title = "Genes: gain of held-out molecules over the gene mean",
-                                 .xlab = "mean count of the gene",
-                                 .ylab = "gain, nats per molecule",
-                                 .width = 480,
-                                 .height = 260,
-                                 .mark = QL_MARK_POINTS,
-                                 .series = &genes,
-                                 .n_series = 1,
-                                 .log_x = true},
-                     out);
-    ql_free(x);
-    return QL_OK;
+    const ql_chart chart = {.title = "Genes: gain of held-out molecules over the gene mean",
+                            .ylab = "gain, nats per molecule"};
+    return put_by_mean(d, "quell_gain", known_gain, "c2", chart, out, err);
 }

@@ -44,4 +44,13 @@ static inline ql_ae_config vae_config(const char *likelihood, ql_theta_kind thet
     return c;
 }
 
+/* The gradient of the whole network, with the noise held. */
+static inline void check_vae(const char *what, const ql_ae_config *c, model_shape shape)
+{
+    probe p;
+    annotation a;
+    probe_start_with(&p, c, shape, 0, annotate, &a);
+    check_probe(what, &p);
+}
+
 #endif

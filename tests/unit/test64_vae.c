@@ -255,14 +255,6 @@ static void rules_of_scvi(void **state)
 
 /* ---- the whole network ---- */
 
-static void check_vae(const char *what, const ql_ae_config *c, model_shape shape)
-{
-    probe p;
-    annotation a;
-    probe_start_with(&p, c, shape, 0, annotate, &a);
-    check_probe(what, &p);
-}
-
 /* Every likelihood with every dispersion, with and without covariates. */
 static void likelihoods_and_dispersions(void **state)
 {

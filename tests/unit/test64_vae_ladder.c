@@ -21,33 +21,25 @@ static ql_ae_config ladder_config(const char *likelihood, int n_hidden, const in
     return c;
 }
 
-static void check_ladder(const char *what, const ql_ae_config *c, model_shape shape)
-{
-    probe p;
-    annotation a;
-    probe_start_with(&p, c, shape, 0, c->vae.cov.n > 0 ? annotate : NULL, &a);
-    check_probe(what, &p);
-}
-
 static void gradients(void **state)
 {
     (void)state;
     ql_ae_config c = ladder_config("zinb", 3, bottle);
-    check_ladder("a ladder", &c, small);
+    check_vae("a ladder", &c, small);
     c.dropout = 0.2;
     c.vae.kl = (ql_kl_rule){.beta = 0.7, .course = QL_KL_LINEAR, .period = 2, .epochs = true};
-    check_ladder("warming up, dropout", &c, small);
+    check_vae("warming up, dropout", &c, small);
     c = ladder_config("nb", 2, linear);
     c.vae.cov = covariates;
     c.vae.latent_library = true;
     c.label_weight = 2;
-    check_ladder("linear decoder, library, labels", &c, small);
+    check_vae("linear decoder, library, labels", &c, small);
     c = ladder_config("poisson", 5, deep);
     c.vae.cov = covariates;
     c.vae.encode_covariates = true;
     c.batch_norm = false;
     c.layer_norm = true;
-    check_ladder("deep, 140 cells", &c, large);
+    check_vae("deep, 140 cells", &c, large);
 }
 
 /* A linear-Gaussian model in closed form: with z ~ N(1, 2) and x | z ~ N(z, 0.5), the posterior of

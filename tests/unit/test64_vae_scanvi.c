@@ -22,30 +22,22 @@ static ql_ae_config scanvi_config(const char *likelihood, int n_hidden, const in
     return c;
 }
 
-static void check_scanvi(const char *what, const ql_ae_config *c, model_shape shape)
-{
-    probe p;
-    annotation a;
-    probe_start_with(&p, c, shape, 0, annotate, &a);
-    check_probe(what, &p);
-}
-
 static void gradients(void **state)
 {
     (void)state;
     ql_ae_config c = scanvi_config("zinb", 3, bottle);
-    check_scanvi("scANVI", &c, small);
+    check_vae("scANVI", &c, small);
     c.dropout = 0.2;
     c.vae.kl = (ql_kl_rule){.beta = 0.7, .course = QL_KL_LINEAR, .period = 2, .epochs = true};
-    check_scanvi("warming up, dropout", &c, small);
+    check_vae("warming up, dropout", &c, small);
     c = scanvi_config("nb", 2, linear);
     c.vae.latent_library = true;
     c.batch_norm = false;
     c.layer_norm = true;
-    check_scanvi("linear decoder, latent library", &c, small);
+    check_vae("linear decoder, latent library", &c, small);
     c = scanvi_config("poisson", 5, deep);
     c.vae.encode_covariates = true;
-    check_scanvi("deep, 140 cells", &c, large);
+    check_vae("deep, 140 cells", &c, large);
 }
 
 static void none_labelled(void *ctx, probe *p)
