@@ -125,7 +125,7 @@ struct ql_run {
     const char *memory_from;
     const char *simd; /* instruction set of the kernels: "avx2" */
     ql_opts *opts;    /* ql_opts_was_set(run->opts, "epochs"), ql_options_json(...) */
-    ql_log *log;
+    ql_logger *log;
     ql_summary *summary;
     FILE *out;  /* standard output: data only; flushed and checked by the dispatcher */
     ql_err err; /* run() describes its failure here */

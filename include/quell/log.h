@@ -1,7 +1,7 @@
 /* What a run tells: messages, metrics and progress go as events to sinks (text on stderr, JSON
  * lines, the run's summary). Standard output is for data; no sink writes there unless told to.
  *
- * Calls come from one thread. A ql_log * may be NULL everywhere: events are dropped. */
+ * Calls come from one thread. A ql_logger * may be NULL everywhere: events are dropped. */
 #ifndef QUELL_LOG_H
 #define QUELL_LOG_H
 
@@ -43,16 +43,16 @@ typedef struct {
     void (*close)(void *self);
 } ql_log_sink;
 
-typedef struct ql_log ql_log;
+typedef struct ql_logger ql_logger;
 
 /* clock: seconds, monotonic; NULL: ql_clock_wall. Tests give a fake. */
-QL_MUST_USE ql_status ql_log_new(double (*clock)(void), ql_log **out, ql_err *err);
-double ql_log_seconds(const ql_log *log); /* since it was made; 0 for NULL */
-void ql_log_free(ql_log *log);            /* closes the sinks; NULL is allowed */
+QL_MUST_USE ql_status ql_log_new(double (*clock)(void), ql_logger **out, ql_err *err);
+double ql_log_seconds(const ql_logger *log); /* since it was made; 0 for NULL */
+void ql_log_free(ql_logger *log);            /* closes the sinks; NULL is allowed */
 
 /* Add a sink (at most 8; self is handed back to its functions, and freed by its close if it owns
  * anything). */
-QL_MUST_USE ql_status ql_log_add(ql_log *log, const ql_log_sink *sink, void *self, ql_err *err);
+QL_MUST_USE ql_status ql_log_add(ql_logger *log, const ql_log_sink *sink, void *self, ql_err *err);
 
 /* ---- the sinks that exist ---- */
 
@@ -69,41 +69,41 @@ typedef struct {
 /* Settings for stderr as it is: terminal, width, NO_COLOR and TERM are looked up. */
 ql_log_text ql_log_text_stderr(const char *prefix, bool quiet, bool verbose);
 
-QL_MUST_USE ql_status ql_log_add_text(ql_log *log, const ql_log_text *settings, ql_err *err);
+QL_MUST_USE ql_status ql_log_add_text(ql_logger *log, const ql_log_text *settings, ql_err *err);
 
 /* The same plain text into a new file at path. */
-QL_MUST_USE ql_status ql_log_add_text_file(ql_log *log, const char *path, const char *prefix,
+QL_MUST_USE ql_status ql_log_add_text_file(ql_logger *log, const char *path, const char *prefix,
                                            ql_err *err);
 
 /* One JSON object per line: {"v":1,"t":seconds,"event":"info","text":...},
  * {"event":"metric","name":
  * ...,"step":...,"value":...}, {"event":"progress","stage":...,"done":...,"total":...,...}. path
  * "-" is standard output. Progress at most once a second. */
-QL_MUST_USE ql_status ql_log_add_json(ql_log *log, const char *path, ql_err *err);
+QL_MUST_USE ql_status ql_log_add_json(ql_logger *log, const char *path, ql_err *err);
 
 /* ---- events ---- */
 
-void ql_log_debug(ql_log *log, const char *fmt, ...) QL_PRINTF(2, 3);
-void ql_log_info(ql_log *log, const char *fmt, ...) QL_PRINTF(2, 3);
-void ql_log_warn(ql_log *log, const char *fmt, ...) QL_PRINTF(2, 3);
-void ql_log_error(ql_log *log, const ql_err *err); /* "message; hint: hint" */
+void ql_log_debug(ql_logger *log, const char *fmt, ...) QL_PRINTF(2, 3);
+void ql_log_info(ql_logger *log, const char *fmt, ...) QL_PRINTF(2, 3);
+void ql_log_warn(ql_logger *log, const char *fmt, ...) QL_PRINTF(2, 3);
+void ql_log_error(ql_logger *log, const ql_err *err); /* "message; hint: hint" */
 
 /* A number of epoch `step` (-1: of the whole run). Sinks for people leave these out. */
-void ql_log_metric(ql_log *log, int64_t step, const char *name, double value);
+void ql_log_metric(ql_logger *log, int64_t step, const char *name, double value);
 
 /* How far a stage has come; may be called as often as convenient, sinks draw at their own rate. A
  * change of progress->stage starts the clock of a new stage. _end: the stage is over. */
-void ql_log_progress(ql_log *log, const ql_progress *progress);
-void ql_log_progress_end(ql_log *log);
+void ql_log_progress(ql_logger *log, const ql_progress *progress);
+void ql_log_progress_end(ql_logger *log);
 
 /* Every note as info or warning, in order. */
-void ql_log_notes(ql_log *log, const ql_notes *notes);
+void ql_log_notes(ql_logger *log, const ql_notes *notes);
 
 /* True when a sink could not be written (full disk). */
-bool ql_log_failed(const ql_log *log);
+bool ql_log_failed(const ql_logger *log);
 
 /* For sinks: report a write failure. */
-void ql_log_set_failed(ql_log *log);
+void ql_log_set_failed(ql_logger *log);
 
 #ifdef __cplusplus
 }

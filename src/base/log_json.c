@@ -11,7 +11,7 @@
 typedef struct {
     FILE *file;
     bool owned;
-    ql_log *log;
+    ql_logger *log;
     ql_progress_pace pace;
     ql_str line;
 } json_sink;
@@ -90,7 +90,7 @@ static void on_close(void *self)
 
 static const ql_log_sink json_ops = {on_event, on_close};
 
-ql_status ql_log_add_json(ql_log *log, const char *path, ql_err *err)
+ql_status ql_log_add_json(ql_logger *log, const char *path, ql_err *err)
 {
     json_sink *s;
     QL_TRY(QL_NEW(s, 1, "a log sink", err));

@@ -13,7 +13,7 @@
 
 typedef struct {
     ql_log_text set;
-    ql_log *log;
+    ql_logger *log;
     FILE *owned;       /* to be closed, or NULL */
     char *prefix_copy; /* of an owned file */
     ql_progress_pace pace;
@@ -141,7 +141,7 @@ static void on_close(void *self)
 
 static const ql_log_sink text_ops = {on_event, on_close};
 
-static ql_status add(ql_log *log, const ql_log_text *settings, text_sink **out, ql_err *err)
+static ql_status add(ql_logger *log, const ql_log_text *settings, text_sink **out, ql_err *err)
 {
     text_sink *s;
     QL_TRY(QL_NEW(s, 1, "a log sink", err));
@@ -155,13 +155,13 @@ static ql_status add(ql_log *log, const ql_log_text *settings, text_sink **out, 
     return st;
 }
 
-ql_status ql_log_add_text(ql_log *log, const ql_log_text *settings, ql_err *err)
+ql_status ql_log_add_text(ql_logger *log, const ql_log_text *settings, ql_err *err)
 {
     text_sink *s;
     return add(log, settings, &s, err);
 }
 
-ql_status ql_log_add_text_file(ql_log *log, const char *path, const char *prefix, ql_err *err)
+ql_status ql_log_add_text_file(ql_logger *log, const char *path, const char *prefix, ql_err *err)
 {
     char *copy;
     size_t size = strlen(prefix) + 1;

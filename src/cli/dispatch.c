@@ -86,7 +86,7 @@ static int unknown_command(const char *word, const ql_command *const *commands)
     const char *near = option ? ql_nearest(word, program_option_at, NULL)
                               : ql_nearest(word, command_name_at, commands);
     ql_err err = {0};
-    ql_log *log = NULL;
+    ql_logger *log = NULL;
     ql_log_text settings = ql_log_text_stderr("quell", false, false);
     ql_fail(&err, QL_EUSAGE, "unknown %s '%s'", kind, word);
     if (near)

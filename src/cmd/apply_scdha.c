@@ -42,7 +42,7 @@ static void tell_genes(const job *j)
     const gene_match *g = &j->match;
     const int64_t missing = g->n_model - g->by_name - g->by_id;
     const double share = 100 * g->missing_share;
-    ql_log *log = j->run->log;
+    ql_logger *log = j->run->log;
     ql_log_info(log, "genes: %lld of the model's %lld are in the data (%lld by name, %lld by id)",
                 (long long)(g->n_model - missing), (long long)g->n_model, (long long)g->by_name,
                 (long long)g->by_id);

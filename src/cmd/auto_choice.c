@@ -97,7 +97,7 @@ static void tell(const struct fit_run *f)
 {
     const auto_choice *a = f->candidates;
     const ql_choice *c = &a->choice;
-    ql_log *log = f->run->log;
+    ql_logger *log = f->run->log;
     ql_log_info(log,
                 "--auto: gain over the gene means in nats a molecule, of molecules that chose "
                 "nothing (%lld cells, %d fold%s)",

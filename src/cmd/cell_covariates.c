@@ -248,7 +248,7 @@ ql_status cell_covariates_match(const vae_args *a, const ql_frame *cells, bool f
                         known->value + known->n, err);
 }
 
-void cell_covariates_tell(const ql_covariates *c, ql_log *log)
+void cell_covariates_tell(const ql_covariates *c, ql_logger *log)
 {
     for (int k = 0; k < c->n; k++) {
         const ql_covariate *item = &c->item[k];

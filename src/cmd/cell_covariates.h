@@ -18,6 +18,6 @@ QL_MUST_USE ql_status cell_covariates_match(const vae_args *a, const ql_frame *c
                                             ql_covariates *known, ql_err *err);
 
 /* In words, for the log. */
-void cell_covariates_tell(const ql_covariates *c, ql_log *log);
+void cell_covariates_tell(const ql_covariates *c, ql_logger *log);
 
 #endif

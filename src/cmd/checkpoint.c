@@ -243,7 +243,7 @@ static void resumed(void *ctx, uint64_t origin, const ql_train_point *at)
 {
     checkpoint_group *g = ctx;
     checkpoint_file *f = file_of(g, origin);
-    ql_log *log = g->owner->run->log;
+    ql_logger *log = g->owner->run->log;
     if (!f) return;
     const char *path = ql_str_text(&f->path);
     f->there = true;

@@ -84,7 +84,7 @@ static void tell_model(const apply_job *a)
 static void tell_genes(const apply_job *a)
 {
     const gene_match *g = &a->match;
-    ql_log *log = a->job.run->log;
+    ql_logger *log = a->job.run->log;
     const int64_t found = g->by_name + g->by_id;
     ql_log_info(log, "genes: %lld of the model's %lld are in the data (%lld by name, %lld by id)",
                 (long long)found, (long long)g->n_model, (long long)g->by_name,

@@ -165,7 +165,7 @@ static ql_status tell(job *j)
 {
     const int64_t genes = j->u->g.n_genes;
     ql_err *err = &j->u->run->err;
-    ql_log *log = j->u->run->log;
+    ql_logger *log = j->u->run->log;
     double *l[N_PROFILES], *block = NULL;
     int64_t *top = NULL, n_top = 0;
     ql_status st;

@@ -238,7 +238,7 @@ out:
 
 static void tell(const check_job *j)
 {
-    ql_log *log = j->run->log;
+    ql_logger *log = j->run->log;
     char key[96];
     ql_log_info(log,
                 "what is found among %lld genes permuted within %lld strata of depth (%lld groups)",

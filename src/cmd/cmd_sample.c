@@ -250,7 +250,7 @@ static ql_status check_samples(job *j)
 {
     ql_realism r = {0};
     ql_frame frame = {0};
-    ql_log *log = j->u->run->log;
+    ql_logger *log = j->u->run->log;
     QL_TRY(realism(j, &r));
     for (int k = 0; k < r.n; k++) {
         const ql_realism_row *row = &r.row[k];

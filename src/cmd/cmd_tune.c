@@ -156,7 +156,7 @@ static void tell_trial(void *ctx, int i, const ql_trial *trial)
 
 static void tell_best(tuning *t)
 {
-    ql_log *log = t->run->log;
+    ql_logger *log = t->run->log;
     t->difference = ql_trial_difference(&t->trials[t->best].report, &t->trials[0].report,
                                         t->facts.n_cells, &t->error);
     if (t->best == 0)

@@ -46,7 +46,7 @@ static void verdict(const denoise_result *r, const ql_score *s)
 void denoise_report(const denoise_result *r, const ql_score *score, const char *title,
                     const char *key)
 {
-    ql_log *log = r->run->log;
+    ql_logger *log = r->run->log;
     if (score->n_molecules == 0) return;
     ql_log_info(log, "how good it is: %s (%lld cells, %lld held-out molecules)", title,
                 (long long)score->n_cells, (long long)score->n_molecules);

@@ -99,7 +99,7 @@ static void tell_sizes(const job *j)
 static void tell_fit(const job *j)
 {
     const ql_scdha *m = &j->model;
-    ql_log *log = j->run->log;
+    ql_logger *log = j->run->log;
     ql_log_info(
         log, "inputs: %s, each cell stretched to 0 to 1; %lld genes without counts set aside",
         m->scale.log ? "logarithms of the counts" : "as they are (their range is no more than 100)",

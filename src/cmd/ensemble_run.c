@@ -61,7 +61,7 @@ void ensemble_tell(const fit_run *f)
 {
     const ql_ensemble *e = f->fitted.others;
     const ql_mixture_facts *facts = &e->facts;
-    ql_log *log = f->run->log;
+    ql_logger *log = f->run->log;
     ql_str shares = {0};
     for (int i = 0; i < e->n; i++) ql_str_printf(&shares, "%s%.3f", i ? ", " : "", facts->share[i]);
     ql_log_info(log, "ensemble: weights of the models %s%s", ql_str_text(&shares),

@@ -97,7 +97,7 @@ static ql_status sort_genes(gene_list *l, ql_err *err)
     return QL_OK;
 }
 
-ql_status gene_list_read(const char *path, const ql_names *genes, ql_log *log, gene_list *out,
+ql_status gene_list_read(const char *path, const ql_names *genes, ql_logger *log, gene_list *out,
                          ql_err *err)
 {
     list_job j = {.path = path, .genes = genes, .out = out};

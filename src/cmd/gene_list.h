@@ -16,7 +16,7 @@ typedef struct {
  * says. QL_ENOINPUT: cannot be read; QL_EDATA: names that no gene has (the first, its line, how
  * many more, the gene that may have been meant), or no name at all. *out is empty after a failure.
  */
-QL_MUST_USE ql_status gene_list_read(const char *path, const ql_names *genes, ql_log *log,
+QL_MUST_USE ql_status gene_list_read(const char *path, const ql_names *genes, ql_logger *log,
                                      gene_list *out, ql_err *err);
 void gene_list_free(gene_list *l);
 

@@ -6,7 +6,7 @@
 static void tell(model_start *s, const gene_match *match, const ql_fitted *f, int64_t found,
                  const ql_start_report *report)
 {
-    ql_log *log = s->run->log;
+    ql_logger *log = s->run->log;
     if (s->told) return;
     s->told = true;
     ql_log_info(log, "starts from %s: weights of %lld of the %lld genes (the model has %lld)",

@@ -192,7 +192,7 @@ static ql_status read_points(space_job *j, const char *use, ql_points *out)
 static void tell_points(const space_job *j, const char *use, bool chosen, const ql_names *has,
                         const ql_points *p)
 {
-    ql_log *log = j->run->log;
+    ql_logger *log = j->run->log;
     ql_log_info(log, "%lld cells in obsm/%s, %lld dimensions%s", (long long)p->n, use,
                 (long long)p->n_dims, chosen && has->n > 1 ? " (--use takes another)" : "");
     if (p->n < p->n_cells)

@@ -20,7 +20,7 @@ static double fake_clock(void)
 }
 
 typedef struct {
-    ql_log *log;
+    ql_logger *log;
     FILE *file;
     char *text;
     size_t size;
@@ -46,7 +46,7 @@ static void close_log(fixture *f, const char *wanted)
     free(f->text);
 }
 
-static void say_everything(ql_log *log)
+static void say_everything(ql_logger *log)
 {
     ql_err err = {.code = QL_EDATA, .msg = "x.h5: bad", .hint = "mend it"};
     ql_log_debug(log, "detail %d", 1);
@@ -106,7 +106,7 @@ static void error_without_text(void **state)
     close_log(&f, "quell test: input/output error\n");
 }
 
-static void run_epochs(ql_log *log, int n)
+static void run_epochs(ql_logger *log, int n)
 {
     for (int i = 0; i <= n; i++) {
         ql_progress p = QL_PROGRESS("train", "epoch", i, n);
@@ -185,7 +185,7 @@ static void json_lines(void **state)
 {
     char path[SCRATCH_PATH], text[4096];
     ql_err err = {0};
-    ql_log *log;
+    ql_logger *log;
     (void)state;
     scratch_file(path);
     now = 10;
@@ -221,7 +221,7 @@ static void text_file(void **state)
 {
     char path[SCRATCH_PATH], text[4096];
     ql_err err = {0};
-    ql_log *log;
+    ql_logger *log;
     (void)state;
     scratch_file(path);
     assert_int_equal(ql_log_new(fake_clock, &log, &err), QL_OK);
@@ -236,7 +236,7 @@ static void text_file(void **state)
 static void unwritable(void **state)
 {
     ql_err err = {0};
-    ql_log *log;
+    ql_logger *log;
     (void)state;
     assert_int_equal(ql_log_new(fake_clock, &log, &err), QL_OK);
     assert_int_equal(ql_log_add_json(log, "/nonexistent/log", &err), QL_ECREATE);
