@@ -40,7 +40,8 @@ typedef struct {
     ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
     bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
     int64_t layer_epochs; /* above 0: each encoder layer is first trained on its own for so many */
-    bool shrink_genes;    /* genes of which the model knows little: back towards their mean */
+    bool shrink_genes;    /* genes of which the model knows little: back towards their mean
+                             (gene_gain.h) */
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
@@ -87,6 +88,9 @@ int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt);
 ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
                  const ql_train_listener *listener, ql_fitted *out, ql_err *err);
 void ql_fitted_free(ql_fitted *f);
+
+/* Dispersions of the genes around the means as they are now, by the cells that were trained on. */
+QL_MUST_USE ql_status ql_fitted_theta(ql_fitted *f, const ql_rows *counts, ql_err *err);
 
 /* Score by molecular cross-validation: split every cell's molecules, fit on 90 %, predict the rest
  * (a run of its own). */

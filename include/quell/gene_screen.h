@@ -17,6 +17,9 @@ extern "C" {
  * are too few cells, or nothing varies. counts as ql_fit left them. */
 QL_MUST_USE ql_status ql_gene_screen(ql_fitted *f, const ql_rows *counts, double *p, ql_err *err);
 
+/* Bytes that it takes beside the model, whose latent space has so many units, and cursors. */
+int64_t ql_gene_screen_bytes(const ql_rows *counts, int64_t units);
+
 /* Probability that F(n1, n2) is above f: within 0.002, and within a tenth of itself down to 1e-4,
  * for n1, n2 >= 3. */
 double ql_f_above(double f, double n1, double n2);

@@ -61,6 +61,9 @@ ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_tr
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
+/* Bytes of the validation cells' molecules in two parts, while there is room for all in each. */
+int64_t ql_thinned_bytes(const ql_rows *counts, const ql_train_options *opt);
+
 /* How far a training has come. */
 typedef struct {
     int64_t epochs, cells; /* of the epoch after these */

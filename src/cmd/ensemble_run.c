@@ -34,6 +34,7 @@ void ensemble_complete(const fit_run *f, ensemble_specs *s)
         o->gene_rank = f->options.gene_rank;
         o->start = i == 0 ? f->options.start : NULL;
         o->resumable = f->options.resumable;
+        o->shrink_genes = f->options.shrink_genes;
     }
 }
 

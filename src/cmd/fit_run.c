@@ -432,6 +432,7 @@ ql_status fit_run_reconfigure(fit_run *f)
     model_fit_options(&f->args->model, f->run->threads, &f->options);
     f->options.train.molecules = old.train.molecules;
     f->options.resumable = old.resumable;
+    f->options.shrink_genes = old.shrink_genes;
     f->options.start = old.start;
     f->options.gene_rank = old.gene_rank;
     f->options.cov = old.cov;

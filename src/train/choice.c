@@ -60,7 +60,7 @@ static ql_status score_alone(choosing *c, ql_fitted *f, const ql_rows *seen,
     ql_ensemble *e = f->others;
     for (int i = 0; i < e->n; i++) e->facts.share[i] = i == which;
     ql_ensemble_set_shares(e);
-    QL_TRY(ql_ensemble_theta(f, seen, err));
+    QL_TRY(ql_fitted_theta(f, seen, err));
     return score(c, f, p, which, fold, err);
 }
 
@@ -70,10 +70,10 @@ static ql_status score_mixture(choosing *c, ql_fitted *f, const ql_rows *seen,
     ql_ensemble *e = f->others;
     for (int i = 0; i < e->n; i++) e->facts.share[i] = 1.0 / e->n;
     ql_ensemble_set_shares(e);
-    QL_TRY(ql_ensemble_theta(f, seen, err));
+    QL_TRY(ql_fitted_theta(f, seen, err));
     QL_TRY(ql_ensemble_weigh(f, &p->seen, &p->select, c->opt->posterior ? f->theta : NULL, false,
                              err));
-    QL_TRY(ql_ensemble_theta(f, seen, err));
+    QL_TRY(ql_fitted_theta(f, seen, err));
     for (int i = 0; i < e->n; i++) c->out->candidate[i].weight += e->facts.share[i] / c->opt->folds;
     return score(c, f, p, c->n, fold, err);
 }
@@ -94,6 +94,7 @@ static ql_status fit_fold(choosing *c, const ql_molecule_parts *p, ql_fitted *f,
         specs[i].fit.gene_rank = rank;
         specs[i].fit.start = NULL; /* candidates start from the seed */
         specs[i].fit.resumable = false;
+        specs[i].fit.shrink_genes = false; /* of what was chosen alone */
         if (specs[i].fit.cov) specs[i].fit.cov = &p->cov;
     }
     const ql_ensemble_options opt = {

@@ -173,13 +173,6 @@ static void adopt_genes(ql_prep *file, ql_prep *p)
     p->n_genes = file->n_genes;
 }
 
-ql_status ql_ensemble_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
-{
-    const ql_batch_source source = {.counts = counts};
-    if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
-    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
-}
-
 /* How much better the mixture predicts the reported molecules than the first model alone; alone
  * [cells, QL_N_PREDS]: log-likelihoods of that above the gene means'. */
 static void compare(const ql_split *s, const double *alone, const double *mixed, ql_prediction by,
@@ -256,7 +249,7 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
     QL_GO(QL_NEW(alone, cells * QL_N_PREDS, "scores", err));
     QL_GO(QL_NEW(mixed, cells * QL_N_PREDS, "scores", err));
     f->ae.company = NULL;
-    QL_GO(ql_ensemble_theta(f, counts, err));
+    QL_GO(ql_fitted_theta(f, counts, err));
     if (scored) QL_GO(score(f, &f->score, alone, err));
     e->facts.alone = f->score.line[by].gain;
     e->facts.alone_error = f->score.stderr_gain[by];
@@ -265,14 +258,11 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
         memcpy(e->facts.share, opt->share, (size_t)n * sizeof *opt->share);
         ql_ensemble_set_shares(e);
     } else {
-        QL_GO(ql_ensemble_theta(f, counts, err));
+        QL_GO(ql_fitted_theta(f, counts, err));
         QL_GO(weigh(f, opt->posterior, err));
     }
-    QL_GO(ql_ensemble_theta(f, counts, err));
-    if (specs[0].fit.shrink_genes && specs[0].fit.train.molecules) {
-        QL_GO(ql_shrink_genes(f, counts, specs[0].fit.train.seed, err));
-        QL_GO(ql_ensemble_theta(f, counts, err));
-    }
+    QL_GO(ql_fitted_theta(f, counts, err));
+    if (specs[0].fit.shrink_genes) QL_GO(ql_shrink_genes(f, counts, err));
     if (scored) QL_GO(score(f, &f->score, mixed, err));
     if (scored) compare(&f->split, alone, mixed, by, &e->facts);
     if (scored) QL_GO(measure(f, err));

@@ -10,9 +10,6 @@
 QL_MUST_USE ql_status ql_ensemble_weigh(ql_fitted *f, const ql_csr *seen, const ql_csr *held,
                                         const float *theta, bool groups, ql_err *err);
 
-/* Dispersions of the mixture, from the cells that were trained on, into f->theta. */
-QL_MUST_USE ql_status ql_ensemble_theta(ql_fitted *f, const ql_rows *counts, ql_err *err);
-
 /* Set all weights from the shares in the facts. */
 void ql_ensemble_set_shares(ql_ensemble *e);
 

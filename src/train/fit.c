@@ -59,17 +59,6 @@ static ql_ae_sizes sizes_of(const ql_rows *counts, const ql_train_options *t, in
     };
 }
 
-/* The validation cells' molecules in four parts: two are as large as the cells' counts, two have a
- * tenth of the molecules; while they are made there is room for all in each. */
-static int64_t thinned_bytes(const ql_rows *counts, const ql_train_options *t)
-{
-    enum { ENTRY_BYTES = 4 * 8 };
-    double n_valid = (double)counts->n_rows * t->validation;
-    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
-    double per_row = counts->n_rows > 0 ? (double)counts->nnz / (double)counts->n_rows : 0;
-    return (int64_t)(n_valid * (per_row * ENTRY_BYTES + 64));
-}
-
 int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
 {
     enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8, N_CURSORS = 10 };
@@ -82,7 +71,7 @@ int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
     bytes += bytes / (2 + cfg.optimizer->n_moments);
     if (opt->layer_epochs > 0) bytes += ql_pretrain_bytes(&cfg, &sizes);
     if (opt->resumable) bytes += ql_ae_state_bytes(&cfg, counts->n_cols);
-    return bytes + thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
+    return bytes + 2 * ql_thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
            counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
 }
 
@@ -95,24 +84,13 @@ int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt)
     o.layer_epochs = 0;
     o.resumable = false;
     decide_sizes(&t, counts->n_rows);
-    return ql_fit_bytes(counts, &o) - thinned_bytes(counts, &t) - (moments + 1) * weights;
+    return ql_fit_bytes(counts, &o) - 2 * ql_thinned_bytes(counts, &t) - (moments + 1) * weights;
 }
 
-static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
+ql_status ql_fitted_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
-    ql_batch_source source = {.counts = counts};
-    QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
-    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
-}
-
-/* Other means have other dispersions. */
-static ql_status shrink_genes(ql_fitted *f, const ql_rows *counts, const ql_fit_options *opt,
-                              ql_err *err)
-{
-    ql_batch_source source = {.counts = counts};
-    if (!opt->train.molecules) return QL_OK;
-    QL_TRY(ql_shrink_genes(f, counts, opt->train.seed, err));
-    if (!f->theta || !f->mix_weight) return QL_OK;
+    const ql_batch_source source = {.counts = counts};
+    if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
     return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
 }
 
@@ -146,8 +124,8 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     QL_GO(ql_library_prior_fit(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                                !opt->start, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
-    if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
-    if (opt->shrink_genes) QL_GO(shrink_genes(out, counts, opt, err));
+    if (opt->fit_theta) QL_GO(ql_fitted_theta(out, counts, err));
+    if (opt->shrink_genes) QL_GO(ql_shrink_genes(out, counts, err));
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));

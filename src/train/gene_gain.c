@@ -229,7 +229,7 @@ static ql_status drop_screened(ql_fitted *f, const ql_rows *counts, ql_err *err)
     return st;
 }
 
-ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql_err *err)
+ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
     const ql_csr *from = &f->split.report_seen;
     const int64_t n = f->prep.n_kept_genes;
@@ -238,7 +238,7 @@ ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql
     if (f->split.n_valid < 1 || from->n_rows < 1) return QL_OK;
     QL_GO(QL_NEW(p.sums, n * K, "weights of genes", err));
     for (int i = 0; i < QL_SHRINK_SPLITS; i++)
-        QL_GO(add_split(&p, from, seed + 2 + (uint64_t)i, err));
+        QL_GO(add_split(&p, from, f->train.seed + 2 + (uint64_t)i, err));
     QL_GO(QL_NEW(f->mix_weight, n, "weights of genes", err));
     QL_GO(QL_NEW(f->mix_share, n, "weights of genes", err));
     QL_GO(weigh_all(f, p.sums, err));
@@ -246,7 +246,16 @@ ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql
     for (int64_t g = 0; g < n; g++) f->mix_share[g] = (float)share_of(&f->prep, g);
     f->ae.mix_weight = f->mix_weight;
     f->ae.mix_share = f->mix_share;
+    if (f->theta) QL_GO(ql_fitted_theta(f, counts, err));
 out:
     ql_free(p.sums);
     return st;
+}
+
+int64_t ql_shrink_genes_bytes(const ql_rows *counts, const ql_fit_options *opt)
+{
+    const int64_t units = opt->ae.hidden[opt->ae.n_hidden / 2];
+    const int64_t screen = ql_gene_screen_bytes(counts, units);
+    const int64_t split = ql_thinned_bytes(counts, &opt->train);
+    return counts->n_cols * (K + 1) * (int64_t)sizeof(double) + (screen > split ? screen : split);
 }

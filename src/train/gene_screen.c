@@ -26,6 +26,14 @@ typedef struct {
     double *sum, *square;  /* [genes, width], [genes]; owned */
 } screen;
 
+int64_t ql_gene_screen_bytes(const ql_rows *counts, int64_t units)
+{
+    enum { RANK = sizeof(ql_rank_item) + sizeof(float), ENTRY = sizeof(int32_t) + sizeof(float) };
+    const int64_t width = OF_DEPTH + units;
+    return counts->n_rows * (width * (int64_t)sizeof(double) + RANK) +
+           counts->n_cols * (width + 2) * (int64_t)sizeof(double) + BLOCK * counts->max_row * ENTRY;
+}
+
 static void release(screen *s)
 {
     ql_free(s->basis);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "quell/alloc.h"
 #include "quell/gene_screen.h"
 
 #include "fixture_model.h"
@@ -80,7 +81,12 @@ static void genes_that_differ_are_found(void **state)
         .n_genes = GENES, .max_row_nnz = rows.max_row, .batch_size = 64, .n_threads = 1};
     assert_int_equal(
         ql_ae_new(&f.ae, &c, &sizes, ql_prep_map(&f.prep), f.prep.log_rate, kern, NULL), QL_OK);
+    const int64_t planned = ql_gene_screen_bytes(&rows, hidden[0]);
+    ql_alloc_set_cap(ql_alloc_bytes() + planned * 90 / 100);
+    assert_int_equal(ql_gene_screen(&f, &rows, p, NULL), QL_EMEMORY);
+    ql_alloc_set_cap(ql_alloc_bytes() + planned);
     assert_int_equal(ql_gene_screen(&f, &rows, p, NULL), QL_OK);
+    ql_alloc_set_cap(0);
     for (int g = 0; g < DIFFERENT; g++) found += p[g] < 1e-3;
     for (int g = DIFFERENT; g < GENES; g++) {
         sum += p[g] / (GENES - DIFFERENT);
