@@ -204,6 +204,8 @@ static ql_status take_model(apply_job *a)
         QL_TRY(ql_ensemble_take(&a->model.bundle, a->models->spec, a->models->n, &f->rows, &places,
                                 f->kern, f->run->threads, &f->fitted, err));
     }
+    f->candidates = a->model.choice; /* what was compared is written again */
+    a->model.choice = NULL;
     if (f->fitted.prep.n_kept_cells < f->fitted.prep.n_cells)
         ql_log_info(f->run->log, "set aside: %lld cells without counts in the model's genes",
                     (long long)(f->fitted.prep.n_cells - f->fitted.prep.n_kept_cells));

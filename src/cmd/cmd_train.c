@@ -63,6 +63,7 @@ static ql_status write_model(const train_args *a, fit_run *f)
     const model_content content = {.args = &a->fit.model,
                                    .genes = &f->ds.genes,
                                    .fitted = &f->fitted,
+                                   .choice = f->candidates,
                                    .estimate = a->estimate,
                                    .in_path = f->ds.path,
                                    .force = a->force,

@@ -46,9 +46,8 @@ ql_status denoise_job_check(const denoise_job *j)
     if (!*key || strchr(key, '/') || !strcmp(key, ".") || strlen(key) > 200)
         return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", key);
     QL_TRY(denoise_layers_check(a, err));
-    if (a->decode_as && a->fit.model.automatic)
-        return ql_fail(err, QL_EUSAGE,
-                       "--decode-as: not with --auto, whose simpler models know no batches");
+    if (a->decode_as && a->fit.model.automatic && !model_is_vae(&a->fit.model))
+        return ql_fail(err, QL_EUSAGE, "--decode-as: with --auto only of --model vae");
     QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {
@@ -155,6 +154,7 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
                                          (denoise_saves_model(a) ? QL_OUTLIER_SCORES : 0),
                                .trials = j->trials,
                                .means = a->estimate && !strcmp(a->estimate, "mean"),
+                               .decode_as = a->decode_as != NULL,
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
     QL_TRY(fit_run_begin(&j->fit, &a->fit, output, j->run));
@@ -190,6 +190,7 @@ static ql_status save_model(denoise_job *j)
     const model_content content = {.args = &j->a->fit.model,
                                    .genes = &j->fit.ds.genes,
                                    .fitted = &j->fit.fitted,
+                                   .choice = j->fit.candidates,
                                    .estimate = j->a->estimate,
                                    .in_path = j->fit.ds.path,
                                    .force = j->a->force,

@@ -390,7 +390,8 @@ static ql_status make_models(fit_run *f)
     if (m->time_budget) QL_TRY(duration_read("time-budget", m->time_budget, &f->budget, err));
     if (m->automatic && m->ensemble > 1)
         return ql_fail(err, QL_EUSAGE, "--auto chooses the models: leave out --ensemble");
-    if (m->automatic) return auto_candidates(m, f->run->threads, &f->candidates, err);
+    if (m->automatic)
+        return auto_candidates(m, f->output.decode_as, f->run->threads, &f->candidates, err);
     return m->ensemble > 1 ? ensemble_specs_make(m, f->run->threads, &f->specs, err) : QL_OK;
 }
 
