@@ -9,11 +9,10 @@
 extern "C" {
 #endif
 
-/* Make f->gene_gain and f->gene_gain_error: for each gene the gain of score.h, of the posterior
- * mean (without dispersions: of the mean) in nats per held-out molecule of the gene, NaN without
- * any; and its standard error over cells, that of a ratio. seen and held as for ql_score_model. */
-QL_MUST_USE ql_status ql_gene_gain_make(struct ql_fitted *f, const ql_csr *seen, const ql_csr *held,
-                                        ql_err *err);
+/* Make f->gene_gain and f->gene_gain_error anew: for each gene the gain of score.h, of the
+ * posterior mean (without dispersions: of the mean) in nats per held-out molecule of the gene, NaN
+ * without any; and its standard error over cells, that of a ratio. */
+QL_MUST_USE ql_status ql_gene_gain_make(struct ql_fitted *f, const ql_held_out *parts, ql_err *err);
 
 /* Give each gene a weight w in [0, 1], so that its means become w mu + (1 - w) share x molecules of
  * the cell from here on, in every visit of f->ae. By the Poisson likelihood of molecules held out

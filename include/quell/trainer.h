@@ -48,6 +48,16 @@ typedef struct {
     ql_csr report_seen, report_held;
 } ql_split;
 
+/* What the final table looks at, and what training is stopped by. */
+static inline ql_held_out ql_split_report(const ql_split *s)
+{
+    return (ql_held_out){&s->report_seen, &s->report_held, s->valid};
+}
+static inline ql_held_out ql_split_stop(const ql_split *s)
+{
+    return (ql_held_out){&s->stop_seen, &s->stop_held, s->valid};
+}
+
 /* Most validation cells: more would not make the figures noticeably surer. */
 enum { QL_VALID_CELLS = 10000 };
 

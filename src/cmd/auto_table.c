@@ -1,5 +1,4 @@
 /* What was compared, in the output and in a model file. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,20 +124,18 @@ static ql_status take_names(const ql_bundle *b, auto_choice *a, ql_err *err)
     return QL_OK;
 }
 
-/* Of one fold there is no deviation. */
 static ql_status take_column(const ql_bundle *b, size_t k, ql_choice *c, ql_err *err)
 {
-    double values[QL_MEMBERS_MOST + 1];
+    const ql_array want = {QL_ELEM_F64, c->n + 1, -1, NULL};
+    const bool may_lack = columns[k].offset == offsetof(ql_candidate, report_folds); /* of one */
     char name[NAME];
-    const bool may_lack = columns[k].offset == offsetof(ql_candidate, report_folds);
+    ql_array a;
     snprintf(name, sizeof name, GROUP "%s", columns[k].name);
-    QL_TRY(ql_bundle_load(b, name, (ql_array){QL_ELEM_F64, c->n + 1, -1, NULL}, values, err));
-    for (int i = 0; i <= c->n; i++) {
-        if (!isfinite(values[i]) && !(may_lack && isnan(values[i])))
-            return ql_fail(err, QL_EDATA, "%s: value %d is %g, a finite number expected", name, i,
-                           values[i]);
-        memcpy((char *)&c->candidate[i] + columns[k].offset, &values[i], sizeof *values);
-    }
+    QL_TRY(may_lack ? ql_bundle_array(b, name, want, &a, err)
+                    : ql_bundle_numbers(b, name, want, QL_FINITE, &a, err));
+    for (int i = 0; i <= c->n; i++)
+        memcpy((char *)&c->candidate[i] + columns[k].offset, (const double *)a.values + i,
+               sizeof(double));
     return QL_OK;
 }
 

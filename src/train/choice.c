@@ -29,11 +29,10 @@ typedef struct {
 static ql_status score_part(choosing *c, ql_fitted *f, const ql_molecule_parts *p, int part,
                             int which, double *gain, ql_score *score, ql_err *err)
 {
-    const ql_csr *held = part == SELECT ? &p->select : &p->report;
+    const ql_held_out parts = {&p->seen, part == SELECT ? &p->select : &p->report, NULL};
     const double lost = part == SELECT ? p->select_lost : p->report_lost;
     const ql_prediction by = c->opt->posterior ? QL_PRED_POSTERIOR : QL_PRED_MEAN;
-    QL_TRY(ql_score_cells(&f->ae, &p->seen, held, f->prep.gene_total, lost, f->theta, score, gain,
-                          err));
+    QL_TRY(ql_score_cells(&f->ae, &parts, f->prep.gene_total, lost, f->theta, score, gain, err));
     for (int64_t i = 0; i < c->n_cells; i++)
         c->cell[part][which * c->n_cells + i] += gain[i * QL_N_PREDS + by];
     return QL_OK;
@@ -67,12 +66,12 @@ static ql_status score_alone(choosing *c, ql_fitted *f, const ql_rows *seen,
 static ql_status score_mixture(choosing *c, ql_fitted *f, const ql_rows *seen,
                                const ql_molecule_parts *p, int fold, ql_err *err)
 {
+    const ql_held_out select = {&p->seen, &p->select, NULL};
     ql_ensemble *e = f->others;
     for (int i = 0; i < e->n; i++) e->facts.share[i] = 1.0 / e->n;
     ql_ensemble_set_shares(e);
     QL_TRY(ql_fitted_theta(f, seen, err));
-    QL_TRY(ql_ensemble_weigh(f, &p->seen, &p->select, c->opt->posterior ? f->theta : NULL, false,
-                             err));
+    QL_TRY(ql_ensemble_weigh(f, &select, c->opt->posterior ? f->theta : NULL, false, err));
     QL_TRY(ql_fitted_theta(f, seen, err));
     for (int i = 0; i < e->n; i++) c->out->candidate[i].weight += e->facts.share[i] / c->opt->folds;
     return score(c, f, p, c->n, fold, err);
