@@ -167,13 +167,12 @@ typedef struct {
     ql_library_encoder library;
     ql_scanvi scanvi;
     ql_ladder ladder;
-    ql_cov_values cov;       /* of the cells, where a source gives none; value NULL: none */
-    const int64_t *cov_cell; /* their rows, where a source gives none; NULL: those of the counts */
-    int input_cov;           /* tensor [units, columns] of the first layer; -1: none */
-    ql_real *cov_in, *cov_in_t;          /* [columns, cells] what the encoder sees; owned */
-    ql_real *cov_out;                    /* the same of the decoder */
-    ql_real *cov_dw;                     /* [units, pad(columns)] */
-    ql_real *group, *group_t;            /* as in ql_head_pass; owned */
+    ql_cov_values cov;          /* of the cells, where a source gives none; value NULL: none */
+    int input_cov;              /* tensor [units, columns] of the first layer; -1: none */
+    ql_real *cov_in, *cov_in_t; /* [columns, cells] what the encoder sees; owned */
+    ql_real *cov_out;           /* the same of the decoder */
+    ql_real *cov_dw;            /* [units, pad(columns)] */
+    ql_real *group, *group_t;   /* as in ql_head_pass; owned */
     ql_joined joined[QL_MAX_HIDDEN + 1]; /* of layer i; the last: of the heads */
     const uint8_t *lacks; /* [n_genes] genes that the counts do not have, of which nothing is seen:
                            * depths are matched over the others; NULL: none; borrowed */

@@ -127,6 +127,11 @@ QL_MUST_USE ql_status ql_bundle_text(const ql_bundle *b, const char *name, const
  * of any width) must be so; *out is what is there. */
 QL_MUST_USE ql_status ql_bundle_array(const ql_bundle *b, const char *name, ql_array want,
                                       ql_array *out, ql_err *err);
+/* The same of QL_ELEM_F32 or QL_ELEM_F64, each number in a range; else the first that is not is
+ * told. out may be NULL. */
+typedef enum { QL_FINITE, QL_FROM_0, QL_ABOVE_0, QL_FROM_0_TO_1 } ql_range;
+QL_MUST_USE ql_status ql_bundle_numbers(const ql_bundle *b, const char *name, ql_array want,
+                                        ql_range range, ql_array *out, ql_err *err);
 /* The same copied to values [n_rows] or [n_rows, n_cols], whose size is known. */
 QL_MUST_USE ql_status ql_bundle_load(const ql_bundle *b, const char *name, ql_array want,
                                      void *values, ql_err *err);

@@ -16,10 +16,9 @@
 extern "C" {
 #endif
 
-/* Make f's coverage on n cells: the model sees `seen` (row i: cell i), `held` is predicted; columns
- * are the model's genes. Nothing is done where the model has no distribution of counts. */
-ql_status ql_coverage_make(struct ql_fitted *f, const ql_csr *seen, const ql_csr *held,
-                           ql_err *err);
+/* Make f's coverage of the parts that are held out. Nothing is done where the model has no
+ * distribution of counts. */
+ql_status ql_coverage_make(struct ql_fitted *f, const ql_held_out *parts, ql_err *err);
 
 /* Share of a group's counts that are covered; NaN without any. */
 double ql_covered(const ql_cover *c);

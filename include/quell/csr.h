@@ -52,6 +52,7 @@ ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row, const uint8_t 
 double ql_csr_keep_columns(ql_csr *m, const int32_t *map, int64_t n_cols);
 
 /* Sums in float64. row_sum [n_rows], col_sum [n_cols]; either may be NULL. */
+double ql_csr_total(const ql_csr *m); /* of all entries */
 void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum);
 
 #ifdef __cplusplus

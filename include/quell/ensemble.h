@@ -69,19 +69,12 @@ QL_MUST_USE ql_status ql_ensemble_fit(ql_rows *counts, const ql_member_spec *spe
                                       const ql_train_listener *listener, ql_fitted *out,
                                       ql_err *err);
 
-/* The same on nine tenths of the molecules of each cell, scored on the others (as
- * ql_cross_validate). */
-QL_MUST_USE ql_status ql_ensemble_validate(const ql_rows *counts, const ql_member_spec *specs,
-                                           int n, const ql_ensemble_options *opt,
-                                           const ql_kern *kern, const ql_train_listener *listener,
-                                           ql_score *out, ql_err *err);
-
 /* A new ensemble of n models around f, all weights equal, without members yet. */
 QL_MUST_USE ql_status ql_ensemble_begin(ql_fitted *f, int n, int threads, ql_err *err);
 void ql_ensemble_free(ql_ensemble *e); /* NULL is allowed */
 
 /* Expected counts of model i alone, as ql_member_kind has it. */
-QL_MUST_USE ql_status ql_ensemble_rates(ql_fitted *f, int i, const ql_rows *counts,
+QL_MUST_USE ql_status ql_ensemble_rates(ql_fitted *f, int i, const ql_batch_source *source,
                                         const int64_t *rows, int64_t n, int64_t ld, ql_real *out,
                                         ql_err *err);
 

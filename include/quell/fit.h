@@ -40,7 +40,8 @@ typedef struct {
     ql_train_options train; /* batch_size 0: by the number of cells; patience -1: by the steps */
     bool fit_theta;         /* dispersions per gene by empirical Bayes after training */
     int64_t layer_epochs; /* above 0: each encoder layer is first trained on its own for so many */
-    bool shrink_genes;    /* genes of which the model knows little: back towards their mean */
+    bool shrink_genes;    /* genes of which the model knows little: back towards their mean
+                             (gene_gain.h) */
     const ql_fit_start *start; /* NULL: weights are drawn by the seed */
     bool resumable;            /* a state may be taken up: room for one is planned */
     int threads;
@@ -88,14 +89,22 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
                  const ql_train_listener *listener, ql_fitted *out, ql_err *err);
 void ql_fitted_free(ql_fitted *f);
 
+/* Dispersions of the genes around the means as they are now, by the cells that were trained on. */
+QL_MUST_USE ql_status ql_fitted_theta(ql_fitted *f, const ql_rows *counts, ql_err *err);
+
+/* Score, gains of the genes and coverage, by molecules that nothing has looked at. */
+QL_MUST_USE ql_status ql_fitted_judge(ql_fitted *f, const ql_held_out *parts, ql_err *err);
+
+/* A fit of one model or of several: ql_fit's part, with all that it needs in ctx. */
+typedef struct {
+    ql_status (*run)(void *ctx, ql_rows *counts, ql_fitted *out, ql_err *err);
+    void *ctx;
+} ql_fit_call;
+
 /* Score by molecular cross-validation: split every cell's molecules, fit on 90 %, predict the rest
  * (a run of its own). */
-ql_status ql_cross_validate(const ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
-                            const ql_train_listener *listener, ql_score *out, ql_err *err);
-
-/* Score a fitted model on a held-out matrix with the columns of the original genes: renumbers them
- * in place to the model's; molecules of other genes count as lost. */
-ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out, ql_err *err);
+ql_status ql_cross_validate(const ql_rows *counts, uint64_t seed, const ql_fit_call *fit,
+                            ql_score *out, ql_err *err);
 
 #ifdef __cplusplus
 }

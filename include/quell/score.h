@@ -35,19 +35,26 @@ typedef struct {
     double stderr_gain[QL_N_PREDS]; /* standard error of the gain over cells */
 } ql_score;
 
-/* Score the model on n cells: it sees `seen` (row i: cell i), predicts `held`. Genes are the
- * model's. gene_total [genes]: the molecules from which the base model's gene means are taken;
- * lost: held-out molecules in genes that the model does not have. theta [genes]: dispersion for the
- * posterior (NULL: the model's own). */
-ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
-                         const double *gene_total, double lost, const float *theta, ql_score *out,
-                         ql_err *err);
+/* Molecules held out of some cells, row i of both matrices cell i: what a model sees, and what it
+ * is to predict of that. Columns are the model's genes. */
+typedef struct {
+    const ql_csr *seen, *held;
+    const int64_t *cell; /* [rows] whose covariates these are; NULL: those of the same row */
+} ql_held_out;
+
+/* Held-out molecules per molecule seen; 0 where either has none. */
+double ql_held_ratio(const ql_held_out *h);
+
+/* Score the model on cells. gene_total [genes]: the molecules from which the base model's gene
+ * means are taken; lost: held-out molecules in genes that the model does not have. theta [genes]:
+ * dispersion for the posterior (NULL: the model's own). */
+ql_status ql_score_model(ql_ae *ae, const ql_held_out *parts, const double *gene_total, double lost,
+                         const float *theta, ql_score *out, ql_err *err);
 
 /* The same, and the cells' log-likelihoods above the base model's into cell_gain [cells,
  * QL_N_PREDS]. */
-ql_status ql_score_cells(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
-                         const double *gene_total, double lost, const float *theta, ql_score *out,
-                         double *cell_gain, ql_err *err);
+ql_status ql_score_cells(ql_ae *ae, const ql_held_out *parts, const double *gene_total, double lost,
+                         const float *theta, ql_score *out, double *cell_gain, ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -48,6 +48,16 @@ typedef struct {
     ql_csr report_seen, report_held;
 } ql_split;
 
+/* What the final table looks at, and what training is stopped by. */
+static inline ql_held_out ql_split_report(const ql_split *s)
+{
+    return (ql_held_out){&s->report_seen, &s->report_held, s->valid};
+}
+static inline ql_held_out ql_split_stop(const ql_split *s)
+{
+    return (ql_held_out){&s->stop_seen, &s->stop_held, s->valid};
+}
+
 /* Most validation cells: more would not make the figures noticeably surer. */
 enum { QL_VALID_CELLS = 10000 };
 
@@ -60,6 +70,9 @@ int64_t ql_scvi_validation(int64_t n, const ql_train_options *opt);
 ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_train_options *opt,
                          ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
+
+/* Bytes of the validation cells' molecules in two parts, while there is room for all in each. */
+int64_t ql_thinned_bytes(const ql_rows *counts, const ql_train_options *opt);
 
 /* How far a training has come. */
 typedef struct {

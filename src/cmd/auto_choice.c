@@ -27,28 +27,31 @@ static const struct {
 };
 enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, FEWEST = 4 };
 
-/* A variational model has variants of its own. */
-static bool is_for(const model_args *a, int i)
+/* A variational model has variants of its own, which alone know batches. */
+static bool is_for(const model_args *a, bool of_batches, int i)
 {
     const char *text = candidates[i].settings;
-    return !(text && !strcmp(text, "vae") && model_is_vae(a));
+    if (!text) return true;
+    return !of_batches && !(!strcmp(text, "vae") && model_is_vae(a));
 }
 
 /* Trainings one after the other that the first n take with so many threads; of them those in
  * member, NULL: all. */
-static double rounds_of(int n, const bool *member, int threads)
+static double rounds_of(const auto_choice *a, int n, const bool *member, int threads)
 {
     double sum = 0, most = 0;
     for (int i = 0; i < n; i++) {
         if (i > 0 && member && !member[i]) continue; /* the first is fitted always */
-        sum += candidates[i].cost;
-        if (candidates[i].cost > most) most = candidates[i].cost;
+        const double cost = candidates[a->row[i]].cost;
+        sum += cost;
+        if (cost > most) most = cost;
     }
     sum = ceil(sum / threads);
     return sum > most ? sum : most;
 }
 
-ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, ql_err *err)
+ql_status auto_candidates(const model_args *a, bool of_batches, int threads, auto_choice **out,
+                          ql_err *err)
 {
     auto_choice *c;
     ql_str text = {0};
@@ -58,7 +61,8 @@ ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, q
     QL_TRY(QL_NEW(c, 1, "candidates", err));
     st = QL_OK;
     for (int i = 0; i < N_CANDIDATES && st == QL_OK; i++) {
-        if (!is_for(a, i)) continue;
+        if (!is_for(a, of_batches, i)) continue;
+        c->row[c->specs.n] = i;
         ql_str_clear(&text);
         if (candidates[i].settings)
             ql_str_puts(&text, candidates[i].settings);
@@ -74,24 +78,23 @@ ql_status auto_candidates(const model_args *a, int threads, auto_choice **out, q
     return st;
 }
 
+static int simplicity(const auto_choice *a, int i)
+{
+    return candidates[a->row[i]].simplicity;
+}
+
 /* From simple to rich, of the first n. */
-static void find_order(int n, int *order)
+static void find_order(const auto_choice *a, int n, int *order)
 {
     for (int i = 0; i < n; i++) {
         int k = i;
-        for (; k > 0 && candidates[order[k - 1]].simplicity > candidates[i].simplicity; k--)
+        for (; k > 0 && simplicity(a, order[k - 1]) > simplicity(a, i); k--)
             order[k] = order[k - 1];
         order[k] = i;
     }
 }
 
 /* ---- the choice ---- */
-
-const char *auto_name(const auto_choice *a, int i)
-{
-    if (i == a->specs.n) return "mixture";
-    return *a->specs.settings[i] ? a->specs.settings[i] : "as given";
-}
 
 static void tell(const struct fit_run *f)
 {
@@ -154,7 +157,7 @@ static ql_status compare(struct fit_run *f, int n, int folds, ql_choice *out)
 {
     auto_choice *a = f->candidates;
     int order[QL_MEMBERS_MOST];
-    find_order(n, order);
+    find_order(a, n, order);
     const ql_choice_options opt = {.folds = folds,
                                    .threads = f->run->threads,
                                    .most_cells = MOST_CELLS,
@@ -178,7 +181,7 @@ static ql_status fit_budget(struct fit_run *f, int *n, int *folds)
     const double one = ql_clock_wall() - start;
     const double left = SPEND * f->budget - before - one;
     for (; *folds > 1 || *n >= FEWEST; *folds > 1 ? --*folds : --*n) {
-        const double rounds = rounds_of(*n, NULL, f->run->threads);
+        const double rounds = rounds_of(f->candidates, *n, NULL, f->run->threads);
         if (rounds * one * (*folds + 1 / SEEN) <= left) return QL_OK;
     }
     *n = 0;
@@ -224,11 +227,13 @@ static void leave_time_to_fit(struct fit_run *f, double seconds)
 {
     ql_choice *c = &f->candidates->choice;
     const int threads = f->run->threads;
-    const double one = seconds / (c->folds * rounds_of(c->n, NULL, threads));
+    const double one = seconds / (c->folds * rounds_of(f->candidates, c->n, NULL, threads));
     const double left = SPEND * f->budget - ql_log_seconds(f->run->log);
     int dropped = 0;
     if (f->budget <= 0) return;
-    while (rounds_of(c->n, c->member, threads) * one / SEEN > left && drop_lightest(c)) dropped++;
+    while (rounds_of(f->candidates, c->n, c->member, threads) * one / SEEN > left &&
+           drop_lightest(c))
+        dropped++;
     if (dropped > 0)
         ql_log_warn(f->run->log, "--time-budget: no time to fit %d of the models that were chosen",
                     dropped);
@@ -251,59 +256,4 @@ ql_status auto_choose(struct fit_run *f)
     tell(f);
     leave_time_to_fit(f, ql_clock_wall() - start);
     return take_chosen(f);
-}
-
-/* ---- the table in the output ---- */
-
-static const struct {
-    const char *name;
-    size_t offset;
-} columns[] = {
-    {"gain", offsetof(ql_candidate, report)},
-    {"gain_stderr", offsetof(ql_candidate, report_error)},
-    {"gain_fold_sd", offsetof(ql_candidate, report_folds)},
-    {"gain_select", offsetof(ql_candidate, select)},
-    {"difference", offsetof(ql_candidate, difference)},
-    {"difference_stderr", offsetof(ql_candidate, difference_error)},
-    {"weight", offsetof(ql_candidate, weight)},
-};
-
-static ql_status write_columns(const ql_choice *c, const char *prefix, ql_h5ad_writer *w,
-                               ql_err *err)
-{
-    double values[QL_MEMBERS_MOST + 1];
-    char key[160];
-    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
-        for (int i = 0; i <= c->n; i++)
-            memcpy(&values[i], (const char *)&c->candidate[i] + columns[k].offset, sizeof *values);
-        snprintf(key, sizeof key, "%s/%s", prefix, columns[k].name);
-        QL_TRY(ql_h5ad_doubles(w, key, values, c->n + 1, err));
-    }
-    return QL_OK;
-}
-
-static ql_status write_names(const auto_choice *a, const char *prefix, ql_h5ad_writer *w,
-                             ql_err *err)
-{
-    char key[160];
-    ql_names names = {0};
-    ql_status st;
-    for (int i = 0; i <= a->specs.n; i++)
-        QL_GO(ql_names_add(&names, auto_name(a, i), strlen(auto_name(a, i)), err));
-    snprintf(key, sizeof key, "%s/candidate", prefix);
-    QL_GO(ql_h5ad_strings(w, key, &names, err));
-    snprintf(key, sizeof key, "%s/chosen", prefix);
-    QL_GO(ql_h5ad_string(w, key, auto_name(a, a->choice.chosen), err));
-    snprintf(key, sizeof key, "%s/folds", prefix);
-    QL_GO(ql_h5ad_int(w, key, a->choice.folds, err));
-out:
-    ql_names_free(&names);
-    return st;
-}
-
-ql_status auto_write(const auto_choice *a, const char *prefix, ql_h5ad_writer *w, ql_err *err)
-{
-    if (!a || a->choice.n == 0) return QL_OK;
-    QL_TRY(write_names(a, prefix, w, err));
-    return write_columns(&a->choice, prefix, w, err);
 }

@@ -127,12 +127,9 @@ static ql_status score(fit_run *f)
     QL_GO(chosen_cells(&m->prep, &cells, &n, err));
     QL_GO(ql_thin_rows(&f->rows, cells, n, QL_HELD_SHARE, f->options.train.seed, QL_RNG_THIN, &seen,
                        &held, err));
-    m->ae.cov_cell = cells;
-    QL_GO(ql_score_model(&m->ae, &seen, &held, m->prep.gene_total, 0, m->theta, &m->score, err));
-    QL_GO(ql_gene_gain_make(m, &seen, &held, err));
-    QL_GO(ql_coverage_make(m, &seen, &held, err));
+    const ql_held_out parts = {&seen, &held, cells};
+    QL_GO(ql_fitted_judge(m, &parts, err));
 out:
-    m->ae.cov_cell = NULL;
     ql_free(cells);
     ql_csr_free(&seen);
     ql_csr_free(&held);
@@ -204,6 +201,8 @@ static ql_status take_model(apply_job *a)
         QL_TRY(ql_ensemble_take(&a->model.bundle, a->models->spec, a->models->n, &f->rows, &places,
                                 f->kern, f->run->threads, &f->fitted, err));
     }
+    f->candidates = a->model.choice; /* what was compared is written again */
+    a->model.choice = NULL;
     if (f->fitted.prep.n_kept_cells < f->fitted.prep.n_cells)
         ql_log_info(f->run->log, "set aside: %lld cells without counts in the model's genes",
                     (long long)(f->fitted.prep.n_cells - f->fitted.prep.n_kept_cells));

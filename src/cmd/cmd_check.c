@@ -6,6 +6,7 @@
 #include "check_tests.h"
 #include "fit_run.h"
 #include "quell/alloc.h"
+#include "quell/gene_gain.h"
 #include "quell/h5ad_writer.h"
 #include "quell/json.h"
 #include "quell/kmeans.h"
@@ -35,8 +36,11 @@ static const ql_option check_rows[] = {
      .group = "Check", .help = "how many permuted genes are mixed in"},
     {.name = "draws", QL_INT64_AT(S, draws), .def = "10", .min = 2, .max = 64, .group = "Check",
      .help = "draws that are pooled"},
-    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Check",
-     .help = "as quell denoise --shrink-genes"},
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Check", .unset = "for draws",
+     .help = "as quell denoise --shrink-genes",
+     .more = "Unless given, the rows are of what quell denoise writes by default: means of the model as "
+             "it is, and draws of the one whose genes have been shrunk. --no-shrink-genes: all of the model as "
+             "it is."},
     {.name = "stratum", QL_INT64_AT(S, stratum), .def = "50", .min = 4, .max = 1e6, .group = "Check",
      .level = QL_OPT_EXPERT, .help = "cells of like depth, among which genes are permuted"},
     {.name = NULL},
@@ -62,7 +66,7 @@ static const look looks[] = {
     {"draw_counts", "one draw of counts", QL_VALUE_DRAW_COUNTS, true, false, true},
     {"draws_counts", "draws of counts, pooled", QL_VALUE_DRAW_COUNTS, true, true, true},
 };
-enum { N_LOOKS = sizeof looks / sizeof *looks };
+enum { N_LOOKS = sizeof looks / sizeof *looks, FIRST_DRAW = 3 };
 
 typedef struct {
     check_called at_5, at_1;
@@ -384,6 +388,7 @@ static int64_t bytes_beside(const void *ctx, const ql_rows *shape, const ql_fit_
 static ql_status work(check_job *j)
 {
     const check_args *a = j->a;
+    const bool set = ql_opts_was_set(j->run->opts, "shrink-genes");
     bool done;
     const fit_output output = {.path = a->output,
                                .layer = true,
@@ -392,16 +397,21 @@ static ql_status work(check_job *j)
                                .beside_ctx = a};
     QL_TRY(check_before(a, j->run));
     QL_TRY(fit_run_begin(&j->fit, &a->fit, output, j->run));
+    j->fit.options.shrink_genes = !set || a->shrink_genes; /* for the plan */
     QL_TRY(fit_run_read(&j->fit, &done));
     if (done) return QL_OK;
     QL_TRY(type_choose(&j->fit));
     QL_TRY(mix(j));
-    j->fit.options.shrink_genes = a->shrink_genes;
+    j->fit.options.shrink_genes = set && a->shrink_genes;
     QL_TRY(fit_run_train(&j->fit));
     QL_TRY(a->group ? groups_of_column(j) : groups_of_latent(j));
     QL_TRY(use_groups(j));
     QL_TRY(QL_NEW(j->values, j->n_cells * 2 * j->n_null, "values of genes", &j->run->err));
-    for (int i = 0; i < N_LOOKS; i++) QL_TRY(find(j, i));
+    for (int i = 0; i < N_LOOKS; i++) {
+        if (!set && i == FIRST_DRAW && j->fit.options.fit_theta)
+            QL_TRY(ql_shrink_genes(&j->fit.fitted, &j->fit.rows, &j->run->err));
+        QL_TRY(find(j, i));
+    }
     tell(j);
     return write_table(j);
 }

@@ -10,7 +10,7 @@ typedef struct {
     ql_common_args common;
     fit_args fit;
     const char *save_model, *estimate;
-    bool force;
+    bool force, shrink_genes;
 } train_args;
 
 static const char *const estimates[] = {"posterior", "mean", "both", NULL};
@@ -22,6 +22,8 @@ static const ql_option train_rows[] = {
      .bits = QL_OPT_VOLATILE | QL_OPT_REQUIRED, .aliases = "output", .help = "the model file to write"},
     {.name = "force", QL_FLAG_AT(S, force), .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "replace an existing file"},
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
+     .help = "as quell denoise --shrink-genes: for models whose draws are tested"},
     {.name = "estimate", QL_CHOICE_AT(S, estimate), .choices = estimates, .group = "Output",
      .level = QL_OPT_EXPERT, .unset = "by the data applied to",
      .help = "what quell apply puts into layers/denoised"},
@@ -61,6 +63,7 @@ static ql_status write_model(const train_args *a, fit_run *f)
     const model_content content = {.args = &a->fit.model,
                                    .genes = &f->ds.genes,
                                    .fitted = &f->fitted,
+                                   .choice = f->candidates,
                                    .estimate = a->estimate,
                                    .in_path = f->ds.path,
                                    .force = a->force,
@@ -81,6 +84,7 @@ static ql_status work(const train_args *a, fit_run *f, ql_run *run)
                                .means = a->estimate && !strcmp(a->estimate, "mean")};
     if (!a->fit.plan) QL_TRY(check(a, run));
     QL_TRY(fit_run_begin(f, &a->fit, output, run));
+    f->options.shrink_genes = a->shrink_genes;
     QL_TRY(fit_run_read(f, &done));
     if (done) return QL_OK;
     QL_TRY(fit_run_train(f));

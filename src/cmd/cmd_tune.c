@@ -129,6 +129,7 @@ static ql_status make_trials(tuning *t)
     t->trials[t->n++].options = t->fit->options;
     t->trials[0].options.start = NULL; /* trials start from the seed; the last fit from a model */
     t->trials[0].options.resumable = false;
+    t->trials[0].options.shrink_genes = false; /* nor is it of the others */
     for (uint64_t draw = 0; t->n < t->a->n_trials && found;) QL_TRY(draw_trial(t, &draw, &found));
     if (t->n < t->a->n_trials)
         ql_log_info(t->run->log, "search: %d trials: the space has no more", t->n);

@@ -41,7 +41,8 @@ const ql_option ql_denoise_rows[] = {
     {.name = "draws", QL_INT64_AT(S, draws), .def = "0", .min = 0, .max = 64, .group = "Output",
      .unit = "N", .help = "N draws of the posterior, in layers/draw_1 to draw_N",
      .more = "For methods that need the noise, such as tests between groups; the same for any number "
-             "of threads, by --seed."},
+             "of threads, by --seed. Turns on --shrink-genes, of which all layers then are, unless "
+             "--no-shrink-genes is given."},
     {.name = "draws-of", QL_CHOICE_AT(S, draws_of), .choices = draw_kinds, .def = "rate",
      .group = "Output", .help = "what is drawn: rates, or counts of another look at the cells",
      .more = "Counts are whole, at the cell's own depth, stored sparse, and treated as counts are."},
@@ -82,7 +83,7 @@ const ql_option ql_denoise_rows[] = {
 };
 
 const ql_option ql_denoise_save_rows[] = {
-    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
+    {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output", .unset = "with --draws",
      .help = "genes the model knows little of go back to their mean",
      .more = "By molecules held out of the validation cells, and all the way where a gene's counts do "
              "not depend on the latent space; weights in var/quell_model_weight, genes that are mostly "

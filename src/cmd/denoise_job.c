@@ -46,9 +46,8 @@ ql_status denoise_job_check(const denoise_job *j)
     if (!*key || strchr(key, '/') || !strcmp(key, ".") || strlen(key) > 200)
         return ql_fail(err, QL_EUSAGE, "--key: '%s' cannot name a member of obsm", key);
     QL_TRY(denoise_layers_check(a, err));
-    if (a->decode_as && a->fit.model.automatic)
-        return ql_fail(err, QL_EUSAGE,
-                       "--decode-as: not with --auto, whose simpler models know no batches");
+    if (a->decode_as && a->fit.model.automatic && !model_is_vae(&a->fit.model))
+        return ql_fail(err, QL_EUSAGE, "--decode-as: with --auto only of --model vae");
     QL_TRY(mqc_check(&a->fit.mqc, j->run));
     if (a->tsv) QL_TRY(denoise_check_tsv(a->tsv, a->force, err));
     for (int i = 0; i < j->run->n_args; i++) {
@@ -136,6 +135,13 @@ ql_status denoise_job_extras(denoise_job *j)
     return extras_parse(j->a->write, lik, &j->which, &j->run->err);
 }
 
+/* Draws are for tests, which would find the accidents that the means have learnt. */
+static bool shrinks(const denoise_job *j)
+{
+    if (ql_opts_was_set(j->run->opts, "shrink-genes")) return j->a->shrink_genes;
+    return j->a->draws > 0 && j->fit.options.fit_theta;
+}
+
 ql_status denoise_job_open(denoise_job *j, bool *done)
 {
     const denoise_args *a = j->a;
@@ -148,9 +154,11 @@ ql_status denoise_job_open(denoise_job *j, bool *done)
                                          (denoise_saves_model(a) ? QL_OUTLIER_SCORES : 0),
                                .trials = j->trials,
                                .means = a->estimate && !strcmp(a->estimate, "mean"),
+                               .decode_as = a->decode_as != NULL,
                                .model = denoise_saves_model(a)};
     if (!a->fit.plan) QL_TRY(denoise_job_check(j));
     QL_TRY(fit_run_begin(&j->fit, &a->fit, output, j->run));
+    j->fit.options.shrink_genes = shrinks(j);
     return fit_run_read(&j->fit, done);
 }
 
@@ -160,6 +168,7 @@ ql_status denoise_job_begin(denoise_job *j)
         QL_TRY(gene_list_read(j->a->genes, &j->fit.ds.genes.index, j->run->log, &j->genes,
                               &j->run->err));
     if (!j->applied) QL_TRY(type_choose(&j->fit));
+    j->fit.options.shrink_genes = shrinks(j); /* the type is known by now */
     QL_TRY(choose_estimate(j));
     return begin_output(j);
 }
@@ -181,6 +190,7 @@ static ql_status save_model(denoise_job *j)
     const model_content content = {.args = &j->a->fit.model,
                                    .genes = &j->fit.ds.genes,
                                    .fitted = &j->fit.fitted,
+                                   .choice = j->fit.candidates,
                                    .estimate = j->a->estimate,
                                    .in_path = j->fit.ds.path,
                                    .force = j->a->force,
@@ -193,6 +203,27 @@ static ql_status save_model(denoise_job *j)
     if (st == QL_OK) ql_log_info(j->run->log, "wrote %s: the model", ql_str_text(&path));
     ql_str_free(&path);
     return st;
+}
+
+/* Whether draws are fit for a test: of genes that say nothing, around their mean. */
+static void tell_draws(const denoise_job *j)
+{
+    const ql_fitted *f = &j->fit.fitted;
+    const bool set = ql_opts_was_set(j->run->opts, "shrink-genes");
+    int64_t n = 0;
+    if (j->a->draws == 0 || set) return;
+    if (!f->mix_weight) {
+        ql_log_warn(j->run->log,
+                    "--draws: %s, so tests of the draws find too much in genes that say nothing",
+                    j->applied ? "the model was saved without --shrink-genes"
+                               : "--shrink-genes was not possible");
+        return;
+    }
+    for (int64_t g = 0; g < f->prep.n_kept_genes; g++) n += f->mix_weight[g] <= 0;
+    ql_log_info(j->run->log,
+                "--draws: in all layers %lld of %lld genes, which say nothing of the cells, are "
+                "drawn around their mean (--shrink-genes)",
+                (long long)n, (long long)f->prep.n_kept_genes);
 }
 
 /* What each layer's numbers are; of draws the first speaks for all. */
@@ -239,6 +270,7 @@ ql_status denoise_job_write(denoise_job *j)
                         .type = &j->fit.type,
                         .choice = j->fit.candidates};
     report(j, &r);
+    tell_draws(j);
     QL_TRY(decode_as_set(j->a->decode_as, &j->fit.fitted, &j->decode, &j->run->err));
     QL_TRY(cell_extras_make(&j->fit.fitted, &j->fit.rows, j->which, j->run, &j->extras));
     if (j->a->tsv) QL_TRY(denoise_write_tsv(&r, j->a->tsv, &j->run->err));
@@ -254,7 +286,6 @@ static ql_status work(denoise_job *j)
     QL_TRY(denoise_job_open(j, &done));
     if (done) return QL_OK;
     QL_TRY(denoise_job_begin(j));
-    j->fit.options.shrink_genes = j->a->shrink_genes;
     QL_TRY(fit_run_train(&j->fit));
     return denoise_job_write(j);
 }

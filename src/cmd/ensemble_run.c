@@ -34,27 +34,26 @@ void ensemble_complete(const fit_run *f, ensemble_specs *s)
         o->gene_rank = f->options.gene_rank;
         o->start = i == 0 ? f->options.start : NULL;
         o->resumable = f->options.resumable;
+        o->shrink_genes = f->options.shrink_genes;
     }
 }
 
-ql_status ensemble_validate(fit_run *f, const ql_train_listener *listener)
+static void tell_size(const fit_run *f)
 {
-    const ql_ensemble_options opt = options_of(f, false);
-    ensemble_complete(f, f->specs);
-    return ql_ensemble_validate(&f->rows, f->specs->spec, f->specs->n, &opt, f->kern, listener,
-                                &f->mcv, &f->run->err);
+    const int n = f->specs->n;
+    ql_log_info(f->run->log, "ensemble: %d models, of which %d train side by side", n,
+                f->rows.store         ? 1
+                : f->run->threads < n ? f->run->threads
+                                      : n);
 }
 
-ql_status ensemble_fit(fit_run *f, const ql_train_listener *listener)
+ql_status ensemble_fit(fit_run *f, ql_rows *counts, bool tell, const ql_train_listener *listener,
+                       ql_fitted *out, ql_err *err)
 {
-    const ql_ensemble_options opt = options_of(f, true);
+    const ql_ensemble_options opt = options_of(f, tell);
     ensemble_complete(f, f->specs);
-    ql_log_info(f->run->log, "ensemble: %d models, of which %d train side by side", f->specs->n,
-                f->rows.store                   ? 1
-                : f->run->threads < f->specs->n ? f->run->threads
-                                                : f->specs->n);
-    return ql_ensemble_fit(&f->rows, f->specs->spec, f->specs->n, &opt, f->kern, listener,
-                           &f->fitted, &f->run->err);
+    if (tell) tell_size(f);
+    return ql_ensemble_fit(counts, f->specs->spec, f->specs->n, &opt, f->kern, listener, out, err);
 }
 
 void ensemble_tell(const fit_run *f)

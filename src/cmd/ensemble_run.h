@@ -8,9 +8,9 @@
 /* Give models what the run has learnt of the counts since they were made. */
 void ensemble_complete(const fit_run *f, ensemble_specs *s);
 
-/* Instead of ql_cross_validate and ql_fit, with f->specs. */
-QL_MUST_USE ql_status ensemble_validate(fit_run *f, const ql_train_listener *listener);
-QL_MUST_USE ql_status ensemble_fit(fit_run *f, const ql_train_listener *listener);
+/* Instead of ql_fit, with f->specs; what became of each model is told if wanted. */
+QL_MUST_USE ql_status ensemble_fit(fit_run *f, ql_rows *counts, bool tell,
+                                   const ql_train_listener *listener, ql_fitted *out, ql_err *err);
 
 /* What became of it, in the log and the summary. */
 void ensemble_tell(const fit_run *f);

@@ -350,27 +350,42 @@ static void tell_training(const fit_run *f)
     ql_summary_int(f->run->summary, "best_epoch", m->result.best + 1);
 }
 
+/* One fit of the run, to all molecules or to a part. */
+typedef struct {
+    fit_run *f;
+    ql_train_listener listener;
+    bool tell; /* of the models of an ensemble */
+} fit_call;
+
+static ql_status run_call(void *ctx, ql_rows *counts, ql_fitted *out, ql_err *err)
+{
+    const fit_call *c = ctx;
+    fit_run *f = c->f;
+    if (f->specs) return ensemble_fit(f, counts, c->tell, &c->listener, out, err);
+    return ql_fit(counts, &f->options, f->kern, &c->listener, out, err);
+}
+
+static ql_status cross_validate(fit_run *f, fit_call *c)
+{
+    const ql_fit_call fit = {run_call, c};
+    if (!f->args->model.mcv || !f->ds.is_counts) return QL_OK;
+    c->listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
+    QL_TRY(ql_cross_validate(&f->rows, f->options.train.seed, &fit, &f->mcv, &f->run->err));
+    ql_log_progress_end(f->run->log);
+    return QL_OK;
+}
+
 ql_status fit_run_train(fit_run *f)
 {
-    ql_train_listener listener = {on_epoch, on_warning, f, NULL};
+    fit_call c = {.f = f, .listener = {on_epoch, on_warning, f, NULL}};
     tell_model(f);
     tell_penalties(f);
     QL_TRY(auto_choose(f));
     QL_TRY(checkpoint_name(&f->states, &f->rows, f->bf16_how));
-    if (f->args->model.mcv && f->ds.is_counts) {
-        listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_MCV);
-        if (f->specs)
-            QL_TRY(ensemble_validate(f, &listener));
-        else
-            QL_TRY(ql_cross_validate(&f->rows, &f->options, f->kern, &listener, &f->mcv,
-                                     &f->run->err));
-        ql_log_progress_end(f->run->log);
-    }
-    listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_FIT);
-    if (f->specs)
-        QL_TRY(ensemble_fit(f, &listener));
-    else
-        QL_TRY(ql_fit(&f->rows, &f->options, f->kern, &listener, &f->fitted, &f->run->err));
+    QL_TRY(cross_validate(f, &c));
+    c.listener.keeper = checkpoint_keeper(&f->states, CHECKPOINT_FIT);
+    c.tell = true;
+    QL_TRY(run_call(&c, &f->rows, &f->fitted, &f->run->err));
     ql_log_progress_end(f->run->log);
     tell_training(f);
     if (f->specs) ensemble_tell(f);
@@ -390,7 +405,8 @@ static ql_status make_models(fit_run *f)
     if (m->time_budget) QL_TRY(duration_read("time-budget", m->time_budget, &f->budget, err));
     if (m->automatic && m->ensemble > 1)
         return ql_fail(err, QL_EUSAGE, "--auto chooses the models: leave out --ensemble");
-    if (m->automatic) return auto_candidates(m, f->run->threads, &f->candidates, err);
+    if (m->automatic)
+        return auto_candidates(m, f->output.decode_as, f->run->threads, &f->candidates, err);
     return m->ensemble > 1 ? ensemble_specs_make(m, f->run->threads, &f->specs, err) : QL_OK;
 }
 
@@ -432,6 +448,7 @@ ql_status fit_run_reconfigure(fit_run *f)
     model_fit_options(&f->args->model, f->run->threads, &f->options);
     f->options.train.molecules = old.train.molecules;
     f->options.resumable = old.resumable;
+    f->options.shrink_genes = old.shrink_genes;
     f->options.start = old.start;
     f->options.gene_rank = old.gene_rank;
     f->options.cov = old.cov;

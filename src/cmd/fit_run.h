@@ -50,6 +50,7 @@ typedef struct {
     bool trials;      /* fits are compared first (quell/trials.h) */
     bool model;       /* the model is written or comes from a file: so are the genes' columns */
     bool means;       /* the model means are written alone */
+    bool decode_as;   /* cells are decoded as if they were of another batch */
     ensemble_specs *models; /* of an ensemble that comes from a file; NULL: none; borrowed */
     int64_t model_genes;    /* of the model that comes from a file; 0: it is trained */
     unsigned scores;        /* of the cells, that will be made (quell/cell_scores.h) */

@@ -4,6 +4,7 @@
 
 #include "quell/choice.h"
 #include "quell/clock.h"
+#include "quell/gene_gain.h"
 #include "quell/json.h"
 #include "quell/pca.h"
 #include "quell/trials.h"
@@ -79,6 +80,14 @@ static int64_t working(const ql_rows *shape, const planned_output *out, const ql
     return out->components > 0 ? ql_pca_bytes(shape, &pca) : ql_fit_bytes(shape, fit);
 }
 
+/* First the genes are shrunk, then there is the output. */
+static int64_t after_training(const ql_rows *shape, const planned_output *out,
+                              const ql_fit_options *fit, const ql_read_sizes *z, int64_t names)
+{
+    const int64_t shrinking = fit->shrink_genes ? ql_shrink_genes_bytes(shape, fit) : 0;
+    return most(shrinking, writing(out, fit, z, names));
+}
+
 memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
                            const ql_read_sizes *z, int64_t names)
 {
@@ -89,7 +98,8 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
     if (names == 0) names = z->n_rows * CELL_NAME + z->n_cols * GENE_NAME;
     int64_t fixed = PROGRAM + fit->threads * (int64_t)THREAD + names;
     int64_t read = z->n_rows * (READ_CELL + INDEX);
-    int64_t work = working(&shape, out, fit) + out->held + writing(out, fit, z, names);
+    int64_t work =
+        working(&shape, out, fit) + out->held + after_training(&shape, out, fit, z, names);
     if (out->scores) work += ql_cell_scores_bytes(fit, z->n_rows, out->scores);
     int64_t copies = out->trials ? ql_trials_bytes(z->nnz) : out->mcv ? z->nnz * 16 : 0;
     if (out->candidates) copies += ql_choice_bytes(&shape, out->candidates->n, 0);

@@ -94,6 +94,7 @@ static ql_status put_all(const model_content *c, ql_bundle *b, ql_err *err)
     QL_TRY(put_kept(&c->genes->index, &c->fitted->prep, "genes/names", b, err));
     if (ids) QL_TRY(put_kept(ids, &c->fitted->prep, "genes/ids", b, err));
     QL_TRY(ql_fitted_put(c->fitted, b, err));
+    QL_TRY(auto_put(c->choice, b, err));
     return c->fitted->others ? ql_ensemble_put(c->fitted, b, err) : QL_OK;
 }
 
@@ -227,6 +228,7 @@ static ql_status read_parts(model_file *m, int threads, ql_err *err)
         QL_TRY(ql_bundle_text(&m->bundle, "estimate", &m->estimate, err));
     QL_TRY(read_options(m, threads, err));
     QL_TRY(ql_fitted_check(&m->bundle, &m->fit, m->genes->n, err));
+    QL_TRY(auto_take(&m->bundle, &m->choice, err));
     QL_TRY(ensemble_specs_read(&m->bundle, &m->args, threads, &m->models, err));
     if (!m->models) return QL_OK;
     ensemble_specs_covariates(m->models, &m->fit);
@@ -249,6 +251,7 @@ void model_file_free(model_file *m)
     ql_opts_free(m->opts);
     ql_covariates_free(&m->cov);
     ql_free(m->models);
+    ql_free(m->choice);
     ql_bundle_free(&m->bundle);
     *m = (model_file){0};
 }

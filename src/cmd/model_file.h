@@ -3,6 +3,7 @@
 #ifndef QL_MODEL_FILE_H
 #define QL_MODEL_FILE_H
 
+#include "auto_choice.h"
 #include "ensemble_specs.h"
 #include "model_args.h"
 #include "quell/dataset.h"
@@ -17,6 +18,7 @@ typedef struct {
     ql_fit_options fit;          /* they, as a fit */
     ql_covariates cov;           /* names and levels that it knows; values of no cells */
     ensemble_specs *models;      /* of an ensemble; NULL: a single model; owned */
+    auto_choice *choice;         /* of --auto; NULL: there was none; owned */
     const ql_names *genes, *ids; /* names of its genes; their ids, or NULL */
     const char *estimate; /* what layers/denoised holds unless told otherwise; NULL: by the data */
     const char *version;  /* of the quell that wrote it */
@@ -52,8 +54,9 @@ typedef struct {
     const model_args *args;
     const ql_frame *genes; /* of the file that was trained on */
     const ql_fitted *fitted;
-    const char *estimate; /* NULL: none was asked for */
-    const char *in_path;  /* must not be replaced */
+    const auto_choice *choice; /* NULL: none */
+    const char *estimate;      /* NULL: none was asked for */
+    const char *in_path;       /* must not be replaced */
     bool force;
     int threads;
 } model_content;

@@ -88,6 +88,20 @@ static void put_score(const model_file *m, ql_str *out)
     }
 }
 
+/* What --auto compared; what it chose is marked. */
+static void put_choice(const model_file *m, ql_str *out)
+{
+    const auto_choice *a = m->choice;
+    for (int i = 0; a && i <= a->choice.n; i++) {
+        const ql_candidate *c = &a->choice.candidate[i];
+        put_row(out, i ? "" : "compared");
+        ql_str_printf(out, "%c %8.4f +- %.4f, weight %.3f: ", i == a->choice.chosen ? '*' : ' ',
+                      c->report, c->report_error, i < a->choice.n ? c->weight : 1.0);
+        ql_str_escape(out, auto_name(a, i), strlen(auto_name(a, i)));
+        ql_str_puts(out, "\n");
+    }
+}
+
 static const char *default_of(const char *name, size_t n)
 {
     const ql_option *const tables[] = {ql_model_rows, ql_kind_rows, ql_vae_rows, ql_seed_rows};
@@ -126,6 +140,7 @@ static void as_text(const model_file *m, ql_str *out)
     put_network(m, out);
     put_training(m, out);
     put_score(m, out);
+    put_choice(m, out);
     put_options(m, out);
 }
 
@@ -143,6 +158,28 @@ static void json_group(const model_file *m, ql_json *j, const char *group)
         if (e->kind == QL_ENTRY_DOUBLE) ql_json_double(j, name, e->d);
         if (e->kind == QL_ENTRY_TEXT) ql_json_string(j, name, e->text);
     }
+    ql_json_end_object(j);
+}
+
+static void json_choice(const auto_choice *a, ql_json *j)
+{
+    if (!a) return;
+    ql_json_begin_object(j, "auto");
+    ql_json_string(j, "chosen", auto_name(a, a->choice.chosen));
+    ql_json_int(j, "folds", a->choice.folds);
+    ql_json_begin_array(j, "candidates");
+    for (int i = 0; i <= a->choice.n; i++) {
+        const ql_candidate *c = &a->choice.candidate[i];
+        ql_json_begin_object(j, NULL);
+        ql_json_string(j, "candidate", auto_name(a, i));
+        ql_json_double(j, "gain", c->report);
+        ql_json_double(j, "gain_stderr", c->report_error);
+        ql_json_double(j, "difference", c->difference);
+        ql_json_double(j, "difference_stderr", c->difference_error);
+        ql_json_double(j, "weight", c->weight);
+        ql_json_end_object(j);
+    }
+    ql_json_end_array(j);
     ql_json_end_object(j);
 }
 
@@ -164,6 +201,7 @@ static void as_json(const model_file *m, ql_str *out)
     ql_json_int(&j, "weights", n_weights(m));
     json_group(m, &j, "training");
     json_group(m, &j, "score");
+    json_choice(m->choice, &j);
     ql_json_begin_object(&j, "options");
     ql_options_members(m->opts, false, &j);
     ql_json_end_object(&j);

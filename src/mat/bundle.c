@@ -1,5 +1,6 @@
 #include "quell/bundle.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -306,6 +307,34 @@ ql_status ql_bundle_array(const ql_bundle *b, const char *name, ql_array want, q
         return is_other(e, wanted, err);
     }
     *out = (ql_array){e->elem, e->n_rows, e->rank == 1 ? -1 : e->n_cols, e->values};
+    return QL_OK;
+}
+
+static const struct {
+    double least, most;
+    const char *text;
+} ranges[] = {
+    [QL_FINITE] = {-DBL_MAX, DBL_MAX, "a finite number"},
+    [QL_FROM_0] = {0, DBL_MAX, "a number from 0 on"},
+    [QL_ABOVE_0] = {DBL_TRUE_MIN, DBL_MAX, "a number above 0"},
+    [QL_FROM_0_TO_1] = {0, 1, "a share"},
+};
+
+ql_status ql_bundle_numbers(const ql_bundle *b, const char *name, ql_array want, ql_range range,
+                            ql_array *out, ql_err *err)
+{
+    ql_array a;
+    QL_TRY(ql_bundle_array(b, name, want, &a, err));
+    const int64_t n = a.n_rows * (a.n_cols < 0 ? 1 : a.n_cols);
+    const float *f = a.values;
+    const double *d = a.values;
+    for (int64_t i = 0; i < n; i++) {
+        const double x = a.elem == QL_ELEM_F32 ? (double)f[i] : d[i];
+        if (x >= ranges[range].least && x <= ranges[range].most) continue;
+        return ql_fail(err, QL_EDATA, "%s: value %lld is %g, %s expected", name, (long long)i, x,
+                       ranges[range].text);
+    }
+    if (out) *out = a;
     return QL_OK;
 }
 

@@ -111,6 +111,13 @@ double ql_csr_keep_columns(ql_csr *m, const int32_t *map, int64_t n_cols)
     return lost;
 }
 
+double ql_csr_total(const ql_csr *m)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < ql_csr_nnz(m); k++) sum += (double)m->data[k];
+    return sum;
+}
+
 void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum)
 {
     if (col_sum) memset(col_sum, 0, (size_t)m->n_cols * sizeof *col_sum);

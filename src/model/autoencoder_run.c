@@ -32,8 +32,6 @@ static void fill_cells(const ql_ae *ae, const fill_job *f, int64_t item)
     int64_t first = item * FILL_CELLS, end = first + FILL_CELLS;
     for (int64_t i = first; i < end && i < f->batch->n; i++)
         ql_batch_fill(f->batch, i, f->source, f->rows ? f->rows[i] : f->at + i, &ae->map, ae->kern);
-    for (int64_t i = first; i < end && i < f->batch->n && ae->cov_cell && !f->source->cell; i++)
-        f->batch->cell[i] = ae->cov_cell[f->batch->row[i]];
 }
 
 /* The kernels of training: with products in bfloat16 where that was asked for. */

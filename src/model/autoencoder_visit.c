@@ -247,14 +247,12 @@ static ql_status visit_mixed(visit_job *job)
 {
     ql_ae *ae = job->ae;
     const int64_t ld = ql_pad(job->block);
-    ql_batch_source source = *job->source; /* which says whose the covariates are */
-    if (!source.cell) source.cell = ae->cov_cell;
     QL_TRY(QL_NEW(job->others, ae->n_genes * ld, "rates of the ensemble", job->err));
     for (int64_t at = 0; at < job->n && job->status == QL_OK; at += job->block) {
         job->from = at;
         job->to = job->n - at < job->block ? job->n : at + job->block;
-        job->status = ae->company->rates(ae->company->ctx, &source, job->rows + at, job->to - at,
-                                         ld, job->others, job->err);
+        job->status = ae->company->rates(ae->company->ctx, job->source, job->rows + at,
+                                         job->to - at, ld, job->others, job->err);
         if (job->status == QL_OK) ql_team_run(ae->n_threads, visit_rows, job);
     }
     ql_free(job->others);

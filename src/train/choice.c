@@ -29,11 +29,10 @@ typedef struct {
 static ql_status score_part(choosing *c, ql_fitted *f, const ql_molecule_parts *p, int part,
                             int which, double *gain, ql_score *score, ql_err *err)
 {
-    const ql_csr *held = part == SELECT ? &p->select : &p->report;
+    const ql_held_out parts = {&p->seen, part == SELECT ? &p->select : &p->report, NULL};
     const double lost = part == SELECT ? p->select_lost : p->report_lost;
     const ql_prediction by = c->opt->posterior ? QL_PRED_POSTERIOR : QL_PRED_MEAN;
-    QL_TRY(ql_score_cells(&f->ae, &p->seen, held, f->prep.gene_total, lost, f->theta, score, gain,
-                          err));
+    QL_TRY(ql_score_cells(&f->ae, &parts, f->prep.gene_total, lost, f->theta, score, gain, err));
     for (int64_t i = 0; i < c->n_cells; i++)
         c->cell[part][which * c->n_cells + i] += gain[i * QL_N_PREDS + by];
     return QL_OK;
@@ -60,20 +59,20 @@ static ql_status score_alone(choosing *c, ql_fitted *f, const ql_rows *seen,
     ql_ensemble *e = f->others;
     for (int i = 0; i < e->n; i++) e->facts.share[i] = i == which;
     ql_ensemble_set_shares(e);
-    QL_TRY(ql_ensemble_theta(f, seen, err));
+    QL_TRY(ql_fitted_theta(f, seen, err));
     return score(c, f, p, which, fold, err);
 }
 
 static ql_status score_mixture(choosing *c, ql_fitted *f, const ql_rows *seen,
                                const ql_molecule_parts *p, int fold, ql_err *err)
 {
+    const ql_held_out select = {&p->seen, &p->select, NULL};
     ql_ensemble *e = f->others;
     for (int i = 0; i < e->n; i++) e->facts.share[i] = 1.0 / e->n;
     ql_ensemble_set_shares(e);
-    QL_TRY(ql_ensemble_theta(f, seen, err));
-    QL_TRY(ql_ensemble_weigh(f, &p->seen, &p->select, c->opt->posterior ? f->theta : NULL, false,
-                             err));
-    QL_TRY(ql_ensemble_theta(f, seen, err));
+    QL_TRY(ql_fitted_theta(f, seen, err));
+    QL_TRY(ql_ensemble_weigh(f, &select, c->opt->posterior ? f->theta : NULL, false, err));
+    QL_TRY(ql_fitted_theta(f, seen, err));
     for (int i = 0; i < e->n; i++) c->out->candidate[i].weight += e->facts.share[i] / c->opt->folds;
     return score(c, f, p, c->n, fold, err);
 }
@@ -94,6 +93,7 @@ static ql_status fit_fold(choosing *c, const ql_molecule_parts *p, ql_fitted *f,
         specs[i].fit.gene_rank = rank;
         specs[i].fit.start = NULL; /* candidates start from the seed */
         specs[i].fit.resumable = false;
+        specs[i].fit.shrink_genes = false; /* of what was chosen alone */
         if (specs[i].fit.cov) specs[i].fit.cov = &p->cov;
     }
     const ql_ensemble_options opt = {

@@ -141,30 +141,22 @@ static ql_status gather(const covering *c, ql_coverage *out, ql_err *err)
     return QL_OK;
 }
 
-static double sum_of(const ql_csr *m)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < ql_csr_nnz(m); k++) sum += (double)m->data[k];
-    return sum;
-}
-
-ql_status ql_coverage_make(ql_fitted *f, const ql_csr *seen, const ql_csr *held, ql_err *err)
+ql_status ql_coverage_make(ql_fitted *f, const ql_held_out *parts, ql_err *err)
 {
     const ql_likelihood *lik = f->ae.cfg.likelihood;
-    covering c = {.f = f, .seen = seen};
+    const int64_t n = parts->seen->n_rows;
+    covering c = {.f = f, .seen = parts->seen, .ratio = ql_held_ratio(parts)};
     int64_t *rows = NULL;
-    const double n_seen = sum_of(seen), n_held = sum_of(held);
     ql_status st;
     f->coverage = (ql_coverage){0};
-    if (lik->gaussian || lik->of_inputs || !(n_seen > 0) || !(n_held > 0)) return QL_OK;
-    c.ratio = n_held / n_seen;
-    QL_GO(ql_rows_list(seen->n_rows, &rows, err));
+    if (lik->gaussian || lik->of_inputs || !(c.ratio > 0)) return QL_OK;
+    QL_GO(ql_rows_list(n, &rows, err));
     QL_GO(QL_NEW(c.gene, f->ae.n_genes, "coverage of the genes", err));
     QL_GO(QL_NEW(c.level, f->ae.heads.tiling.n_tiles * QL_COVER_LEVELS, "coverage", err));
-    const ql_rows input = ql_rows_of_csr(seen), target = ql_rows_of_csr(held);
-    const ql_batch_source source = {.counts = &input, .targets = &target};
+    const ql_rows input = ql_rows_of_csr(parts->seen), target = ql_rows_of_csr(parts->held);
+    const ql_batch_source source = {.counts = &input, .targets = &target, .cell = parts->cell};
     const ql_ae_visitor visitor = {.tile = cover_tile, .ctx = &c};
-    QL_GO(ql_ae_visit(&f->ae, &source, rows, seen->n_rows, 0, &visitor, err));
+    QL_GO(ql_ae_visit(&f->ae, &source, rows, n, 0, &visitor, err));
     QL_GO(gather(&c, &f->coverage, err));
 out:
     ql_free(rows);

@@ -83,13 +83,12 @@ out:
     return st;
 }
 
-ql_status ql_ensemble_rates(ql_fitted *f, int i, const ql_rows *counts, const int64_t *rows,
+ql_status ql_ensemble_rates(ql_fitted *f, int i, const ql_batch_source *source, const int64_t *rows,
                             int64_t n, int64_t ld, ql_real *out, ql_err *err)
 {
-    const ql_batch_source source = {.counts = counts, .cell = f->ae.cov_cell};
-    if (i == 0) return ql_network_rates(&f->ae, &source, rows, n, ld, out, err);
+    if (i == 0) return ql_network_rates(&f->ae, source, rows, n, ld, out, err);
     const ql_member *m = &f->others->member[i];
-    return m->kind->rates(m->state, &source, rows, n, ld, out, err);
+    return m->kind->rates(m->state, source, rows, n, ld, out, err);
 }
 
 /* ---- the object ---- */

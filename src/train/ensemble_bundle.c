@@ -86,14 +86,10 @@ ql_status ql_ensemble_kind(const ql_bundle *b, int i, const ql_member_kind **out
 
 static ql_status check_weights(const ql_bundle *b, int n, int64_t n_genes, ql_err *err)
 {
-    ql_array a, shares;
-    QL_TRY(ql_bundle_array(b, SHARES, (ql_array){QL_ELEM_F64, n, -1, NULL}, &shares, err));
+    const ql_array shares = {QL_ELEM_F64, n, -1, NULL};
+    ql_array a;
+    QL_TRY(ql_bundle_numbers(b, SHARES, shares, QL_FROM_0_TO_1, NULL, err));
     QL_TRY(ql_bundle_array(b, WEIGHTS, (ql_array){QL_ELEM_F32, n, n_genes, NULL}, &a, err));
-    for (int i = 0; i < n; i++) {
-        const double share = ((const double *)shares.values)[i];
-        if (!(share >= 0 && share <= 1))
-            return ql_fail(err, QL_EDATA, SHARES ": value %d is %g, a share expected", i, share);
-    }
     for (int64_t g = 0; g < n_genes; g++) {
         double sum = 0;
         for (int i = 0; i < n; i++) {

@@ -173,13 +173,6 @@ static void adopt_genes(ql_prep *file, ql_prep *p)
     p->n_genes = file->n_genes;
 }
 
-ql_status ql_ensemble_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
-{
-    const ql_batch_source source = {.counts = counts};
-    if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
-    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
-}
-
 /* How much better the mixture predicts the reported molecules than the first model alone; alone
  * [cells, QL_N_PREDS]: log-likelihoods of that above the gene means'. */
 static void compare(const ql_split *s, const double *alone, const double *mixed, ql_prediction by,
@@ -203,43 +196,25 @@ static void compare(const ql_split *s, const double *alone, const double *mixed,
     facts->scored = true;
 }
 
-/* The rows of what is held out are the validation cells, whose covariates are in the file's order.
- */
-static void look_at_held(ql_fitted *f, bool on)
+static ql_status score(ql_fitted *f, double *cell_gain, ql_err *err)
 {
-    f->ae.cov_cell = on ? f->split.valid : NULL;
-}
-
-static ql_status score(ql_fitted *f, ql_score *out, double *cell_gain, ql_err *err)
-{
-    look_at_held(f, true);
-    ql_status st = ql_score_cells(&f->ae, &f->split.report_seen, &f->split.report_held,
-                                  f->prep.gene_total, 0, f->theta, out, cell_gain, err);
-    look_at_held(f, false);
-    return st;
+    const ql_held_out report = ql_split_report(&f->split);
+    return ql_score_cells(&f->ae, &report, f->prep.gene_total, 0, f->theta, &f->score, cell_gain,
+                          err);
 }
 
 static ql_status weigh(ql_fitted *f, bool posterior, ql_err *err)
 {
-    look_at_held(f, true);
-    ql_status st = ql_ensemble_weigh(f, &f->split.stop_seen, &f->split.stop_held,
-                                     posterior ? f->theta : NULL, true, err);
-    look_at_held(f, false);
-    return st;
+    const ql_held_out stop = ql_split_stop(&f->split);
+    return ql_ensemble_weigh(f, &stop, posterior ? f->theta : NULL, true, err);
 }
 
 /* What was measured of the first alone is measured of the mixture. */
 static ql_status measure(ql_fitted *f, ql_err *err)
 {
-    const ql_csr *seen = &f->split.report_seen, *held = &f->split.report_held;
-    ql_free(f->gene_gain);
-    ql_free(f->gene_gain_error);
-    f->gene_gain = f->gene_gain_error = NULL;
-    look_at_held(f, true);
-    ql_status st = ql_gene_gain_make(f, seen, held, err);
-    if (st == QL_OK) st = ql_coverage_make(f, seen, held, err);
-    look_at_held(f, false);
-    return st;
+    const ql_held_out report = ql_split_report(&f->split);
+    QL_TRY(ql_gene_gain_make(f, &report, err));
+    return ql_coverage_make(f, &report, err);
 }
 
 /* The first alone with its own dispersions, then weights and dispersions in turn, then the whole.
@@ -256,8 +231,8 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
     QL_GO(QL_NEW(alone, cells * QL_N_PREDS, "scores", err));
     QL_GO(QL_NEW(mixed, cells * QL_N_PREDS, "scores", err));
     f->ae.company = NULL;
-    QL_GO(ql_ensemble_theta(f, counts, err));
-    if (scored) QL_GO(score(f, &f->score, alone, err));
+    QL_GO(ql_fitted_theta(f, counts, err));
+    if (scored) QL_GO(score(f, alone, err));
     e->facts.alone = f->score.line[by].gain;
     e->facts.alone_error = f->score.stderr_gain[by];
     f->ae.company = &e->company;
@@ -265,15 +240,12 @@ static ql_status mix(ql_fitted *f, ql_member_spec const *specs, const ql_rows *c
         memcpy(e->facts.share, opt->share, (size_t)n * sizeof *opt->share);
         ql_ensemble_set_shares(e);
     } else {
-        QL_GO(ql_ensemble_theta(f, counts, err));
+        QL_GO(ql_fitted_theta(f, counts, err));
         QL_GO(weigh(f, opt->posterior, err));
     }
-    QL_GO(ql_ensemble_theta(f, counts, err));
-    if (specs[0].fit.shrink_genes && specs[0].fit.train.molecules) {
-        QL_GO(ql_shrink_genes(f, counts, specs[0].fit.train.seed, err));
-        QL_GO(ql_ensemble_theta(f, counts, err));
-    }
-    if (scored) QL_GO(score(f, &f->score, mixed, err));
+    QL_GO(ql_fitted_theta(f, counts, err));
+    if (specs[0].fit.shrink_genes) QL_GO(ql_shrink_genes(f, counts, err));
+    if (scored) QL_GO(score(f, mixed, err));
     if (scored) compare(&f->split, alone, mixed, by, &e->facts);
     if (scored) QL_GO(measure(f, err));
 out:
@@ -334,28 +306,6 @@ out:
     ql_split_free(&cells);
     ql_free(job.rank);
     ql_free(job.errors);
-    return st;
-}
-
-ql_status ql_ensemble_validate(const ql_rows *counts, const ql_member_spec *specs, int n,
-                               const ql_ensemble_options *opt, const ql_kern *kern,
-                               const ql_train_listener *listener, ql_score *out, ql_err *err)
-{
-    ql_csr seen = {0}, held = {0};
-    ql_fitted fitted = {0};
-    int64_t *rows;
-    ql_status st;
-    QL_TRY(ql_rows_list(counts->n_rows, &rows, err));
-    QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, specs[0].fit.train.seed,
-                       QL_RNG_MCV, &seen, &held, err));
-    ql_rows input = ql_rows_of_csr(&seen);
-    QL_GO(ql_ensemble_fit(&input, specs, n, opt, kern, listener, &fitted, err));
-    QL_GO(ql_score_held(&fitted, &seen, &held, out, err));
-out:
-    ql_fitted_free(&fitted);
-    ql_csr_free(&seen);
-    ql_csr_free(&held);
-    ql_free(rows);
     return st;
 }
 

@@ -4,14 +4,11 @@
 
 #include "quell/ensemble.h"
 
-/* Fit the weights of f->others by held-out molecules of cells of which others are seen. theta
+/* Fit the weights of f->others by molecules that are held out. theta
  * [genes]: of the posterior estimates that are mixed; NULL: means are. groups: of genes too. Leaves
  * the weights as they are where nothing is held out. */
-QL_MUST_USE ql_status ql_ensemble_weigh(ql_fitted *f, const ql_csr *seen, const ql_csr *held,
-                                        const float *theta, bool groups, ql_err *err);
-
-/* Dispersions of the mixture, from the cells that were trained on, into f->theta. */
-QL_MUST_USE ql_status ql_ensemble_theta(ql_fitted *f, const ql_rows *counts, ql_err *err);
+QL_MUST_USE ql_status ql_ensemble_weigh(ql_fitted *f, const ql_held_out *parts, const float *theta,
+                                        bool groups, ql_err *err);
 
 /* Set all weights from the shares in the facts. */
 void ql_ensemble_set_shares(ql_ensemble *e);

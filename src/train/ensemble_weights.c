@@ -19,6 +19,7 @@ enum { BLOCK = 128 }; /* cells at a time */
 typedef struct {
     ql_fitted *f;
     const ql_csr *seen, *held;
+    const int64_t *cell; /* whose covariates they are */
     const float *theta;
     double ratio;
     float *rate;       /* [entries, n] */
@@ -67,6 +68,7 @@ static ql_status ask(const weighing *w, int model, ql_err *err)
 {
     const int64_t n_cells = w->seen->n_rows, size = w->seen->n_cols * BLOCK;
     const ql_rows counts = ql_rows_of_csr(w->seen);
+    const ql_batch_source source = {.counts = &counts, .cell = w->cell};
     ql_real *rate = NULL, *x = NULL;
     int64_t *rows = NULL;
     ql_status st;
@@ -75,7 +77,7 @@ static ql_status ask(const weighing *w, int model, ql_err *err)
     QL_GO(QL_NEW(x, size, "rates of the ensemble", err));
     for (int64_t first = 0; first < n_cells; first += BLOCK) {
         const int64_t n = n_cells - first < BLOCK ? n_cells - first : BLOCK;
-        QL_GO(ql_ensemble_rates(w->f, model, &counts, rows + first, n, BLOCK, rate, err));
+        QL_GO(ql_ensemble_rates(w->f, model, &source, rows + first, n, BLOCK, rate, err));
         spread(w->seen, first, n, BLOCK, x);
         predict(w, n, BLOCK, x, rate);
         book(w, model, first, n, BLOCK, rate);
@@ -212,23 +214,20 @@ void ql_ensemble_set_shares(ql_ensemble *e)
             e->weight[i * e->n_genes + g] = (ql_real)e->facts.share[i];
 }
 
-static double molecules_of(const ql_csr *m)
+ql_status ql_ensemble_weigh(ql_fitted *f, const ql_held_out *parts, const float *theta, bool groups,
+                            ql_err *err)
 {
-    double sum = 0;
-    for (int64_t k = 0; k < ql_csr_nnz(m); k++) sum += (double)m->data[k];
-    return sum;
-}
-
-ql_status ql_ensemble_weigh(ql_fitted *f, const ql_csr *seen, const ql_csr *held,
-                            const float *theta, bool groups, ql_err *err)
-{
-    const int64_t n = ql_csr_nnz(held);
+    const int64_t n = ql_csr_nnz(parts->held);
     ql_ensemble *e = f->others;
-    weighing w = {.f = f, .seen = seen, .held = held, .theta = theta};
+    weighing w = {.f = f,
+                  .seen = parts->seen,
+                  .held = parts->held,
+                  .cell = parts->cell,
+                  .theta = theta,
+                  .count = parts->held->data,
+                  .ratio = ql_held_ratio(parts)};
     ql_status st;
     if (n == 0) return QL_OK;
-    w.ratio = molecules_of(held) / molecules_of(seen);
-    w.count = held->data;
     QL_GO(QL_NEW(w.rate, n * e->n, "held-out predictions", err));
     QL_GO(QL_NEW(w.mass, e->n * e->n_genes, "held-out predictions", err));
     QL_GO(QL_NEW(w.status, e->n, "held-out predictions", err));

@@ -59,17 +59,6 @@ static ql_ae_sizes sizes_of(const ql_rows *counts, const ql_train_options *t, in
     };
 }
 
-/* The validation cells' molecules in four parts: two are as large as the cells' counts, two have a
- * tenth of the molecules; while they are made there is room for all in each. */
-static int64_t thinned_bytes(const ql_rows *counts, const ql_train_options *t)
-{
-    enum { ENTRY_BYTES = 4 * 8 };
-    double n_valid = (double)counts->n_rows * t->validation;
-    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
-    double per_row = counts->n_rows > 0 ? (double)counts->nnz / (double)counts->n_rows : 0;
-    return (int64_t)(n_valid * (per_row * ENTRY_BYTES + 64));
-}
-
 int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
 {
     enum { GENE_BYTES = 3 * 8 * 8 + QL_THETA_GRID * 8 + 64, CELL_BYTES = 8 * 8, N_CURSORS = 10 };
@@ -82,7 +71,7 @@ int64_t ql_fit_bytes(const ql_rows *counts, const ql_fit_options *opt)
     bytes += bytes / (2 + cfg.optimizer->n_moments);
     if (opt->layer_epochs > 0) bytes += ql_pretrain_bytes(&cfg, &sizes);
     if (opt->resumable) bytes += ql_ae_state_bytes(&cfg, counts->n_cols);
-    return bytes + thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
+    return bytes + 2 * ql_thinned_bytes(counts, &t) + counts->n_cols * GENE_BYTES +
            counts->n_rows * CELL_BYTES + N_CURSORS * ql_cursor_bytes(counts->max_row);
 }
 
@@ -95,34 +84,21 @@ int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt)
     o.layer_epochs = 0;
     o.resumable = false;
     decide_sizes(&t, counts->n_rows);
-    return ql_fit_bytes(counts, &o) - thinned_bytes(counts, &t) - (moments + 1) * weights;
+    return ql_fit_bytes(counts, &o) - 2 * ql_thinned_bytes(counts, &t) - (moments + 1) * weights;
 }
 
-static ql_status fit_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
+ql_status ql_fitted_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
-    ql_batch_source source = {.counts = counts};
-    QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
+    const ql_batch_source source = {.counts = counts};
+    if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
     return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
 }
 
-/* Other means have other dispersions. */
-static ql_status shrink_genes(ql_fitted *f, const ql_rows *counts, const ql_fit_options *opt,
-                              ql_err *err)
+ql_status ql_fitted_judge(ql_fitted *f, const ql_held_out *parts, ql_err *err)
 {
-    ql_batch_source source = {.counts = counts};
-    if (!opt->train.molecules) return QL_OK;
-    QL_TRY(ql_shrink_genes(f, counts, opt->train.seed, err));
-    if (!f->theta || !f->mix_weight) return QL_OK;
-    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
-}
-
-/* By the molecules that nothing has looked at. */
-static ql_status judge(ql_fitted *f, ql_err *err)
-{
-    const ql_csr *seen = &f->split.report_seen, *held = &f->split.report_held;
-    QL_TRY(ql_score_model(&f->ae, seen, held, f->prep.gene_total, 0, f->theta, &f->score, err));
-    QL_TRY(ql_gene_gain_make(f, seen, held, err));
-    return ql_coverage_make(f, seen, held, err);
+    QL_TRY(ql_score_model(&f->ae, parts, f->prep.gene_total, 0, f->theta, &f->score, err));
+    QL_TRY(ql_gene_gain_make(f, parts, err));
+    return ql_coverage_make(f, parts, err);
 }
 
 ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
@@ -146,18 +122,17 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     QL_GO(ql_library_prior_fit(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                                !opt->start, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
-    if (opt->fit_theta) QL_GO(fit_theta(out, counts, err));
-    if (opt->shrink_genes) QL_GO(shrink_genes(out, counts, opt, err));
+    if (opt->fit_theta) QL_GO(ql_fitted_theta(out, counts, err));
+    if (opt->shrink_genes) QL_GO(ql_shrink_genes(out, counts, err));
     if (ql_ae_code_is_output(&out->ae.cfg))
         QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                               &out->code, err));
     for (int second = 0; out->ae.cfg.vae.on && second < 2; second++)
         QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
                                 second, second ? &out->second : &out->latent, err));
-    out->ae.cov_cell = out->split.valid;
-    if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(judge(out, err));
+    const ql_held_out report = ql_split_report(&out->split);
+    if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(ql_fitted_judge(out, &report, err));
 out:
-    out->ae.cov_cell = NULL;
     if (st != QL_OK) ql_fitted_free(out);
     return st;
 }
@@ -181,30 +156,33 @@ void ql_fitted_free(ql_fitted *f)
     *f = (ql_fitted){0};
 }
 
-ql_status ql_score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out, ql_err *err)
+/* On held-out molecules of the genes of the file, which are renumbered in place to the model's. */
+static ql_status score_held(ql_fitted *f, const ql_csr *seen, ql_csr *held, ql_score *out,
+                            ql_err *err)
 {
+    const ql_held_out parts = {seen, held, NULL};
     int32_t *renumber;
     QL_TRY(QL_NEW(renumber, held->n_cols, "gene list", err));
     for (int64_t g = 0; g < held->n_cols; g++) renumber[g] = -1;
     for (int64_t g = 0; g < f->prep.n_kept_genes; g++) renumber[f->prep.kept_gene[g]] = (int32_t)g;
     double lost = ql_csr_keep_columns(held, renumber, f->prep.n_kept_genes);
     ql_free(renumber);
-    return ql_score_model(&f->ae, seen, held, f->prep.gene_total, lost, f->theta, out, err);
+    return ql_score_model(&f->ae, &parts, f->prep.gene_total, lost, f->theta, out, err);
 }
 
-ql_status ql_cross_validate(const ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
-                            const ql_train_listener *listener, ql_score *out, ql_err *err)
+ql_status ql_cross_validate(const ql_rows *counts, uint64_t seed, const ql_fit_call *fit,
+                            ql_score *out, ql_err *err)
 {
     ql_csr seen = {0}, held = {0};
     ql_fitted fitted = {0};
     int64_t *rows;
     ql_status st;
     QL_TRY(ql_rows_list(counts->n_rows, &rows, err));
-    QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, opt->train.seed, QL_RNG_MCV,
-                       &seen, &held, err));
+    QL_GO(ql_thin_rows(counts, rows, counts->n_rows, QL_HELD_SHARE, seed, QL_RNG_MCV, &seen, &held,
+                       err));
     ql_rows input = ql_rows_of_csr(&seen);
-    QL_GO(ql_fit(&input, opt, kern, listener, &fitted, err));
-    QL_GO(ql_score_held(&fitted, &seen, &held, out, err));
+    QL_GO(fit->run(fit->ctx, &input, &fitted, err));
+    QL_GO(score_held(&fitted, &seen, &held, out, err));
 out:
     ql_fitted_free(&fitted);
     ql_csr_free(&seen);

@@ -158,33 +158,6 @@ ql_status ql_fitted_put(const ql_fitted *f, ql_bundle *b, ql_err *err)
 
 /* ---- checking ---- */
 
-/* Numbers that a gene or tensor may have. */
-typedef enum { ANY, NOT_NEGATIVE, POSITIVE } range;
-
-static ql_status check_values(const char *name, const ql_array *a, range r, ql_err *err)
-{
-    static const char *const wanted[] = {"a finite number", "a number from 0 on",
-                                         "a number above 0"};
-    const int64_t n = a->n_rows * (a->n_cols < 0 ? 1 : a->n_cols);
-    const float *f = a->values;
-    const double *d = a->values;
-    for (int64_t i = 0; i < n; i++) {
-        double x = a->elem == QL_ELEM_F32 ? (double)f[i] : d[i];
-        if (isfinite(x) && (r == ANY || x > 0 || (r == NOT_NEGATIVE && x == 0))) continue;
-        return ql_fail(err, QL_EDATA, "%s: value %lld is %g, %s expected", name, (long long)i, x,
-                       wanted[r]);
-    }
-    return QL_OK;
-}
-
-static ql_status check_array(const ql_bundle *b, const char *name, ql_array want, range r,
-                             ql_err *err)
-{
-    ql_array a;
-    QL_TRY(ql_bundle_array(b, name, want, &a, err));
-    return check_values(name, &a, r, err);
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
@@ -197,8 +170,8 @@ static ql_status check_tensors(const ql_bundle *b, const ql_params *p, ql_err *e
     for (int i = 0; i < p->n_tensors; i++) {
         const ql_tensor *t = &p->tensor[i];
         tensor_name(t, name);
-        range r = ends_with(t->name, "/moving_var") ? NOT_NEGATIVE : ANY;
-        QL_TRY(check_array(b, name, tensor_shape(t), r, err));
+        const ql_range r = ends_with(t->name, "/moving_var") ? QL_FROM_0 : QL_FINITE;
+        QL_TRY(ql_bundle_numbers(b, name, tensor_shape(t), r, NULL, err));
     }
     return QL_OK;
 }
@@ -220,16 +193,8 @@ static ql_status check_mix(const ql_bundle *b, int64_t n, ql_err *err)
     static const char *const names[] = {MIX_WEIGHT, MIX_SHARE};
     const ql_array want = {QL_ELEM_F32, n, -1, NULL};
     if (!ql_bundle_find(b, MIX_WEIGHT) && !ql_bundle_find(b, MIX_SHARE)) return QL_OK;
-    for (int k = 0; k < 2; k++) {
-        ql_array a;
-        QL_TRY(check_array(b, names[k], want, NOT_NEGATIVE, err));
-        QL_TRY(ql_bundle_array(b, names[k], want, &a, err));
-        const float *x = a.values;
-        for (int64_t g = 0; g < n; g++)
-            if (x[g] > 1)
-                return ql_fail(err, QL_EDATA, "%s: value %lld is %g, at most 1 expected", names[k],
-                               (long long)g, (double)x[g]);
-    }
+    for (int k = 0; k < 2; k++)
+        QL_TRY(ql_bundle_numbers(b, names[k], want, QL_FROM_0_TO_1, NULL, err));
     return QL_OK;
 }
 
@@ -267,13 +232,13 @@ static ql_status check_genes(const ql_bundle *b, const ql_fit_options *opt, int6
     double median;
     QL_TRY(ql_bundle_double(b, "genes/median_total", &median, err));
     if (!(median > 0)) return ql_fail(err, QL_EDATA, "genes/median_total is %g", median);
-    QL_TRY(check_array(b, "genes/mean", f32, ANY, err));
-    QL_TRY(check_array(b, "genes/sd", f32, POSITIVE, err));
-    QL_TRY(check_array(b, "genes/total", f64, NOT_NEGATIVE, err));
+    QL_TRY(ql_bundle_numbers(b, "genes/mean", f32, QL_FINITE, NULL, err));
+    QL_TRY(ql_bundle_numbers(b, "genes/sd", f32, QL_ABOVE_0, NULL, err));
+    QL_TRY(ql_bundle_numbers(b, "genes/total", f64, QL_FROM_0, NULL, err));
     QL_TRY(check_places(b, opt, n, err));
     QL_TRY(check_mix(b, n, err));
     if (!opt->fit_theta) return QL_OK;
-    return check_array(b, "genes/theta", f32, POSITIVE, err);
+    return ql_bundle_numbers(b, "genes/theta", f32, QL_ABOVE_0, NULL, err);
 }
 
 static ql_status check_training(const ql_bundle *b, ql_err *err)
@@ -283,7 +248,8 @@ static ql_status check_training(const ql_bundle *b, ql_err *err)
     QL_TRY(ql_bundle_int(b, "training/best_epoch", 1, n > 0 ? n : 1, &best, err));
     QL_TRY(ql_bundle_int(b, "training/batch_size", 1, INT32_MAX, &size, err));
     for (int k = 0; k < N_HISTORY; k++)
-        QL_TRY(check_array(b, history[k].name, (ql_array){QL_ELEM_F64, n, -1, NULL}, ANY, err));
+        QL_TRY(ql_bundle_numbers(b, history[k].name, (ql_array){QL_ELEM_F64, n, -1, NULL},
+                                 QL_FINITE, NULL, err));
     return QL_OK;
 }
 

@@ -27,17 +27,10 @@ static double log_lik(double t, double p)
     return (t > 0 ? t * ql_log(p > FLOOR ? p : FLOOR) : 0) - p;
 }
 
-static double sum_of(const ql_csr *m)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < ql_csr_nnz(m); k++) sum += (double)m->data[k];
-    return sum;
-}
-
 /* One pass over cells with held-out molecules, gene by gene; a gene is one thread's at a time. */
 typedef struct held_pass {
     ql_fitted *f;
-    const ql_csr *seen;
+    const ql_held_out *parts;
     double ratio;  /* held-out molecules per molecule seen */
     double *depth; /* [cells] molecules seen */
     void (*entry)(const struct held_pass *p, const ql_ae_tile *t, int64_t g, int64_t i, double x,
@@ -48,7 +41,7 @@ typedef struct held_pass {
 static void pass_tile(void *ctx, const ql_ae_tile *t)
 {
     const held_pass *p = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, p->seen);
+    const ql_real *x = ql_ae_tile_counts(t, p->parts->seen);
     const ql_batch *b = t->batch;
     for (int64_t i = 0; i < t->n; i++) {
         const ql_span e = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile);
@@ -62,21 +55,21 @@ static void pass_tile(void *ctx, const ql_ae_tile *t)
     }
 }
 
-static ql_status run_pass(held_pass *p, const ql_csr *held, ql_err *err)
+static ql_status run_pass(held_pass *p, const ql_held_out *parts, ql_err *err)
 {
-    const double n_seen = sum_of(p->seen), n_held = sum_of(held);
+    const ql_csr *seen = parts->seen;
     int64_t *rows = NULL;
     ql_status st;
-    if (!(n_seen > 0) || !(n_held > 0)) return QL_OK;
-    p->ratio = n_held / n_seen;
-    QL_GO(QL_NEW(p->depth, p->seen->n_rows, "depths", err));
-    ql_csr_sums(p->seen, p->depth, NULL);
-    QL_GO(ql_rows_list(p->seen->n_rows, &rows, err));
-    const ql_rows input = ql_rows_of_csr(p->seen), target = ql_rows_of_csr(held);
-    const ql_batch_source source = {
-        .counts = &input, .targets = &target, .cell = p->f->split.valid};
+    p->parts = parts;
+    p->ratio = ql_held_ratio(parts);
+    if (!(p->ratio > 0)) return QL_OK;
+    QL_GO(QL_NEW(p->depth, seen->n_rows, "depths", err));
+    ql_csr_sums(seen, p->depth, NULL);
+    QL_GO(ql_rows_list(seen->n_rows, &rows, err));
+    const ql_rows input = ql_rows_of_csr(seen), target = ql_rows_of_csr(parts->held);
+    const ql_batch_source source = {.counts = &input, .targets = &target, .cell = parts->cell};
     const ql_ae_visitor visitor = {.tile = pass_tile, .ctx = p};
-    QL_GO(ql_ae_visit(&p->f->ae, &source, rows, p->seen->n_rows, 0, &visitor, err));
+    QL_GO(ql_ae_visit(&p->f->ae, &source, rows, seen->n_rows, 0, &visitor, err));
 out:
     ql_free(rows);
     ql_free(p->depth);
@@ -109,17 +102,20 @@ static void add_gain(const held_pass *p, const ql_ae_tile *t, int64_t g, int64_t
     sum[HELD2] += held * held;
 }
 
-ql_status ql_gene_gain_make(ql_fitted *f, const ql_csr *seen, const ql_csr *held, ql_err *err)
+ql_status ql_gene_gain_make(ql_fitted *f, const ql_held_out *parts, ql_err *err)
 {
     const ql_likelihood *lik = f->ae.cfg.likelihood;
     const int64_t n = f->prep.n_kept_genes;
-    held_pass p = {.f = f, .seen = seen, .entry = add_gain};
+    held_pass p = {.f = f, .entry = add_gain};
     ql_status st;
     if (lik->gaussian || lik->of_inputs) return QL_OK;
+    ql_free(f->gene_gain);
+    ql_free(f->gene_gain_error);
+    f->gene_gain = f->gene_gain_error = NULL;
     QL_GO(QL_NEW(f->gene_gain, n, "gains of genes", err));
     QL_GO(QL_NEW(f->gene_gain_error, n, "gains of genes", err));
     QL_GO(QL_NEW(p.sums, n * N_SUMS, "gains of genes", err));
-    QL_GO(run_pass(&p, held, err));
+    QL_GO(run_pass(&p, parts, err));
     for (int64_t g = 0; g < n; g++) {
         const double *s = p.sums + g * N_SUMS, gain = s[GAIN] / s[HELD];
         const double square = s[GAIN2] - 2 * gain * s[GAIN_HELD] + gain * gain * s[HELD2];
@@ -208,8 +204,8 @@ static ql_status add_split(held_pass *p, const ql_csr *from, uint64_t seed, ql_e
     QL_GO(ql_rows_list(from->n_rows, &list, err));
     QL_GO(ql_thin_rows(&rows, list, from->n_rows, 1.0 / QL_SHRINK_SPLITS, seed, QL_RNG_THIN, &seen,
                        &held, err));
-    p->seen = &seen;
-    QL_GO(run_pass(p, &held, err));
+    const ql_held_out parts = {&seen, &held, p->f->split.valid};
+    QL_GO(run_pass(p, &parts, err));
 out:
     ql_free(list);
     ql_csr_free(&seen);
@@ -229,7 +225,7 @@ static ql_status drop_screened(ql_fitted *f, const ql_rows *counts, ql_err *err)
     return st;
 }
 
-ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql_err *err)
+ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
     const ql_csr *from = &f->split.report_seen;
     const int64_t n = f->prep.n_kept_genes;
@@ -238,7 +234,7 @@ ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql
     if (f->split.n_valid < 1 || from->n_rows < 1) return QL_OK;
     QL_GO(QL_NEW(p.sums, n * K, "weights of genes", err));
     for (int i = 0; i < QL_SHRINK_SPLITS; i++)
-        QL_GO(add_split(&p, from, seed + 2 + (uint64_t)i, err));
+        QL_GO(add_split(&p, from, f->train.seed + 2 + (uint64_t)i, err));
     QL_GO(QL_NEW(f->mix_weight, n, "weights of genes", err));
     QL_GO(QL_NEW(f->mix_share, n, "weights of genes", err));
     QL_GO(weigh_all(f, p.sums, err));
@@ -246,7 +242,16 @@ ql_status ql_shrink_genes(ql_fitted *f, const ql_rows *counts, uint64_t seed, ql
     for (int64_t g = 0; g < n; g++) f->mix_share[g] = (float)share_of(&f->prep, g);
     f->ae.mix_weight = f->mix_weight;
     f->ae.mix_share = f->mix_share;
+    if (f->theta) QL_GO(ql_fitted_theta(f, counts, err));
 out:
     ql_free(p.sums);
     return st;
+}
+
+int64_t ql_shrink_genes_bytes(const ql_rows *counts, const ql_fit_options *opt)
+{
+    const int64_t units = opt->ae.hidden[opt->ae.n_hidden / 2];
+    const int64_t screen = ql_gene_screen_bytes(counts, units);
+    const int64_t split = ql_thinned_bytes(counts, &opt->train);
+    return counts->n_cols * (K + 1) * (int64_t)sizeof(double) + (screen > split ? screen : split);
 }

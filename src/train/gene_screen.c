@@ -1,16 +1,19 @@
 #include "quell/gene_screen.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 #include "quell/predict.h"
 #include "quell/rank_test.h"
 
 enum {
-    OF_DEPTH = 3, /* 1, ln(molecules), its square */
-    BLOCK = 1024  /* cells; decides no value */
+    KNOTS = 10,           /* of a linear spline of ln(molecules), at its quantiles */
+    OF_DEPTH = 2 + KNOTS, /* 1, ln(molecules), how far it is above each knot */
+    BLOCK = 128           /* cells; decides no value */
 };
 #define NO_LENGTH 1e-10 /* of what is left of a column's squares: it is one of those before it */
 
@@ -22,6 +25,14 @@ typedef struct {
     int64_t n_depth, rank; /* columns that are of depth; that are not 0 */
     double *sum, *square;  /* [genes, width], [genes]; owned */
 } screen;
+
+int64_t ql_gene_screen_bytes(const ql_rows *counts, int64_t units)
+{
+    enum { RANK = sizeof(ql_rank_item) + sizeof(float), ENTRY = sizeof(int32_t) + sizeof(float) };
+    const int64_t width = OF_DEPTH + units;
+    return counts->n_rows * (width * (int64_t)sizeof(double) + RANK) +
+           counts->n_cols * (width + 2) * (int64_t)sizeof(double) + BLOCK * counts->max_row * ENTRY;
+}
 
 static void release(screen *s)
 {
@@ -89,16 +100,11 @@ static ql_status place_latent(void *ctx, const ql_ae *ae, int64_t first_row, int
 {
     const latent_job *j = ctx;
     const screen *s = j->s;
-    const int64_t units = ql_ae_latent_width(ae);
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         double *to = s->basis + OF_DEPTH * s->n + j->first + first_row + i;
         ql_ae_latent(ae, QL_LATENT_LINEAR, i, j->code);
-        for (int64_t u = 0; u < units; u++) {
-            const double z = (double)j->code[u];
-            to[u * s->n] = z;
-            to[(units + u) * s->n] = z * z;
-        }
+        for (int64_t u = 0; u < ql_ae_latent_width(ae); u++) to[u * s->n] = (double)j->code[u];
     }
     return QL_OK;
 }
@@ -129,15 +135,49 @@ out:
     return st;
 }
 
+/* Units become their ranks: no few cells decide, be they as far out as they may. */
+static ql_status rank_latent(screen *s, ql_err *err)
+{
+    ql_rank_item *work = NULL;
+    float *x = NULL;
+    ql_status st;
+    QL_GO(QL_NEW(work, s->n, "ranks", err));
+    QL_GO(QL_NEW(x, s->n, "ranks", err));
+    for (int64_t c = OF_DEPTH; c < s->width; c++) {
+        double *v = s->basis + c * s->n;
+        for (int64_t i = 0; i < s->n; i++) x[i] = (float)v[i];
+        ql_midranks(x, s->n, work, v);
+    }
+out:
+    ql_free(work);
+    ql_free(x);
+    return st;
+}
+
+static ql_status place_depth(const screen *s, ql_err *err)
+{
+    const ql_prep *p = &s->f->prep;
+    double *depth = s->basis + s->n, *sorted;
+    QL_TRY(QL_NEW(sorted, s->n, "depths", err));
+    for (int64_t i = 0; i < s->n; i++) {
+        s->basis[i] = 1;
+        depth[i] = sorted[i] = ql_log(p->total[p->kept_cell[i]] / p->median_total);
+    }
+    qsort(sorted, (size_t)s->n, sizeof *sorted, ql_by_value);
+    for (int64_t k = 0; k < KNOTS; k++) {
+        const double knot = sorted[(k + 1) * s->n / (KNOTS + 1)];
+        double *above = depth + (k + 1) * s->n;
+        for (int64_t i = 0; i < s->n; i++) above[i] = depth[i] > knot ? depth[i] - knot : 0;
+    }
+    ql_free(sorted);
+    return QL_OK;
+}
+
 static ql_status make_basis(screen *s, ql_fitted *f, const ql_rows *counts, ql_err *err)
 {
-    const ql_prep *p = &f->prep;
-    for (int64_t i = 0; i < s->n; i++) {
-        const double depth = ql_log(p->total[p->kept_cell[i]] / p->median_total);
-        const double of_depth[OF_DEPTH] = {1, depth, depth * depth};
-        for (int c = 0; c < OF_DEPTH; c++) s->basis[c * s->n + i] = of_depth[c];
-    }
+    QL_TRY(place_depth(s, err));
     QL_TRY(see_latent(s, f, counts, err));
+    QL_TRY(rank_latent(s, err));
     s->rank = s->n_depth = 0;
     orthonormal(s);
     return QL_OK;
@@ -189,7 +229,7 @@ ql_status ql_gene_screen(ql_fitted *f, const ql_rows *counts, double *p, ql_err 
     screen s = {.f = f};
     ql_status st;
     s.n = f->prep.n_kept_cells;
-    s.width = OF_DEPTH + 2 * ql_ae_latent_width(&f->ae);
+    s.width = OF_DEPTH + ql_ae_latent_width(&f->ae);
     QL_GO(QL_NEW(s.basis, s.width * s.n, "a screen of genes", err));
     QL_GO(QL_NEW(s.sum, genes * s.width, "a screen of genes", err));
     QL_GO(QL_NEW(s.square, genes, "a screen of genes", err));

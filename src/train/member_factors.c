@@ -1,5 +1,4 @@
 /* Poisson factors as a member of an ensemble. */
-#include <math.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -64,24 +63,13 @@ static ql_status put(const void *state, ql_bundle *b, ql_err *err)
     return ql_bundle_put_double(b, "cell_prior", f->cell_prior, err);
 }
 
-static ql_status check_shares(const ql_bundle *b, const char *name, ql_array want, ql_err *err)
-{
-    ql_array a;
-    QL_TRY(ql_bundle_array(b, name, want, &a, err));
-    for (int64_t k = 0; k < a.n_rows * (a.n_cols < 0 ? 1 : a.n_cols); k++) {
-        const double x = (double)((const float *)a.values)[k];
-        if (!(x >= 0 && x <= 1))
-            return ql_fail(err, QL_EDATA, "%s: value %lld is %g, a share expected", name,
-                           (long long)k, x);
-    }
-    return QL_OK;
-}
-
 static ql_status check(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes, ql_err *err)
 {
     double prior = 0;
-    QL_TRY(check_shares(b, "profile", (ql_array){QL_ELEM_F32, n_genes, spec->rank, NULL}, err));
-    QL_TRY(check_shares(b, "usage", (ql_array){QL_ELEM_F32, spec->rank, -1, NULL}, err));
+    QL_TRY(ql_bundle_numbers(b, "profile", (ql_array){QL_ELEM_F32, n_genes, spec->rank, NULL},
+                             QL_FROM_0_TO_1, NULL, err));
+    QL_TRY(ql_bundle_numbers(b, "usage", (ql_array){QL_ELEM_F32, spec->rank, -1, NULL},
+                             QL_FROM_0_TO_1, NULL, err));
     QL_TRY(ql_bundle_double(b, "cell_prior", &prior, err));
     return prior >= 0 ? QL_OK : ql_fail(err, QL_EDATA, "cell_prior is %g", prior);
 }

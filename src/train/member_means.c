@@ -84,16 +84,9 @@ static ql_status put(const void *state, ql_bundle *b, ql_err *err)
 
 static ql_status check(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes, ql_err *err)
 {
-    ql_array a;
     (void)spec;
-    QL_TRY(ql_bundle_array(b, "share", (ql_array){QL_ELEM_F64, n_genes, -1, NULL}, &a, err));
-    for (int64_t g = 0; g < n_genes; g++) {
-        const double x = ((const double *)a.values)[g];
-        if (!(x >= 0 && x <= 1))
-            return ql_fail(err, QL_EDATA, "share: value %lld is %g, a share expected", (long long)g,
-                           x);
-    }
-    return QL_OK;
+    return ql_bundle_numbers(b, "share", (ql_array){QL_ELEM_F64, n_genes, -1, NULL}, QL_FROM_0_TO_1,
+                             NULL, err);
 }
 
 static ql_status take(const ql_bundle *b, const ql_member_spec *spec, const ql_rows *counts,

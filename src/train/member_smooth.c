@@ -367,36 +367,26 @@ static ql_status put(const void *state, ql_bundle *b, ql_err *err)
     return ql_bundle_put_double(b, "spread", s->spread, err);
 }
 
-static ql_status check_array(const ql_bundle *b, const char *name, ql_array want, bool share,
-                             ql_array *out, ql_err *err)
-{
-    QL_TRY(ql_bundle_array(b, name, want, out, err));
-    for (int64_t k = 0; k < out->n_rows * (out->n_cols < 0 ? 1 : out->n_cols); k++) {
-        const double x = (double)((const float *)out->values)[k];
-        if (isfinite(x) && (!share || (x >= 0 && x <= 1))) continue;
-        return ql_fail(err, QL_EDATA, "%s: value %lld is %g, a %s expected", name, (long long)k, x,
-                       share ? "share" : "finite number");
-    }
-    return QL_OK;
-}
-
 static ql_status check(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes, ql_err *err)
 {
     double median = 0, spread = 0;
-    ql_array axis, mark, other;
+    ql_array axis, mark;
     (void)spec;
-    QL_TRY(check_array(b, "axis", (ql_array){QL_ELEM_F32, n_genes, -2, NULL}, false, &axis, err));
-    QL_TRY(
-        check_array(b, "mark", (ql_array){QL_ELEM_F32, -1, axis.n_cols, NULL}, false, &mark, err));
-    if (axis.n_cols > DIMS || mark.n_rows < 1 || mark.n_rows > MOST_MARKS)
-        return ql_fail(err, QL_EDATA, "mark is [%lld, %lld]: too large", (long long)mark.n_rows,
-                       (long long)axis.n_cols);
-    QL_TRY(check_array(b, "origin", (ql_array){QL_ELEM_F32, axis.n_cols, -1, NULL}, false, &other,
-                       err));
-    QL_TRY(
-        check_array(b, "share", (ql_array){QL_ELEM_F32, mark.n_rows, -1, NULL}, true, &other, err));
-    QL_TRY(check_array(b, "profile", (ql_array){QL_ELEM_F32, n_genes, mark.n_rows, NULL}, true,
-                       &other, err));
+    QL_TRY(ql_bundle_numbers(b, "axis", (ql_array){QL_ELEM_F32, n_genes, -2, NULL}, QL_FINITE,
+                             &axis, err));
+    const int64_t dims = axis.n_cols;
+    QL_TRY(ql_bundle_numbers(b, "mark", (ql_array){QL_ELEM_F32, -1, dims, NULL}, QL_FINITE, &mark,
+                             err));
+    const int64_t marks = mark.n_rows;
+    if (dims > DIMS || marks < 1 || marks > MOST_MARKS)
+        return ql_fail(err, QL_EDATA, "mark is [%lld, %lld]: too large", (long long)marks,
+                       (long long)dims);
+    QL_TRY(ql_bundle_numbers(b, "origin", (ql_array){QL_ELEM_F32, dims, -1, NULL}, QL_FINITE, NULL,
+                             err));
+    QL_TRY(ql_bundle_numbers(b, "share", (ql_array){QL_ELEM_F32, marks, -1, NULL}, QL_FROM_0_TO_1,
+                             NULL, err));
+    QL_TRY(ql_bundle_numbers(b, "profile", (ql_array){QL_ELEM_F32, n_genes, marks, NULL},
+                             QL_FROM_0_TO_1, NULL, err));
     QL_TRY(ql_bundle_double(b, "median_total", &median, err));
     QL_TRY(ql_bundle_double(b, "spread", &spread, err));
     if (median > 0 && spread >= 0) return QL_OK;

@@ -1,6 +1,5 @@
 #include "quell/reference.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "mahalanobis.h"
@@ -106,22 +105,11 @@ ql_status ql_reference_put(const ql_reference *r, ql_bundle *b, ql_err *err)
     return ql_bundle_copy_array(b, SORTED, (ql_array){QL_ELEM_F64, n, -1, r->held.sorted}, err);
 }
 
-static ql_status check_finite(const char *name, const ql_array *a, ql_err *err)
-{
-    const double *x = a->values;
-    const int64_t n = a->n_rows * (a->n_cols < 0 ? 1 : a->n_cols);
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return ql_fail(err, QL_EDATA, "%s: value %lld is %g, a finite number expected", name,
-                           (long long)i, x[i]);
-    return QL_OK;
-}
-
 static ql_status get(const ql_bundle *b, const char *name, int64_t n_rows, int64_t n_cols,
                      ql_array *out, ql_err *err)
 {
-    QL_TRY(ql_bundle_array(b, name, (ql_array){QL_ELEM_F64, n_rows, n_cols, NULL}, out, err));
-    return check_finite(name, out, err);
+    const ql_array want = {QL_ELEM_F64, n_rows, n_cols, NULL};
+    return ql_bundle_numbers(b, name, want, QL_FINITE, out, err);
 }
 
 static ql_status check_gauss(const ql_bundle *b, int64_t width, ql_err *err)

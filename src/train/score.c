@@ -158,7 +158,7 @@ static void finish(scoring *s)
     }
 }
 
-static ql_status score_rows(scoring *s, ql_ae *ae, double lost, ql_err *err)
+static ql_status score_rows(scoring *s, ql_ae *ae, const int64_t *cell, double lost, ql_err *err)
 {
     int64_t n = s->seen->n_rows, *rows = NULL;
     double seen = 0;
@@ -179,7 +179,7 @@ static ql_status score_rows(scoring *s, ql_ae *ae, double lost, ql_err *err)
     if (!(seen > 0) || !(s->held_total > 0)) goto out;
     s->ratio = s->held_total / seen;
     ql_rows input = ql_rows_of_csr(s->seen), target = ql_rows_of_csr(s->held);
-    ql_batch_source source = {.counts = &input, .targets = &target};
+    ql_batch_source source = {.counts = &input, .targets = &target, .cell = cell};
     ql_ae_visitor visitor = {score_tile, score_begin, score_done, s};
     QL_GO(ql_ae_visit(ae, &source, rows, n, 0, &visitor, err));
     for (int w = 0; w < QL_N_PREDS; w++) s->out->line[w].log_lik += lost * ql_log(FLOOR);
@@ -193,25 +193,33 @@ out:
     return st;
 }
 
-ql_status ql_score_cells(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
-                         const double *gene_total, double lost, const float *theta, ql_score *out,
-                         double *cell_gain, ql_err *err)
+ql_status ql_score_cells(ql_ae *ae, const ql_held_out *parts, const double *gene_total, double lost,
+                         const float *theta, ql_score *out, double *cell_gain, ql_err *err)
 {
-    scoring s = {
-        .ae = ae, .seen = seen, .held = held, .gene_total = gene_total, .theta = theta, .out = out};
-    *out = (ql_score){.n_cells = seen->n_rows};
+    scoring s = {.ae = ae,
+                 .seen = parts->seen,
+                 .held = parts->held,
+                 .gene_total = gene_total,
+                 .theta = theta,
+                 .out = out};
+    *out = (ql_score){.n_cells = parts->seen->n_rows};
     s.cell_gain = cell_gain;
     for (int64_t g = 0; g < ae->n_genes; g++) s.total += gene_total[g];
-    return score_rows(&s, ae, lost, err);
+    return score_rows(&s, ae, parts->cell, lost, err);
 }
 
-ql_status ql_score_model(ql_ae *ae, const ql_csr *seen, const ql_csr *held,
-                         const double *gene_total, double lost, const float *theta, ql_score *out,
-                         ql_err *err)
+ql_status ql_score_model(ql_ae *ae, const ql_held_out *parts, const double *gene_total, double lost,
+                         const float *theta, ql_score *out, ql_err *err)
 {
     double *cell_gain;
-    QL_TRY(QL_NEW(cell_gain, seen->n_rows * QL_N_PREDS, "scores", err));
-    ql_status st = ql_score_cells(ae, seen, held, gene_total, lost, theta, out, cell_gain, err);
+    QL_TRY(QL_NEW(cell_gain, parts->seen->n_rows * QL_N_PREDS, "scores", err));
+    ql_status st = ql_score_cells(ae, parts, gene_total, lost, theta, out, cell_gain, err);
     ql_free(cell_gain);
     return st;
+}
+
+double ql_held_ratio(const ql_held_out *h)
+{
+    const double seen = ql_csr_total(h->seen), held = ql_csr_total(h->held);
+    return seen > 0 && held > 0 ? held / seen : 0;
 }

@@ -92,6 +92,15 @@ out:
     return st;
 }
 
+int64_t ql_thinned_bytes(const ql_rows *counts, const ql_train_options *opt)
+{
+    enum { ENTRY_BYTES = 2 * 8, ROW_BYTES = 2 * 16 };
+    double n_valid = (double)counts->n_rows * opt->validation;
+    if (n_valid > QL_VALID_CELLS) n_valid = QL_VALID_CELLS;
+    const double per_row = counts->n_rows > 0 ? (double)counts->nnz / (double)counts->n_rows : 0;
+    return (int64_t)(n_valid * (per_row * ENTRY_BYTES + ROW_BYTES));
+}
+
 void ql_split_free(ql_split *s)
 {
     ql_free(s->train);

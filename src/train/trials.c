@@ -15,38 +15,31 @@ enum {
 
 /* ---- one trial ---- */
 
-static double molecules_of(const ql_csr *m, double lost)
-{
-    double sum = lost;
-    for (int64_t k = 0; k < ql_csr_nnz(m); k++) sum += (double)m->data[k];
-    return sum;
-}
-
-static ql_status score_gain(ql_fitted *f, const ql_csr *seen, const ql_csr *held, double lost,
+static ql_status score_gain(ql_fitted *f, const ql_held_out *parts, double lost,
                             ql_prediction which, ql_trial_part *out, ql_err *err)
 {
+    const int64_t n = parts->seen->n_rows;
     ql_score score;
     double *gain;
-    QL_TRY(QL_NEW(gain, seen->n_rows * QL_N_PREDS, "scores", err));
+    QL_TRY(QL_NEW(gain, n * QL_N_PREDS, "scores", err));
     ql_status st =
-        ql_score_cells(&f->ae, seen, held, f->prep.gene_total, lost, f->theta, &score, gain, err);
-    for (int64_t i = 0; i < seen->n_rows && st == QL_OK; i++)
-        out->cell[i] = gain[i * QL_N_PREDS + which];
+        ql_score_cells(&f->ae, parts, f->prep.gene_total, lost, f->theta, &score, gain, err);
+    for (int64_t i = 0; i < n && st == QL_OK; i++) out->cell[i] = gain[i * QL_N_PREDS + which];
     ql_free(gain);
     return st;
 }
 
-static ql_status score_likelihood(ql_fitted *f, const ql_csr *seen, const ql_csr *held,
-                                  ql_trial_part *out, ql_err *err)
+static ql_status score_likelihood(ql_fitted *f, const ql_held_out *parts, ql_trial_part *out,
+                                  ql_err *err)
 {
+    const int64_t n = parts->seen->n_rows;
     int64_t *rows;
-    ql_rows input = ql_rows_of_csr(seen), target = ql_rows_of_csr(held);
-    QL_TRY(ql_rows_list(seen->n_rows, &rows, err));
-    ql_batch_source source = {.counts = &input,
-                              .targets = &target,
-                              .target_scale = molecules_of(held, 0) / molecules_of(seen, 0)};
-    ql_status st = ql_ae_cell_loss(&f->ae, &source, rows, seen->n_rows, out->cell, err);
-    for (int64_t i = 0; i < seen->n_rows; i++) out->cell[i] = -out->cell[i];
+    ql_rows input = ql_rows_of_csr(parts->seen), target = ql_rows_of_csr(parts->held);
+    QL_TRY(ql_rows_list(n, &rows, err));
+    ql_batch_source source = {
+        .counts = &input, .targets = &target, .target_scale = ql_held_ratio(parts)};
+    ql_status st = ql_ae_cell_loss(&f->ae, &source, rows, n, out->cell, err);
+    for (int64_t i = 0; i < n; i++) out->cell[i] = -out->cell[i];
     ql_free(rows);
     return st;
 }
@@ -54,13 +47,14 @@ static ql_status score_likelihood(ql_fitted *f, const ql_csr *seen, const ql_csr
 static ql_status score_part(ql_fitted *f, const ql_csr *seen, const ql_csr *held, double lost,
                             ql_trial_score by, ql_trial_part *out, ql_err *err)
 {
+    const ql_held_out parts = {seen, held, NULL};
     if (!out->cell) QL_TRY(QL_NEW(out->cell, seen->n_rows, "scores", err));
-    out->molecules = molecules_of(held, lost);
+    out->molecules = lost + ql_csr_total(held);
     if (by == QL_BY_LIKELIHOOD)
-        QL_TRY(score_likelihood(f, seen, held, out, err));
+        QL_TRY(score_likelihood(f, &parts, out, err));
     else
-        QL_TRY(score_gain(f, seen, held, lost, by == QL_BY_MEAN ? QL_PRED_MEAN : QL_PRED_POSTERIOR,
-                          out, err));
+        QL_TRY(score_gain(f, &parts, lost, by == QL_BY_MEAN ? QL_PRED_MEAN : QL_PRED_POSTERIOR, out,
+                          err));
     out->value = 0;
     for (int64_t i = 0; i < seen->n_rows; i++) out->value += out->cell[i];
     if (out->molecules > 0) out->value /= out->molecules;

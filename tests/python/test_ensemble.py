@@ -22,6 +22,11 @@ def read(path, *names):
         return [f[name][()] for name in names]
 
 
+def read_all(path, group):
+    with h5py.File(path) as f:
+        return list(f[group])
+
+
 @pytest.fixture(scope="module")
 def x():
     """Several gene tiles; genes without counts."""
@@ -157,6 +162,9 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     quell("train", source, "--save-model", tmp_path / "m.quell.h5", "--auto", "--folds", 2, *QUICK)
     quell("denoise", source, "-o", tmp_path / "out.h5ad", "--auto", "--folds", 2, *QUICK)
     quell("apply", source, "-m", tmp_path / "m.quell.h5", "-o", tmp_path / "applied.h5ad")
+    key = "uns/quell/denoise/auto"
+    for name in read_all(tmp_path / "out.h5ad", key):
+        np.testing.assert_array_equal(*[read(tmp_path / p, f"{key}/{name}")[0] for p in ("out.h5ad", "applied.h5ad")])
     np.testing.assert_array_equal(*[read(tmp_path / p, "layers/denoised")[0] for p in ("out.h5ad", "applied.h5ad")])
     with h5py.File(tmp_path / "out.h5ad") as f:
         table = {name: item[()] for name, item in f["uns/quell/denoise/auto"].items()}
@@ -166,6 +174,15 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     assert table["difference"][chosen] == 0 and table["folds"] == 2
     assert np.isfinite(table["gain_fold_sd"]).all() and (table["gain_stderr"] > 0).any()
     assert abs(table["weight"][:-1].sum() - 1) < 1e-9
+    info = json.loads(quell("info", tmp_path / "m.quell.h5", "--json").stdout)["auto"]
+    assert [c["candidate"] for c in info["candidates"]] == names and info["chosen"] == names[chosen]
+    np.testing.assert_allclose([c["gain"] for c in info["candidates"]], table["gain"], rtol=1e-6)
+    assert f": {names[chosen]}\n" in [line for line in quell("info", tmp_path / "m.quell.h5").stdout.splitlines(True) if "* " in line][0]
+    for edit, says in ((lambda f: f["auto"].attrs.__setitem__("chosen", 40), "auto/chosen"),
+                       (lambda f: f["auto/gain"].__setitem__(2, np.nan), "auto/gain: value 2"),
+                       (lambda f: f.__delitem__("auto/weight"), "auto/weight")):
+        change(shutil.copy(tmp_path / "m.quell.h5", tmp_path / "bad.quell.h5"), edit)
+        assert says in quell("info", tmp_path / "bad.quell.h5", code=65).stderr
     # gene mean x depth is what gains are measured from, but for the cells that validate
     assert abs(table["gain_select"][names.index("means")]) < 0.25
 
@@ -177,7 +194,7 @@ def test_auto_tells_what_it_compared(quell, source, tmp_path):
     (["--ensemble", 2, "--auto"], "leave out --ensemble"),
     (["--ensemble", 2, "--model", "vae", "--type", "zinb"], "--type nb or poisson"),
     (["--auto", "--model", "vae", "--dispersion", "gene-cell"], "not with --dispersion gene-cell"),
-    (["--auto", "--model", "vae", "--decode-as", "a"], "--decode-as: not with --auto"),
+    (["--auto", "--decode-as", "a"], "--decode-as: with --auto only of --model vae"),
     (["--ensemble", 33], "32"),
 ])
 def test_what_cannot_be(quell, source, tmp_path, words, says):
@@ -207,11 +224,13 @@ def test_damaged_models_are_one_line(quell, source, run, tmp_path, edit, says):
     assert says in done.stderr, done.stderr
 
 
-def test_stopped_and_gone_on(program, example_data, tmp_path):
+@pytest.mark.parametrize("words", [[], ["--model", "vae"], ["--model", "vae", "--type", "poisson", "--draws", "1"]],
+                         ids=["networks", "vae", "vae-draws"])
+def test_stopped_and_gone_on(program, example_data, tmp_path, words):
     """TERM in the middle of six trainings; the same command goes on, to the same bytes."""
     def command(out):
         return [program, "denoise", example_data / "pbmc_small.h5", "-o", tmp_path / out, "--ensemble", "3", "--epochs", "40",
-                "--early-stop", "1000", "--hidden", "32,8", "--threads", "2"]
+                "--early-stop", "1000", "--hidden", "32,8" + ",32" * bool(words), "--threads", "2", *words]
     kept = ["--checkpoint", tmp_path / "states"]
     subprocess.run(list(map(str, command("plain.h5ad"))), check=True, capture_output=True)
     process = subprocess.Popen(list(map(str, [*command("out.h5ad"), *kept, "--checkpoint-every", "0"])), stderr=subprocess.PIPE, text=True)
@@ -342,3 +361,17 @@ def test_auto_with_batches(quell, batches, tmp_path):
         table = {name: item[()] for name, item in f["uns/quell/denoise/auto"].items()}
     names = [s.decode() for s in table["candidate"]]
     assert "vae" not in names and table["gain"][0] > table["gain"][names.index("means")] + 0.1
+
+
+def test_auto_decoded_as_another_batch(quell, batches, tmp_path):
+    """Compared are those that can be decoded so."""
+    words = [w for w in VAES[2:] if w not in ("--labels", "kind")]
+    quell("denoise", batches, "-o", tmp_path / "out.h5ad", "--auto", *words, "--decode-as", "b0", "--threads", 2,
+          "--save-model", tmp_path / "m.quell.h5")
+    quell("apply", batches, "-m", tmp_path / "m.quell.h5", "-o", tmp_path / "own.h5ad", "--estimate", "mean")
+    own = read(tmp_path / "own.h5ad", "layers/denoised")[0]
+    names, decoded = read(tmp_path / "out.h5ad", "uns/quell/denoise/auto/candidate", "layers/denoised")
+    names = [s.decode() for s in names]
+    assert len(names) == 7 and not {"means", "smooth=20", "factors=8", "vae"} & set(names)
+    np.testing.assert_allclose(decoded[::2], own[::2], rtol=1e-5)
+    assert np.abs(decoded[1::2] / own[1::2] - 1).max() > 0.1

@@ -111,9 +111,9 @@ def some_entries(shape, n=60):
 def test_mean_logarithms(quell, source, base, tmp_path):
     at, x, shape, scale = posterior(base)
     unit = 1e4 / x.sum(1)
-    rate = denoise(quell, source, tmp_path / "r.h5ad", "--scale", "mean-log-rate")[0].layers["denoised"][at]
-    counts, old = [denoise(quell, source, tmp_path / "c.h5ad", "--scale", name)[0].layers["denoised"][at]
-                   for name in ("mean-log1p", "mean-log-counts")]
+    made = lambda name: denoise(quell, source, tmp_path / "c.h5ad", "--scale", name, "--shrink-genes")[0]
+    rate = made("mean-log-rate").layers["denoised"][at]
+    counts, old = [made(name).layers["denoised"][at] for name in ("mean-log1p", "mean-log-counts")]
     np.testing.assert_array_equal(counts, old)  # two names of one thing
     for i, j in some_entries(x.shape):
         a, s = shape[i, j], scale[i, j]
@@ -160,8 +160,9 @@ def test_results_of_an_earlier_run_go(quell, source, tmp_path):
 
 
 def test_a_saved_model_gives_the_same(quell, source, base, tmp_path):
-    denoise(quell, source, tmp_path / "a.h5ad", "--save-model", tmp_path / "m.h5")
-    quell("apply", source, "-m", tmp_path / "m.h5", "-o", tmp_path / "b.h5ad", *ALL)
+    denoise(quell, source, tmp_path / "a.h5ad", "--save-model", tmp_path / "m.h5", "--shrink-genes")
+    done = quell("apply", source, "-m", tmp_path / "m.h5", "-o", tmp_path / "b.h5ad", *ALL)
+    assert "around their mean" in done.stderr
     data = ad.read_h5ad(tmp_path / "b.h5ad")
     for key in base.layers:
         np.testing.assert_allclose(data.layers[key], base.layers[key], rtol=1e-5, atol=1e-6)
@@ -187,6 +188,38 @@ def test_shrunk_genes_are_saved(quell, grouped, tmp_path):
         f["genes/model_weight"][5] = 1.5
     done = quell("apply", grouped, "-m", tmp_path / "m.h5", "-o", tmp_path / "c.h5ad", code=65)
     assert "genes/model_weight: value 5 is 1.5" in done.stderr
+
+
+DRAWN = ["--draws", 1, "--draws-of", "counts"]
+
+
+@pytest.mark.parametrize("options", [[], ["--ensemble", 2], ["--model", "vae"], ["--type", "auto"]])
+def test_draws_are_of_shrunken_genes(quell, grouped, tmp_path, options):
+    """Of all layers; as with the option; not with --no-shrink-genes."""
+    made, log = denoise(quell, grouped, tmp_path / "a.h5ad", *DRAWN, *options)
+    asked, _ = denoise(quell, grouped, tmp_path / "b.h5ad", *DRAWN, *options, "--shrink-genes")
+    plain, said = denoise(quell, grouped, tmp_path / "c.h5ad", *DRAWN, *options, "--no-shrink-genes")
+    weight = made.var["quell_model_weight"]
+    assert f"{(weight == 0).sum()} of {len(weight)} genes" in log and (weight == 0).sum() > 10
+    for key in "draw_1", "denoised":
+        assert (made.layers[key] != asked.layers[key]).sum() == 0
+        assert (made.layers[key] != plain.layers[key]).sum() > 0
+    assert "quell_model_weight" not in plain.var and "around their mean" not in said and "warning" not in said
+
+
+@pytest.mark.parametrize("options", [["--type", "nb-conddisp"], ["--validation", 0]])
+def test_draws_that_are_not_fit_for_a_test_are_told(quell, grouped, tmp_path, options):
+    data, log = denoise(quell, grouped, tmp_path / "a.h5ad", *DRAWN, *options)
+    assert "warning: --draws:" in log and "quell_model_weight" not in data.var
+
+
+def test_draws_of_a_model_without_weights_are_told(quell, grouped, tmp_path):
+    quell("train", grouped, "-o", tmp_path / "m.h5", *RUN)
+    quell("train", grouped, "-o", tmp_path / "w.h5", *RUN, "--shrink-genes")
+    said = [quell("apply", grouped, "-m", tmp_path / name, "-o", tmp_path / "o.h5ad", "--force", *DRAWN).stderr
+            for name in ("m.h5", "w.h5")]
+    assert "saved without --shrink-genes" in said[0] and "around their mean" in said[1]
+    assert "warning" not in said[1]
 
 
 def test_shards_give_the_same(quell, source, tmp_path):
@@ -238,7 +271,7 @@ def test_coverage_table(quell, source, base, tmp_path):
         assert g["molecules"].sum() == table["genes"]["molecules"].sum()
     with h5py.File(tmp_path / "s.h5", "w"):
         pass
-    quell("denoise", source, "-o", tmp_path / "o.h5ad", *RUN, "--summary", tmp_path / "s.json")
+    quell("denoise", source, "-o", tmp_path / "o.h5ad", *RUN, "--shrink-genes", "--summary", tmp_path / "s.json")
     metrics = json.loads((tmp_path / "s.json").read_text())["metrics"]
     assert metrics["coverage_high_genes"] == pytest.approx(table["genes"]["covered"][2], rel=1e-6)
 
@@ -312,6 +345,17 @@ def test_one_draw_of_shrunk_genes_calls_what_it_may(quell, grouped, tmp_path):
     for key in "draw_counts", "draw_rate", "posterior", "mean":
         assert rows[key]["null_called_5"] < 0.085, key  # 5 % +- 1.3 of 270 tests
     assert rows["draw_rate"]["real_called_5"] > 0.25
+
+
+def test_check_is_of_what_denoise_writes(quell, grouped, tmp_path):
+    """Means of the model as it is, draws of the one whose genes are shrunk."""
+    tables = []
+    for options in [], ["--shrink-genes"], ["--no-shrink-genes"]:
+        quell("check", grouped, "--group", "group", "--null-genes", 60, "--epochs", 10, *options, "-o", tmp_path / "t.tsv",
+              "--force")
+        tables.append((tmp_path / "t.tsv").read_text().splitlines())
+    made, shrunk, plain = tables
+    assert made == plain[:4] + shrunk[4:] and not set(plain[2:]) & set(shrunk[2:])
 
 
 def test_check_is_the_same_for_any_number_of_threads(quell, grouped, tmp_path):

@@ -140,6 +140,38 @@ static void a_wrong_look_is_one_line(void **state)
     ql_names_free(&names);
 }
 
+/* The first number out of range is told; what is at its ends is in it. */
+static void numbers_out_of_range(void **state)
+{
+    (void)state;
+    static const struct {
+        ql_range range;
+        double good[2], bad;
+        const char *said;
+    } cases[] = {
+        {QL_FINITE, {-1e300, 1e300}, INFINITY, "value 2 is inf, a finite number expected"},
+        {QL_FINITE, {0, 0}, NAN, "a finite number expected"},
+        {QL_FROM_0, {0, 9}, -1e-300, "a number from 0 on expected"},
+        {QL_ABOVE_0, {1e-320, 9}, 0, "value 2 is 0, a number above 0 expected"},
+        {QL_FROM_0_TO_1, {0, 1}, 1.5, "value 2 is 1.5, a share expected"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const double values[] = {cases[i].good[0], cases[i].good[1], cases[i].bad};
+        const ql_array two = {QL_ELEM_F64, 2, -1, values}, three = {QL_ELEM_F64, 3, -1, values};
+        ql_bundle b = {0};
+        ql_array found;
+        ql_err err = {0};
+        assert_int_equal(ql_bundle_lend_array(&b, "two", two, &err), QL_OK);
+        assert_int_equal(ql_bundle_lend_array(&b, "three", three, &err), QL_OK);
+        assert_int_equal(ql_bundle_numbers(&b, "two", two, cases[i].range, &found, &err), QL_OK);
+        assert_ptr_equal(found.values, values);
+        assert_int_equal(ql_bundle_numbers(&b, "three", three, cases[i].range, NULL, &err),
+                         QL_EDATA);
+        assert_non_null(strstr(err.msg, cases[i].said));
+        ql_bundle_free(&b);
+    }
+}
+
 static void names_that_cannot_be(void **state)
 {
     (void)state;
@@ -347,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_put_is_found),
         cmocka_unit_test(a_wrong_look_is_one_line),
+        cmocka_unit_test(numbers_out_of_range),
         cmocka_unit_test(names_that_cannot_be),
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(the_order_of_putting_is_not_in_the_bytes),

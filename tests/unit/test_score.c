@@ -171,9 +171,9 @@ static void like_naive(task *s, const float *theta, double lost)
 {
     ql_score got;
     line want[QL_N_PREDS];
-    assert_int_equal(
-        ql_score_model(&s->model.ae, &s->seen, &s->held, s->gene_total, lost, theta, &got, NULL),
-        QL_OK);
+    assert_int_equal(ql_score_model(&s->model.ae, &(ql_held_out){&s->seen, &s->held, NULL},
+                                    s->gene_total, lost, theta, &got, NULL),
+                     QL_OK);
     naive(s, theta, lost, want);
     assert_int_equal(got.n_cells, s->n);
     assert_int_equal(got.n_molecules, (int64_t)(sum_of(&s->held) + lost));
@@ -221,11 +221,12 @@ static void lost_molecules_cost(void **state)
     ql_score without, with;
     task_new(&s, "nb", 1, true);
     like_naive(&s, NULL, 17);
-    assert_int_equal(
-        ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &without, NULL),
-        QL_OK);
-    assert_int_equal(
-        ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 17, NULL, &with, NULL), QL_OK);
+    assert_int_equal(ql_score_model(&s.model.ae, &(ql_held_out){&s.seen, &s.held, NULL},
+                                    s.gene_total, 0, NULL, &without, NULL),
+                     QL_OK);
+    assert_int_equal(ql_score_model(&s.model.ae, &(ql_held_out){&s.seen, &s.held, NULL},
+                                    s.gene_total, 17, NULL, &with, NULL),
+                     QL_OK);
     assert_true(with.line[0].log_lik < without.line[0].log_lik - 17 * 18);
     task_free(&s);
 }
@@ -236,11 +237,13 @@ static void threads_change_no_bit(void **state)
     ql_score a, b;
     task s;
     task_new(&s, "zinb-conddisp", 1, false);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &a, NULL),
+    assert_int_equal(ql_score_model(&s.model.ae, &(ql_held_out){&s.seen, &s.held, NULL},
+                                    s.gene_total, 0, NULL, &a, NULL),
                      QL_OK);
     task_free(&s);
     task_new(&s, "zinb-conddisp", 4, false);
-    assert_int_equal(ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &b, NULL),
+    assert_int_equal(ql_score_model(&s.model.ae, &(ql_held_out){&s.seen, &s.held, NULL},
+                                    s.gene_total, 0, NULL, &b, NULL),
                      QL_OK);
     task_free(&s);
     assert_memory_equal(&a, &b, sizeof a);
@@ -253,8 +256,9 @@ static void nothing_held_out_is_no_score(void **state)
     ql_score got;
     task_new(&s, "nb", 1, false);
     memset(s.held.indptr, 0, (size_t)(s.n + 1) * sizeof *s.held.indptr);
-    assert_int_equal(
-        ql_score_model(&s.model.ae, &s.seen, &s.held, s.gene_total, 0, NULL, &got, NULL), QL_OK);
+    assert_int_equal(ql_score_model(&s.model.ae, &(ql_held_out){&s.seen, &s.held, NULL},
+                                    s.gene_total, 0, NULL, &got, NULL),
+                     QL_OK);
     assert_int_equal(got.n_molecules, 0);
     for (int w = 0; w < QL_N_PREDS; w++)
         assert_true(got.line[w].gain == 0 && isfinite(got.stderr_gain[w]));
