@@ -68,11 +68,11 @@ void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t sh
 void ql_conv_begin_shard(ql_conv *c, int64_t shard);
 void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t shard,
                            int64_t tile, const ql_real *grad, const ql_real *d_t, ql_real *dw,
-                           const ql_optimizer *opt, const ql_opt_step *step);
+                           const ql_opt_step *step);
 
 /* Sum the shards and update the filters; one thread, when all shards are done. */
 void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_shards,
-                    const ql_optimizer *opt, const ql_opt_step *step);
+                    const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

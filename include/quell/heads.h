@@ -110,8 +110,7 @@ typedef struct {
     const ql_real *hidden_t[QL_MAX_HEADS]; /* the same transposed: [n_pad, pad(n_in)] */
     const ql_real *group, *group_t; /* [groups, n_pad] 1 where the cell is of the group, and the
                                        same transposed [n_pad, pad(groups)]; NULL without groups */
-    const ql_optimizer *opt;        /* NULL: loss only, no gradients */
-    const ql_opt_step *step;
+    const ql_opt_step *step;        /* NULL: loss only, no gradients */
 } ql_head_pass;
 
 /* Of means that are shares: the logits of a shard and their sums, before anything else looks at the

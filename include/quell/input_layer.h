@@ -55,11 +55,11 @@ void ql_input_finish_beside(const ql_input_layer *in, const ql_batch *b, const q
 
 /* Gradient and update of one tile's weights. d_t [cells, pad(units)] is the gradient by pre,
  * transposed; d_sum [pad(units)] its sum over cells; dw is scratch [QL_TILE, pad(units)]; terms are
- * added in that step of the training. */
+ * added. */
 void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t tile, const ql_real *d_t,
                             const ql_real *d_sum, ql_real *dw, const ql_input_terms *terms,
-                            uint64_t number, const ql_optimizer *opt, const ql_opt_step *step);
+                            const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

@@ -123,8 +123,11 @@ typedef struct {
     ql_real size, weight;
 } ql_cell_entries;
 
-/* What an optimizer step needs beside the arrays. */
-typedef struct {
+/* One step of an optimizer: what its kernel needs beside the arrays, and the kernel. */
+typedef struct ql_opt_step ql_opt_step;
+typedef void (*ql_opt_kern)(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
+                            const ql_opt_step *step);
+struct ql_opt_step {
     ql_real rate;         /* learning rate of this step (bias corrections included) */
     ql_real decay1;       /* Adam: decay of the first moment */
     ql_real decay2;       /* RMSprop, Adam: decay of the second moment */
@@ -133,10 +136,8 @@ typedef struct {
     ql_real l1, l2;       /* penalties l1 |w| + l2 w^2 */
     ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w; bias corrections divided
                              out */
-} ql_opt_step;
-
-typedef void (*ql_opt_kern)(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
-                            const ql_opt_step *step);
+    ql_opt_kern update;   /* the rule's kernel in the table in use */
+};
 
 typedef struct {
     const char *isa;

@@ -36,7 +36,7 @@ void ql_label_forward(ql_label_head *h, const ql_params *p, const ql_kern *kern,
  * that by the code, and the head's tensors are updated. code_t [n_pad, pad(units)] */
 double ql_label_backward(ql_label_head *h, ql_params *p, const ql_kern *kern, double factor,
                          const ql_real *code_t, ql_real *by_code, int64_t n, int64_t n_pad,
-                         const ql_optimizer *opt, const ql_opt_step *step);
+                         const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

@@ -84,8 +84,7 @@ double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, u
 
 /* After the bottleneck's own backward pass: adds to din [n_in, n_pad], updates the tensors of v. */
 void ql_latent_backward(ql_latent *l, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step);
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step);
 
 /* Gradient by v of an element from that by V: dV/dv = V - 1e-4, and 0 beyond the bounds of v. */
 ql_real ql_latent_by_raw(const ql_latent *l, int64_t at, double by_var);

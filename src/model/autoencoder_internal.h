@@ -158,7 +158,7 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
  * gradients wait in the layers; when the gradient by the bottleneck's output is there, that of the
  * code, which is added to it; after the update of the hidden layers, the scale of the weights out
  * of the code. */
-void ql_ae_penalty_shard(ql_ae *ae, uint64_t step, int64_t shard);
+void ql_ae_penalty_shard(ql_ae *ae, int64_t shard);
 double ql_ae_jacobian_penalty(ql_ae *ae, const ql_batch *b);
 double ql_ae_code_penalty(ql_ae *ae, const ql_batch *b);
 void ql_ae_unit_code(ql_ae *ae);
@@ -169,9 +169,8 @@ static inline ql_hidden *ql_ae_layer(ql_ae *ae, int branch, int i)
     return branch > 0 && i > ae->center ? &ae->fork[branch - 1][i] : &ae->hidden[i];
 }
 
-/* The heads' view of a batch whose hidden layers are done; opt and step NULL: nothing is learnt. */
-ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *opt,
-                             const ql_opt_step *step);
+/* The heads' view of a batch whose hidden layers are done; step NULL: nothing is learnt. */
+ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_opt_step *step);
 
 /* The decoder layers of branches other than the first (autoencoder_fork.c): declared after the
  * first's, which they are like; forward after the first's, backward before the bottleneck's, to

@@ -117,10 +117,9 @@ static void input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const q
     QL_AE_EACH(w, ae->input.tiling.n_shards, shard, input_shard(ae, b, c, shard, w->rank));
 }
 
-ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *opt,
-                             const ql_opt_step *step)
+ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_opt_step *step)
 {
-    ql_head_pass pass = {.batch = b, .opt = opt, .step = step};
+    ql_head_pass pass = {.batch = b, .step = step};
     for (int k = 0; k < ae->heads.n_branches; k++) {
         const ql_hidden *last = ql_ae_layer(ae, k, ae->n_hidden - 1);
         pass.hidden[k] = last->out;
@@ -178,7 +177,6 @@ typedef struct {
     const int64_t *order;
     int64_t n, batch_size;
     ql_opt_step step;  /* of the minibatch at hand; set by the first thread */
-    uint64_t number;   /* of that step */
     double *cell_loss; /* [capacity] */
     ql_ae_progress *progress;
     const ql_ae_pause *pause; /* NULL: none */
@@ -202,7 +200,7 @@ static double hidden_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
             penalty += ql_ae_latent_gradient(ae, b, train_kern(ae), step);
         }
         ql_hidden_backward(h, &ae->params, train_kern(ae), below ? ql_ae_layer_in_t(ae, i) : NULL,
-                           below ? below->grad : NULL, b->n, b->n_pad, &ae->opt, step);
+                           below ? below->grad : NULL, b->n, b->n_pad, step);
         if (i == ae->center) ql_ae_latent_backward(ae, b, train_kern(ae), step);
     }
     penalty += ql_ae_library_backward(ae, b, train_kern(ae), step);
@@ -251,7 +249,7 @@ static void reduce_slice(ql_ae *ae, const ql_batch *b, int branch, int64_t slice
 static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
 {
     ql_ae *ae = job->ae;
-    ql_head_pass pass = ql_ae_head_pass(ae, b, &ae->opt, &job->step);
+    ql_head_pass pass = ql_ae_head_pass(ae, b, &job->step);
     const ql_kern *kern = train_kern(ae);
     ql_ae_normalise(ae, w, kern, &pass);
     QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
@@ -283,11 +281,10 @@ static void input_backward_shard(const epoch_job *job, const ql_batch *b, const 
         if (ae->tile_x)
             ql_input_dense_backward_tile(&ae->input, &ae->params, ae->kern, b, &ae->cfg.corrupt,
                                          tile, by_units, ae->tile_dw[rank], ae->tile_x[rank],
-                                         &ae->input_terms, job->number, &ae->opt, &job->step);
+                                         &ae->input_terms, &job->step);
         else
             ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, by_units, sum,
-                                   ae->tile_dw[rank], &ae->input_terms, job->number, &ae->opt,
-                                   &job->step);
+                                   ae->tile_dw[rank], &ae->input_terms, &job->step);
         if (next) input_tile(ae, next, &ae->cfg.corrupt, shard, tile, rank);
     }
 }
@@ -301,7 +298,7 @@ static void conv_backward_shard(const epoch_job *job, const ql_batch *b, int64_t
     ql_conv_begin_shard(&ae->conv, shard);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
         ql_conv_backward_tile(&ae->conv, &pass, &ae->params, shard, tile, first->grad, first->out_t,
-                              ae->tile_dw[rank], &ae->opt, &job->step);
+                              ae->tile_dw[rank], &job->step);
 }
 
 /* The filters belong to all tiles: the next minibatch waits for their update. */
@@ -311,8 +308,7 @@ static void conv_backward(const epoch_job *job, ql_ae_worker *w, const ql_batch 
     ql_ae *ae = job->ae;
     const int n_shards = ae->input.tiling.n_shards;
     QL_AE_EACH(w, n_shards, shard, conv_backward_shard(job, b, shard, w->rank));
-    if (w->rank == 0)
-        ql_conv_update(&ae->conv, &ae->params, ae->kern, n_shards, &ae->opt, &job->step);
+    if (w->rank == 0) ql_conv_update(&ae->conv, &ae->params, ae->kern, n_shards, &job->step);
     ql_team_barrier(w->team);
     if (next) input_forward(ae, w, next, &ae->cfg.corrupt);
 }
@@ -383,8 +379,7 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b, const
     const int64_t n_fill = next ? items(next->batch->n, FILL_CELLS) : 0;
     const int64_t n_load = job->n_load; /* the same for all, as it was set before they last met */
     if (ql_input_terms_sums(&ae->input_terms))
-        QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
-                   ql_ae_penalty_shard(ae, job->number, shard));
+        QL_AE_EACH(w, ae->input.tiling.n_shards, shard, ql_ae_penalty_shard(ae, shard));
     if (w->rank == 0) hidden_forward(ae, b, job->source, pass);
     if (next && n_load > 0) load_rows(w, next->source, n_load);
     fill_some(ae, w, next, 0, n_fill / 2);
@@ -420,7 +415,7 @@ static void train_epoch(void *ctx, ql_team *team, int rank)
         /* the others look at what this sets after the barrier that ends the step's first phase */
         if (rank == 0) {
             job->step = ql_opt_next(&ae->opt);
-            job->number = ae->step;
+            ae->input_terms.step = ae->step;
             if (at < job->n) begin_batch(job, (int)((k + 1) % 2), at);
         }
         train_step(job, &w, b, at < job->n ? &fill : NULL);

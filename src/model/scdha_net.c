@@ -8,6 +8,7 @@
 #include "quell/alloc.h"
 #include "quell/init.h"
 #include "quell/rng.h"
+#include "quell/transpose.h"
 #include "scdha_step.h"
 
 #define BN_EPS      1e-3
@@ -215,8 +216,7 @@ static void layer_back(const ql_scdha_net *net, layer l, const ql_real *x, const
     memset(by_bias, 0, (size_t)l.ldy * sizeof *by_bias);
     for (int64_t i = 0; i < l.n; i++) net->kern->add(l.ldy, by_y + i * l.ldy, by_bias);
     ql_real *turned = net->work->turned; /* [out, ldx] */
-    memset(turned, 0, (size_t)(l.out * l.ldx) * sizeof *turned);
-    scdha_turn(weight_of(net, l.weight), l.in, l.out, l.ldy, turned, l.ldx);
+    ql_transpose(l.in, l.out, weight_of(net, l.weight), l.ldy, turned, l.ldx);
     net->kern->gemm(&(ql_gemm){.m = l.n,
                                .n = l.ldx,
                                .p = l.out,

@@ -92,38 +92,6 @@ void ql_hidden_free(ql_hidden *h)
     *h = (ql_hidden){0};
 }
 
-void ql_transpose(int64_t rows, int64_t cols, const ql_real *src, int64_t ld_src, ql_real *dst,
-                  int64_t ld_dst)
-{
-    enum { BLOCK = 16 };
-    for (int64_t j0 = 0; j0 < cols; j0 += BLOCK) {
-        for (int64_t i0 = 0; i0 < rows; i0 += BLOCK) {
-            int64_t j1 = j0 + BLOCK < cols ? j0 + BLOCK : cols;
-            int64_t i1 = i0 + BLOCK < rows ? i0 + BLOCK : rows;
-            for (int64_t j = j0; j < j1; j++)
-                for (int64_t i = i0; i < i1; i++) dst[j * ld_dst + i] = src[i * ld_src + j];
-        }
-    }
-    for (int64_t j = 0; j < cols; j++)
-        for (int64_t i = rows; i < ld_dst; i++) dst[j * ld_dst + i] = 0;
-}
-
-void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
-                      const ql_optimizer *opt, const ql_opt_step *step)
-{
-    const ql_tensor *t = &p->tensor[tensor];
-    int64_t at = t->offset + first * t->ld;
-    ql_opt_step s = *step;
-    if (t->frozen) return;
-    s.l1 = t->l1;
-    s.l2 = t->l2 + s.l2;
-    if (!t->decays) s.weight_decay = 0;
-    opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL,
-                &s);
-    if (!t->nonnegative) return;
-    for (int64_t i = at; i < at + rows * t->ld; i++) p->w[i] = p->w[i] < 0 ? 0 : p->w[i];
-}
-
 /* Mean and biased variance of the first n values of each row; sums in the kernels' virtual lanes
  * would need pads of zero, so a plain chain in float64 serves. */
 static void row_moments(const ql_real *x, int64_t n, ql_real *mean, ql_real *var)
@@ -365,7 +333,7 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
 
 /* grad by out becomes grad by pre; norm and slopes are updated. */
 static void backward_to_pre(ql_hidden *h, ql_params *p, const ql_kern *kern, int64_t n,
-                            int64_t n_pad, const ql_optimizer *opt, const ql_opt_step *step)
+                            int64_t n_pad, const ql_opt_step *step)
 {
     const int64_t size = h->n_out * n_pad;
     const ql_tangent *t = &h->tangent;
@@ -375,21 +343,21 @@ static void backward_to_pre(ql_hidden *h, ql_params *p, const ql_kern *kern, int
     ql_hidden_unmask(h, p, kern, n_pad);
     if (h->slopes >= 0) slope_gradient(h, n, n_pad);
     ql_hidden_derive(h, p, kern, n_pad, false, h->grad);
-    if (h->slopes >= 0) ql_params_update(p, h->slopes, 0, 1, h->db, opt, step);
+    if (h->slopes >= 0) ql_params_update(p, h->slopes, 0, 1, h->db, step);
     if (h->contracted) kern->add(size, t->curve, h->grad);
     if (h->batch_norm) {
         ql_real *dgamma = h->gamma >= 0 ? h->mask : NULL; /* whose work is done */
         if (dgamma) memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
         batch_norm_backward(h, dgamma ? ql_param(p, h->gamma) : NULL, n, n_pad, h->db, dgamma);
-        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
-        if (dgamma) ql_params_update(p, h->gamma, 0, 1, dgamma, opt, step);
+        ql_params_update(p, h->beta, 0, 1, h->db, step);
+        if (dgamma) ql_params_update(p, h->gamma, 0, 1, dgamma, step);
     } else if (h->layer_norm) {
         ql_real *dgamma = h->mask; /* whose work is done */
         memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
         layer_norm_backward(h, ql_param(p, h->gamma), n, n_pad, dgamma, h->db);
         if (h->contracted) kern->add(ql_pad(h->n_out), t->dgamma, dgamma);
-        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
-        ql_params_update(p, h->gamma, 0, 1, dgamma, opt, step);
+        ql_params_update(p, h->beta, 0, 1, h->db, step);
+        ql_params_update(p, h->gamma, 0, 1, dgamma, step);
     }
     if (h->contracted && (h->batch_norm || h->layer_norm)) kern->add(size, t->slope, h->grad);
     clear_pads(h, h->grad, n, n_pad);
@@ -431,10 +399,9 @@ static void weight_gradient(ql_hidden *h, const ql_params *p, const ql_kern *ker
 }
 
 void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step)
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step)
 {
-    backward_to_pre(h, p, kern, n, n_pad, opt, step);
+    backward_to_pre(h, p, kern, n, n_pad, step);
     kern->row_sums(h->n_out, n_pad, h->grad, n_pad, h->db);
     if (h->weight >= 0) {
         const int64_t ld = p->tensor[h->weight].ld;
@@ -451,7 +418,7 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
                                   .c = din,
                                   .ldc = n_pad});
         if (h->orthogonal > 0) ql_orthogonal_add(h, p, kern);
-        if (!h->tied) ql_params_update(p, h->weight, 0, h->n_out, h->dw, opt, step);
+        if (!h->tied) ql_params_update(p, h->weight, 0, h->n_out, h->dw, step);
     }
-    ql_params_update(p, h->bias, 0, 1, h->db, opt, step);
+    ql_params_update(p, h->bias, 0, 1, h->db, step);
 }

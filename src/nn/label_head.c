@@ -111,7 +111,7 @@ static double label_gradient(ql_label_head *h, double factor, int64_t n, int64_t
 
 double ql_label_backward(ql_label_head *h, ql_params *p, const ql_kern *kern, double factor,
                          const ql_real *code_t, ql_real *by_code, int64_t n, int64_t n_pad,
-                         const ql_optimizer *opt, const ql_opt_step *step)
+                         const ql_opt_step *step)
 {
     const int64_t ld = p->tensor[h->weight].ld;
     const double loss = label_gradient(h, factor, n, n_pad);
@@ -137,7 +137,7 @@ double ql_label_backward(ql_label_head *h, ql_params *p, const ql_kern *kern, do
                           .c = h->dw,
                           .ldc = ld});
     kern->row_sums(h->n_labels, n_pad, h->grad, n_pad, h->db);
-    ql_params_update(p, h->weight, 0, h->n_labels, h->dw, opt, step);
-    ql_params_update(p, h->bias, 0, 1, h->db, opt, step);
+    ql_params_update(p, h->weight, 0, h->n_labels, h->dw, step);
+    ql_params_update(p, h->bias, 0, 1, h->db, step);
     return loss;
 }

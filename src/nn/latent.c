@@ -236,8 +236,7 @@ double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, u
 }
 
 void ql_latent_backward(ql_latent *l, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step)
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step)
 {
     const int64_t ld = p->tensor[l->weight].ld;
     kern->gemm(&(ql_gemm){.m = l->n_in,
@@ -262,8 +261,8 @@ void ql_latent_backward(ql_latent *l, ql_params *p, const ql_kern *kern, const q
                           .c = l->dw,
                           .ldc = ld});
     kern->row_sums(l->n_out, n_pad, l->grad, n_pad, l->db);
-    ql_params_update(p, l->weight, 0, l->n_out, l->dw, opt, step);
-    ql_params_update(p, l->bias, 0, 1, l->db, opt, step);
+    ql_params_update(p, l->weight, 0, l->n_out, l->dw, step);
+    ql_params_update(p, l->bias, 0, 1, l->db, step);
 }
 
 double ql_latent_cell_kl(const ql_latent *l, int64_t i, int64_t n_pad, double *unit)

@@ -98,6 +98,7 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
     if (r->bias_correction) rate *= sqrt(1 - opt->power2) / (1 - opt->power1);
     if (r->torch)
         return (ql_opt_step){
+            .update = opt->update,
             .rate = (ql_real)rate,
             .decay1 = (ql_real)r->decay1,
             .decay2 = (ql_real)r->decay2,
@@ -106,6 +107,7 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
             .l2 = (ql_real)(opt->weight_decay / 2), /* l2 w^2 has twice its gradient */
         };
     return (ql_opt_step){
+        .update = opt->update,
         .rate = (ql_real)rate,
         .decay1 = (ql_real)r->decay1,
         .decay2 = (ql_real)r->decay2,
@@ -115,4 +117,26 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
          */
         .weight_decay = (ql_real)(opt->weight_decay * (opt->rate / rate)),
     };
+}
+
+void ql_params_update_range(ql_params *p, int tensor, int64_t first, int64_t n, const ql_real *grad,
+                            const ql_opt_step *step)
+{
+    const ql_tensor *t = &p->tensor[tensor];
+    const int64_t at = t->offset + first;
+    ql_opt_step s = *step;
+    if (t->frozen) return;
+    s.l1 = t->l1;
+    s.l2 = t->l2 + s.l2;
+    if (!t->decays) s.weight_decay = 0;
+    s.update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
+    if (!t->nonnegative) return;
+    for (int64_t i = at; i < at + n; i++) p->w[i] = p->w[i] < 0 ? 0 : p->w[i];
+}
+
+void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
+                      const ql_opt_step *step)
+{
+    const int64_t ld = p->tensor[tensor].ld;
+    ql_params_update_range(p, tensor, first * ld, rows * ld, grad, step);
 }
