@@ -19,7 +19,7 @@ typedef struct {
     ql_real *most, *sum;    /* [cells] */
     const ql_real *more;    /* [labels, cells] gradient by the logits that others have made; NULL:
                                none; borrowed */
-    ql_real *dw, *db;
+    ql_real *dw, *db; /* [labels, pad(units)], [pad(labels)] */
     int32_t *label; /* [cells] -1: unlabelled */
 } ql_label_head;
 
