@@ -1,4 +1,5 @@
 #include "ensemble_specs.h"
+#include "option_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,20 +24,14 @@ ql_status ensemble_check(const model_args *a, ql_err *err)
 
 /* ---- settings ---- */
 
-static const ql_option *row_of(const ql_option *rows, const char *name, size_t n)
-{
-    for (; rows->name; rows++)
-        if (strlen(rows->name) == n && strncmp(rows->name, name, n) == 0) return rows;
-    return NULL;
-}
-
 /* One word NAME=VALUE into the options. */
 static ql_status set_word(model_args *m, const char *word, ql_err *err)
 {
     const size_t n = strcspn(word, "=");
-    const ql_option *row = word[n] ? row_of(ql_model_rows, word, n) : NULL;
+    const ql_option *const seed[] = {ql_seed_rows, NULL};
+    const ql_option *row = word[n] ? rows_find(ql_setting_tables, word, n) : NULL;
     if (row) return ql_opt_set(row, word + n + 1, (char *)m + row->offset, err);
-    row = word[n] ? row_of(ql_seed_rows, word, n) : NULL;
+    row = word[n] ? rows_find(seed, word, n) : NULL;
     if (row) return ql_opt_set(row, word + n + 1, (char *)&m->seed + row->offset, err);
     return ql_fail(err, QL_EUSAGE, "'%s' is no setting of a model", word);
 }
