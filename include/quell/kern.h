@@ -139,6 +139,9 @@ struct ql_opt_step {
     ql_opt_kern update;   /* the rule's kernel in the table in use */
 };
 
+/* X(name): the optimizers that kernels exist for; opt_<name> in src/kern/kern_template.h */
+#define QL_OPT_MAP(X) X(sgd) X(rmsprop) X(adam)
+
 typedef struct {
     const char *isa;
     void (*gemm)(const ql_gemm *g);
@@ -180,7 +183,9 @@ typedef struct {
                          const ql_real *inv_sd, int log, ql_real *y);
 
     /* n a multiple of QL_PAD; moments below 1e-30 become 0 */
-    ql_opt_kern sgd, rmsprop, adam;
+#define X(name) ql_opt_kern name;
+    QL_OPT_MAP(X)
+#undef X
 
 #define X(name, disp) ql_lik_kern name##_##disp;
     QL_LIK_MAP(X)

@@ -4,20 +4,14 @@
 #include <stddef.h>
 #include <string.h>
 
-static ql_opt_kern kernel_sgd(const ql_kern *k)
-{
-    return k->sgd;
-}
-
-static ql_opt_kern kernel_rmsprop(const ql_kern *k)
-{
-    return k->rmsprop;
-}
-
-static ql_opt_kern kernel_adam(const ql_kern *k)
-{
-    return k->adam;
-}
+/* The kernel of each rule in a table, by name: kernel_sgd, ... */
+#define X(name)                                                                                    \
+    static ql_opt_kern kernel_##name(const ql_kern *k)                                             \
+    {                                                                                              \
+        return k->name;                                                                            \
+    }
+QL_OPT_MAP(X)
+#undef X
 
 static const ql_opt_rule sgd = {
     .name = "sgd",
