@@ -30,11 +30,8 @@ void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t
 ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err);
 void ql_input_free(ql_input_layer *in);
 
-/* Partial sums of one shard. Shards may run on different threads. */
-void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                            const ql_batch *b, int64_t shard);
-
-/* The same in steps: clear the shard's sums, then add its tiles in order. */
+/* Partial sums of one shard: clear them, then add its tiles in order. Shards may run on different
+ * threads. */
 void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard);
 void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
                            const ql_batch *b, int64_t shard, int64_t tile);

@@ -40,9 +40,6 @@ double ql_kl_capacity(const ql_kl_rule *r, uint64_t step, uint64_t epoch);
 /* Added to every variance. */
 #define QL_LATENT_VAR 1e-4
 
-/* Divergence of N(mean, diag var) from N(0, 1). */
-double ql_kl_normal(const float *mean, const float *var, int64_t n);
-
 typedef struct {
     int64_t n_in, n_out;
     int weight, bias;     /* tensors of v */

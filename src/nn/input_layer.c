@@ -56,15 +56,6 @@ void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern
     if (in->shift) kern->gather_all(genes.count, in->shift + genes.first, w, h, part + b->n * h);
 }
 
-void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                            const ql_batch *b, int64_t shard)
-{
-    const ql_span tiles = ql_shard_tiles(&in->tiling, shard);
-    ql_input_begin_shard(in, b, shard);
-    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
-        ql_input_forward_tile(in, p, kern, b, shard, tile);
-}
-
 void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
                      int64_t n)
 {

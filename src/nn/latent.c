@@ -40,14 +40,6 @@ static double kl_unit(double mean, double var, double ln_var)
     return 0.5 * (var + mean * mean - 1 - ln_var);
 }
 
-double ql_kl_normal(const float *mean, const float *var, int64_t n)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < n; k++)
-        sum += kl_unit((double)mean[k], (double)var[k], ql_log((double)var[k]));
-    return sum;
-}
-
 /* ---- tensors and buffers ---- */
 
 void ql_latent_declare(ql_latent *l, ql_params *p, const char *prefix)

@@ -90,27 +90,21 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
     opt->power1 *= r->decay1;
     opt->power2 *= r->decay2;
     if (r->bias_correction) rate *= sqrt(1 - opt->power2) / (1 - opt->power1);
-    if (r->torch)
-        return (ql_opt_step){
-            .update = opt->update,
-            .rate = (ql_real)rate,
-            .decay1 = (ql_real)r->decay1,
-            .decay2 = (ql_real)r->decay2,
-            .eps = (ql_real)(opt->eps * sqrt(1 - opt->power2)),
-            .clip = (ql_real)opt->clip,
-            .l2 = (ql_real)(opt->weight_decay / 2), /* l2 w^2 has twice its gradient */
-        };
-    return (ql_opt_step){
-        .update = opt->update,
-        .rate = (ql_real)rate,
-        .decay1 = (ql_real)r->decay1,
-        .decay2 = (ql_real)r->decay2,
-        .eps = (ql_real)opt->eps,
-        .clip = (ql_real)opt->clip,
+    ql_opt_step step = {.update = opt->update,
+                        .rate = (ql_real)rate,
+                        .decay1 = (ql_real)r->decay1,
+                        .decay2 = (ql_real)r->decay2,
+                        .eps = (ql_real)opt->eps,
+                        .clip = (ql_real)opt->clip};
+    if (r->torch) {
+        step.eps = (ql_real)(opt->eps * sqrt(1 - opt->power2));
+        step.l2 = (ql_real)(opt->weight_decay / 2); /* l2 w^2 has twice its gradient */
+    } else {
         /* decay goes by the plain rate (Loshchilov and Hutter 2019): take the corrections out again
          */
-        .weight_decay = (ql_real)(opt->weight_decay * (opt->rate / rate)),
-    };
+        step.weight_decay = (ql_real)(opt->weight_decay * (opt->rate / rate));
+    }
+    return step;
 }
 
 void ql_params_update_range(ql_params *p, int tensor, int64_t first, int64_t n, const ql_real *grad,
