@@ -29,7 +29,7 @@ typedef struct {
 /* Tensors PREFIX/weight ..., PREFIX_mean/weight ..., PREFIX_var/weight ... */
 void ql_gauss_net_declare(ql_gauss_net *g, ql_params *p, const char *prefix,
                           const ql_gauss_shape *s);
-ql_status ql_gauss_net_alloc(ql_gauss_net *g, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_gauss_net_alloc(ql_gauss_net *g, int64_t capacity, ql_err *err);
 void ql_gauss_net_free(ql_gauss_net *g);
 int64_t ql_gauss_net_bytes(const ql_gauss_net *g, int64_t capacity);
 

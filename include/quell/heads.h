@@ -95,11 +95,11 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
                       const ql_head_layout *layout, bool shared_pi);
 /* Bytes ql_heads_alloc takes. */
 int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity);
-ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err);
 /* Means are kept between the sweeps of a minibatch of at most so many cells. */
 enum { QL_KEEP_CELLS = 256 };
 void ql_heads_free(ql_heads *h);
-ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err);
+QL_MUST_USE ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err);
 void ql_head_space_free(ql_head_space *s);
 int64_t ql_head_space_bytes(int64_t width);
 

@@ -65,7 +65,9 @@ typedef struct {
 /* Declare the layer's tensors under names with this prefix ("enc0"). dense: it has weights, its own
  * or those of the layer it is tied to. */
 void ql_hidden_declare(ql_hidden *h, ql_params *p, const char *prefix, bool dense);
-ql_status ql_hidden_alloc(ql_hidden *h, int64_t capacity, ql_err *err);
+/* Memory for minibatches of up to `capacity` padded cells (QL_EMEMORY); dw of a tied layer is to be
+ * set by the caller. The bytes of it. */
+QL_MUST_USE ql_status ql_hidden_alloc(ql_hidden *h, int64_t capacity, ql_err *err);
 void ql_hidden_free(ql_hidden *h);
 int64_t ql_hidden_bytes(const ql_hidden *h, int64_t capacity);
 

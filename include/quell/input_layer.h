@@ -26,8 +26,10 @@ typedef struct {
     ql_real *sum;   /* [capacity + 1, pad(units)]; owned */
 } ql_input_layer;
 
+/* Tensor "input/weight" [n_genes, n_out]; memory for the sums of minibatches of up to `capacity`
+ * padded cells (QL_EMEMORY). */
 void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t n_out);
-ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err);
 void ql_input_free(ql_input_layer *in);
 
 /* Partial sums of one shard: clear them, then add its tiles in order. Shards may run on different

@@ -39,7 +39,8 @@ static inline bool ql_input_terms_sums(const ql_input_terms *t)
     return t->jacobian != QL_JACOBIAN_NONE || t->orthogonal > 0;
 }
 
-ql_status ql_input_terms_alloc(ql_input_terms *t, ql_err *err);
+/* Memory for what the fields above ask for (QL_EMEMORY); the bytes of it. */
+QL_MUST_USE ql_status ql_input_terms_alloc(ql_input_terms *t, ql_err *err);
 void ql_input_terms_free(ql_input_terms *t);
 int64_t ql_input_terms_bytes(const ql_input_terms *t);
 

@@ -55,11 +55,6 @@ typedef enum {
     QL_DISP_EXP_CELL  /* one per cell and gene, made in the same way */
 } ql_disp_kind;
 
-static inline bool ql_disp_by_gene(ql_disp_kind kind)
-{
-    return kind == QL_DISP_GENE || kind == QL_DISP_EXP_GENE;
-}
-
 /* One tile of a count likelihood. The loss leaves out ln y!, which no parameter changes. */
 typedef struct {
     int64_t n;  /* sweep: genes (rows); list: entries, a multiple of QL_PAD */

@@ -19,12 +19,14 @@ typedef struct {
     ql_real *most, *sum;    /* [cells] */
     const ql_real *more;    /* [labels, cells] gradient by the logits that others have made; NULL:
                                none; borrowed */
-    ql_real *dw, *db; /* [labels, pad(units)], [pad(labels)] */
-    int32_t *label; /* [cells] -1: unlabelled */
+    ql_real *dw, *db;       /* [labels, pad(units)], [pad(labels)] */
+    int32_t *label;         /* [cells] -1: unlabelled */
 } ql_label_head;
 
+/* Tensors "label/weight" [labels, units] and "label/bias" [labels]; memory for minibatches of up to
+ * `capacity` padded cells (QL_EMEMORY), none where there is no such head. */
 void ql_label_declare(ql_label_head *h, ql_params *p);
-ql_status ql_label_alloc(ql_label_head *h, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_label_alloc(ql_label_head *h, int64_t capacity, ql_err *err);
 void ql_label_free(ql_label_head *h);
 int64_t ql_label_bytes(const ql_label_head *h, int64_t capacity);
 

@@ -55,8 +55,10 @@ typedef struct {
     ql_real *dw, *db; /* [n_out, pad(n_in)], [pad(n_out)] */
 } ql_latent;
 
+/* Tensors "PREFIX/weight" [n_out, n_in] and "PREFIX/bias" [n_out]; memory for minibatches of up to
+ * `capacity` padded cells (QL_EMEMORY). */
 void ql_latent_declare(ql_latent *l, ql_params *p, const char *prefix);
-ql_status ql_latent_alloc(ql_latent *l, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_latent_alloc(ql_latent *l, int64_t capacity, ql_err *err);
 void ql_latent_free(ql_latent *l);
 int64_t ql_latent_bytes(const ql_latent *l, int64_t capacity);
 

@@ -9,7 +9,7 @@
 #include "quell/fmath.h"
 #include "autoencoder_internal.h"
 
-#define LEAST_VAR 1e-4
+#define LEAST_VAR 1e-4 /* of a prior: batches whose cells are alike */
 /* Bounds of ln library: no number within them overflows. */
 #define LOG_LO -20.0
 #define LOG_HI 30.0

@@ -11,7 +11,6 @@
 #include "quell/transpose.h"
 #include "scdha_step.h"
 
-#define BN_EPS      1e-3
 #define BN_MOMENTUM 0.01 /* share of a batch in the running statistics */
 
 /* Arrays of cells, and their gradients by_...; all [capacity, ld] or [capacity, ldl]. */
@@ -276,7 +275,7 @@ static void norm_forward(ql_scdha_net *net, int64_t n)
         const ql_real unbiased = n > 1 ? w->inv[k] * (ql_real)n / (ql_real)(n - 1) : w->inv[k];
         net->moving_mean[k] = keep * net->moving_mean[k] + take * w->mean[k];
         net->moving_var[k] = keep * net->moving_var[k] + take * unbiased;
-        w->inv[k] = (ql_real)(1 / sqrt((double)w->inv[k] + BN_EPS));
+        w->inv[k] = (ql_real)(1 / sqrt((double)w->inv[k] + QL_SCDHA_BN_EPS));
     }
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0, at = i * net->ld; k < net->ld; k++, at++) {

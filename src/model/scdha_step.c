@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define EPS 1e-7
+#define EPS 1e-7 /* of the reference's AdamW */
 
 int scdha_gene_rows(ql_params *p, const char *name, int64_t n_genes, int64_t width)
 {

@@ -6,7 +6,7 @@
 /* The reference's batch norm (docs/model.md) */
 #define BN_EPS  (ql_real)1e-3
 #define BN_KEEP (ql_real)0.99
-#define LN_EPS  1e-5
+#define LN_EPS  1e-5 /* PyTorch's */
 
 /* Mean and biased variance of the first n values of each row; sums in the kernels' virtual lanes
  * would need pads of zero, so a plain chain in float64 serves. */

@@ -7,6 +7,7 @@
 #include "quell/dense_map.h"
 #include "quell/fmath.h"
 
+/* Where a maximum begins; what a probability counts as at least, so that a loss stays finite. */
 #define LEAST_LOGIT (ql_real) - 1e30
 #define LEAST_PROB  1e-30
 
