@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 enum { QL_SCDHA_DECODERS = 2 };
-#define QL_SCDHA_BN_EPS 1e-3 /* of batch norm, as in the reference */
+#define QL_SCDHA_BN_EPS 1e-3 /* of batch norm */
 
 typedef struct {
     int64_t n_genes, hidden, latent;
