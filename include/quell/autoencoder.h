@@ -190,13 +190,14 @@ typedef struct {
 } ql_ae_sizes;
 
 /* QL_EUSAGE, with the option's name, where settings contradict each other. */
-ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err);
+QL_MUST_USE ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err);
 
 /* Build and initialise. log_rate [n_genes] starts the biases (may be NULL if !start_at_means). On
  * failure everything is released. QL_EUSAGE: as ql_ae_check, or bfloat16 is asked for and the
  * processor has none. */
-ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,
-                    const ql_real *log_rate, const ql_kern *kern, ql_err *err);
+QL_MUST_USE ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes,
+                                ql_input_map map, const ql_real *log_rate, const ql_kern *kern,
+                                ql_err *err);
 void ql_ae_free(ql_ae *ae);
 
 /* Layers and named tensors of a configuration, without memory for them: what a model file must
@@ -219,8 +220,9 @@ int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes);
  * it is shorter than half a minibatch (unless keep_short_batch). *loss: mean over cells and genes,
  * in nats, of the running model, without ln y!. Returns QL_EDIVERGED as soon as a minibatch's loss
  * is not finite, and QL_EINT or QL_ETERM when a signal has come. */
-ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
-                            int64_t n, int64_t batch_size, double *loss, ql_err *err);
+QL_MUST_USE ql_status ql_ae_train_epoch(ql_ae *ae, const ql_batch_source *source,
+                                        const int64_t *order, int64_t n, int64_t batch_size,
+                                        double *loss, ql_err *err);
 
 /* How far an epoch has come. */
 typedef struct {
@@ -237,19 +239,20 @@ typedef struct {
 /* The epoch from *p (zero: its start) to its end or to where the pause (NULL: none) is due; *p says
  * where that is, also with QL_EINT and QL_ETERM, where the minibatch is finished first. The weights
  * are then those of a run that was not stopped, so that going on from *p gives the same bits. */
-ql_status ql_ae_train_part(ql_ae *ae, const ql_batch_source *source, const int64_t *order,
-                           int64_t n, int64_t batch_size, ql_ae_progress *p,
-                           const ql_ae_pause *pause, ql_err *err);
+QL_MUST_USE ql_status ql_ae_train_part(ql_ae *ae, const ql_batch_source *source,
+                                       const int64_t *order, int64_t n, int64_t batch_size,
+                                       ql_ae_progress *p, const ql_ae_pause *pause, ql_err *err);
 
 /* Loss of each of n rows (sum over genes, nats, without ln y!) in inference mode; cell_loss [n]. */
-ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                          double *cell_loss, ql_err *err);
+QL_MUST_USE ql_status ql_ae_cell_loss(ql_ae *ae, const ql_batch_source *source, const int64_t *rows,
+                                      int64_t n, double *cell_loss, ql_err *err);
 
 /* The same at the depth that ql_ae_visit shows (match_depth) and without penalties, with
  * log_theta [n_genes] instead of the model's dispersions per gene (NULL, or a likelihood without
  * them: the model's own). Without ln y!. */
-ql_status ql_ae_cell_nll(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                         const ql_real *log_theta, double *cell_nll, ql_err *err);
+QL_MUST_USE ql_status ql_ae_cell_nll(ql_ae *ae, const ql_batch_source *source, const int64_t *rows,
+                                     int64_t n, const ql_real *log_theta, double *cell_nll,
+                                     ql_err *err);
 
 /* Is anything but the likelihood part of the loss? */
 bool ql_ae_has_penalty(const ql_ae_config *cfg);
@@ -289,8 +292,9 @@ typedef struct {
 
 /* Run n rows through the model in inference mode, in blocks of at most `block` cells (0: capacity).
  * The means that a tile shows are those of the mixture if there is company. */
-ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                      int64_t block, const ql_ae_visitor *visitor, ql_err *err);
+QL_MUST_USE ql_status ql_ae_visit(ql_ae *ae, const ql_batch_source *source, const int64_t *rows,
+                                  int64_t n, int64_t block, const ql_ae_visitor *visitor,
+                                  ql_err *err);
 
 /* Is the bottleneck's output what a latent space should be? So where the code has an activation or
  * a rule of its own; else it is that of its dense part, before norm and activation. */

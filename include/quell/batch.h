@@ -93,13 +93,14 @@ typedef struct {
 
 /* Room for batches of up to capacity cells whose rows have up to max_nnz entries. separate: targets
  * may have other entries than inputs. */
-ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz, ql_tiling tiling,
-                         bool separate, ql_err *err);
+QL_MUST_USE ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_nnz,
+                                     ql_tiling tiling, bool separate, ql_err *err);
 
 /* Room for `ordered` too. */
-ql_status ql_batch_alloc_ordered(ql_batch *b, ql_err *err);
+QL_MUST_USE ql_status ql_batch_alloc_ordered(ql_batch *b, ql_err *err);
 int64_t ql_batch_ordered_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling);
 
+/* And the bytes that ql_batch_alloc takes. */
 void ql_batch_free(ql_batch *b);
 int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate);
 

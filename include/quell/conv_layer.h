@@ -39,9 +39,13 @@ typedef struct {
 /* Number of features, the width of the dense layer. */
 int64_t ql_conv_features(const ql_conv_shape *shape, int64_t n_genes);
 
+/* Tensors "inputconv/weight" [width, filters] and "inputconv/bias" [filters]; act and slope are its
+ * activation's. */
 void ql_conv_declare(ql_conv *c, ql_params *p, ql_conv_shape shape, int64_t n_genes,
                      const ql_activation *act, ql_real slope);
-ql_status ql_conv_alloc(ql_conv *c, const ql_input_map *map, ql_err *err);
+/* Memory for the sums of all shards, and the constant part of the inputs by place; map->place is
+ * borrowed. The bytes it takes. */
+QL_MUST_USE ql_status ql_conv_alloc(ql_conv *c, const ql_input_map *map, ql_err *err);
 void ql_conv_free(ql_conv *c);
 int64_t ql_conv_bytes(const ql_conv_shape *shape, int64_t n_genes);
 
@@ -68,11 +72,11 @@ void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t sh
 void ql_conv_begin_shard(ql_conv *c, int64_t shard);
 void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t shard,
                            int64_t tile, const ql_real *grad, const ql_real *d_t, ql_real *dw,
-                           const ql_optimizer *opt, const ql_opt_step *step);
+                           const ql_opt_step *step);
 
 /* Sum the shards and update the filters; one thread, when all shards are done. */
 void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_shards,
-                    const ql_optimizer *opt, const ql_opt_step *step);
+                    const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

@@ -66,9 +66,10 @@ typedef struct {
     float *value; /* [n_cells, ql_cov_width]; owned */
 } ql_covariates;
 
-void ql_covariates_free(ql_covariates *c);
+/* How many covariates and levels there are, and the values of the cells, borrowed from c. */
 ql_cov_shape ql_covariates_shape(const ql_covariates *c);
 ql_cov_values ql_covariates_values(const ql_covariates *c);
+void ql_covariates_free(ql_covariates *c);
 
 /* Number of a level by its name, -1: none. */
 int64_t ql_covariate_level(const ql_covariate *c, const char *name);

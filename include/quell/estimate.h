@@ -22,8 +22,8 @@ static inline float ql_posterior_mean(float mu, float theta, float x)
  * EM, and 1 / (posterior mean of 1 / theta). theta [genes]. rows: the n
  * rows of `source` to use; at most QL_THETA_CELLS of them, evenly spaced, are. */
 enum { QL_THETA_CELLS = 4096, QL_THETA_GRID = 21 };
-ql_status ql_fit_theta(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
-                       float *theta, ql_err *err);
+QL_MUST_USE ql_status ql_fit_theta(ql_ae *ae, const ql_batch_source *source, const int64_t *rows,
+                                   int64_t n, float *theta, ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -29,7 +29,7 @@ typedef struct {
 /* Tensors PREFIX/weight ..., PREFIX_mean/weight ..., PREFIX_var/weight ... */
 void ql_gauss_net_declare(ql_gauss_net *g, ql_params *p, const char *prefix,
                           const ql_gauss_shape *s);
-ql_status ql_gauss_net_alloc(ql_gauss_net *g, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_gauss_net_alloc(ql_gauss_net *g, int64_t capacity, ql_err *err);
 void ql_gauss_net_free(ql_gauss_net *g);
 int64_t ql_gauss_net_bytes(const ql_gauss_net *g, int64_t capacity);
 
@@ -50,8 +50,7 @@ void ql_gauss_net_forward(ql_gauss_net *g, const ql_params *p, const ql_kern *ke
 /* From mean.grad and var.grad (both [n_out, n_pad], 0 in pads): updates all tensors; in_t [n,
  * pad(n_in)]; din [n_in - n_extra, n_pad] may be NULL. */
 void ql_gauss_net_backward(ql_gauss_net *g, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                           ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                           const ql_opt_step *step);
+                           ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step);
 
 /* mean.grad and var.grad of element at of what was drawn: from the gradient by it, and w times that
  * of its divergence from N(0, 1). */

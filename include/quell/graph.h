@@ -19,6 +19,9 @@ QL_MUST_USE ql_status ql_graph_of_knn(const ql_knn *knn, ql_csr *out, ql_err *er
 /* The scales rho and sigma [n] of that. */
 void ql_graph_scales(const ql_knn *knn, double *rho, double *sigma);
 
+/* Put a column and its value into a row that holds n in ascending order: column, value [n + 1]. */
+void ql_graph_insert(int32_t *column, double *value, int64_t n, int32_t c, double v);
+
 /* Is m square with finite weights >= 0, without a diagonal, and symmetric? QL_EDATA otherwise. */
 QL_MUST_USE ql_status ql_graph_check(const ql_csr *m, ql_err *err);
 

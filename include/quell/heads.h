@@ -95,11 +95,11 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
                       const ql_head_layout *layout, bool shared_pi);
 /* Bytes ql_heads_alloc takes. */
 int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity);
-ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err);
 /* Means are kept between the sweeps of a minibatch of at most so many cells. */
 enum { QL_KEEP_CELLS = 256 };
 void ql_heads_free(ql_heads *h);
-ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err);
+QL_MUST_USE ql_status ql_head_space_alloc(ql_head_space *s, int64_t width, ql_err *err);
 void ql_head_space_free(ql_head_space *s);
 int64_t ql_head_space_bytes(int64_t width);
 
@@ -110,8 +110,7 @@ typedef struct {
     const ql_real *hidden_t[QL_MAX_HEADS]; /* the same transposed: [n_pad, pad(n_in)] */
     const ql_real *group, *group_t; /* [groups, n_pad] 1 where the cell is of the group, and the
                                        same transposed [n_pad, pad(groups)]; NULL without groups */
-    const ql_optimizer *opt;        /* NULL: loss only, no gradients */
-    const ql_opt_step *step;
+    const ql_opt_step *step;        /* NULL: loss only, no gradients */
 } ql_head_pass;
 
 /* Of means that are shares: the logits of a shard and their sums, before anything else looks at the

@@ -10,6 +10,7 @@
 #include "quell/activation.h"
 #include "quell/optimizer.h"
 #include "quell/params.h"
+#include "quell/transpose.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,7 +65,9 @@ typedef struct {
 /* Declare the layer's tensors under names with this prefix ("enc0"). dense: it has weights, its own
  * or those of the layer it is tied to. */
 void ql_hidden_declare(ql_hidden *h, ql_params *p, const char *prefix, bool dense);
-ql_status ql_hidden_alloc(ql_hidden *h, int64_t capacity, ql_err *err);
+/* Memory for minibatches of up to `capacity` padded cells (QL_EMEMORY); dw of a tied layer is to be
+ * set by the caller. The bytes of it. */
+QL_MUST_USE ql_status ql_hidden_alloc(ql_hidden *h, int64_t capacity, ql_err *err);
 void ql_hidden_free(ql_hidden *h);
 int64_t ql_hidden_bytes(const ql_hidden *h, int64_t capacity);
 
@@ -98,23 +101,12 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
  * the input transposed; din [n_in - n_extra, n_pad] receives the gradient by the input (may be
  * NULL). Then updates the layer's own tensors. */
 void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step);
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step);
 
 /* The penalty orthogonal * |W W' - 1|^2 of a dense layer with weights of its own, and its gradient
  * 4 orthogonal (W W' - 1) W added to dw. */
 double ql_orthogonal_penalty(const ql_hidden *h, const ql_params *p, const ql_kern *kern);
 void ql_orthogonal_add(const ql_hidden *h, const ql_params *p, const ql_kern *kern);
-
-/* dst [cols, ld_dst] = transpose of src [rows, ld_src]; pads of dst rows are set to zero. */
-void ql_transpose(int64_t rows, int64_t cols, const ql_real *src, int64_t ld_src, ql_real *dst,
-                  int64_t ld_dst);
-
-/* Update one tensor (or `rows` of its rows from `first`) with its gradient, penalties included; the
- * weight decay of the step is for tensors that decay. Weights that may not be negative end at 0
- * where they would be. */
-void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
-                      const ql_optimizer *opt, const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

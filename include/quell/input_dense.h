@@ -28,8 +28,7 @@ void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const q
 void ql_input_dense_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                                   const ql_batch *b, const ql_corrupt *c, int64_t tile,
                                   const ql_real *d_t, ql_real *dw, ql_real *x,
-                                  const ql_input_terms *terms, uint64_t number,
-                                  const ql_optimizer *opt, const ql_opt_step *step);
+                                  const ql_input_terms *terms, const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

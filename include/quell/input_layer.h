@@ -26,15 +26,14 @@ typedef struct {
     ql_real *sum;   /* [capacity + 1, pad(units)]; owned */
 } ql_input_layer;
 
+/* Tensor "input/weight" [n_genes, n_out]; memory for the sums of minibatches of up to `capacity`
+ * padded cells (QL_EMEMORY). */
 void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t n_out);
-ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err);
 void ql_input_free(ql_input_layer *in);
 
-/* Partial sums of one shard. Shards may run on different threads. */
-void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                            const ql_batch *b, int64_t shard);
-
-/* The same in steps: clear the shard's sums, then add its tiles in order. */
+/* Partial sums of one shard: clear them, then add its tiles in order. Shards may run on different
+ * threads. */
 void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard);
 void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
                            const ql_batch *b, int64_t shard, int64_t tile);
@@ -55,11 +54,11 @@ void ql_input_finish_beside(const ql_input_layer *in, const ql_batch *b, const q
 
 /* Gradient and update of one tile's weights. d_t [cells, pad(units)] is the gradient by pre,
  * transposed; d_sum [pad(units)] its sum over cells; dw is scratch [QL_TILE, pad(units)]; terms are
- * added in that step of the training. */
+ * added. */
 void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t tile, const ql_real *d_t,
                             const ql_real *d_sum, ql_real *dw, const ql_input_terms *terms,
-                            uint64_t number, const ql_optimizer *opt, const ql_opt_step *step);
+                            const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

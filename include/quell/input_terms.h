@@ -25,6 +25,7 @@ typedef struct {
     double orthogonal; /* penalty of |W'W - 1|^2 */
     bool tied;         /* kept is added */
     uint64_t seed;
+    uint64_t step;   /* number of the training step, of which the signs are; set by the caller */
     ql_real *parts;  /* [shards, 1 + units, pad(units)]; the units only if orthogonal; owned */
     ql_real *sums;   /* [1 + units, pad(units)] Jacobian; 4 orthogonal (W'W - 1); owned */
     ql_real *spread; /* [pad(units)] gradient by the Jacobian's row of sums, to be filled by the
@@ -38,20 +39,21 @@ static inline bool ql_input_terms_sums(const ql_input_terms *t)
     return t->jacobian != QL_JACOBIAN_NONE || t->orthogonal > 0;
 }
 
-ql_status ql_input_terms_alloc(ql_input_terms *t, ql_err *err);
+/* Memory for what the fields above ask for (QL_EMEMORY); the bytes of it. */
+QL_MUST_USE ql_status ql_input_terms_alloc(ql_input_terms *t, ql_err *err);
 void ql_input_terms_free(ql_input_terms *t);
 int64_t ql_input_terms_bytes(const ql_input_terms *t);
 
 /* Partial sums of one shard; shards may run on different threads. */
 void ql_input_terms_shard(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
-                          uint64_t step, int64_t shard);
+                          int64_t shard);
 
 /* sums, once all shards are there. */
 void ql_input_terms_reduce(const ql_input_terms *t, const ql_kern *kern);
 
 /* Add the terms to the gradient dw [genes of the tile, pad(units)]. */
 void ql_input_terms_add(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
-                        uint64_t step, int64_t tile, ql_real *dw);
+                        int64_t tile, ql_real *dw);
 
 /* orthogonal * |W'W - 1|^2, from sums. */
 double ql_input_terms_penalty(const ql_input_terms *t);

@@ -55,11 +55,6 @@ typedef enum {
     QL_DISP_EXP_CELL  /* one per cell and gene, made in the same way */
 } ql_disp_kind;
 
-static inline bool ql_disp_by_gene(ql_disp_kind kind)
-{
-    return kind == QL_DISP_GENE || kind == QL_DISP_EXP_GENE;
-}
-
 /* One tile of a count likelihood. The loss leaves out ln y!, which no parameter changes. */
 typedef struct {
     int64_t n;  /* sweep: genes (rows); list: entries, a multiple of QL_PAD */
@@ -123,8 +118,11 @@ typedef struct {
     ql_real size, weight;
 } ql_cell_entries;
 
-/* What an optimizer step needs beside the arrays. */
-typedef struct {
+/* One step of an optimizer: what its kernel needs beside the arrays, and the kernel. */
+typedef struct ql_opt_step ql_opt_step;
+typedef void (*ql_opt_kern)(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
+                            const ql_opt_step *step);
+struct ql_opt_step {
     ql_real rate;         /* learning rate of this step (bias corrections included) */
     ql_real decay1;       /* Adam: decay of the first moment */
     ql_real decay2;       /* RMSprop, Adam: decay of the second moment */
@@ -133,10 +131,11 @@ typedef struct {
     ql_real l1, l2;       /* penalties l1 |w| + l2 w^2 */
     ql_real weight_decay; /* AdamW: w shrinks by rate * weight_decay * w; bias corrections divided
                              out */
-} ql_opt_step;
+    ql_opt_kern update;   /* the rule's kernel in the table in use */
+};
 
-typedef void (*ql_opt_kern)(int64_t n, ql_real *w, const ql_real *grad, ql_real *m, ql_real *v,
-                            const ql_opt_step *step);
+/* X(name): the optimizers that kernels exist for; opt_<name> in src/kern/kern_template.h */
+#define QL_OPT_MAP(X) X(sgd) X(rmsprop) X(adam)
 
 typedef struct {
     const char *isa;
@@ -179,7 +178,9 @@ typedef struct {
                          const ql_real *inv_sd, int log, ql_real *y);
 
     /* n a multiple of QL_PAD; moments below 1e-30 become 0 */
-    ql_opt_kern sgd, rmsprop, adam;
+#define X(name) ql_opt_kern name;
+    QL_OPT_MAP(X)
+#undef X
 
 #define X(name, disp) ql_lik_kern name##_##disp;
     QL_LIK_MAP(X)

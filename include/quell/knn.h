@@ -44,6 +44,7 @@ QL_MUST_USE ql_status ql_knn_queries(const float *points, int64_t n, const float
                                      int64_t n_queries, int64_t n_dims, const ql_knn_options *opt,
                                      ql_knn *out, ql_err *err);
 
+/* What the two above have made. */
 void ql_knn_free(ql_knn *knn);
 
 #ifdef __cplusplus

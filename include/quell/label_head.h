@@ -19,12 +19,14 @@ typedef struct {
     ql_real *most, *sum;    /* [cells] */
     const ql_real *more;    /* [labels, cells] gradient by the logits that others have made; NULL:
                                none; borrowed */
-    ql_real *dw, *db;
-    int32_t *label; /* [cells] -1: unlabelled */
+    ql_real *dw, *db;       /* [labels, pad(units)], [pad(labels)] */
+    int32_t *label;         /* [cells] -1: unlabelled */
 } ql_label_head;
 
+/* Tensors "label/weight" [labels, units] and "label/bias" [labels]; memory for minibatches of up to
+ * `capacity` padded cells (QL_EMEMORY), none where there is no such head. */
 void ql_label_declare(ql_label_head *h, ql_params *p);
-ql_status ql_label_alloc(ql_label_head *h, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_label_alloc(ql_label_head *h, int64_t capacity, ql_err *err);
 void ql_label_free(ql_label_head *h);
 int64_t ql_label_bytes(const ql_label_head *h, int64_t capacity);
 
@@ -36,7 +38,7 @@ void ql_label_forward(ql_label_head *h, const ql_params *p, const ql_kern *kern,
  * that by the code, and the head's tensors are updated. code_t [n_pad, pad(units)] */
 double ql_label_backward(ql_label_head *h, ql_params *p, const ql_kern *kern, double factor,
                          const ql_real *code_t, ql_real *by_code, int64_t n, int64_t n_pad,
-                         const ql_optimizer *opt, const ql_opt_step *step);
+                         const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

@@ -34,7 +34,8 @@ QL_MUST_USE ql_status ql_labels_spread(const ql_labels *l, const ql_points *p, q
 QL_MUST_USE ql_status ql_labels_gather(const ql_labels *l, const ql_points *p, ql_labels *out,
                                        ql_err *err);
 
-void ql_labels_sizes(const ql_labels *l, int64_t *size); /* [names.n] */
+/* Cells of each label into size [names.n]. */
+void ql_labels_sizes(const ql_labels *l, int64_t *size);
 void ql_labels_free(ql_labels *l);
 
 /* Order of text in which runs of digits count as numbers; below, equal or above 0 as strcmp. */

@@ -40,9 +40,6 @@ double ql_kl_capacity(const ql_kl_rule *r, uint64_t step, uint64_t epoch);
 /* Added to every variance. */
 #define QL_LATENT_VAR 1e-4
 
-/* Divergence of N(mean, diag var) from N(0, 1). */
-double ql_kl_normal(const float *mean, const float *var, int64_t n);
-
 typedef struct {
     int64_t n_in, n_out;
     int weight, bias;     /* tensors of v */
@@ -58,8 +55,10 @@ typedef struct {
     ql_real *dw, *db; /* [n_out, pad(n_in)], [pad(n_out)] */
 } ql_latent;
 
+/* Tensors "PREFIX/weight" [n_out, n_in] and "PREFIX/bias" [n_out]; memory for minibatches of up to
+ * `capacity` padded cells (QL_EMEMORY). */
 void ql_latent_declare(ql_latent *l, ql_params *p, const char *prefix);
-ql_status ql_latent_alloc(ql_latent *l, int64_t capacity, ql_err *err);
+QL_MUST_USE ql_status ql_latent_alloc(ql_latent *l, int64_t capacity, ql_err *err);
 void ql_latent_free(ql_latent *l);
 int64_t ql_latent_bytes(const ql_latent *l, int64_t capacity);
 
@@ -84,8 +83,7 @@ double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, u
 
 /* After the bottleneck's own backward pass: adds to din [n_in, n_pad], updates the tensors of v. */
 void ql_latent_backward(ql_latent *l, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step);
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step);
 
 /* Gradient by v of an element from that by V: dV/dv = V - 1e-4, and 0 beyond the bounds of v. */
 ql_real ql_latent_by_raw(const ql_latent *l, int64_t at, double by_var);

@@ -33,6 +33,8 @@ typedef struct {
 
 struct ql_member_kind {
     const char *name, *help;
+    /* Largest rank of a spec; 0: it has none. */
+    int64_t most;
     /* Bytes that fitting takes, beside the counts. */
     int64_t (*bytes)(const ql_rows *counts, const ql_member_spec *spec);
     /* Bytes that a fitted one holds; NULL: as many. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "quell/kern.h"
+#include "quell/params.h"
 #include "quell/status.h"
 
 #ifdef __cplusplus
@@ -44,8 +45,19 @@ void ql_opt_set_eps(ql_optimizer *opt, double eps);
 void ql_opt_start(ql_optimizer *opt, const ql_opt_rule *rule, const ql_kern *kern, double rate,
                   double clip, double weight_decay);
 
-/* Count one step and return what the kernels need for it. */
+/* Count one step and return what updates need for it. */
 ql_opt_step ql_opt_next(ql_optimizer *opt);
+
+/* Update one tensor (or `rows` of its rows from `first`) with its gradient grad [rows, ld],
+ * penalties included; the weight decay of the step is for tensors that decay. Weights that may not
+ * be negative end at 0 where they would be; a frozen tensor stays. */
+void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
+                      const ql_opt_step *step);
+
+/* The same of n elements of a tensor from `first` on, counted through its rows; n and first are
+ * multiples of QL_PAD, grad [n] is 0 at pads. */
+void ql_params_update_range(ql_params *p, int tensor, int64_t first, int64_t n, const ql_real *grad,
+                            const ql_opt_step *step);
 
 #ifdef __cplusplus
 }

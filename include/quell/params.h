@@ -42,7 +42,7 @@ int ql_params_add(ql_params *p, const char *name, int64_t rows, int64_t cols, bo
 
 /* The block of all declared tensors, zeroed; moments for n_moments (0, 1 or 2) arrays:
  * 1 gives v only. */
-ql_status ql_params_alloc(ql_params *p, int n_moments, ql_err *err);
+QL_MUST_USE ql_status ql_params_alloc(ql_params *p, int n_moments, ql_err *err);
 void ql_params_free(ql_params *p);
 
 /* Of a model that learns no more. */

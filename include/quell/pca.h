@@ -40,13 +40,14 @@ typedef struct {
 
 /* counts as ql_prep_counts left them; prep must centre. QL_EUSAGE: more components than cells - 1
  * or genes. Release *out with ql_pca_free; it is empty after a failure. */
-ql_status ql_pca_fit(const ql_rows *counts, const ql_prep *prep, const ql_pca_options *opt,
-                     const ql_kern *kern, ql_pca *out, ql_err *err);
+QL_MUST_USE ql_status ql_pca_fit(const ql_rows *counts, const ql_prep *prep,
+                                 const ql_pca_options *opt, const ql_kern *kern, ql_pca *out,
+                                 ql_err *err);
 void ql_pca_free(ql_pca *p);
 
 /* out [rows of counts, p->n]: the cells' coordinates; of cells without counts NaN. */
-ql_status ql_pca_scores(const ql_pca *p, const ql_rows *counts, const ql_prep *prep, int threads,
-                        const ql_kern *kern, float *out, ql_err *err);
+QL_MUST_USE ql_status ql_pca_scores(const ql_pca *p, const ql_rows *counts, const ql_prep *prep,
+                                    int threads, const ql_kern *kern, float *out, ql_err *err);
 
 /* Bytes that both take beside counts and out. */
 int64_t ql_pca_bytes(const ql_rows *counts, const ql_pca_options *opt);

@@ -38,11 +38,12 @@ typedef struct {
  * without empty genes nothing is written and counts may be shared by threads.
  * Rows stay; empty cells are only left out of kept_cell. Fails with QL_EDATA when nothing is left.
  */
-ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *kern, int threads,
-                         ql_prep *out, ql_err *err);
+QL_MUST_USE ql_status ql_prep_counts(ql_rows *counts, ql_prep_options opt, const ql_kern *kern,
+                                     int threads, ql_prep *out, ql_err *err);
 /* Give the kept genes places by rank [n_genes], each of which is another. */
-ql_status ql_prep_places(ql_prep *p, const int64_t *rank, ql_err *err);
+QL_MUST_USE ql_status ql_prep_places(ql_prep *p, const int64_t *rank, ql_err *err);
 
+/* Of ql_prep_counts and ql_prep_apply. */
 void ql_prep_free(ql_prep *p);
 
 /* What a trained model knows of its genes, borrowed. */
@@ -61,13 +62,14 @@ typedef struct {
 QL_MUST_USE ql_status ql_prep_apply(const ql_rows *counts, ql_prep_options opt,
                                     const ql_prep_model *model, ql_prep *out, ql_err *err);
 
+/* How counts become inputs; its arrays are borrowed from p. */
 ql_input_map ql_prep_map(const ql_prep *p);
 
 /* Split the molecules of the given rows: each goes to `held` with probability p, else to `kept`.
  * Both have rows.n_rows = n. Keyed by (seed, stream, row of counts). */
-ql_status ql_thin_rows(const ql_rows *counts, const int64_t *rows, int64_t n, double p,
-                       uint64_t seed, ql_rng_stream stream, ql_csr *kept, ql_csr *held,
-                       ql_err *err);
+QL_MUST_USE ql_status ql_thin_rows(const ql_rows *counts, const int64_t *rows, int64_t n, double p,
+                                   uint64_t seed, ql_rng_stream stream, ql_csr *kept, ql_csr *held,
+                                   ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,8 @@ typedef struct {
     ql_real *code, *by_code; /* [capacity, ld]; owned */
 } ql_scdha_filter;
 
+/* A network with its starting weights, for minibatches of up to `capacity` cells; on failure
+ * (QL_EMEMORY) everything is released. The bytes it takes. */
 QL_MUST_USE ql_status ql_scdha_filter_new(const ql_scdha_filter_config *cfg, int64_t capacity,
                                           const ql_kern *kern, ql_scdha_filter *f, ql_err *err);
 void ql_scdha_filter_free(ql_scdha_filter *f);

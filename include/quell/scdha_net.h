@@ -19,6 +19,7 @@ extern "C" {
 #endif
 
 enum { QL_SCDHA_DECODERS = 2 };
+#define QL_SCDHA_BN_EPS 1e-3 /* of batch norm */
 
 typedef struct {
     int64_t n_genes, hidden, latent;
@@ -60,6 +61,8 @@ typedef struct {
     ql_scdha_work *work;
 } ql_scdha_net;
 
+/* A network with its starting weights, for minibatches of up to `capacity` cells; on failure
+ * (QL_EMEMORY) everything is released. The bytes it takes. */
 QL_MUST_USE ql_status ql_scdha_net_new(const ql_scdha_net_config *cfg, int64_t capacity,
                                        const ql_kern *kern, ql_scdha_net *net, ql_err *err);
 void ql_scdha_net_free(ql_scdha_net *net);
@@ -114,6 +117,7 @@ typedef struct {
 
 enum { QL_SCDHA_BLOCK = 64 }; /* cells read at a time */
 
+/* e is borrowed; on failure (QL_EMEMORY) everything is released. The bytes it takes. */
 QL_MUST_USE ql_status ql_scdha_reader_new(ql_scdha_reader *r, const ql_scdha_encoder *e,
                                           const ql_kern *kern, ql_err *err);
 void ql_scdha_reader_free(ql_scdha_reader *r);

@@ -27,6 +27,7 @@ typedef struct {
     int64_t first, count; /* genes of a tile, or tiles of a shard */
 } ql_span;
 
+/* How so many genes are cut; the genes of a tile; the tiles of a shard. */
 ql_tiling ql_tiling_of(int64_t n_genes);
 ql_span ql_tile_genes(const ql_tiling *tiling, int64_t tile);
 ql_span ql_shard_tiles(const ql_tiling *tiling, int64_t shard);

@@ -50,6 +50,7 @@ typedef struct {
     int64_t *next;   /* [cells] where each cell's entries go on; owned */
 } ql_wide_work;
 
+/* For minibatches of up to `capacity` cells and rows of ld (QL_EMEMORY); the bytes of it. */
 QL_MUST_USE ql_status ql_wide_work_new(ql_wide_work *w, int64_t capacity, int64_t ld, ql_err *err);
 void ql_wide_work_free(ql_wide_work *w);
 int64_t ql_wide_work_bytes(int64_t capacity, int64_t ld);

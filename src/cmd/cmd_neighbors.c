@@ -73,16 +73,6 @@ static ql_status write_matrix(job *j, const char *key, const int64_t *indptr, in
     return st;
 }
 
-static void insert(int32_t *column, double *value, int n, int32_t c, double v)
-{
-    for (; n > 0 && column[n - 1] > c; n--) {
-        column[n] = column[n - 1];
-        value[n] = value[n - 1];
-    }
-    column[n] = c;
-    value[n] = v;
-}
-
 /* The neighbours as a matrix: columns in order within a row. */
 static ql_status write_distances(job *j)
 {
@@ -98,7 +88,8 @@ static ql_status write_distances(job *j)
     for (int64_t i = 0; i < knn->n; i++) {
         const int64_t row = i * knn->k;
         for (int e = 0; e < knn->k; e++)
-            insert(column + row, value + row, e, knn->index[row + e], knn->distance[row + e]);
+            ql_graph_insert(column + row, value + row, e, knn->index[row + e],
+                            knn->distance[row + e]);
         indptr[i + 1] = row + knn->k;
     }
     QL_GO(write_matrix(j, j->keys.distances, indptr, column, NULL, value));

@@ -273,7 +273,7 @@ static ql_status write_table(void *ctx, ql_h5ad_writer *w, ql_err *err)
 static ql_status work(tuning *t, denoise_job *j)
 {
     bool done;
-    QL_TRY(search_parse(space_of(t->a), ql_model_rows, &t->space, &t->run->err));
+    QL_TRY(search_parse(space_of(t->a), ql_setting_tables, &t->space, &t->run->err));
     QL_TRY(denoise_job_open(j, &done));
     if (done) return QL_OK;
     QL_TRY(denoise_job_begin(j));

@@ -1,4 +1,5 @@
 #include "ensemble_specs.h"
+#include "option_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,53 +24,32 @@ ql_status ensemble_check(const model_args *a, ql_err *err)
 
 /* ---- settings ---- */
 
-static const ql_option *row_of(const ql_option *rows, const char *name, size_t n)
-{
-    for (; rows->name; rows++)
-        if (strlen(rows->name) == n && strncmp(rows->name, name, n) == 0) return rows;
-    return NULL;
-}
-
 /* One word NAME=VALUE into the options. */
 static ql_status set_word(model_args *m, const char *word, ql_err *err)
 {
     const size_t n = strcspn(word, "=");
-    const ql_option *row = word[n] ? row_of(ql_model_rows, word, n) : NULL;
+    const ql_option *const seed[] = {ql_seed_rows, NULL};
+    const ql_option *row = word[n] ? rows_find(ql_setting_tables, word, n) : NULL;
     if (row) return ql_opt_set(row, word + n + 1, (char *)m + row->offset, err);
-    row = word[n] ? row_of(ql_seed_rows, word, n) : NULL;
+    row = word[n] ? rows_find(seed, word, n) : NULL;
     if (row) return ql_opt_set(row, word + n + 1, (char *)&m->seed + row->offset, err);
     return ql_fail(err, QL_EUSAGE, "'%s' is no setting of a model", word);
 }
 
-/* Words that make another kind of model, and the number that follows. */
-static const struct {
-    const char *word;
-    const ql_member_kind *kind;
-    long most; /* of the number; 0: there is none */
-} kinds[] = {
-    {"means", &ql_member_means, 0},
-    {"factors=", &ql_member_factors, QL_FACTORS_MOST},
-    {"smooth=", &ql_member_smooth, 10000},
-    {"vae", &ql_member_vae, 0},
-};
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
-
-/* *is: the word makes one. */
+/* *is: the word makes another kind of model: its name, or NAME=RANK where it has a rank. */
 static ql_status set_kind(const char *word, ql_member_spec *out, bool *is, ql_err *err)
 {
-    *is = false;
-    for (int i = 0; i < N_KINDS; i++) {
-        const size_t n = strlen(kinds[i].word);
-        char *end = NULL;
-        if (strncmp(word, kinds[i].word, n) != 0 || (kinds[i].most == 0 && word[n])) continue;
-        *is = true;
-        out->kind = kinds[i].kind;
-        if (kinds[i].most == 0) return QL_OK;
-        out->rank = strtol(word + n, &end, 10);
-        if (end != word + n && !*end && out->rank >= 1 && out->rank <= kinds[i].most) return QL_OK;
-        return ql_fail(err, QL_EUSAGE, "%s: not a number from 1 to %ld", word, kinds[i].most);
-    }
-    return QL_OK;
+    const size_t n = strcspn(word, "=");
+    char name[WORD], *end = NULL;
+    (void)snprintf(name, sizeof name, "%.*s", (int)n, word);
+    const ql_member_kind *kind = ql_member_kind_find(name);
+    *is = kind && kind != &ql_member_network && (kind->most > 0) == (word[n] == '=');
+    if (!*is) return QL_OK;
+    out->kind = kind;
+    if (kind->most == 0) return QL_OK;
+    out->rank = strtol(word + n + 1, &end, 10);
+    if (end != word + n + 1 && !*end && out->rank >= 1 && out->rank <= kind->most) return QL_OK;
+    return ql_fail(err, QL_EUSAGE, "%s: not a number from 1 to %lld", word, (long long)kind->most);
 }
 
 /* Every word in turn; those of options into m. */

@@ -32,11 +32,11 @@ extern const ql_option fit_rows[];      /* counts, plan and cache */
 extern const ql_option fit_init_rows[]; /* where training starts */
 
 #define FIT_TABLES(S, member)                                                                      \
-    {ql_model_rows, offsetof(S, member.model)}, {fit_init_rows, offsetof(S, member)},              \
-        {ql_vae_rows, offsetof(S, member.model.vae)}, {fit_rows, offsetof(S, member)},             \
-        {dca_rows, offsetof(S, member.dca)}, {checkpoint_rows, offsetof(S, member.checkpoint)},    \
-        {mqc_rows, offsetof(S, member.mqc)}, {ql_seed_rows, offsetof(S, member.model.seed)},       \
-        {ql_join_rows, offsetof(S, member.join)},                                                  \
+    {ql_net_rows, offsetof(S, member.model)}, {ql_training_rows, offsetof(S, member.model)},       \
+        {fit_init_rows, offsetof(S, member)}, {ql_vae_rows, offsetof(S, member.model.vae)},        \
+        {fit_rows, offsetof(S, member)}, {dca_rows, offsetof(S, member.dca)},                      \
+        {checkpoint_rows, offsetof(S, member.checkpoint)}, {mqc_rows, offsetof(S, member.mqc)},    \
+        {ql_seed_rows, offsetof(S, member.model.seed)}, {ql_join_rows, offsetof(S, member.join)},  \
     {                                                                                              \
         ql_read_rows, offsetof(S, member.read)                                                     \
     }

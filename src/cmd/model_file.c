@@ -14,7 +14,8 @@
 #define MANY   "ensemble" /* one, and others mixed with it */
 enum { FORMAT_VERSION = 1, LEVEL = 1 };
 
-static const ql_opt_table model_tables[] = {{ql_model_rows, 0},
+static const ql_opt_table model_tables[] = {{ql_net_rows, 0},
+                                            {ql_training_rows, 0},
                                             {ql_kind_rows, 0},
                                             {ql_vae_rows, offsetof(model_args, vae)},
                                             {ql_seed_rows, offsetof(model_args, seed)},

@@ -1,4 +1,5 @@
 #include "model_info.h"
+#include "option_rows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,12 +105,11 @@ static void put_choice(const model_file *m, ql_str *out)
 
 static const char *default_of(const char *name, size_t n)
 {
-    const ql_option *const tables[] = {ql_model_rows, ql_kind_rows, ql_vae_rows, ql_seed_rows};
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const ql_option *row = tables[t]; row->name; row++)
-            if (strlen(row->name) == n && strncmp(row->name, name, n) == 0)
-                return row->def ? row->def : row->type == QL_OPT_FLAG ? "no" : "";
-    return "";
+    const ql_option *const tables[] = {ql_net_rows, ql_training_rows, ql_kind_rows,
+                                       ql_vae_rows, ql_seed_rows,     NULL};
+    const ql_option *row = rows_find(tables, name, n);
+    if (!row) return "";
+    return row->def ? row->def : row->type == QL_OPT_FLAG ? "no" : "";
 }
 
 /* Options that are not what they are by default. */

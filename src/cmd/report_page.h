@@ -10,7 +10,22 @@
 QL_MUST_USE ql_status report_page(const report_data *d, const char *color, ql_str *out,
                                   ql_err *err);
 
-/* Its parts. */
+/* Where a file has what it says of the run. */
+#define REPORT_RUN "uns/quell/denoise"
+
+/* Its parts, each a section or nothing where the file has nothing for it. */
+void report_put_alerts(const report_data *d, ql_str *out); /* report_score.c */
+void report_put_cards(const report_data *d, ql_str *out);
+void report_put_score(const report_data *d, ql_str *out);
+QL_MUST_USE ql_status report_put_training(const report_data *d, ql_str *out,
+                                          ql_err *err); /* report_charts.c */
+QL_MUST_USE ql_status report_put_distributions(const report_data *d, ql_str *out, ql_err *err);
+void report_put_run(const report_data *d, ql_str *out); /* report_about.c */
+void report_put_scales(const report_data *d, ql_str *out);
+void report_put_next(ql_str *out);
+void report_put_citation(const report_data *d, ql_str *out);
+
+/* What a section begins and ends with. */
 void report_put_heading(ql_str *out, const char *title);
 void report_end_section(ql_str *out);
 QL_MUST_USE ql_status report_put_cells(const report_data *d, const char *color, ql_str *out,

@@ -1,4 +1,5 @@
 #include "search_space.h"
+#include "option_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +23,10 @@ typedef union {
     ql_double_list reals;
 } any_value;
 
-static const char *name_at(const void *rows, int i)
+static const char *name_at(const void *tables, int i)
 {
-    return ((const ql_option *)rows)[i].name;
-}
-
-static const ql_option *find_row(const ql_option *rows, const char *name)
-{
-    for (const ql_option *row = rows; row->name; row++)
-        if (!strcmp(row->name, name)) return row;
-    return NULL;
+    const ql_option *row = rows_at(tables, i);
+    return row ? row->name : NULL;
 }
 
 static bool is_whole(const ql_option *row)
@@ -83,15 +78,16 @@ static ql_status parse_choices(search_dim *d, char *value, ql_err *err)
     return ql_fail(err, QL_EUSAGE, "--search %s: no value", d->row->name);
 }
 
-static ql_status parse_word(char *word, const ql_option *rows, search_space *s, ql_err *err)
+static ql_status parse_word(char *word, const ql_option *const *tables, search_space *s,
+                            ql_err *err)
 {
     char *value = strchr(word, '=');
     if (!value) return ql_fail(err, QL_EUSAGE, "--search: '%.80s' is not NAME=VALUES", word);
     *value++ = '\0';
-    const ql_option *row = find_row(rows, word);
+    const ql_option *row = rows_find(tables, word, strlen(word));
     if (!row) {
         ql_fail(err, QL_EUSAGE, "--search: no option of the model is called '%.80s'", word);
-        const char *near = ql_nearest(word, name_at, rows);
+        const char *near = ql_nearest(word, name_at, tables);
         return near ? ql_hint(err, "did you mean %s?", near) : QL_EUSAGE;
     }
     for (int i = 0; i < s->n; i++)
@@ -105,7 +101,8 @@ static ql_status parse_word(char *word, const ql_option *rows, search_space *s, 
     return dots ? parse_range(d, value, dots, err) : parse_choices(d, value, err);
 }
 
-ql_status search_parse(const char *text, const ql_option *rows, search_space *out, ql_err *err)
+ql_status search_parse(const char *text, const ql_option *const *tables, search_space *out,
+                       ql_err *err)
 {
     ql_status st = QL_OK;
     *out = (search_space){0};
@@ -113,7 +110,7 @@ ql_status search_parse(const char *text, const ql_option *rows, search_space *ou
     memcpy(out->text, text, strlen(text) + 1);
     for (char *save = NULL, *word = strtok_r(out->text, " \t\n;", &save); word && st == QL_OK;
          word = strtok_r(NULL, " \t\n;", &save))
-        st = parse_word(word, rows, out, err);
+        st = parse_word(word, tables, out, err);
     if (st == QL_OK && out->n == 0) st = ql_fail(err, QL_EUSAGE, "--search: nothing to search");
     if (st != QL_OK) search_free(out);
     return st;

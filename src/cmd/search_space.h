@@ -25,9 +25,10 @@ typedef struct {
     char *text; /* owned */
 } search_space;
 
-/* Read text; every value must be one that its option takes. Errors: QL_EUSAGE, with the word. */
-QL_MUST_USE ql_status search_parse(const char *text, const ql_option *rows, search_space *out,
-                                   ql_err *err);
+/* tables: NULL-terminated, of the options that may be named. Read text; every value must be one
+ * that its option takes. Errors: QL_EUSAGE, with the word. */
+QL_MUST_USE ql_status search_parse(const char *text, const ql_option *const *tables,
+                                   search_space *out, ql_err *err);
 void search_free(search_space *s);
 
 /* Append draw number `draw` as "name=value ..." in the order of the space; a pure function of

@@ -369,17 +369,18 @@ const ql_kern KERN_TABLE = {.isa = KERN_NAME,
                             .take = take,
                             .put = put,
                             .input_values = input_values,
-                            .sgd = opt_sgd,
-                            .rmsprop = opt_rmsprop,
-                            .adam = opt_adam,
                             .gaussian = {gaussian_sweep, gaussian_list, gaussian_link},
-#define X(name, kind)                                                                              \
-    .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
-                            QL_LIK_MAP(X) QL_LIK_SHARE_MAP(X)
-#undef X
-                                .soft_sums = soft_sums,
+                            .soft_sums = soft_sums,
                             .add_row = add_row,
                             .column_sums = column_sums,
                             .soft_exp = soft_exp,
                             .exp_less = exp_less,
-                            .share_gradient = share_gradient};
+                            .share_gradient = share_gradient,
+#define X(name) .name = opt_##name,
+                            QL_OPT_MAP(X)
+#undef X
+#define X(name, kind)                                                                              \
+    .name##_##kind = {name##_##kind##_sweep, name##_##kind##_list, name##_##kind##_link},
+                                QL_LIK_MAP(X) QL_LIK_SHARE_MAP(X)
+#undef X
+};

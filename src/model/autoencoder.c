@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/fmath.h"
 #include "autoencoder_internal.h"
 
 static int64_t capacity_of(int64_t batch_size)
@@ -96,32 +95,6 @@ static void declare_penalties(ql_ae *ae)
     }
 }
 
-static void declare_input_terms(ql_ae *ae)
-{
-    const ql_ae_config *c = &ae->cfg;
-    ae->input_terms = (ql_input_terms){.n_out = ae->input.n_out,
-                                       .tiling = ae->input.tiling,
-                                       .weight = ae->input.weight,
-                                       .orthogonal = c->orthogonal,
-                                       .tied = c->tied,
-                                       .seed = c->seed};
-    if (c->contractive > 0)
-        ae->input_terms.jacobian = ae->center == 0 ? QL_JACOBIAN_EXACT : QL_JACOBIAN_PROBE;
-}
-
-/* What the dense part of the first layer sees: genes, or what a convolution makes of them. */
-static int64_t input_width(const ql_ae_config *cfg, int64_t n_genes)
-{
-    return cfg->conv.filters > 0 ? ql_conv_features(&cfg->conv, n_genes) : n_genes;
-}
-
-/* Scratch of a thread for inputs that are not sparse, in numbers. */
-static int64_t dense_scratch(const ql_ae_config *cfg)
-{
-    if (cfg->conv.filters > 0) return ql_conv_space(&cfg->conv);
-    return ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
-}
-
 /* Hidden layers that are built: all, or those up to a stage of pretraining. */
 static int n_built(const ql_ae_config *cfg)
 {
@@ -135,19 +108,18 @@ static void freeze_below(ql_ae *ae)
     for (int i = 0; i < first; i++) ae->params.tensor[i].frozen = true;
 }
 
-/* Everything of the model that needs no memory yet: layers and tensors. */
-static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
+void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
 {
     *ae = (ql_ae){.cfg = *cfg, .n_genes = n_genes, .n_hidden = n_built(cfg), .input_cov = -1};
     ae->center = cfg->n_hidden / 2;
     ae->input.n_beside = ql_ae_library_width(cfg);
-    ql_input_declare(&ae->input, &ae->params, input_width(cfg, n_genes),
+    ql_input_declare(&ae->input, &ae->params, ql_ae_input_width(cfg, n_genes),
                      cfg->hidden[0] + ae->input.n_beside);
     if (cfg->conv.filters > 0)
         ql_conv_declare(&ae->conv, &ae->params, cfg->conv, n_genes, cfg->act, (ql_real)cfg->slope);
     for (int i = 0; i < ae->n_hidden; i++) declare_hidden(ae, i);
     ql_ae_variational_declare(ae);
-    declare_input_terms(ae);
+    ql_ae_input_declare_terms(ae);
     ae->heads.tied = cfg->tied;
     ae->heads.weight[QL_HEAD_MEAN] = ae->input.weight;
     ql_head_layout layout = cfg->likelihood->heads;
@@ -164,11 +136,6 @@ static void declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
     if (cfg->stage > 0) freeze_below(ae);
 }
 
-void ql_ae_declare(ql_ae *ae, const ql_ae_config *cfg, int64_t n_genes)
-{
-    declare(ae, cfg, n_genes);
-}
-
 /* The widest array a tile's gradient needs. */
 static int64_t tile_width(const ql_ae *ae)
 {
@@ -182,7 +149,7 @@ static int64_t tile_width(const ql_ae *ae)
 int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
 {
     ql_ae ae;
-    declare(&ae, cfg, sizes->n_genes);
+    ql_ae_declare(&ae, cfg, sizes->n_genes);
     int64_t cells = capacity_of(sizes->batch_size), real = (int64_t)sizeof(ql_real);
     ae.heads.keep = cells <= QL_KEEP_CELLS && !cfg->recompute;
     int64_t bytes = ql_params_bytes(&ae.params, cfg->optimizer->n_moments);
@@ -196,7 +163,7 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
             bytes += ql_hidden_bytes(ql_ae_layer(&ae, b, i), cells);
     bytes += ql_input_terms_bytes(&ae.input_terms);
     int64_t width = tile_width(&ae);
-    int64_t dense = dense_scratch(cfg);
+    int64_t dense = ql_ae_input_scratch(cfg);
     if (cfg->conv.filters > 0)
         bytes += ql_conv_bytes(&cfg->conv, sizes->n_genes) +
                  2 * ql_batch_ordered_bytes(cells, sizes->max_row_nnz, ae.heads.tiling);
@@ -207,157 +174,14 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
 int64_t ql_ae_state_bytes(const ql_ae_config *cfg, int64_t n_genes)
 {
     ql_ae ae;
-    declare(&ae, cfg, n_genes);
+    ql_ae_declare(&ae, cfg, n_genes);
     return ql_params_bytes(&ae.params, cfg->optimizer->n_moments + 1);
-}
-
-static void start_tensor(ql_ae *ae, int tensor, int64_t fan_in, int64_t fan_out)
-{
-    ql_params_init(&ae->params, tensor, ae->cfg.init, fan_in, fan_out, ae->cfg.seed);
-}
-
-/* Biases are 0, unless the initialiser draws them too. */
-static void start_bias(ql_ae *ae, int tensor, int64_t fan_in)
-{
-    if (ae->cfg.init && ae->cfg.init->biases)
-        start_tensor(ae, tensor, fan_in, ae->params.tensor[tensor].cols);
-}
-
-static int64_t input_fan(const ql_ae *ae)
-{
-    return input_width(&ae->cfg, ae->n_genes) +
-           (ae->input_cov >= 0 ? ql_cov_columns(&ae->cfg.vae.cov) : 0);
-}
-
-static void start_latent(ql_ae *ae)
-{
-    const ql_latent *l = &ae->latent;
-    const ql_label_head *h = &ae->labels;
-    if (h->n_labels > 0) start_tensor(ae, h->weight, h->n_in, h->n_labels);
-    if (!ae->cfg.vae.on) return;
-    start_tensor(ae, l->weight, l->n_in, l->n_out);
-    start_bias(ae, l->bias, l->n_in);
-    if (ae->input_cov >= 0) start_tensor(ae, ae->input_cov, input_fan(ae), ae->hidden[0].n_out);
-    ql_ae_library_start(ae, input_fan(ae));
-    ql_ae_scanvi_start(ae);
-    ql_ae_ladder_start(ae);
-}
-
-static void start_hidden(ql_ae *ae, const ql_hidden *h)
-{
-    ql_hidden_init(h, &ae->params, ae->cfg.init, h->weight >= 0 ? 0 : input_fan(ae), ae->cfg.seed);
-}
-
-/* Weights that may not be negative start at the absolute values. */
-static void start_nonnegative(ql_ae *ae)
-{
-    for (int i = 0; i < ae->params.n_tensors; i++) {
-        const ql_tensor *t = &ae->params.tensor[i];
-        ql_real *w = ae->params.w + t->offset;
-        for (int64_t k = 0; k < t->rows * t->ld && t->nonnegative; k++)
-            w[k] = w[k] < 0 ? -w[k] : w[k];
-    }
-}
-
-/* Weights of one head, with the fans that Keras takes for the reference's layers. */
-static void start_head(ql_ae *ae, int head)
-{
-    const ql_heads *h = &ae->heads;
-    const int64_t values = ae->params.tensor[h->bias[head]].cols;
-    start_tensor(ae, h->weight[head], h->kind[head] == QL_KIND_ELEMENT ? values : h->n_in, values);
-    start_bias(ae, h->bias[head], h->n_in);
-}
-
-/* Log-odds of a count above 0, were counts Poisson. */
-static ql_real log_odds(double rate)
-{
-    const double most = 5;
-    return (ql_real)(rate > most ? most : rate < 1e-6 ? ql_log(rate) : ql_log(ql_exp(rate) - 1));
-}
-
-/* The mean's biases at the rates of the genes: their logarithms, or themselves where the mean is
- * linear. */
-static void start_means(ql_ae *ae, const ql_real *log_rate)
-{
-    ql_real *bias = ql_param(&ae->params, ae->heads.bias[QL_HEAD_MEAN]);
-    const bool rates = ae->cfg.likelihood->gaussian && !ae->heads.share;
-    for (int64_t g = 0; g < ae->n_genes; g++) {
-        bias[g] = rates ? (ql_real)ql_exp((double)log_rate[g]) : log_rate[g];
-        if (ae->heads.odds) bias[g] = log_odds((double)bias[g]);
-    }
-}
-
-/* Dispersions of genes, or of genes and groups. */
-static void start_dispersions(ql_ae *ae)
-{
-    static const ql_init normal = {"normal", 1, QL_FAN_NONE, QL_DRAW_NORMAL, false, false};
-    const ql_heads *h = &ae->heads;
-    const int tensor = h->disp_gene >= 0 ? h->disp_gene : h->weight[QL_HEAD_DISP];
-    const ql_tensor *t = &ae->params.tensor[tensor];
-    ql_real log_theta[QL_PAD], *w = ql_param(&ae->params, tensor);
-    if (ae->cfg.theta_normal) {
-        ql_params_init(&ae->params, tensor, &normal, 1, 1, ae->cfg.seed);
-        return;
-    }
-    for (int i = 0; i < QL_PAD; i++) log_theta[i] = (ql_real)ae->cfg.start_theta;
-    ae->kern->log(QL_PAD, log_theta, log_theta);
-    for (int64_t r = 0; r < t->rows; r++)
-        for (int64_t c = 0; c < t->cols; c++) w[r * t->ld + c] = log_theta[0];
-}
-
-/* An output of 0 on the scale of the inputs, where the shift is included. */
-static void start_at_shift(ql_ae *ae)
-{
-    ql_real *bias = ql_param(&ae->params, ae->heads.bias[QL_HEAD_MEAN]);
-    for (int64_t g = 0; g < ae->n_genes && ae->map.shift; g++) bias[g] = -ae->map.shift[g];
-}
-
-static void start_heads(ql_ae *ae, const ql_real *log_rate)
-{
-    const ql_heads *h = &ae->heads;
-    for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->weight[k] >= 0 && h->bias[k] >= 0) start_head(ae, k);
-    if (ae->cfg.likelihood->of_inputs)
-        start_at_shift(ae);
-    else if (ae->cfg.start_at_means)
-        start_means(ae, log_rate);
-    if (h->disp_gene >= 0 || h->kind[QL_HEAD_DISP] == QL_KIND_GROUP) start_dispersions(ae);
-}
-
-static void start_weights(ql_ae *ae, const ql_real *log_rate)
-{
-    const ql_conv_shape *conv = &ae->cfg.conv;
-    start_tensor(ae, ae->input.weight, input_width(&ae->cfg, ae->n_genes), ae->hidden[0].n_out);
-    if (conv->filters > 0)
-        start_tensor(ae, ae->conv.weight, conv->width, conv->width * conv->filters);
-    for (int b = 0; b < ae->heads.n_branches; b++)
-        for (int i = b ? ae->center + 1 : 0; i < ae->n_hidden; i++)
-            start_hidden(ae, ql_ae_layer(ae, b, i));
-    start_latent(ae);
-    start_heads(ae, log_rate);
-    start_nonnegative(ae);
-    ql_ae_start_optimizer(ae, ae->cfg.rate);
-}
-
-void ql_ae_start_optimizer(ql_ae *ae, double rate)
-{
-    ql_opt_start(&ae->opt, ae->cfg.optimizer, ae->kern, rate, ae->cfg.clip, ae->cfg.weight_decay);
-    ql_opt_set_eps(&ae->opt, ae->cfg.eps);
-}
-
-/* Where inputs are not sparse while training. */
-static ql_status allocate_dense(ql_ae *ae, ql_err *err)
-{
-    const int64_t size = dense_scratch(&ae->cfg);
-    if (size == 0 || ae->cfg.conv.filters == 0) return QL_OK;
-    for (int i = 0; i < 2; i++) QL_TRY(ql_batch_alloc_ordered(&ae->batch[i], err));
-    return ql_conv_alloc(&ae->conv, &ae->map, err);
 }
 
 /* Work space of each thread. */
 static ql_status allocate_threads(ql_ae *ae, ql_err *err)
 {
-    const int64_t width = tile_width(ae), dense = dense_scratch(&ae->cfg);
+    const int64_t width = tile_width(ae), dense = ql_ae_input_scratch(&ae->cfg);
     QL_TRY(QL_NEW(ae->space, ae->n_threads, "tile work space", err));
     QL_TRY(QL_NEW(ae->tile_dw, ae->n_threads, "tile work space", err));
     if (dense > 0) QL_TRY(QL_NEW(ae->tile_x, ae->n_threads, "tile work space", err));
@@ -408,7 +232,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     QL_TRY(QL_NEW(ae->code_scale, ae->hidden[ae->center].n_out, "hidden layer", err));
     QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
     QL_TRY(allocate_threads(ae, err));
-    return allocate_dense(ae, err);
+    return ql_ae_input_alloc_dense(ae, err);
 }
 
 static ql_status choose_products(ql_ae *ae, ql_err *err)
@@ -423,7 +247,7 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
 {
     *ae = (ql_ae){0};
     QL_TRY(ql_ae_check(cfg, err));
-    declare(ae, cfg, sizes->n_genes);
+    ql_ae_declare(ae, cfg, sizes->n_genes);
     ae->kern = kern;
     ae->map = map;
     ae->capacity = capacity_of(sizes->batch_size);
@@ -438,7 +262,7 @@ ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes
         ql_ae_free(ae);
         return st;
     }
-    start_weights(ae, log_rate);
+    ql_ae_start(ae, log_rate);
     return QL_OK;
 }
 

@@ -38,7 +38,7 @@ static void set_aside(ql_ae *ae, ql_ae_decodings *d, int k)
 {
     const ql_heads *h = &ae->heads;
     const ql_batch *b = &ae->batch[0];
-    const ql_head_pass pass = ql_ae_head_pass(ae, b, NULL, NULL);
+    const ql_head_pass pass = ql_ae_head_pass(ae, b, NULL);
     const size_t real = sizeof(ql_real);
     memcpy(d->hidden + k * h->n_in * ae->capacity, pass.hidden[0],
            (size_t)(h->n_in * b->n_pad) * real);
@@ -55,7 +55,7 @@ void ql_ae_decodings_make(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *sou
                           ql_ae_decodings *d)
 {
     const ql_batch *b = &ae->batch[0];
-    const ql_head_pass pass = ql_ae_head_pass(ae, b, NULL, NULL);
+    const ql_head_pass pass = ql_ae_head_pass(ae, b, NULL);
     for (int k = 0; k < d->n; k++) {
         if (w->rank == 0) {
             ql_ae_cov_decode(ae, b, source->decode[k]);
@@ -72,7 +72,7 @@ void ql_ae_decodings_values(ql_ae *ae, const ql_ae_decodings *d, int64_t tile, i
                             int64_t n, ql_head_space *space)
 {
     ql_heads h = ae->heads; /* a view of it, normalised otherwise */
-    ql_head_pass pass = ql_ae_head_pass(ae, &ae->batch[0], NULL, NULL);
+    ql_head_pass pass = ql_ae_head_pass(ae, &ae->batch[0], NULL);
     /* what only training needs */
     ql_real *const sum[QL_MAX_HEADS] = {space->entries.count, space->entries.size,
                                         space->entries.weight};

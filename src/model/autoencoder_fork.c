@@ -62,8 +62,7 @@ static void branch_backward(ql_ae *ae, const ql_kern *kern, const ql_batch *b,
     for (int i = ae->n_hidden - 1; i > ae->center; i--) {
         ql_hidden *below = ql_ae_layer(ae, branch, i - 1);
         ql_hidden_backward(ql_ae_layer(ae, branch, i), &ae->params, kern, below->out_t,
-                           below == center ? ae->fork_grad : below->grad, b->n, b->n_pad, &ae->opt,
-                           step);
+                           below == center ? ae->fork_grad : below->grad, b->n, b->n_pad, step);
     }
     ae->kern->add(center->n_out * b->n_pad, ae->fork_grad, center->grad);
 }

@@ -25,6 +25,55 @@ typedef struct {
         ql_team_barrier((worker)->team);                                                           \
     } while (0)
 
+/* Items of `per` each that n make. */
+static inline int64_t ql_ae_items(int64_t n, int64_t per)
+{
+    return (n + per - 1) / per;
+}
+
+/* The kernels of training: with products in bfloat16 where that was asked for. */
+static inline const ql_kern *ql_ae_train_kern(const ql_ae *ae)
+{
+    return ae->cfg.bf16 ? &ae->bf16_kern : ae->kern;
+}
+
+/* A minibatch that is to be filled. */
+typedef struct {
+    ql_batch *batch;
+    const ql_batch_source *source;
+    const int64_t *rows; /* [batch->n]; NULL: at, at + 1, ... */
+    int64_t at;
+} ql_ae_filling;
+
+/* Its cells are filled a few at a time: in so many items; items [first, end), then all meet. */
+int64_t ql_ae_fill_items(int64_t n);
+void ql_ae_fill(const ql_ae *ae, ql_ae_worker *w, const ql_ae_filling *f, int64_t first,
+                int64_t end);
+
+/* The first layer (autoencoder_input.c). What its dense part sees: genes, or what a convolution
+ * makes of them; scratch of a thread for inputs that are not sparse, in numbers (0: they are); its
+ * terms; and what inputs that are not sparse take of the batches. */
+int64_t ql_ae_input_width(const ql_ae_config *cfg, int64_t n_genes);
+int64_t ql_ae_input_scratch(const ql_ae_config *cfg);
+void ql_ae_input_declare_terms(ql_ae *ae);
+ql_status ql_ae_input_alloc_dense(ql_ae *ae, ql_err *err);
+
+/* Every thread calls these. The partial sums of all shards; c
+ * NULL: in inference, without corruption. Their sums over the shards. Update, and the partial sums
+ * of the next minibatch (NULL: none). */
+void ql_ae_input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_corrupt *c);
+void ql_ae_input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b);
+void ql_ae_input_backward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_batch *next,
+                          const ql_opt_step *step);
+
+/* From the input layer's sums to the last hidden layers, on one thread. */
+void ql_ae_hidden_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
+                          ql_pass pass);
+
+/* Weights, biases, dispersions and the optimizer of a network that is declared and allocated
+ * (autoencoder_start.c). log_rate [genes]: as in ql_ae_new. */
+void ql_ae_start(ql_ae *ae, const ql_real *log_rate);
+
 /* Fill the first batch from rows[at..at + n) of the source and run it to the last hidden layer, in
  * inference. Every thread of the team calls it; afterwards all see the hidden layers. */
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
@@ -158,7 +207,7 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
  * gradients wait in the layers; when the gradient by the bottleneck's output is there, that of the
  * code, which is added to it; after the update of the hidden layers, the scale of the weights out
  * of the code. */
-void ql_ae_penalty_shard(ql_ae *ae, uint64_t step, int64_t shard);
+void ql_ae_penalty_shard(ql_ae *ae, int64_t shard);
 double ql_ae_jacobian_penalty(ql_ae *ae, const ql_batch *b);
 double ql_ae_code_penalty(ql_ae *ae, const ql_batch *b);
 void ql_ae_unit_code(ql_ae *ae);
@@ -169,9 +218,8 @@ static inline ql_hidden *ql_ae_layer(ql_ae *ae, int branch, int i)
     return branch > 0 && i > ae->center ? &ae->fork[branch - 1][i] : &ae->hidden[i];
 }
 
-/* The heads' view of a batch whose hidden layers are done; opt and step NULL: nothing is learnt. */
-ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_optimizer *opt,
-                             const ql_opt_step *step);
+/* The heads' view of a batch whose hidden layers are done; step NULL: nothing is learnt. */
+ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_opt_step *step);
 
 /* The decoder layers of branches other than the first (autoencoder_fork.c): declared after the
  * first's, which they are like; forward after the first's, backward before the bottleneck's, to

@@ -9,7 +9,7 @@
 #include "quell/fmath.h"
 #include "autoencoder_internal.h"
 
-#define LEAST_VAR 1e-4
+#define LEAST_VAR 1e-4 /* of a prior: batches whose cells are alike */
 /* Bounds of ln library: no number within them overflows. */
 #define LOG_LO -20.0
 #define LOG_HI 30.0
@@ -276,7 +276,7 @@ static void total_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *step
             sum += (double)h->grad[u * b->n_pad + i] * (double)l->log_total[i];
         l->grad_sum[u] = (ql_real)sum;
     }
-    ql_params_update(&ae->params, l->total, 0, 1, l->grad_sum, &ae->opt, step);
+    ql_params_update(&ae->params, l->total, 0, 1, l->grad_sum, step);
 }
 
 double ql_ae_library_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
@@ -285,7 +285,7 @@ double ql_ae_library_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
     ql_library_encoder *l = &ae->library;
     if (l->n_groups == 0) return 0;
     const double loss = posterior_gradient(ae, b);
-    ql_gauss_net_backward(&l->net, &ae->params, kern, NULL, NULL, b->n, b->n_pad, &ae->opt, step);
+    ql_gauss_net_backward(&l->net, &ae->params, kern, NULL, NULL, b->n, b->n_pad, step);
     covariates_backward(ae, b);
     total_backward(ae, b, step);
     return loss;

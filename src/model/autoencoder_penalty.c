@@ -99,7 +99,7 @@ static double orthogonal_penalty(const ql_ae *ae)
 {
     const ql_input_terms *t = &ae->input_terms;
     for (int64_t shard = 0; shard < t->tiling.n_shards; shard++)
-        ql_input_terms_shard(t, &ae->params, ae->kern, 0, shard);
+        ql_input_terms_shard(t, &ae->params, ae->kern, shard);
     ql_input_terms_reduce(t, ae->kern);
     double sum = ql_input_terms_penalty(t);
     for (int i = 1; i <= ae->center; i++)
@@ -113,9 +113,9 @@ double ql_ae_penalty(const ql_ae *ae)
     return ae->cfg.orthogonal > 0 ? sum + orthogonal_penalty(ae) : sum;
 }
 
-void ql_ae_penalty_shard(ql_ae *ae, uint64_t step, int64_t shard)
+void ql_ae_penalty_shard(ql_ae *ae, int64_t shard)
 {
-    ql_input_terms_shard(&ae->input_terms, &ae->params, ae->kern, step, shard);
+    ql_input_terms_shard(&ae->input_terms, &ae->params, ae->kern, shard);
 }
 
 /* ---- of the code ---- */

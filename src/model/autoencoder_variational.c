@@ -232,7 +232,7 @@ void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
                               .ldb = ld,
                               .c = ae->cov_dw,
                               .ldc = ld});
-    ql_params_update(&ae->params, ae->input_cov, 0, ae->input.n_out, ae->cov_dw, &ae->opt, step);
+    ql_params_update(&ae->params, ae->input_cov, 0, ae->input.n_out, ae->cov_dw, step);
 }
 
 /* ---- labels ---- */
@@ -252,7 +252,7 @@ double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
     if (ae->labels.n_labels == 0) return 0;
     if (ae->scanvi.n_labels > 0) return ql_ae_scanvi_backward(ae, b, kern, step);
     return ql_label_backward(&ae->labels, &ae->params, kern, ae->cfg.label_weight, h->out_t,
-                             h->grad, b->n, b->n_pad, &ae->opt, step);
+                             h->grad, b->n, b->n_pad, step);
 }
 
 void ql_ae_label_probs(const ql_ae *ae, int64_t i, float *out)
@@ -303,7 +303,7 @@ void ql_ae_latent_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
 {
     if (!ae->cfg.vae.on) return;
     ql_latent_backward(&ae->latent, &ae->params, kern, ql_ae_layer_in_t(ae, ae->center),
-                       ae->hidden[ae->center - 1].grad, b->n, b->n_pad, &ae->opt, step);
+                       ae->hidden[ae->center - 1].grad, b->n, b->n_pad, step);
     ql_ae_ladder_add(ae, b, kern);
 }
 

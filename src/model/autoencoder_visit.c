@@ -25,7 +25,7 @@ typedef struct {
 /* The heads look at the last hidden layers and learn nothing. */
 static ql_head_pass inference_pass(ql_ae *ae)
 {
-    return ql_ae_head_pass(ae, &ae->batch[0], NULL, NULL);
+    return ql_ae_head_pass(ae, &ae->batch[0], NULL);
 }
 
 /* Can the counts have the gene of the tile? */

@@ -14,8 +14,8 @@ enum {
     START_CELLS = 20, /* of which a profile begins */
     LOADING_ROUNDS = 100
 };
-#define TINY         1e-20f
-#define CLOSE_ENOUGH 1e-4f /* change of a loading that ends its rounds */
+#define TINY         1e-20f /* a rate counts as at least this */
+#define CLOSE_ENOUGH 1e-4f  /* change of a loading that ends its rounds */
 
 static int padded(int rank)
 {

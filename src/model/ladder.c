@@ -217,10 +217,10 @@ double ql_ae_ladder_gradient(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
     const double beta = ql_kl_weight(&ae->cfg.vae.kl, ae->step, b->epoch);
     double loss = first_gradient(ae, b, beta);
     ql_gauss_net_backward(&l->prior, &ae->params, kern, l->top.mean.out_t, l->by_second, b->n,
-                          b->n_pad, &ae->opt, step);
+                          b->n_pad, step);
     loss += second_gradient(ae, b, beta);
     ql_gauss_net_backward(&l->top, &ae->params, kern, ql_ae_layer_in_t(ae, ae->center), l->by_below,
-                          b->n, b->n_pad, &ae->opt, step);
+                          b->n, b->n_pad, step);
     return loss;
 }
 

@@ -35,106 +35,65 @@ static double zinb_nll(double y, double mu, double theta, double pi)
     return -log(pi + (1 - pi) * zero + EPS);
 }
 
+/* The kernels of each likelihood in a table, by name: kernel_nb_GENE, ... */
 #define KERNEL(field)                                                                              \
     static const ql_lik_kern *kernel_##field(const ql_kern *k)                                     \
     {                                                                                              \
         return &k->field;                                                                          \
     }
+#define X(name, disp) KERNEL(name##_##disp)
 KERNEL(gaussian)
-KERNEL(normal_NONE)
-KERNEL(poisson_NONE)
-KERNEL(nb_GENE)
-KERNEL(nb_CELL)
-KERNEL(zinb_GENE)
-KERNEL(zinb_CELL)
+QL_LIK_MAP(X)
+QL_LIK_SHARE_MAP(X)
+#undef X
 
-KERNEL(share_poisson_NONE)
-KERNEL(share_nb_EXP_GENE)
-KERNEL(share_nb_EXP_CELL)
-KERNEL(share_zinb_EXP_GENE)
-KERNEL(share_zinb_EXP_CELL)
-KERNEL(share_normal_EXP_GENE)
-KERNEL(share_normal_EXP_CELL)
-KERNEL(bernoulli_NONE)
-
-static const ql_likelihood all[] = {
-    {.name = "nb",
-     .summary = "negative binomial, one dispersion per gene",
-     .disp = QL_DISP_GENE,
-     .heads = {{QL_KIND_DENSE, QL_KIND_GENE, QL_KIND_NONE}},
-     .kernel = kernel_nb_GENE,
-     .nll = nb_nll},
-    {.name = "nb-conddisp",
-     .summary = "negative binomial, a dispersion per cell and gene",
-     .disp = QL_DISP_CELL,
-     .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_NONE}},
-     .kernel = kernel_nb_CELL,
-     .nll = nb_nll},
-    {.name = "nb-shared",
-     .summary = "negative binomial, one dispersion per cell",
-     .disp = QL_DISP_CELL,
-     .heads = {{QL_KIND_DENSE, QL_KIND_UNIT, QL_KIND_NONE}},
-     .kernel = kernel_nb_CELL,
-     .nll = nb_nll},
-    {.name = "nb-fork",
-     .summary = "nb-conddisp with decoder layers for each head",
-     .disp = QL_DISP_CELL,
-     .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_NONE}, .fork = true},
-     .kernel = kernel_nb_CELL,
-     .nll = nb_nll},
-    {.name = "zinb",
-     .summary = "zero-inflated NB, one dispersion per gene",
-     .disp = QL_DISP_GENE,
-     .has_pi = true,
-     .heads = {{QL_KIND_DENSE, QL_KIND_GENE, QL_KIND_DENSE}},
-     .kernel = kernel_zinb_GENE,
-     .nll = zinb_nll},
-    {.name = "zinb-conddisp",
-     .summary = "zero-inflated NB, a dispersion per cell and gene",
-     .disp = QL_DISP_CELL,
-     .has_pi = true,
-     .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_DENSE}},
-     .kernel = kernel_zinb_CELL,
-     .nll = zinb_nll},
-    {.name = "zinb-shared",
-     .summary = "zero-inflated NB, one dispersion and dropout per cell",
-     .disp = QL_DISP_CELL,
-     .has_pi = true,
-     .heads = {{QL_KIND_DENSE, QL_KIND_UNIT, QL_KIND_UNIT}},
-     .kernel = kernel_zinb_CELL,
-     .nll = zinb_nll},
-    {.name = "zinb-fork",
-     .summary = "zinb-conddisp with decoder layers for each head",
-     .disp = QL_DISP_CELL,
-     .has_pi = true,
-     .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_DENSE}, .fork = true},
-     .kernel = kernel_zinb_CELL,
-     .nll = zinb_nll},
-    {.name = "zinb-elempi",
-     .summary = "zinb-conddisp, the dropout a function of the mean",
-     .disp = QL_DISP_CELL,
-     .has_pi = true,
-     .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_ELEMENT}},
-     .kernel = kernel_zinb_CELL,
-     .nll = zinb_nll},
-    {.name = "poisson",
-     .summary = "Poisson",
-     .disp = QL_DISP_NONE,
-     .heads = {{QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}},
-     .kernel = kernel_poisson_NONE,
-     .nll = poisson_nll},
-    {.name = "normal",
-     .summary = "squared error around a linear mean",
-     .disp = QL_DISP_NONE,
-     .gaussian = true,
-     .heads = {{QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}},
-     .kernel = kernel_normal_NONE,
-     .nll = normal_nll},
-};
+/* One row of a registry. */
+#define ROW(...)                                                                                   \
+    &(const ql_likelihood)                                                                         \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 const ql_likelihood *const ql_likelihoods[] = {
-    &all[0], &all[1], &all[2], &all[3], &all[4],  &all[5],
-    &all[6], &all[7], &all[8], &all[9], &all[10], NULL,
+    ROW(.name = "nb", .summary = "negative binomial, one dispersion per gene", .disp = QL_DISP_GENE,
+        .heads = {{QL_KIND_DENSE, QL_KIND_GENE, QL_KIND_NONE}}, .kernel = kernel_nb_GENE,
+        .nll = nb_nll),
+    ROW(.name = "nb-conddisp", .summary = "negative binomial, a dispersion per cell and gene",
+        .disp = QL_DISP_CELL, .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_NONE}},
+        .kernel = kernel_nb_CELL, .nll = nb_nll),
+    ROW(.name = "nb-shared", .summary = "negative binomial, one dispersion per cell",
+        .disp = QL_DISP_CELL, .heads = {{QL_KIND_DENSE, QL_KIND_UNIT, QL_KIND_NONE}},
+        .kernel = kernel_nb_CELL, .nll = nb_nll),
+    ROW(.name = "nb-fork", .summary = "nb-conddisp with decoder layers for each head",
+        .disp = QL_DISP_CELL, .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_NONE}, .fork = true},
+        .kernel = kernel_nb_CELL, .nll = nb_nll),
+    ROW(.name = "zinb", .summary = "zero-inflated NB, one dispersion per gene",
+        .disp = QL_DISP_GENE, .has_pi = true,
+        .heads = {{QL_KIND_DENSE, QL_KIND_GENE, QL_KIND_DENSE}}, .kernel = kernel_zinb_GENE,
+        .nll = zinb_nll),
+    ROW(.name = "zinb-conddisp", .summary = "zero-inflated NB, a dispersion per cell and gene",
+        .disp = QL_DISP_CELL, .has_pi = true,
+        .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_DENSE}}, .kernel = kernel_zinb_CELL,
+        .nll = zinb_nll),
+    ROW(.name = "zinb-shared", .summary = "zero-inflated NB, one dispersion and dropout per cell",
+        .disp = QL_DISP_CELL, .has_pi = true,
+        .heads = {{QL_KIND_DENSE, QL_KIND_UNIT, QL_KIND_UNIT}}, .kernel = kernel_zinb_CELL,
+        .nll = zinb_nll),
+    ROW(.name = "zinb-fork", .summary = "zinb-conddisp with decoder layers for each head",
+        .disp = QL_DISP_CELL, .has_pi = true,
+        .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_DENSE}, .fork = true},
+        .kernel = kernel_zinb_CELL, .nll = zinb_nll),
+    ROW(.name = "zinb-elempi", .summary = "zinb-conddisp, the dropout a function of the mean",
+        .disp = QL_DISP_CELL, .has_pi = true,
+        .heads = {{QL_KIND_DENSE, QL_KIND_DENSE, QL_KIND_ELEMENT}}, .kernel = kernel_zinb_CELL,
+        .nll = zinb_nll),
+    ROW(.name = "poisson", .summary = "Poisson", .disp = QL_DISP_NONE,
+        .heads = {{QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}}, .kernel = kernel_poisson_NONE,
+        .nll = poisson_nll),
+    ROW(.name = "normal", .summary = "squared error around a linear mean", .disp = QL_DISP_NONE,
+        .gaussian = true, .heads = {{QL_KIND_DENSE, QL_KIND_NONE, QL_KIND_NONE}},
+        .kernel = kernel_normal_NONE, .nll = normal_nll),
+    NULL,
 };
 const ql_likelihood ql_gaussian = {.name = "gaussian",
                                    .summary = "squared error of the scaled input",
@@ -198,24 +157,18 @@ static double bernoulli_nll(double y, double mu, double theta, double pi)
         QL_KIND_DENSE, QL_KIND_##kind, QL_KIND_DENSE                                               \
     }
 #define NB_ROW(kernels, kinds, text)                                                               \
-    {                                                                                              \
-        .name = "nb", .summary = "negative binomial, " text, .disp = QL_DISP_##kernels,            \
-        .heads = {kinds, .share = true}, .kernel = kernel_share_nb_##kernels, .nll = share_nb_nll  \
-    }
+    ROW(.name = "nb", .summary = "negative binomial, " text, .disp = QL_DISP_##kernels,            \
+        .heads = {kinds, .share = true}, .kernel = kernel_share_nb_##kernels, .nll = share_nb_nll)
 #define ZINB_ROW(kernels, kinds, text)                                                             \
-    {                                                                                              \
-        .name = "zinb", .summary = "zero-inflated NB, " text, .disp = QL_DISP_##kernels,           \
+    ROW(.name = "zinb", .summary = "zero-inflated NB, " text, .disp = QL_DISP_##kernels,           \
         .has_pi = true, .heads = {kinds, .share = true}, .kernel = kernel_share_zinb_##kernels,    \
-        .nll = share_zinb_nll                                                                      \
-    }
+        .nll = share_zinb_nll)
 #define NORMAL_ROW(kernels, kinds, text)                                                           \
-    {                                                                                              \
-        .name = "normal", .summary = "normal, " text, .disp = QL_DISP_##kernels, .gaussian = true, \
+    ROW(.name = "normal", .summary = "normal, " text, .disp = QL_DISP_##kernels, .gaussian = true, \
         .heads = {kinds, .share = true}, .kernel = kernel_share_normal_##kernels,                  \
-        .nll = share_normal_nll                                                                    \
-    }
+        .nll = share_normal_nll)
 
-static const ql_likelihood shares[] = {
+const ql_likelihood *const ql_vae_likelihoods[] = {
     ZINB_ROW(EXP_GENE, THETA_PI(GENE), "a dispersion per gene"),
     ZINB_ROW(EXP_CELL, THETA_PI(GROUP), "a dispersion per gene and group of cells"),
     ZINB_ROW(EXP_CELL, THETA_PI(DENSE), "a dispersion per gene and cell"),
@@ -225,24 +178,13 @@ static const ql_likelihood shares[] = {
     NORMAL_ROW(EXP_GENE, THETA(GENE), "a standard deviation per gene"),
     NORMAL_ROW(EXP_CELL, THETA(GROUP), "a standard deviation per gene and group of cells"),
     NORMAL_ROW(EXP_CELL, THETA(DENSE), "a standard deviation per gene and cell"),
-    {.name = "poisson",
-     .summary = "Poisson",
-     .disp = QL_DISP_NONE,
-     .heads = {WITHOUT_THETA, .share = true},
-     .kernel = kernel_share_poisson_NONE,
-     .nll = share_poisson_nll},
-    {.name = "bernoulli",
-     .summary = "is the gene (or peak) seen at all, whatever its count",
-     .disp = QL_DISP_NONE,
-     .gaussian = true,
-     .heads = {WITHOUT_THETA, .odds = true},
-     .kernel = kernel_bernoulli_NONE,
-     .nll = bernoulli_nll},
-};
-
-const ql_likelihood *const ql_vae_likelihoods[] = {
-    &shares[0], &shares[1], &shares[2], &shares[3], &shares[4],  &shares[5],
-    &shares[6], &shares[7], &shares[8], &shares[9], &shares[10], NULL,
+    ROW(.name = "poisson", .summary = "Poisson", .disp = QL_DISP_NONE,
+        .heads = {WITHOUT_THETA, .share = true}, .kernel = kernel_share_poisson_NONE,
+        .nll = share_poisson_nll),
+    ROW(.name = "bernoulli", .summary = "is the gene (or peak) seen at all, whatever its count",
+        .disp = QL_DISP_NONE, .gaussian = true, .heads = {WITHOUT_THETA, .odds = true},
+        .kernel = kernel_bernoulli_NONE, .nll = bernoulli_nll),
+    NULL,
 };
 
 const ql_likelihood *ql_vae_likelihood_find(const char *name, ql_theta_kind theta)

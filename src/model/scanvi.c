@@ -316,11 +316,9 @@ static double classifier_backward(ql_ae *ae, const ql_batch *b, double beta, con
         if (!is_labelled(ae, s->cell[r]) && s->label[r] == 0) logit_gradient(ae, b, r, beta);
     h->more = s->by_logit;
     memset(s->layer.grad, 0, (size_t)(s->layer.n_out * b->n_pad) * sizeof *s->layer.grad);
-    const double loss =
-        ql_label_backward(h, &ae->params, kern, ae->cfg.label_weight, s->layer.out_t, s->layer.grad,
-                          b->n, b->n_pad, &ae->opt, step);
-    ql_hidden_backward(&s->layer, &ae->params, kern, s->seen_t, s->by_seen, b->n, b->n_pad,
-                       &ae->opt, step);
+    const double loss = ql_label_backward(h, &ae->params, kern, ae->cfg.label_weight,
+                                          s->layer.out_t, s->layer.grad, b->n, b->n_pad, step);
+    ql_hidden_backward(&s->layer, &ae->params, kern, s->seen_t, s->by_seen, b->n, b->n_pad, step);
     return loss;
 }
 
@@ -349,12 +347,12 @@ double ql_ae_scanvi_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
     lower_gradient(ae, b);
     clear_row_pads(s, &s->lower);
     ql_gauss_net_backward(&s->lower, &ae->params, kern, s->low_t, s->by_low, s->n_rows, s->row_pad,
-                          &ae->opt, step);
+                          step);
     upper_gradient(ae, b, beta);
     clear_row_pads(s, &s->upper);
     /* by_low is done: it takes what the second code says of the first */
     ql_gauss_net_backward(&s->upper, &ae->params, kern, s->in_t, s->by_low, s->n_rows, s->row_pad,
-                          &ae->opt, step);
+                          step);
     for (int64_t k = 0; k < size; k++) s->by_in[k] += s->by_low[k];
     loss += classifier_backward(ae, b, beta, kern, step);
     add_by_code(ae, b);

@@ -6,8 +6,6 @@
 #include "quell/alloc.h"
 #include "quell/scdha_net.h"
 
-#define BN_EPS 1e-3
-
 int64_t ql_scdha_encoder_size(const ql_scdha_encoder *e)
 {
     return e->n_genes * e->hidden + 5 * e->hidden + e->hidden * e->latent + e->latent;
@@ -76,7 +74,7 @@ static void unpack(const float *from, int64_t rows, int64_t cols, int64_t ld, ql
 static void fold_norm(const ql_scdha_encoder *e, ql_scdha_reader *r)
 {
     for (int64_t k = 0; k < e->hidden && e->batch_norm; k++) {
-        const double slope = (double)e->gamma[k] / sqrt((double)e->moving_var[k] + BN_EPS);
+        const double slope = (double)e->gamma[k] / sqrt((double)e->moving_var[k] + QL_SCDHA_BN_EPS);
         r->slope[k] = (ql_real)slope;
         r->shift[k] = (ql_real)((double)e->beta[k] - slope * (double)e->moving_mean[k]);
     }

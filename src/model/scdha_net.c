@@ -8,9 +8,9 @@
 #include "quell/alloc.h"
 #include "quell/init.h"
 #include "quell/rng.h"
+#include "quell/transpose.h"
 #include "scdha_step.h"
 
-#define BN_EPS      1e-3
 #define BN_MOMENTUM 0.01 /* share of a batch in the running statistics */
 
 /* Arrays of cells, and their gradients by_...; all [capacity, ld] or [capacity, ldl]. */
@@ -215,8 +215,7 @@ static void layer_back(const ql_scdha_net *net, layer l, const ql_real *x, const
     memset(by_bias, 0, (size_t)l.ldy * sizeof *by_bias);
     for (int64_t i = 0; i < l.n; i++) net->kern->add(l.ldy, by_y + i * l.ldy, by_bias);
     ql_real *turned = net->work->turned; /* [out, ldx] */
-    memset(turned, 0, (size_t)(l.out * l.ldx) * sizeof *turned);
-    scdha_turn(weight_of(net, l.weight), l.in, l.out, l.ldy, turned, l.ldx);
+    ql_transpose(l.in, l.out, weight_of(net, l.weight), l.ldy, turned, l.ldx);
     net->kern->gemm(&(ql_gemm){.m = l.n,
                                .n = l.ldx,
                                .p = l.out,
@@ -276,7 +275,7 @@ static void norm_forward(ql_scdha_net *net, int64_t n)
         const ql_real unbiased = n > 1 ? w->inv[k] * (ql_real)n / (ql_real)(n - 1) : w->inv[k];
         net->moving_mean[k] = keep * net->moving_mean[k] + take * w->mean[k];
         net->moving_var[k] = keep * net->moving_var[k] + take * unbiased;
-        w->inv[k] = (ql_real)(1 / sqrt((double)w->inv[k] + BN_EPS));
+        w->inv[k] = (ql_real)(1 / sqrt((double)w->inv[k] + QL_SCDHA_BN_EPS));
     }
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0, at = i * net->ld; k < net->ld; k++, at++) {

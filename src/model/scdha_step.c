@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define EPS 1e-7
+#define EPS 1e-7 /* of the reference's AdamW */
 
 int scdha_gene_rows(ql_params *p, const char *name, int64_t n_genes, int64_t width)
 {
@@ -30,13 +30,6 @@ bool scdha_step(ql_optimizer *opt, ql_params *p, const ql_real *grad, int64_t n)
     if (has_nan(grad, n)) return false;
     ql_opt_step step = ql_opt_next(opt);
     step.eps = (ql_real)(EPS * sqrt(1 - opt->power2));
-    opt->update(n, p->w, grad, p->m, p->v, &step);
+    step.update(n, p->w, grad, p->m, p->v, &step);
     return true;
-}
-
-void scdha_turn(const ql_real *from, int64_t rows, int64_t cols, int64_t ld, ql_real *to,
-                int64_t ldto)
-{
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++) to[j * ldto + i] = from[i * ld + j];
 }

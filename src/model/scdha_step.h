@@ -17,8 +17,4 @@ void scdha_step_start(ql_optimizer *opt, const ql_kern *kern, double rate, doubl
  * NaN. */
 QL_MUST_USE bool scdha_step(ql_optimizer *opt, ql_params *p, const ql_real *grad, int64_t n);
 
-/* to [cols, ldto] = from [rows, ld] transposed */
-void scdha_turn(const ql_real *from, int64_t rows, int64_t cols, int64_t ld, ql_real *to,
-                int64_t ldto);
-
 #endif

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#define TINY 1e-30
+#define TINY 1e-30 /* a mixed rate counts as at least this */
 
 enum { MOST_STEPS = 1000, MOST_HALVINGS = 200 };
 static const double close_enough = 1e-7;

@@ -89,32 +89,32 @@ static void act_softplus_forward(const ql_kern *kern, ql_real slope, int64_t n,
     for (int64_t i = 0; i < n; i++) y[i] += x[i] > 0 ? x[i] : 0;
 }
 
-static void act_softplus_backward(const ql_kern *kern, ql_real slope, int64_t n,
-                                  const ql_real *restrict x, const ql_real *restrict y,
-                                  ql_real *restrict d)
+/* d *= f'(x), or f''(x) */
+static void times_logistic(const ql_kern *kern, int64_t n, const ql_real *restrict x, bool second,
+                           ql_real *restrict d)
 {
     ql_real p[CHUNK];
-    (void)slope;
-    (void)y;
     for (int64_t at = 0; at < n; at += CHUNK) {
         int64_t count = n - at < CHUNK ? n - at : CHUNK;
         logistic(kern, count, x + at, p);
-        for (int64_t i = 0; i < count; i++) d[at + i] *= p[i];
+        for (int64_t i = 0; i < count; i++) d[at + i] *= second ? p[i] * (1 - p[i]) : p[i];
     }
 }
 
-static void act_softplus_second(const ql_kern *kern, ql_real slope, int64_t n,
-                                const ql_real *restrict x, const ql_real *restrict y,
-                                ql_real *restrict d)
+static void act_softplus_backward(const ql_kern *kern, ql_real slope, int64_t n, const ql_real *x,
+                                  const ql_real *y, ql_real *d)
 {
-    ql_real p[CHUNK];
     (void)slope;
     (void)y;
-    for (int64_t at = 0; at < n; at += CHUNK) {
-        int64_t count = n - at < CHUNK ? n - at : CHUNK;
-        logistic(kern, count, x + at, p);
-        for (int64_t i = 0; i < count; i++) d[at + i] *= p[i] * (1 - p[i]);
-    }
+    times_logistic(kern, n, x, false, d);
+}
+
+static void act_softplus_second(const ql_kern *kern, ql_real slope, int64_t n, const ql_real *x,
+                                const ql_real *y, ql_real *d)
+{
+    (void)slope;
+    (void)y;
+    times_logistic(kern, n, x, true, d);
 }
 
 static const ql_activation act_softplus = {"softplus", act_softplus_forward, act_softplus_backward,

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/hidden.h"
+#include "quell/transpose.h"
 
 static int64_t positions_of(const ql_conv_shape *shape, int64_t n_genes)
 {
@@ -253,7 +253,7 @@ static void filter_gradient(const ql_conv *c, const ql_kern *kern, const conv_bl
 
 void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t shard,
                            int64_t tile, const ql_real *grad, const ql_real *d_t, ql_real *dw,
-                           const ql_optimizer *opt, const ql_opt_step *step)
+                           const ql_opt_step *step)
 {
     const int64_t h = ql_pad(pass->dense->n_out);
     const ql_span rows = ql_tile_genes(&pass->dense->tiling, tile);
@@ -274,14 +274,14 @@ void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, i
         feature_gradient(c, pass, &k, grad);
         filter_gradient(c, pass->kern, &k, part_of(c, shard));
     }
-    ql_params_update(p, pass->dense->weight, rows.first, rows.count, dw, opt, step);
+    ql_params_update(p, pass->dense->weight, rows.first, rows.count, dw, step);
 }
 
 void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_shards,
-                    const ql_optimizer *opt, const ql_opt_step *step)
+                    const ql_opt_step *step)
 {
     const int64_t size = part_size(&c->shape), weights = c->shape.width * ql_pad(c->shape.filters);
     ql_shard_sum(kern, n_shards, c->parts, size, 0, size, c->sum);
-    ql_params_update(p, c->weight, 0, c->shape.width, c->sum, opt, step);
-    ql_params_update(p, c->bias, 0, 1, c->sum + weights, opt, step);
+    ql_params_update(p, c->weight, 0, c->shape.width, c->sum, step);
+    ql_params_update(p, c->bias, 0, 1, c->sum + weights, step);
 }

@@ -82,12 +82,11 @@ void ql_gauss_net_forward(ql_gauss_net *g, const ql_params *p, const ql_kern *ke
 }
 
 void ql_gauss_net_backward(ql_gauss_net *g, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                           ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                           const ql_opt_step *step)
+                           ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step)
 {
-    ql_hidden_backward(&g->mean, p, kern, g->layer.out_t, g->layer.grad, n, n_pad, opt, step);
-    ql_latent_backward(&g->var, p, kern, g->layer.out_t, g->layer.grad, n, n_pad, opt, step);
-    ql_hidden_backward(&g->layer, p, kern, in_t, din, n, n_pad, opt, step);
+    ql_hidden_backward(&g->mean, p, kern, g->layer.out_t, g->layer.grad, n, n_pad, step);
+    ql_latent_backward(&g->var, p, kern, g->layer.out_t, g->layer.grad, n, n_pad, step);
+    ql_hidden_backward(&g->layer, p, kern, in_t, din, n, n_pad, step);
 }
 
 void ql_gauss_net_gradient(ql_gauss_net *g, int64_t at, double by_drawn, double w)

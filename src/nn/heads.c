@@ -4,7 +4,6 @@
 
 #include "heads_internal.h"
 #include "quell/alloc.h"
-#include "quell/hidden.h"
 
 static const char *const head_names[QL_MAX_HEADS][2] = {
     [QL_HEAD_MEAN] = {"mean/weight", "mean/bias"},
@@ -291,20 +290,14 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
     add_losses(b, t, s, loss);
 }
 
-/* Vectors of biases: their rows are the whole tensor, so a tile's part is addressed by hand. */
 void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
                            const ql_head_pass *pass, double rate)
 {
-    const ql_tensor *t = &p->tensor[tensor];
-    int64_t at = t->offset + genes.first, n = ql_pad(genes.count);
+    const int64_t n = ql_pad(genes.count);
+    ql_opt_step step = *pass->step;
+    step.rate = (ql_real)((double)step.rate * rate);
     for (int64_t g = genes.count; g < n; g++) grad[g] = 0;
-    ql_opt_step s = *pass->step;
-    if (t->frozen) return;
-    s.rate = (ql_real)((double)s.rate * rate);
-    s.l1 = t->l1;
-    s.l2 = t->l2 + s.l2;
-    if (!t->decays) s.weight_decay = 0;
-    pass->opt->update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
+    ql_params_update_range(p, tensor, genes.first, n, grad, &step);
 }
 
 void ql_head_row_sums(const ql_kern *kern, const tile_block *t, const ql_real *x, ql_real *scratch,
@@ -367,7 +360,7 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
                               .ldc = ld,
                               .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
         if (ql_is_last_block(pass->batch, t) && !kept)
-            ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, pass->opt, &step);
+            ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, &step);
     }
 }
 
@@ -412,14 +405,14 @@ static void shard_block(ql_heads *h, ql_params *p, const ql_kern *kern, const ql
 {
     ql_real *own = s->act[QL_HEAD_MEAN];
     double *loss = h->loss + shard * h->capacity + t->first;
-    const bool keep = pass->opt && h->share && h->keep;
+    const bool keep = pass->step && h->share && h->keep;
     if (keep) s->act[QL_HEAD_MEAN] = ql_head_kept(h, t, h->slope);
     ql_head_block(h, p, kern, pass, t, s, loss);
-    if (pass->opt && h->share)
+    if (pass->step && h->share)
         kern->column_sums(t->genes.count, t->ld, s->act[QL_HEAD_MEAN],
                           h->pull + shard * h->capacity + t->first);
     s->act[QL_HEAD_MEAN] = own;
-    if (!pass->opt || (h->share && !keep)) return;
+    if (!pass->step || (h->share && !keep)) return;
     ql_head_backward(h, p, kern, pass, t, shard, keep ? QL_HEAD_DISP : QL_HEAD_MEAN, QL_MAX_HEADS,
                      s);
 }
@@ -431,9 +424,9 @@ void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
     const ql_span tiles = ql_shard_tiles(&h->tiling, shard);
     double *loss = h->loss + shard * h->capacity;
     memset(loss, 0, (size_t)b->n * sizeof *loss);
-    for (int k = 0; pass->opt && k < h->n_branches; k++)
+    for (int k = 0; pass->step && k < h->n_branches; k++)
         memset(part_of(h, shard, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
-    if (pass->opt) ql_head_shared_begin(h, b, shard);
+    if (pass->step) ql_head_shared_begin(h, b, shard);
     if (h->share) memset(h->pull + shard * h->capacity, 0, (size_t)b->n_pad * sizeof(ql_real));
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {

@@ -6,7 +6,6 @@
 
 #include "heads_internal.h"
 #include "quell/alloc.h"
-#include "quell/hidden.h"
 
 static bool has_unit(const ql_heads *h)
 {
@@ -174,8 +173,8 @@ static void finish_unit(ql_heads *h, ql_params *p, const ql_kern *kern, const ql
     for (int64_t u = 0; u < h->n_in; u++)
         for (int64_t i = 0; i < b->n_pad; i++)
             grad[u * b->n_pad + i] = grad[u * b->n_pad + i] + w[u] * g[i];
-    ql_params_update(p, h->weight[head], 0, 1, dw, pass->opt, pass->step);
-    ql_params_update(p, h->bias[head], 0, 1, db, pass->opt, pass->step);
+    ql_params_update(p, h->weight[head], 0, 1, dw, pass->step);
+    ql_params_update(p, h->bias[head], 0, 1, db, pass->step);
 }
 
 static void finish_scalars(ql_heads *h, ql_params *p, const ql_head_pass *pass)
@@ -186,7 +185,7 @@ static void finish_scalars(ql_heads *h, ql_params *p, const ql_head_pass *pass)
         double sum = 0;
         for (int s = 0; s < h->tiling.n_shards; s++) sum += h->scalar[2 * s + v];
         grad[0] = (ql_real)sum;
-        ql_params_update(p, tensor[v], 0, 1, grad, pass->opt, pass->step);
+        ql_params_update(p, tensor[v], 0, 1, grad, pass->step);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "quell/hidden.h"
+#include "hidden_norm.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,11 +6,6 @@
 
 #include "quell/buffers.h"
 #include "quell/rng.h"
-
-/* The reference's batch norm (docs/model.md) */
-#define BN_EPS  (ql_real)1e-3
-#define BN_KEEP (ql_real)0.99
-#define LN_EPS  1e-5
 
 static int declare(ql_params *p, const char *prefix, const char *what, int64_t rows, int64_t cols,
                    bool trained)
@@ -90,155 +85,6 @@ void ql_hidden_free(ql_hidden *h)
     if (h->tied) h->dw = NULL;
     ql_buffers_free(list, n);
     *h = (ql_hidden){0};
-}
-
-void ql_transpose(int64_t rows, int64_t cols, const ql_real *src, int64_t ld_src, ql_real *dst,
-                  int64_t ld_dst)
-{
-    enum { BLOCK = 16 };
-    for (int64_t j0 = 0; j0 < cols; j0 += BLOCK) {
-        for (int64_t i0 = 0; i0 < rows; i0 += BLOCK) {
-            int64_t j1 = j0 + BLOCK < cols ? j0 + BLOCK : cols;
-            int64_t i1 = i0 + BLOCK < rows ? i0 + BLOCK : rows;
-            for (int64_t j = j0; j < j1; j++)
-                for (int64_t i = i0; i < i1; i++) dst[j * ld_dst + i] = src[i * ld_src + j];
-        }
-    }
-    for (int64_t j = 0; j < cols; j++)
-        for (int64_t i = rows; i < ld_dst; i++) dst[j * ld_dst + i] = 0;
-}
-
-void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
-                      const ql_optimizer *opt, const ql_opt_step *step)
-{
-    const ql_tensor *t = &p->tensor[tensor];
-    int64_t at = t->offset + first * t->ld;
-    ql_opt_step s = *step;
-    if (t->frozen) return;
-    s.l1 = t->l1;
-    s.l2 = t->l2 + s.l2;
-    if (!t->decays) s.weight_decay = 0;
-    opt->update(rows * t->ld, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL,
-                &s);
-    if (!t->nonnegative) return;
-    for (int64_t i = at; i < at + rows * t->ld; i++) p->w[i] = p->w[i] < 0 ? 0 : p->w[i];
-}
-
-/* Mean and biased variance of the first n values of each row; sums in the kernels' virtual lanes
- * would need pads of zero, so a plain chain in float64 serves. */
-static void row_moments(const ql_real *x, int64_t n, ql_real *mean, ql_real *var)
-{
-    double s = 0, q = 0;
-    for (int64_t j = 0; j < n; j++) s += (double)x[j];
-    s /= (double)n;
-    for (int64_t j = 0; j < n; j++) q += ((double)x[j] - s) * ((double)x[j] - s);
-    *mean = (ql_real)s;
-    *var = (ql_real)(q / (double)n);
-}
-
-static void batch_norm_forward(ql_hidden *h, const ql_params *p, int64_t n, int64_t n_pad,
-                               bool training)
-{
-    ql_real *moving_mean = ql_param(p, h->mean), *moving_var = ql_param(p, h->var);
-    const ql_real *beta = ql_param(p, h->beta);
-    const ql_real *gamma = h->gamma >= 0 ? ql_param(p, h->gamma) : NULL;
-    for (int64_t u = 0; u < h->n_out; u++) {
-        const ql_real *x = h->pre + u * n_pad;
-        ql_real mean = moving_mean[u], var = moving_var[u];
-        if (training) {
-            row_moments(x, n, &mean, &var);
-            ql_real sample = h->gain && n > 1 ? var * (ql_real)n / (ql_real)(n - 1) : var;
-            moving_mean[u] = BN_KEEP * moving_mean[u] + (1 - BN_KEEP) * mean;
-            moving_var[u] = BN_KEEP * moving_var[u] + (1 - BN_KEEP) * sample;
-        }
-        h->inv_sd[u] = (ql_real)(1 / sqrt((double)var + (double)BN_EPS));
-        for (int64_t j = 0; j < n_pad; j++) {
-            h->norm[u * n_pad + j] = (x[j] - mean) * h->inv_sd[u];
-            h->sum[u * n_pad + j] = h->norm[u * n_pad + j] + beta[u];
-        }
-        for (int64_t j = u * n_pad; gamma && j < (u + 1) * n_pad; j++)
-            h->sum[j] = h->norm[j] * gamma[u] + beta[u];
-    }
-}
-
-/* dx = (dy - mean(dy) - norm * mean(dy * norm)) / sd, in place, with the gain gamma (NULL: none)
- * times as much; dbeta and dgamma receive their gradients. */
-static void batch_norm_backward(ql_hidden *h, const ql_real *gamma, int64_t n, int64_t n_pad,
-                                ql_real *dbeta, ql_real *dgamma)
-{
-    for (int64_t u = 0; u < h->n_out; u++) {
-        ql_real *dy = h->grad + u * n_pad;
-        const ql_real *x = h->norm + u * n_pad;
-        double sum = 0, with_x = 0;
-        for (int64_t j = 0; j < n; j++) {
-            sum += (double)dy[j];
-            with_x += (double)dy[j] * (double)x[j];
-        }
-        ql_real a = (ql_real)(sum / (double)n), b = (ql_real)(with_x / (double)n);
-        const ql_real scale = gamma ? h->inv_sd[u] * gamma[u] : h->inv_sd[u];
-        for (int64_t j = 0; j < n; j++) dy[j] = (dy[j] - a - x[j] * b) * scale;
-        dbeta[u] = (ql_real)sum;
-        if (gamma) dgamma[u] = (ql_real)with_x;
-    }
-}
-
-/* Over the units of each cell, QL_PAD cells at a time. */
-static void layer_norm_forward(ql_hidden *h, const ql_params *p, int64_t n_pad)
-{
-    const ql_real *gamma = ql_param(p, h->gamma), *beta = ql_param(p, h->beta);
-    for (int64_t first = 0; first < n_pad; first += QL_PAD) {
-        double s[QL_PAD] = {0}, q[QL_PAD] = {0};
-        for (int64_t u = 0; u < h->n_out; u++)
-            for (int64_t j = 0; j < QL_PAD; j++) s[j] += (double)h->pre[u * n_pad + first + j];
-        for (int64_t j = 0; j < QL_PAD; j++) s[j] /= (double)h->n_out;
-        for (int64_t u = 0; u < h->n_out; u++)
-            for (int64_t j = 0; j < QL_PAD; j++) {
-                double d = (double)h->pre[u * n_pad + first + j] - s[j];
-                q[j] += d * d;
-            }
-        for (int64_t j = 0; j < QL_PAD; j++)
-            h->inv_sd[first + j] = (ql_real)(1 / sqrt(q[j] / (double)h->n_out + LN_EPS));
-        for (int64_t u = 0; u < h->n_out; u++)
-            for (int64_t j = first; j < first + QL_PAD; j++) {
-                int64_t at = u * n_pad + j;
-                h->norm[at] = (h->pre[at] - (ql_real)s[j - first]) * h->inv_sd[j];
-                h->sum[at] = h->norm[at] * gamma[u] + beta[u];
-            }
-    }
-}
-
-/* The same formula as batch norm's, with the sums over a cell's units; dgamma and dbeta receive
- * the gradients by gain and shift. */
-static void layer_norm_backward(ql_hidden *h, const ql_real *gamma, int64_t n, int64_t n_pad,
-                                ql_real *dgamma, ql_real *dbeta)
-{
-    for (int64_t u = 0; u < h->n_out; u++) {
-        ql_real *dy = h->grad + u * n_pad;
-        const ql_real *x = h->norm + u * n_pad;
-        double sum = 0, with_x = 0;
-        for (int64_t j = 0; j < n; j++) {
-            sum += (double)dy[j];
-            with_x += (double)dy[j] * (double)x[j];
-            dy[j] *= gamma[u];
-        }
-        dbeta[u] = (ql_real)sum;
-        dgamma[u] = (ql_real)with_x;
-    }
-    for (int64_t first = 0; first < n_pad; first += QL_PAD) {
-        double a[QL_PAD] = {0}, b[QL_PAD] = {0};
-        for (int64_t u = 0; u < h->n_out; u++)
-            for (int64_t j = 0; j < QL_PAD; j++) {
-                int64_t at = u * n_pad + first + j;
-                a[j] += (double)h->grad[at] / (double)h->n_out;
-                b[j] += (double)h->grad[at] * (double)h->norm[at] / (double)h->n_out;
-            }
-        for (int64_t u = 0; u < h->n_out; u++)
-            for (int64_t j = 0; j < QL_PAD; j++) {
-                int64_t at = u * n_pad + first + j;
-                h->grad[at] = (h->grad[at] - (ql_real)a[j] - h->norm[at] * (ql_real)b[j]) *
-                              h->inv_sd[first + j];
-            }
-    }
 }
 
 /* ---- activation ---- */
@@ -334,7 +180,6 @@ static void clear_pads(const ql_hidden *h, ql_real *x, int64_t n, int64_t n_pad)
 void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, const ql_real *in,
                        int64_t n, int64_t n_pad, ql_pass pass)
 {
-    const int64_t size = h->n_out * n_pad;
     if (h->weight >= 0) {
         const int64_t ld = p->tensor[h->weight].ld;
         kern->gemm(&(ql_gemm){.m = h->n_out,
@@ -350,12 +195,7 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
                               .start = QL_FROM_BIAS,
                               .bias = ql_param(p, h->bias)});
     }
-    if (h->batch_norm)
-        batch_norm_forward(h, p, n, n_pad, pass.training);
-    else if (h->layer_norm)
-        layer_norm_forward(h, p, n_pad);
-    else
-        memcpy(h->sum, h->pre, (size_t)size * sizeof(ql_real));
+    ql_hidden_norm_forward(h, p, n, n_pad, pass.training);
     activate(h, p, kern, n_pad);
     if (h->keep_largest > 0) select_largest(h, n, n_pad);
     if (pass.training && h->dropout > 0) dropout_forward(h, n, n_pad, pass);
@@ -365,7 +205,7 @@ void ql_hidden_forward(ql_hidden *h, const ql_params *p, const ql_kern *kern, co
 
 /* grad by out becomes grad by pre; norm and slopes are updated. */
 static void backward_to_pre(ql_hidden *h, ql_params *p, const ql_kern *kern, int64_t n,
-                            int64_t n_pad, const ql_optimizer *opt, const ql_opt_step *step)
+                            int64_t n_pad, const ql_opt_step *step)
 {
     const int64_t size = h->n_out * n_pad;
     const ql_tangent *t = &h->tangent;
@@ -375,22 +215,9 @@ static void backward_to_pre(ql_hidden *h, ql_params *p, const ql_kern *kern, int
     ql_hidden_unmask(h, p, kern, n_pad);
     if (h->slopes >= 0) slope_gradient(h, n, n_pad);
     ql_hidden_derive(h, p, kern, n_pad, false, h->grad);
-    if (h->slopes >= 0) ql_params_update(p, h->slopes, 0, 1, h->db, opt, step);
+    if (h->slopes >= 0) ql_params_update(p, h->slopes, 0, 1, h->db, step);
     if (h->contracted) kern->add(size, t->curve, h->grad);
-    if (h->batch_norm) {
-        ql_real *dgamma = h->gamma >= 0 ? h->mask : NULL; /* whose work is done */
-        if (dgamma) memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
-        batch_norm_backward(h, dgamma ? ql_param(p, h->gamma) : NULL, n, n_pad, h->db, dgamma);
-        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
-        if (dgamma) ql_params_update(p, h->gamma, 0, 1, dgamma, opt, step);
-    } else if (h->layer_norm) {
-        ql_real *dgamma = h->mask; /* whose work is done */
-        memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
-        layer_norm_backward(h, ql_param(p, h->gamma), n, n_pad, dgamma, h->db);
-        if (h->contracted) kern->add(ql_pad(h->n_out), t->dgamma, dgamma);
-        ql_params_update(p, h->beta, 0, 1, h->db, opt, step);
-        ql_params_update(p, h->gamma, 0, 1, dgamma, opt, step);
-    }
+    ql_hidden_norm_backward(h, p, kern, n, n_pad, step);
     if (h->contracted && (h->batch_norm || h->layer_norm)) kern->add(size, t->slope, h->grad);
     clear_pads(h, h->grad, n, n_pad);
 }
@@ -431,10 +258,9 @@ static void weight_gradient(ql_hidden *h, const ql_params *p, const ql_kern *ker
 }
 
 void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step)
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step)
 {
-    backward_to_pre(h, p, kern, n, n_pad, opt, step);
+    backward_to_pre(h, p, kern, n, n_pad, step);
     kern->row_sums(h->n_out, n_pad, h->grad, n_pad, h->db);
     if (h->weight >= 0) {
         const int64_t ld = p->tensor[h->weight].ld;
@@ -451,7 +277,7 @@ void ql_hidden_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, const q
                                   .c = din,
                                   .ldc = n_pad});
         if (h->orthogonal > 0) ql_orthogonal_add(h, p, kern);
-        if (!h->tied) ql_params_update(p, h->weight, 0, h->n_out, h->dw, opt, step);
+        if (!h->tied) ql_params_update(p, h->weight, 0, h->n_out, h->dw, step);
     }
-    ql_params_update(p, h->bias, 0, 1, h->db, opt, step);
+    ql_params_update(p, h->bias, 0, 1, h->db, step);
 }

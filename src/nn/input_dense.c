@@ -2,8 +2,6 @@
 
 #include <stddef.h>
 
-#include "quell/hidden.h"
-
 /* Inputs without counts, then what the counts add. */
 static void place_entries(const ql_input_layer *in, const ql_batch *b, int64_t tile, int64_t first,
                           int64_t n, ql_real *x)
@@ -61,8 +59,7 @@ void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const q
 void ql_input_dense_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                                   const ql_batch *b, const ql_corrupt *c, int64_t tile,
                                   const ql_real *d_t, ql_real *dw, ql_real *x,
-                                  const ql_input_terms *terms, uint64_t number,
-                                  const ql_optimizer *opt, const ql_opt_step *step)
+                                  const ql_input_terms *terms, const ql_opt_step *step)
 {
     const int64_t h = ql_pad(in->n_out);
     const ql_span genes = ql_tile_genes(&in->tiling, tile);
@@ -81,6 +78,6 @@ void ql_input_dense_backward_tile(const ql_input_layer *in, ql_params *p, const 
                               .ldc = h,
                               .start = first ? QL_FROM_C : QL_FROM_ZERO});
     }
-    ql_input_terms_add(terms, p, kern, number, tile, dw);
-    ql_params_update(p, in->weight, genes.first, genes.count, dw, opt, step);
+    ql_input_terms_add(terms, p, kern, tile, dw);
+    ql_params_update(p, in->weight, genes.first, genes.count, dw, step);
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/hidden.h"
 
 void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t n_out)
 {
@@ -57,15 +56,6 @@ void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern
     if (in->shift) kern->gather_all(genes.count, in->shift + genes.first, w, h, part + b->n * h);
 }
 
-void ql_input_forward_shard(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                            const ql_batch *b, int64_t shard)
-{
-    const ql_span tiles = ql_shard_tiles(&in->tiling, shard);
-    ql_input_begin_shard(in, b, shard);
-    for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
-        ql_input_forward_tile(in, p, kern, b, shard, tile);
-}
-
 void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
                      int64_t n)
 {
@@ -103,7 +93,7 @@ void ql_input_finish_beside(const ql_input_layer *in, const ql_batch *b, const q
 void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                             const ql_batch *b, int64_t tile, const ql_real *d_t,
                             const ql_real *d_sum, ql_real *dw, const ql_input_terms *terms,
-                            uint64_t number, const ql_optimizer *opt, const ql_opt_step *step)
+                            const ql_opt_step *step)
 {
     const int64_t h = ql_pad(in->n_out);
     ql_span genes = ql_tile_genes(&in->tiling, tile);
@@ -116,6 +106,6 @@ void ql_input_backward_tile(const ql_input_layer *in, ql_params *p, const ql_ker
         kern->scatter(e.count, b->in.gene + e.first, (int32_t)genes.first, b->in.value + e.first,
                       dw, h, d_t + i * h);
     }
-    ql_input_terms_add(terms, p, kern, number, tile, dw);
-    ql_params_update(p, in->weight, genes.first, genes.count, dw, opt, step);
+    ql_input_terms_add(terms, p, kern, tile, dw);
+    ql_params_update(p, in->weight, genes.first, genes.count, dw, step);
 }

@@ -47,9 +47,9 @@ void ql_input_terms_free(ql_input_terms *t)
 }
 
 /* Random signs for the genes of a tile, 32 to a word. */
-static void draw_signs(const ql_input_terms *t, uint64_t step, int64_t tile, ql_real *u)
+static void draw_signs(const ql_input_terms *t, int64_t tile, ql_real *u)
 {
-    ql_rng rng = ql_rng_start(t->seed, QL_RNG_PROBE, step, (uint64_t)tile);
+    ql_rng rng = ql_rng_start(t->seed, QL_RNG_PROBE, t->step, (uint64_t)tile);
     for (int first = 0; first < QL_TILE; first += 32) {
         uint32_t word = ql_rng_word(&rng);
         for (int k = 0; k < 32; k++) u[first + k] = word >> k & 1 ? 1 : -1;
@@ -63,7 +63,7 @@ static void add_squares(int64_t rows, int64_t ld, const ql_real *w, ql_real *acc
 }
 
 void ql_input_terms_shard(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
-                          uint64_t step, int64_t shard)
+                          int64_t shard)
 {
     const int64_t ld = ql_pad(t->n_out);
     const ql_span tiles = ql_shard_tiles(&t->tiling, shard);
@@ -73,7 +73,7 @@ void ql_input_terms_shard(const ql_input_terms *t, const ql_params *p, const ql_
         ql_span genes = ql_tile_genes(&t->tiling, tile);
         const ql_real *w = ql_param(p, t->weight) + genes.first * ld;
         if (t->jacobian == QL_JACOBIAN_PROBE) {
-            draw_signs(t, step, tile, u);
+            draw_signs(t, tile, u);
             kern->gather_all(genes.count, u, w, ld, part);
         }
         if (t->jacobian == QL_JACOBIAN_EXACT) add_squares(genes.count, ld, w, part);
@@ -106,14 +106,14 @@ void ql_input_terms_reduce(const ql_input_terms *t, const ql_kern *kern)
 
 /* The Jacobian's part: u x spread, or of the lengths |w| each column w times spread / |w|. */
 static void add_jacobian(const ql_input_terms *t, const ql_kern *kern, const ql_real *w,
-                         uint64_t step, int64_t tile, ql_real *dw)
+                         int64_t tile, ql_real *dw)
 {
     const int64_t ld = ql_pad(t->n_out), rows = ql_tile_genes(&t->tiling, tile).count;
     ql_real u[QL_TILE];
     int32_t index[QL_TILE];
     if (t->jacobian == QL_JACOBIAN_PROBE) {
         for (int32_t g = 0; g < QL_TILE; g++) index[g] = g;
-        draw_signs(t, step, tile, u);
+        draw_signs(t, tile, u);
         kern->scatter(rows, index, 0, u, dw, ld, t->spread);
         return;
     }
@@ -123,13 +123,13 @@ static void add_jacobian(const ql_input_terms *t, const ql_kern *kern, const ql_
 }
 
 void ql_input_terms_add(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
-                        uint64_t step, int64_t tile, ql_real *dw)
+                        int64_t tile, ql_real *dw)
 {
     const int64_t ld = ql_pad(t->n_out);
     const ql_span genes = ql_tile_genes(&t->tiling, tile);
     const ql_real *w = ql_param(p, t->weight) + genes.first * ld;
     if (t->tied) kern->add(genes.count * ld, t->kept + genes.first * ld, dw);
-    if (t->jacobian != QL_JACOBIAN_NONE) add_jacobian(t, kern, w, step, tile, dw);
+    if (t->jacobian != QL_JACOBIAN_NONE) add_jacobian(t, kern, w, tile, dw);
     if (t->orthogonal > 0)
         kern->gemm(&(ql_gemm){.m = genes.count,
                               .n = ld,

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
-#include "quell/buffers.h"
 #include "quell/alloc.h"
+#include "quell/buffers.h"
+#include "quell/dense_map.h"
 #include "quell/fmath.h"
 
+/* Where a maximum begins; what a probability counts as at least, so that a loss stays finite. */
 #define LEAST_LOGIT (ql_real) - 1e30
 #define LEAST_PROB  1e-30
 
@@ -58,21 +60,17 @@ void ql_label_free(ql_label_head *h)
     *h = (ql_label_head){0};
 }
 
+/* The map to the logits. */
+static ql_dense_map map_of(const ql_label_head *h)
+{
+    return (ql_dense_map){h->n_in, h->n_labels, h->weight, h->bias, h->turned, h->dw, h->db};
+}
+
 void ql_label_forward(ql_label_head *h, const ql_params *p, const ql_kern *kern,
                       const ql_real *code, int64_t n_pad)
 {
-    kern->gemm(&(ql_gemm){.m = h->n_labels,
-                          .n = n_pad,
-                          .p = h->n_in,
-                          .a = ql_param(p, h->weight),
-                          .a_row = p->tensor[h->weight].ld,
-                          .a_col = 1,
-                          .b = code,
-                          .ldb = n_pad,
-                          .c = h->prob,
-                          .ldc = n_pad,
-                          .start = QL_FROM_BIAS,
-                          .bias = ql_param(p, h->bias)});
+    const ql_dense_map map = map_of(h);
+    ql_dense_forward(&map, p, kern, code, n_pad, h->prob);
     for (int64_t i = 0; i < n_pad; i++) {
         h->most[i] = LEAST_LOGIT;
         h->sum[i] = 0;
@@ -111,33 +109,10 @@ static double label_gradient(ql_label_head *h, double factor, int64_t n, int64_t
 
 double ql_label_backward(ql_label_head *h, ql_params *p, const ql_kern *kern, double factor,
                          const ql_real *code_t, ql_real *by_code, int64_t n, int64_t n_pad,
-                         const ql_optimizer *opt, const ql_opt_step *step)
+                         const ql_opt_step *step)
 {
-    const int64_t ld = p->tensor[h->weight].ld;
+    const ql_dense_map map = map_of(h);
     const double loss = label_gradient(h, factor, n, n_pad);
-    kern->gemm(&(ql_gemm){.m = h->n_in,
-                          .n = n_pad,
-                          .p = h->n_labels,
-                          .a = ql_param(p, h->weight),
-                          .a_row = 1,
-                          .a_col = ld,
-                          .b = h->grad,
-                          .ldb = n_pad,
-                          .c = h->turned,
-                          .ldc = n_pad});
-    kern->add(h->n_in * n_pad, h->turned, by_code);
-    kern->gemm(&(ql_gemm){.m = h->n_labels,
-                          .n = ld,
-                          .p = n,
-                          .a = h->grad,
-                          .a_row = n_pad,
-                          .a_col = 1,
-                          .b = code_t,
-                          .ldb = ld,
-                          .c = h->dw,
-                          .ldc = ld});
-    kern->row_sums(h->n_labels, n_pad, h->grad, n_pad, h->db);
-    ql_params_update(p, h->weight, 0, h->n_labels, h->dw, opt, step);
-    ql_params_update(p, h->bias, 0, 1, h->db, opt, step);
+    ql_dense_backward(&map, p, kern, h->grad, code_t, by_code, n, n_pad, step);
     return loss;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quell/buffers.h"
+#include "quell/dense_map.h"
 #include "quell/fmath.h"
 #include "quell/rng.h"
 
@@ -37,14 +38,6 @@ double ql_kl_capacity(const ql_kl_rule *r, uint64_t step, uint64_t epoch)
 static double kl_unit(double mean, double var, double ln_var)
 {
     return 0.5 * (var + mean * mean - 1 - ln_var);
-}
-
-double ql_kl_normal(const float *mean, const float *var, int64_t n)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < n; k++)
-        sum += kl_unit((double)mean[k], (double)var[k], ql_log((double)var[k]));
-    return sum;
 }
 
 /* ---- tensors and buffers ---- */
@@ -100,6 +93,12 @@ void ql_latent_free(ql_latent *l)
     *l = (ql_latent){0};
 }
 
+/* The map to v. */
+static ql_dense_map map_of(const ql_latent *l)
+{
+    return (ql_dense_map){l->n_in, l->n_out, l->weight, l->bias, l->turned, l->dw, l->db};
+}
+
 /* ---- forward ---- */
 
 static ql_real held(ql_real v)
@@ -138,18 +137,8 @@ void ql_latent_forward(ql_latent *l, const ql_params *p, const ql_kern *kern, co
                        ql_hidden *center, int64_t n, int64_t n_pad, const ql_latent_pass *pass)
 {
     const int64_t size = l->n_out * n_pad;
-    kern->gemm(&(ql_gemm){.m = l->n_out,
-                          .n = n_pad,
-                          .p = l->n_in,
-                          .a = ql_param(p, l->weight),
-                          .a_row = p->tensor[l->weight].ld,
-                          .a_col = 1,
-                          .b = in,
-                          .ldb = n_pad,
-                          .c = l->raw,
-                          .ldc = n_pad,
-                          .start = QL_FROM_BIAS,
-                          .bias = ql_param(p, l->bias)});
+    const ql_dense_map map = map_of(l);
+    ql_dense_forward(&map, p, kern, in, n_pad, l->raw);
     variances(l, kern, n, n_pad);
     memcpy(l->mean, center->out, (size_t)size * sizeof *l->mean);
     memset(l->noise, 0, (size_t)size * sizeof *l->noise);
@@ -236,34 +225,10 @@ double ql_latent_gradient(ql_latent *l, const ql_kl_rule *rule, uint64_t step, u
 }
 
 void ql_latent_backward(ql_latent *l, ql_params *p, const ql_kern *kern, const ql_real *in_t,
-                        ql_real *din, int64_t n, int64_t n_pad, const ql_optimizer *opt,
-                        const ql_opt_step *step)
+                        ql_real *din, int64_t n, int64_t n_pad, const ql_opt_step *step)
 {
-    const int64_t ld = p->tensor[l->weight].ld;
-    kern->gemm(&(ql_gemm){.m = l->n_in,
-                          .n = n_pad,
-                          .p = l->n_out,
-                          .a = ql_param(p, l->weight),
-                          .a_row = 1,
-                          .a_col = ld,
-                          .b = l->grad,
-                          .ldb = n_pad,
-                          .c = l->turned,
-                          .ldc = n_pad});
-    kern->add(l->n_in * n_pad, l->turned, din);
-    kern->gemm(&(ql_gemm){.m = l->n_out,
-                          .n = ld,
-                          .p = n,
-                          .a = l->grad,
-                          .a_row = n_pad,
-                          .a_col = 1,
-                          .b = in_t,
-                          .ldb = ld,
-                          .c = l->dw,
-                          .ldc = ld});
-    kern->row_sums(l->n_out, n_pad, l->grad, n_pad, l->db);
-    ql_params_update(p, l->weight, 0, l->n_out, l->dw, opt, step);
-    ql_params_update(p, l->bias, 0, 1, l->db, opt, step);
+    const ql_dense_map map = map_of(l);
+    ql_dense_backward(&map, p, kern, l->grad, in_t, din, n, n_pad, step);
 }
 
 double ql_latent_cell_kl(const ql_latent *l, int64_t i, int64_t n_pad, double *unit)

@@ -4,20 +4,14 @@
 #include <stddef.h>
 #include <string.h>
 
-static ql_opt_kern kernel_sgd(const ql_kern *k)
-{
-    return k->sgd;
-}
-
-static ql_opt_kern kernel_rmsprop(const ql_kern *k)
-{
-    return k->rmsprop;
-}
-
-static ql_opt_kern kernel_adam(const ql_kern *k)
-{
-    return k->adam;
-}
+/* The kernel of each rule in a table, by name: kernel_sgd, ... */
+#define X(name)                                                                                    \
+    static ql_opt_kern kernel_##name(const ql_kern *k)                                             \
+    {                                                                                              \
+        return k->name;                                                                            \
+    }
+QL_OPT_MAP(X)
+#undef X
 
 static const ql_opt_rule sgd = {
     .name = "sgd",
@@ -96,23 +90,41 @@ ql_opt_step ql_opt_next(ql_optimizer *opt)
     opt->power1 *= r->decay1;
     opt->power2 *= r->decay2;
     if (r->bias_correction) rate *= sqrt(1 - opt->power2) / (1 - opt->power1);
-    if (r->torch)
-        return (ql_opt_step){
-            .rate = (ql_real)rate,
-            .decay1 = (ql_real)r->decay1,
-            .decay2 = (ql_real)r->decay2,
-            .eps = (ql_real)(opt->eps * sqrt(1 - opt->power2)),
-            .clip = (ql_real)opt->clip,
-            .l2 = (ql_real)(opt->weight_decay / 2), /* l2 w^2 has twice its gradient */
-        };
-    return (ql_opt_step){
-        .rate = (ql_real)rate,
-        .decay1 = (ql_real)r->decay1,
-        .decay2 = (ql_real)r->decay2,
-        .eps = (ql_real)opt->eps,
-        .clip = (ql_real)opt->clip,
+    ql_opt_step step = {.update = opt->update,
+                        .rate = (ql_real)rate,
+                        .decay1 = (ql_real)r->decay1,
+                        .decay2 = (ql_real)r->decay2,
+                        .eps = (ql_real)opt->eps,
+                        .clip = (ql_real)opt->clip};
+    if (r->torch) {
+        step.eps = (ql_real)(opt->eps * sqrt(1 - opt->power2));
+        step.l2 = (ql_real)(opt->weight_decay / 2); /* l2 w^2 has twice its gradient */
+    } else {
         /* decay goes by the plain rate (Loshchilov and Hutter 2019): take the corrections out again
          */
-        .weight_decay = (ql_real)(opt->weight_decay * (opt->rate / rate)),
-    };
+        step.weight_decay = (ql_real)(opt->weight_decay * (opt->rate / rate));
+    }
+    return step;
+}
+
+void ql_params_update_range(ql_params *p, int tensor, int64_t first, int64_t n, const ql_real *grad,
+                            const ql_opt_step *step)
+{
+    const ql_tensor *t = &p->tensor[tensor];
+    const int64_t at = t->offset + first;
+    ql_opt_step s = *step;
+    if (t->frozen) return;
+    s.l1 = t->l1;
+    s.l2 = t->l2 + s.l2;
+    if (!t->decays) s.weight_decay = 0;
+    s.update(n, p->w + at, grad, p->m ? p->m + at : NULL, p->v ? p->v + at : NULL, &s);
+    if (!t->nonnegative) return;
+    for (int64_t i = at; i < at + n; i++) p->w[i] = p->w[i] < 0 ? 0 : p->w[i];
+}
+
+void ql_params_update(ql_params *p, int tensor, int64_t first, int64_t rows, const ql_real *grad,
+                      const ql_opt_step *step)
+{
+    const int64_t ld = p->tensor[tensor].ld;
+    ql_params_update_range(p, tensor, first * ld, rows * ld, grad, step);
 }

@@ -12,6 +12,7 @@
 #include "sample.h"
 #include "spectral_embedding.h"
 
+/* The reference's: ten samples of 500 cells (Tran et al. 2021). */
 enum { SAMPLES = 10, SAMPLE_SIZE = 500, MOST_K = 64 };
 
 typedef struct {

@@ -85,7 +85,7 @@ static ql_status weights_new(weights *w, int64_t n, int64_t nnz, ql_err *err)
     return QL_NEW(w->value, nnz, "a graph", err);
 }
 
-static void insert(int32_t *column, double *value, int64_t n, int32_t c, double v)
+void ql_graph_insert(int32_t *column, double *value, int64_t n, int32_t c, double v)
 {
     for (; n > 0 && column[n - 1] > c; n--) {
         column[n] = column[n - 1];
@@ -106,8 +106,8 @@ static ql_status direct(const ql_knn *knn, weights *w, ql_err *err)
     ql_graph_scales(knn, rho, sigma);
     for (int64_t i = 0; i < knn->n; i++) {
         for (int j = 0; j < k; j++)
-            insert(w->column + i * k, w->value + i * k, j, knn->index[i * k + j],
-                   weight(knn->distance[i * k + j], rho[i], sigma[i]));
+            ql_graph_insert(w->column + i * k, w->value + i * k, j, knn->index[i * k + j],
+                            weight(knn->distance[i * k + j], rho[i], sigma[i]));
         w->indptr[i + 1] = (i + 1) * k;
     }
 out:

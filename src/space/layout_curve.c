@@ -6,6 +6,7 @@
 #include "quell/fmath.h"
 #include "quell/layout.h"
 
+/* Points of the curve to fit, up to three times the spread, as in umap-learn; steps at most. */
 enum { POINTS = 300, STEPS = 200 };
 
 typedef struct {

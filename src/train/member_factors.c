@@ -114,6 +114,7 @@ static ql_status take(const ql_bundle *b, const ql_member_spec *spec, const ql_r
 const ql_member_kind ql_member_factors = {
     .name = "factors",
     .help = "Poisson factors: non-negative matrix factorisation under the Kullback-Leibler loss",
+    .most = QL_FACTORS_MOST,
     .bytes = bytes,
     .fit = fit,
     .rates = rates,

@@ -448,6 +448,7 @@ static ql_status take(const ql_bundle *b, const ql_member_spec *spec, const ql_r
 const ql_member_kind ql_member_smooth = {
     .name = "smooth",
     .help = "the mean of similar training cells, by landmarks among principal components",
+    .most = 10000,
     .bytes = bytes,
     .fit = fit,
     .rates = rates,

@@ -212,6 +212,16 @@ static wanted wanted_of(const ql_likelihood *lik, size_t row)
     return w;
 }
 
+/* Of others the table says nothing. */
+static bool in_table(const ql_likelihood *lik)
+{
+    static const char *const families[] = {"normal", "poisson", "nb", "zinb"};
+    const size_t n = strcspn(lik->name, "-");
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (strlen(families[i]) == n && !strncmp(lik->name, families[i], n)) return true;
+    return false;
+}
+
 /* A row's entry, with the pre-activation that gives a free parameter the row's theta. */
 static entry entry_of(const ql_likelihood *lik, size_t row)
 {
@@ -225,7 +235,7 @@ static void values_of_the_reference(void **state)
     (void)state;
     for (int l = 0; ql_likelihoods[l]; l++) {
         const ql_likelihood *lik = ql_likelihoods[l];
-        for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        for (size_t i = 0; i < sizeof table / sizeof *table && in_table(lik); i++) {
             /* 1e-4 is a bound of the other link */
             if (lik->disp == QL_DISP_GENE && table[i].theta < 1e-3) continue;
             entry e = entry_of(lik, i);

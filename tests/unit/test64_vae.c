@@ -168,8 +168,6 @@ static void gradients_of_the_others(void **state)
 static void divergence_of_the_reference(void **state)
 {
     (void)state;
-    const float mean[] = {0.3f}, var[] = {(float)(exp(-1.2) + 1e-4)};
-    assert_true(fabs(ql_kl_normal(mean, var, 1) - 0.295481127662) < 1e-7);
     /* through the layer: one unit, one cell, m and v as biases */
     ql_params p = {0};
     ql_err err = {0};

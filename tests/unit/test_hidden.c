@@ -166,7 +166,7 @@ static void batch_norm_backward(void **state)
     ql_opt_step step = ql_opt_next(&opt);
     ql_real beta[OUT];
     memcpy(beta, ql_param(&l.params, l.layer.beta), sizeof beta);
-    ql_hidden_backward(&l.layer, &l.params, table(), l.in_t, l.din, CELLS, PAD, &opt, &step);
+    ql_hidden_backward(&l.layer, &l.params, table(), l.in_t, l.din, CELLS, PAD, &step);
     for (int u = 0; u < OUT; u++) {
         double mean, var, a = 0, b = 0;
         batch_moments(&l, u, &mean, &var);
@@ -353,7 +353,7 @@ static void weights_stay_at_zero_or_above(void **state)
     ql_optimizer opt;
     ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0);
     ql_opt_step step = ql_opt_next(&opt);
-    ql_params_update(&p, t, 0, 1, grad, &opt, &step);
+    ql_params_update(&p, t, 0, 1, grad, &step);
     for (int i = 0; i < QL_PAD; i++) near((double)p.w[i], i < 16 ? 1 - i / 16.0 : 0);
     ql_params_free(&p);
 }
@@ -409,7 +409,7 @@ static void rows_of_a_tensor_are_updated(void **state)
     ql_optimizer opt;
     ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0);
     ql_opt_step step = ql_opt_next(&opt);
-    ql_params_update(&p, t, 3, 2, grad, &opt, &step);
+    ql_params_update(&p, t, 3, 2, grad, &step);
     for (int64_t i = 0; i < p.size; i++)
         assert_true(p.w[i] ==
                     (ql_real)(i / 32 == 3 || i / 32 == 4 ? 1 - 0.5 * (0.25 + 2 * 0.5) : 1));
@@ -430,8 +430,8 @@ static void only_some_tensors_decay(void **state)
     ql_optimizer opt;
     ql_opt_start(&opt, ql_opt_rule_find("sgd"), table(), 0.5, 0, 0.25);
     ql_opt_step step = ql_opt_next(&opt);
-    ql_params_update(&p, kernel, 0, 2, grad, &opt, &step);
-    ql_params_update(&p, bias, 0, 1, grad, &opt, &step);
+    ql_params_update(&p, kernel, 0, 2, grad, &step);
+    ql_params_update(&p, bias, 0, 1, grad, &step);
     for (int64_t i = 0; i < p.size; i++)
         assert_true(p.w[i] == (i < 2 * QL_PAD ? (ql_real)(1 - 0.5 * 0.25) : 1));
     ql_params_free(&p);

@@ -376,7 +376,8 @@ static errors sweep_errors(const ql_likelihood *lik)
     draw_entries(&before, lik, &r, CELLS);
     for (int i = 0; i < CELLS; i++) {
         before.args.loss[i] = 0;
-        if (ql_disp_by_gene(lik->disp)) before.args.disp[i] = before.args.disp_gene[0];
+        if (lik->disp == QL_DISP_GENE || lik->disp == QL_DISP_EXP_GENE)
+            before.args.disp[i] = before.args.disp_gene[0];
     }
     memcpy(now.memory, before.memory, sizeof now.memory);
     lik_point(&now, 1, CELLS, 0);

@@ -30,6 +30,8 @@ static const ql_option rows[] = {
 };
 #undef S
 
+static const ql_option *const tables[] = {rows, NULL};
+
 static double number_of(const char *settings, const char *name)
 {
     const char *at = strstr(settings, name);
@@ -48,7 +50,7 @@ static void draws_lie_in_the_space(void **state)
     assert_int_equal(
         search_parse("rate=0.001..0.1 dropout=0.2..0.6\nhidden=64,16|32  epochs=10..20;"
                      "norm=yes|no",
-                     rows, &s, &err),
+                     tables, &s, &err),
         QL_OK);
     for (uint64_t i = 0; i < N; i++) {
         ql_str text = {0}, again = {0};
@@ -83,7 +85,7 @@ static void settings_reach_their_options(void **state)
     search_space s;
     args a = {0};
     ql_err err = {0};
-    assert_int_equal(search_parse("hidden=64,16 rate=0.5 norm=yes", rows, &s, &err), QL_OK);
+    assert_int_equal(search_parse("hidden=64,16 rate=0.5 norm=yes", tables, &s, &err), QL_OK);
     ql_str text = {0};
     search_draw(&s, 1, 0, &text);
     assert_string_equal(ql_str_text(&text), "hidden=64,16 rate=0.5 norm=yes");
@@ -115,7 +117,7 @@ static void wrong_spaces_are_refused(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         search_space s;
         ql_err err = {0};
-        assert_int_equal(search_parse(wrong[i].text, rows, &s, &err), QL_EUSAGE);
+        assert_int_equal(search_parse(wrong[i].text, tables, &s, &err), QL_EUSAGE);
         assert_non_null(strstr(err.msg, wrong[i].says));
     }
 }
