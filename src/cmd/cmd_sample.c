@@ -345,7 +345,7 @@ static int64_t sample_bytes(const void *args, const ql_rows *shape, const ql_fit
     const int64_t counts = (int64_t)(per_cell * (double)n) * ENTRY;
     const int64_t checking = a->check ? 2 * counts + fit->threads * shape->n_cols * GENE : 0;
     return GROWTH * counts + checking + n * CELL + CODES * use_code_bytes(n, fit) +
-           use_decode_bytes(shape, fit, 4) + shape->n_cols * GENE;
+           use_decode_bytes(shape, 4) + shape->n_cols * GENE;
 }
 
 static const use_command sample_use = {

@@ -220,9 +220,8 @@ ql_status use_run_work(const use_command *c, const void *args, ql_run *run)
 
 /* ---- bytes ---- */
 
-int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n)
+int64_t use_decode_bytes(const ql_rows *shape, int n)
 {
-    (void)fit;
     return n * (int64_t)BATCH * shape->n_cols * (int64_t)sizeof(float);
 }
 

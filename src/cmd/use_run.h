@@ -75,7 +75,7 @@ QL_MUST_USE ql_status use_find_level(const ql_names *levels, const char *column,
 
 /* Bytes of decoding in blocks: n arrays [block, genes]; and of what each cell has in a table of
  * so many columns, which are copied into a frame. */
-int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n);
+int64_t use_decode_bytes(const ql_rows *shape, int n);
 int64_t use_table_bytes(int64_t n_rows, int columns);
 int64_t use_code_bytes(int64_t n, const ql_fit_options *fit);
 
