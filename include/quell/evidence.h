@@ -3,7 +3,8 @@
  *   ln w_s = ln p(x | z_s) + ln p(z_s) - ln q(z_s | x),
  *   L_S = ln((w_1 + ... + w_S) / S),
  * L_S is at most ln p(x) in expectation and does not fall as S grows. The evidence lower bound is
- * the expectation of ln w. Of both, higher is better. */
+ * the expectation of ln w. Of both, higher is better. Where codes have a second one above them what
+ * takes the place of p(z_s) is ql_generative.log_prior, whose expectation is p(z_s). */
 #ifndef QUELL_EVIDENCE_H
 #define QUELL_EVIDENCE_H
 
@@ -36,7 +37,8 @@ typedef struct {
     double ess;
     double elbo, elbo_se;  /* mean of ln p(x | z_s) less kl */
     double reconstruction; /* mean of ln p(x | z_s) */
-    double kl;             /* of q(z | x) from the prior, exact; with that of the library */
+    double kl;             /* of q(z | x) from the prior, exact; of codes with a second one the mean
+                              of the draws'; with that of the library */
 } ql_evidence;
 
 /* A fourth of the draws (two at least) are from the encoder's posterior, of which the bound is; the

@@ -56,6 +56,9 @@ void ql_gauss_net_backward(ql_gauss_net *g, ql_params *p, const ql_kern *kern, c
  * of its divergence from N(0, 1). */
 void ql_gauss_net_gradient(ql_gauss_net *g, int64_t at, double by_drawn, double w);
 
+/* ln N(z; 0, 1) - ln q(z) of column i of what was drawn. */
+double ql_gauss_net_log_ratio(const ql_gauss_net *g, int64_t i, int64_t n_pad);
+
 /* KL(N(m1, V1) || N(m2, V2)) of one unit, and its derivatives. */
 typedef struct {
     double kl, by_mean, by_var, by_prior_mean, by_prior_var;

@@ -4,7 +4,9 @@
  * in closed form.
  *
  * The model: z ~ N(0, 1) in each of n_latent units, x ~ law(mean(z, covariates, library), theta,
- * pi); q(z | x) is a diagonal normal. Arrays are row-major, a cell or a code a row. */
+ * pi); q(z | x) is a diagonal normal. Or z is drawn of a second code z2 ~ N(0, 1), n_second units,
+ * and of a label y, each of n_labels as likely as another: z ~ p(z | z2, y), a diagonal normal.
+ * Arrays are row-major, a cell or a code a row. */
 #ifndef QUELL_GENERATIVE_H
 #define QUELL_GENERATIVE_H
 
@@ -54,6 +56,21 @@ typedef struct {
     double mean, var, prior_mean, prior_var;
 } ql_gen_library;
 
+/* [n, n_latent] of q(z | x, z2); and of p(z | z2, y), y as likely as the encoder finds it: NULL
+ * both, not wanted. */
+typedef struct {
+    float *mean, *var, *prior_mean, *prior_var;
+} ql_gen_levels;
+
+/* Of codes with a second one: log_prior [n], the logarithm of what has the expectation p(z) over
+ * z2; kl [n], what the bound has beside ln p(x | z) if z is drawn from q(z | x, z2), whose
+ * logarithm is log_q [n]. */
+typedef struct {
+    const float *z;
+    const double *log_q;
+    double *log_prior, *kl;
+} ql_gen_priors;
+
 typedef struct ql_generative {
     void *ctx;
     ql_law law;
@@ -61,7 +78,8 @@ typedef struct ql_generative {
     int64_t block;     /* most cells or codes of a call */
     int64_t n_batches; /* levels of the first categorical covariate; 0: there is none */
     int threads;       /* for work beside the model's own */
-    bool other_prior;  /* z has a prior that is not N(0, 1) and has no density at hand (scANVI) */
+    int64_t n_second;  /* units of z2; 0: z ~ N(0, 1) */
+    int64_t n_labels;  /* with n_second: labels that z is drawn of; 0: there are none */
 
     /* mean and var [n, n_latent] of q(z | x). */
     ql_status (*encode)(void *ctx, const ql_gen_cells *cells, float *mean, float *var, ql_err *err);
@@ -78,6 +96,19 @@ typedef struct ql_generative {
 
     /* [n]; NULL: the library is what is observed. */
     ql_status (*library)(void *ctx, const ql_gen_cells *cells, ql_gen_library *out, ql_err *err);
+
+    /* With n_second: mean and var [n, n_latent] of p(z | z2, y), z2 [n, n_second], label [n] (NULL:
+     * n_labels is 0), n at most a block. */
+    ql_status (*prior)(void *ctx, int64_t n, const float *z2, const int64_t *label, float *mean,
+                       float *var, ql_err *err);
+
+    /* With n_second, at z2 drawn by the encoder, keyed by seed, draw and row. Labels of cells are
+     * not looked at. Normal distributions of z; and of codes z [n, n_latent] what takes the place
+     * of ln p(z). */
+    ql_status (*levels)(void *ctx, const ql_gen_cells *cells, uint64_t seed, int64_t draw,
+                        const ql_gen_levels *out, ql_err *err);
+    ql_status (*log_prior)(void *ctx, const ql_gen_cells *cells, uint64_t seed, int64_t draw,
+                           const ql_gen_priors *p, ql_err *err);
 } ql_generative;
 
 /* What random numbers are keyed by: seed, a number of the cell that does not depend on its place in
@@ -91,9 +122,6 @@ typedef struct {
  * ln q(z | x). */
 void ql_gen_draw(ql_gen_key key, int64_t cell, int64_t draw, int64_t n_latent, const float *mean,
                  const float *var, float *z, double *log_q);
-
-/* QL_EUSAGE where the prior is another one: what needs it cannot be done. */
-ql_status ql_gen_need_prior(const ql_generative *g, ql_err *err);
 
 /* ln N(z; 0, 1) */
 double ql_gen_log_prior(int64_t n_latent, const float *z);

@@ -92,6 +92,9 @@ ql_real ql_latent_by_raw(const ql_latent *l, int64_t at, double by_var);
  * returns the sum. */
 double ql_latent_cell_kl(const ql_latent *l, int64_t i, int64_t n_pad, double *unit);
 
+/* ln q of its drawn code, without the constant -n_out ln(2 pi) / 2. */
+double ql_latent_cell_log_q(const ql_latent *l, int64_t i, int64_t n_pad);
+
 #ifdef __cplusplus
 }
 #endif

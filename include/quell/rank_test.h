@@ -3,20 +3,15 @@
 #ifndef QUELL_RANK_TEST_H
 #define QUELL_RANK_TEST_H
 
-#include <stdint.h>
+#include "quell/order.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef struct {
-    float value;
-    int64_t at;
-} ql_rank_item;
-
-/* Ranks of x [n] from 1, equal values the mean of theirs, into rank [n]; work [n] is scratch. NaN
- * is not allowed. */
-void ql_midranks(const float *x, int64_t n, ql_rank_item *work, double *rank);
+/* Sorts list [n]; rank[at] of each becomes its rank from 1, equal values having the mean of theirs.
+ * NaN is not allowed. */
+void ql_midranks(ql_ranked *list, int64_t n, double *rank);
 
 /* Sum over strata of w (R - E R), R the ranks' sum of the group, and its variance if the group were
  * drawn at random; w = 1 / (n + 1). Of one stratum sum / sqrt(variance) is Wilcoxon's z, without

@@ -10,8 +10,11 @@
 extern "C" {
 #endif
 
+enum { QL_ANY_LABEL = -1 };
+
 typedef struct {
-    bool prior; /* codes from N(0, 1); else from the posterior of the cell they go with */
+    bool prior;    /* codes from the prior; else from the posterior of the cell they go with */
+    int64_t label; /* of the prior's codes, where they have labels; QL_ANY_LABEL: drawn */
     /* Sample i goes with cell i: it has its covariates and, but for `library`, its molecules. With
      * a prior and a library given counts may be NULL. */
     ql_gen_cells cells;

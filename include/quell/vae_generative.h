@@ -15,6 +15,7 @@ typedef struct {
     float fixed[QL_COV_MOST];
     ql_cov_values instead;
     const ql_cov_values *list[1];
+    float no_label[QL_COV_MOST]; /* says of all cells that they are not labelled */
 } ql_vae_generative;
 
 /* *out is valid as long as *v and the model are. Counts that it is asked about must have rows of at

@@ -4,20 +4,12 @@
 
 #include "quell/fmath.h"
 
-static int by_value(const void *a, const void *b)
+void ql_midranks(ql_ranked *list, int64_t n, double *rank)
 {
-    const ql_rank_item *x = a, *y = b;
-    if (x->value != y->value) return x->value < y->value ? -1 : 1;
-    return x->at < y->at ? -1 : 1;
-}
-
-void ql_midranks(const float *x, int64_t n, ql_rank_item *work, double *rank)
-{
-    for (int64_t i = 0; i < n; i++) work[i] = (ql_rank_item){x[i], i};
-    qsort(work, (size_t)n, sizeof *work, by_value);
+    qsort(list, (size_t)n, sizeof *list, ql_by_rank);
     for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && work[end].value == work[i].value;) end++;
-        for (int64_t k = i; k < end; k++) rank[work[k].at] = 0.5 * (double)(i + 1 + end);
+        for (end = i + 1; end < n && list[end].value == list[i].value;) end++;
+        for (int64_t k = i; k < end; k++) rank[list[k].at] = 0.5 * (double)(i + 1 + end);
     }
 }
 

@@ -42,16 +42,16 @@ typedef struct {
 } test_job;
 
 /* One stratum of one gene, for every group. */
-static void add_stratum(const test_job *j, int64_t gene, int64_t s, ql_rank_item *work,
-                        double *rank, ql_rank_sum *sums)
+static void add_stratum(const test_job *j, int64_t gene, int64_t s, ql_ranked *work, double *rank,
+                        ql_rank_sum *sums)
 {
     const check_design *d = j->d;
     const int64_t *cell = d->strata->cell + d->strata->start[s];
     const int64_t n = d->strata->start[s + 1] - d->strata->start[s];
-    float *x = (float *)(rank + j->largest);
-    uint8_t *in = (uint8_t *)(x + j->largest);
-    for (int64_t i = 0; i < n; i++) x[i] = j->values[cell[i] * 2 * d->n_null + gene];
-    ql_midranks(x, n, work, rank);
+    uint8_t *in = (uint8_t *)(rank + j->largest);
+    for (int64_t i = 0; i < n; i++)
+        work[i] = (ql_ranked){(double)j->values[cell[i] * 2 * d->n_null + gene], i};
+    ql_midranks(work, n, rank);
     for (int64_t g = 0; g < d->n_groups; g++) {
         for (int64_t i = 0; i < n; i++) in[i] = d->group[cell[i]] == g;
         ql_rank_sum_add(&sums[g], rank, in, n);
@@ -62,13 +62,13 @@ static void test_gene(void *ctx, int64_t gene)
 {
     test_job *j = ctx;
     const check_design *d = j->d;
-    ql_rank_item *work = NULL;
+    ql_ranked *work = NULL;
     double *rank = NULL;
     ql_rank_sum *sums = NULL;
     ql_err err = {0};
     ql_status st;
     QL_GO(QL_NEW(work, j->largest, "ranks", &err));
-    QL_GO(QL_NEW(rank, 2 * j->largest, "ranks", &err)); /* ranks, values, members */
+    QL_GO(QL_NEW(rank, 2 * j->largest, "ranks", &err)); /* ranks, members */
     QL_GO(QL_NEW(sums, d->n_groups, "ranks", &err));
     for (int64_t s = 0; s < d->strata->n; s++) add_stratum(j, gene, s, work, rank, sums);
     for (int64_t g = 0; g < d->n_groups; g++) {

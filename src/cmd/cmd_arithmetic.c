@@ -240,7 +240,7 @@ static int64_t arithmetic_bytes(const void *args, const ql_rows *shape, const ql
     enum { CELL = 96, FIGURES = 6 * N_PROFILES };
     (void)args;
     return N_SETS * (use_code_bytes(shape->n_rows, fit) + shape->n_rows * CELL) +
-           use_table_bytes(shape->n_cols, FIGURES) + use_decode_bytes(shape, fit, 2);
+           use_table_bytes(shape->n_cols, FIGURES) + use_decode_bytes(shape, 2);
 }
 
 static ql_status check(const void *args, ql_run *run)

@@ -314,7 +314,7 @@ static int64_t de_bytes(const void *args, const ql_rows *shape, const ql_fit_opt
     const int64_t genes = shape->n_cols, rows = genes * (a->group1 ? 1 : GROUPS);
     const int64_t shares = 2 * (int64_t)a->pairs * genes * (int64_t)sizeof(float);
     return (shares < MEMORY ? shares : MEMORY) + 2 * use_code_bytes(a->pairs, fit) +
-           2 * (int64_t)a->pairs * 32 + use_decode_bytes(shape, fit, 1) +
+           2 * (int64_t)a->pairs * 32 + use_decode_bytes(shape, 1) +
            use_table_bytes(rows, QL_N_DE + 2) + rows * NAMES + shape->n_rows * 32;
 }
 

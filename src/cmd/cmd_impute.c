@@ -279,8 +279,9 @@ static int64_t impute_bytes(const void *args, const ql_rows *shape, const ql_fit
     enum { BAND = 256, GENE = 128, CHUNKS = 36 << 20 };
     const impute_args *a = args;
     const int64_t rows = shape->n_rows < BAND ? shape->n_rows : BAND;
+    (void)fit;
     const int64_t band = a->output ? 2 * rows * shape->n_cols * (int64_t)sizeof(float) + CHUNKS : 0;
-    return use_decode_bytes(shape, fit, 6) + band + shape->n_cols * GENE +
+    return use_decode_bytes(shape, 6) + band + shape->n_cols * GENE +
            (a->table ? use_table_bytes(shape->n_cols, 4) : 0);
 }
 

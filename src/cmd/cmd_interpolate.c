@@ -137,7 +137,7 @@ static int64_t interpolate_bytes(const void *args, const ql_rows *shape, const q
 {
     const interpolate_args *a = args;
     return use_code_bytes(shape->n_rows, fit) + shape->n_rows * 16 +
-           use_table_bytes(shape->n_cols, a->steps + 2) + use_decode_bytes(shape, fit, 2);
+           use_table_bytes(shape->n_cols, a->steps + 2) + use_decode_bytes(shape, 2);
 }
 
 static const use_command interpolate_use = {

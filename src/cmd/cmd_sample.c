@@ -11,7 +11,7 @@
 typedef struct {
     ql_common_args common;
     use_args use;
-    const char *output, *check, *select, *compression;
+    const char *output, *check, *select, *label, *compression;
     bool prior;
     int64_t number;
     double library, ridge;
@@ -25,6 +25,8 @@ static const ql_option sample_rows[] = {
      .help = "codes from the prior, not from cells' posteriors",
      .more = "A sample still goes with a cell of the input: its number of molecules and its batch are that "
              "cell's, unless --library and --decode-as say otherwise."},
+    {.name = "label", QL_STRING_AT(S, label), .group = "Samples", .unset = "any, each as likely",
+     .help = "codes of the prior of this label", .more = "Of models of --labels-as scanvi, with --prior."},
     {.name = "select", QL_STRING_AT(S, select), .unit = "CELLS", .group = "Samples", .unset = "all",
      .help = "cells of the input that samples go with",
      .more = "CELLS are terms COLUMN=VALUE or COLUMN!=VALUE with commas between; VALUE may be several, "
@@ -134,6 +136,7 @@ static ql_status add_results(const job *j, ql_h5ad_writer *w, ql_err *err)
     QL_TRY(ql_h5ad_int(w, "uns/quell/sample/seed", (int64_t)j->u->seed, err));
     if (a->use.decode_as)
         QL_TRY(ql_h5ad_string(w, "uns/quell/sample/decoded_as", a->use.decode_as, err));
+    if (a->label) QL_TRY(ql_h5ad_string(w, "uns/quell/sample/label", a->label, err));
     return QL_OK;
 }
 
@@ -270,12 +273,30 @@ static ql_status check_samples(job *j)
 
 /* ---- the run ---- */
 
+/* The label that codes of the prior are of. */
+static ql_status find_label(const job *j, int64_t *label)
+{
+    const use_run *u = j->u;
+    const ql_covariates *cov = u->f.fitted.cov;
+    const char *name = j->a->label;
+    *label = QL_ANY_LABEL;
+    if (!name) return QL_OK;
+    if (u->g.n_labels == 0)
+        return ql_fail(&u->run->err, QL_EUSAGE,
+                       "--label %s: the codes of this model have no labels (--labels-as scanvi)",
+                       name);
+    return use_find_level(&cov->labels, cov->label, "--label", name, label, &u->run->err);
+}
+
 static ql_status work_on(job *j, int deflate)
 {
     const use_run *u = j->u;
+    int64_t label;
+    QL_TRY(find_label(j, &label));
     QL_TRY(choose(j));
     const ql_sampling s = {
         .prior = j->a->prior,
+        .label = label,
         .cells = {.counts = &u->f.rows, .row = j->row, .n = j->n},
         .total = u->total,
         .library = j->library,
@@ -295,6 +316,8 @@ static ql_status check(const void *args, ql_run *run)
     QL_TRY(ql_compression_level(a->compression, 4, &deflate, &run->err));
     if (!a->output && !a->check)
         return ql_fail(&run->err, QL_EUSAGE, "nothing to write: give --output or --check");
+    if (a->label && !a->prior)
+        return ql_fail(&run->err, QL_EUSAGE, "--label is of codes of the prior: give --prior too");
     if (a->check && a->number > 0)
         return ql_fail(&run->err, QL_EUSAGE,
                        "--check compares each cell with its sample: leave "
@@ -322,7 +345,7 @@ static int64_t sample_bytes(const void *args, const ql_rows *shape, const ql_fit
     const int64_t counts = (int64_t)(per_cell * (double)n) * ENTRY;
     const int64_t checking = a->check ? 2 * counts + fit->threads * shape->n_cols * GENE : 0;
     return GROWTH * counts + checking + n * CELL + CODES * use_code_bytes(n, fit) +
-           use_decode_bytes(shape, fit, 4) + shape->n_cols * GENE;
+           use_decode_bytes(shape, 4) + shape->n_cols * GENE;
 }
 
 static const use_command sample_use = {

@@ -64,24 +64,31 @@ static void adopt_options(use_run *u)
     m->validation = 0;
 }
 
+ql_status use_find_level(const ql_names *levels, const char *column, const char *option,
+                         const char *name, int64_t *at, ql_err *err)
+{
+    ql_str known = {0};
+    for (*at = 0; *at < levels->n; ++*at)
+        if (strcmp(ql_name(levels, *at), name) == 0) return QL_OK;
+    for (int64_t i = 0; i < levels->n; i++)
+        ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(levels, i));
+    ql_fail(err, QL_EUSAGE, "%s %s: no level of %s", option, name, column);
+    ql_status st = ql_hint(err, "it has %.400s", ql_str_text(&known));
+    ql_str_free(&known);
+    return st;
+}
+
 static ql_status find_batch(use_run *u)
 {
     const ql_covariates *cov = u->f.fitted.cov;
     const char *name = u->a->decode_as;
     ql_err *err = &u->run->err;
-    ql_str known = {0};
     u->batch = QL_OWN_BATCH;
     if (!name) return QL_OK;
     if (u->g.n_batches == 0)
         return ql_fail(err, QL_EUSAGE, "--decode-as %s: the model has no batches", name);
-    u->batch = ql_covariate_level(&cov->item[0], name);
-    if (u->batch >= 0) return QL_OK;
-    for (int64_t i = 0; i < cov->item[0].levels.n; i++)
-        ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(&cov->item[0].levels, i));
-    ql_fail(err, QL_EUSAGE, "--decode-as %s: no level of %s", name, cov->item[0].name);
-    ql_status st = ql_hint(err, "it has %.400s", ql_str_text(&known));
-    ql_str_free(&known);
-    return st;
+    return use_find_level(&cov->item[0].levels, cov->item[0].name, "--decode-as", name, &u->batch,
+                          err);
 }
 
 static void tell_genes(const use_run *u)
@@ -213,9 +220,8 @@ ql_status use_run_work(const use_command *c, const void *args, ql_run *run)
 
 /* ---- bytes ---- */
 
-int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n)
+int64_t use_decode_bytes(const ql_rows *shape, int n)
 {
-    (void)fit;
     return n * (int64_t)BATCH * shape->n_cols * (int64_t)sizeof(float);
 }
 

@@ -69,9 +69,13 @@ extern const ql_positional use_positionals[];
 QL_MUST_USE ql_status use_run_select(const use_run *u, const char *option, const char *text,
                                      int64_t **rows, int64_t *n, ql_err *err);
 
+/* Number of the level of a column that an option names. */
+QL_MUST_USE ql_status use_find_level(const ql_names *levels, const char *column, const char *option,
+                                     const char *name, int64_t *at, ql_err *err);
+
 /* Bytes of decoding in blocks: n arrays [block, genes]; and of what each cell has in a table of
  * so many columns, which are copied into a frame. */
-int64_t use_decode_bytes(const ql_rows *shape, const ql_fit_options *fit, int n);
+int64_t use_decode_bytes(const ql_rows *shape, int n);
 int64_t use_table_bytes(int64_t n_rows, int columns);
 int64_t use_code_bytes(int64_t n, const ql_fit_options *fit);
 

@@ -1,25 +1,14 @@
 /* Areas under the curve, and those of classifiers on rows they have not seen. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/logistic.h"
 #include "quell/parallel.h"
+#include "quell/rank_test.h"
 #include "quell/rng.h"
 
 /* ---- DeLong ---- */
-
-/* Ranks from 1, ties sharing their mean, of the rows in list. */
-static void midranks(ql_ranked *list, int64_t n, double *rank)
-{
-    qsort(list, (size_t)n, sizeof *list, ql_by_rank);
-    for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && list[end].value == list[i].value;) end++;
-        for (int64_t k = i; k < end; k++) rank[list[k].at] = 0.5 * (double)(i + end - 1) + 1;
-    }
-}
 
 /* Mean and variance of the mean of (all - own) / n_other over the rows of a kind: what share of the
  * other kind is below each. */
@@ -52,12 +41,12 @@ ql_status ql_auroc_of(const double *score, const uint8_t *kind, int64_t n, ql_au
     for (int64_t i = 0; i < n; i++) n1 += kind[i] != 0;
     if (n1 == 0 || n1 == n) goto out;
     for (int64_t i = 0; i < n; i++) list[i] = (ql_ranked){score[i], i};
-    midranks(list, n, all);
+    ql_midranks(list, n, all);
     for (int which = 0; which < 2; which++) {
         k = 0;
         for (int64_t i = 0; i < n; i++)
             if ((kind[i] != 0) == which) list[k++] = (ql_ranked){score[i], i};
-        midranks(list, k, own);
+        ql_midranks(list, k, own);
     }
     placements(all, own, kind, 1, n, (double)(n - n1), &below, &v1);
     placements(all, own, kind, 0, n, (double)n1, &above, &v0);

@@ -45,6 +45,7 @@ double ql_weights_stderr(const ql_weights *w)
 #define HALF_LOG_2PI 0.91893853320467274178
 
 enum { ENCODER_PART = 4, ENCODER_LEAST = 2 }; /* of the draws: a fourth, two at least */
+enum { PRIOR_DRAWS = 8 }; /* of z2, for a normal distribution like the prior of a code under it */
 
 /* Room for a block of cells. */
 typedef struct {
@@ -54,10 +55,13 @@ typedef struct {
     proposals *at;                 /* the others are from these; NULL: there are none */
     float *mean, *var, *z;         /* [block, n_latent] */
     double *log_q, *log_p, *depth; /* [block]; depth: molecules, where they are drawn */
+    double *log_own;               /* [block] ln q of the encoder alone */
+    double *log_prior, *kl;        /* [block] of a draw; kl: where there is a second code, else 0 */
+    float *prior_mean, *prior_var; /* [block, n_latent] with a second code */
     ql_gen_library *library;       /* [block]; NULL: observed */
     ql_weights *weights;           /* [block] */
-    double *sum, *square;          /* [block] of ln p(x | z) less its first value */
-    double *first;
+    double *sum, *square;          /* [block] of ln p(x | z) - kl less its first value */
+    double *first, *sum_kl;
 } blocks;
 
 static ql_status room(blocks *b, ql_err *err)
@@ -69,10 +73,16 @@ static ql_status room(blocks *b, ql_err *err)
     QL_TRY(QL_NEW(b->z, n * g->n_latent, "codes", err));
     QL_TRY(QL_NEW(b->log_q, n, "likelihoods", err));
     QL_TRY(QL_NEW(b->log_p, n, "likelihoods", err));
+    QL_TRY(QL_NEW(b->log_own, n, "likelihoods", err));
     QL_TRY(QL_NEW(b->weights, n, "likelihoods", err));
     QL_TRY(QL_NEW(b->sum, n, "likelihoods", err));
     QL_TRY(QL_NEW(b->square, n, "likelihoods", err));
     QL_TRY(QL_NEW(b->first, n, "likelihoods", err));
+    QL_TRY(QL_NEW(b->kl, n, "likelihoods", err));
+    QL_TRY(QL_NEW(b->log_prior, n, "likelihoods", err));
+    QL_TRY(QL_NEW(b->prior_mean, n * g->n_latent, "codes", err));
+    QL_TRY(QL_NEW(b->prior_var, n * g->n_latent, "codes", err));
+    QL_TRY(QL_NEW(b->sum_kl, n, "likelihoods", err));
     if (!g->library) return QL_OK;
     QL_TRY(QL_NEW(b->depth, n, "libraries", err));
     return QL_NEW(b->library, n, "libraries", err);
@@ -80,8 +90,10 @@ static ql_status room(blocks *b, ql_err *err)
 
 static void release(blocks *b)
 {
-    void *const all[] = {b->mean,    b->var, b->z,      b->log_q, b->log_p,  b->depth,
-                         b->library, b->sum, b->square, b->first, b->weights};
+    void *const all[] = {b->mean,      b->var,     b->z,      b->log_q,     b->log_p,
+                         b->depth,     b->library, b->sum,    b->square,    b->first,
+                         b->weights,   b->kl,      b->sum_kl, b->log_prior, b->prior_mean,
+                         b->prior_var, b->log_own};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) ql_free(all[i]);
 }
 
@@ -91,11 +103,12 @@ static double kl_normal(double mean, double var, double prior_mean, double prior
     return 0.5 * ((var + d * d) / prior_var - 1 - ql_log(var / prior_var));
 }
 
+/* In closed form, but for that of codes with a second one, which is the mean of the draws'. */
 static double kl_of(const blocks *b, int64_t i)
 {
     const int64_t width = b->g->n_latent;
-    double kl = 0;
-    for (int64_t u = 0; u < width; u++)
+    double kl = b->sum_kl[i] / b->own;
+    for (int64_t u = 0; u < width && b->g->n_second == 0; u++)
         kl += kl_normal((double)b->mean[i * width + u], (double)b->var[i * width + u], 0, 1);
     if (!b->library) return kl;
     const ql_gen_library *l = &b->library[i];
@@ -136,7 +149,7 @@ static double log_encoder(const blocks *b, int64_t i, const float *z)
  * effective importance sampling"). */
 static double log_mixture(const blocks *b, int64_t i, const float *z)
 {
-    const double own = log_encoder(b, i, z);
+    const double own = b->log_own[i];
     if (!b->at) return own;
     const double part = (double)b->own / b->opt->samples,
                  other = proposals_log_density(b->at, i, z);
@@ -158,19 +171,59 @@ static void draw_code(const blocks *b, int64_t i, int64_t cell, int64_t draw, fl
 static void add_bound(blocks *b, int64_t i, int64_t draw)
 {
     if (draw >= b->own) return;
-    if (draw == 0) b->first[i] = b->log_p[i];
-    const double d = b->log_p[i] - b->first[i];
+    const double bound = b->log_p[i] - b->kl[i];
+    if (draw == 0) b->first[i] = bound;
+    const double d = bound - b->first[i];
+    b->sum_kl[i] += b->kl[i];
     b->sum[i] += d;
     b->square[i] += d * d;
+}
+
+/* ln p(z), or what takes its place. */
+static ql_status find_priors(blocks *b, const ql_gen_cells *cells, int64_t draw, ql_err *err)
+{
+    const ql_generative *g = b->g;
+    const ql_gen_priors p = {b->z, b->log_own, b->log_prior, b->kl};
+    if (g->n_second > 0) return g->log_prior(g->ctx, cells, b->opt->seed, draw, &p, err);
+    for (int64_t i = 0; i < cells->n; i++)
+        b->log_prior[i] = ql_gen_log_prior(g->n_latent, b->z + i * g->n_latent);
+    return QL_OK;
+}
+
+/* Where z2 is drawn before the code, what the code is drawn from follows it. A label is drawn after
+ * it. */
+static ql_status draw_second(blocks *b, const ql_gen_cells *cells, int64_t draw, ql_err *err)
+{
+    const ql_generative *g = b->g;
+    const bool follow = b->at && g->n_labels == 0;
+    const ql_gen_levels levels = {b->mean, b->var, follow ? b->prior_mean : NULL,
+                                  follow ? b->prior_var : NULL};
+    if (g->n_second == 0) return QL_OK;
+    QL_TRY(g->levels(g->ctx, cells, b->opt->seed, draw, &levels, err));
+    for (int64_t i = 0; i < cells->n && follow; i++) {
+        const int64_t at = i * g->n_latent;
+        proposals_follow(b->at, i, b->prior_mean + at, b->prior_var + at, b->var + at);
+    }
+    return QL_OK;
+}
+
+static ql_status draw_codes(blocks *b, const ql_gen_cells *cells, int64_t draw, ql_err *err)
+{
+    QL_TRY(draw_second(b, cells, draw, err));
+    for (int64_t i = 0; i < cells->n; i++) {
+        float *z = b->z + i * b->g->n_latent;
+        draw_code(b, i, cells->row[i], draw, z);
+        b->log_own[i] = log_encoder(b, i, z);
+    }
+    return find_priors(b, cells, draw, err);
 }
 
 static ql_status one_draw(blocks *b, const ql_gen_cells *cells, int64_t draw, ql_err *err)
 {
     const ql_generative *g = b->g;
+    QL_TRY(draw_codes(b, cells, draw, err));
     for (int64_t i = 0; i < cells->n; i++) {
-        float *z = b->z + i * g->n_latent;
-        draw_code(b, i, cells->row[i], draw, z);
-        b->log_q[i] = log_mixture(b, i, z) - ql_gen_log_prior(g->n_latent, z);
+        b->log_q[i] = log_mixture(b, i, b->z + i * g->n_latent) - b->log_prior[i];
         if (b->library) b->log_q[i] -= draw_library(b, i, cells->row[i], draw);
     }
     QL_TRY(g->log_lik(g->ctx, cells, b->z, b->depth, b->log_p, err));
@@ -188,17 +241,38 @@ static ql_evidence conclude(const blocks *b, int64_t i)
     ql_evidence e = {.log_lik = ql_weights_log_mean(&b->weights[i]),
                      .log_lik_se = ql_weights_stderr(&b->weights[i]),
                      .ess = ql_weights_ess(&b->weights[i]),
-                     .reconstruction = b->first[i] + mean,
+                     .reconstruction = b->first[i] + mean + b->sum_kl[i] / n,
                      .kl = kl_of(b, i)};
     e.elbo = e.reconstruction - e.kl;
     e.elbo_se = b->own < 2 ? NAN : sqrt(variance > 0 ? variance / n : 0);
     return e;
 }
 
+/* p(z | z2) is averaged over draws of z2: the moments of the mixture. */
+static ql_status average_priors(blocks *b, const ql_gen_cells *cells, ql_err *err)
+{
+    const ql_generative *g = b->g;
+    const int64_t size = cells->n * g->n_latent;
+    double *mean = b->at->prior_mean, *square = b->at->prior_var;
+    const ql_gen_levels levels = {.prior_mean = b->prior_mean, .prior_var = b->prior_var};
+    for (int64_t k = 0; k < size; k++) mean[k] = square[k] = 0;
+    for (int64_t s = 0; s < PRIOR_DRAWS; s++) {
+        QL_TRY(g->levels(g->ctx, cells, b->opt->seed, s, &levels, err));
+        for (int64_t k = 0; k < size; k++) {
+            const double m = (double)b->prior_mean[k];
+            mean[k] += m / PRIOR_DRAWS;
+            square[k] += (m * m + (double)b->prior_var[k]) / PRIOR_DRAWS;
+        }
+    }
+    for (int64_t k = 0; k < size; k++) square[k] -= mean[k] * mean[k];
+    return QL_OK;
+}
+
 /* Modes at the library's own mean, where it is drawn. */
 static ql_status fit_proposals(blocks *b, const ql_gen_cells *cells, ql_err *err)
 {
     if (!b->at) return QL_OK;
+    if (b->g->n_second > 0) QL_TRY(average_priors(b, cells, err));
     for (int64_t i = 0; i < cells->n && b->library; i++) b->depth[i] = ql_exp(b->library[i].mean);
     return proposals_fit(b->at, cells, b->mean, b->var, b->depth, err);
 }
@@ -208,7 +282,7 @@ static ql_status one_block(blocks *b, const ql_gen_cells *cells, ql_evidence *ou
     const ql_generative *g = b->g;
     for (int64_t i = 0; i < cells->n; i++) {
         b->weights[i] = (ql_weights){0};
-        b->sum[i] = b->square[i] = 0;
+        b->sum[i] = b->square[i] = b->sum_kl[i] = b->kl[i] = 0;
     }
     QL_TRY(g->encode(g->ctx, cells, b->mean, b->var, err));
     if (b->library) QL_TRY(g->library(g->ctx, cells, b->library, err));
@@ -223,7 +297,8 @@ static int own_draws(const ql_generative *g, const ql_evidence_options *opt)
 {
     const int part = (opt->samples + ENCODER_PART - 1) / ENCODER_PART;
     const int own = part < ENCODER_LEAST ? ENCODER_LEAST : part;
-    if (opt->encoder_only || !g->decode || g->n_latent > PROPOSAL_MOST) return opt->samples;
+    const bool fitted = g->decode && g->n_latent <= PROPOSAL_MOST;
+    if (opt->encoder_only || !fitted) return opt->samples;
     return own < opt->samples ? own : opt->samples;
 }
 
@@ -233,7 +308,6 @@ ql_status ql_evidence_of(const ql_generative *g, const ql_gen_cells *cells,
     blocks b = {.g = g, .opt = opt, .own = own_draws(g, opt)};
     proposals at = {0};
     ql_status st;
-    QL_TRY(ql_gen_need_prior(g, err));
     QL_GO(room(&b, err));
     if (b.own < opt->samples) {
         QL_GO(proposals_new(&at, g, err));

@@ -22,14 +22,6 @@ void ql_gen_draw(ql_gen_key key, int64_t cell, int64_t draw, int64_t n_latent, c
     if (log_q) *log_q = -(sum + (double)n_latent * HALF_LOG_2PI);
 }
 
-ql_status ql_gen_need_prior(const ql_generative *g, ql_err *err)
-{
-    if (!g->other_prior) return QL_OK;
-    ql_fail(err, QL_EUSAGE,
-            "the code of this model has a prior other than N(0, 1), which is needed here");
-    return ql_hint(err, "train without --labels-as scanvi or --latent2");
-}
-
 double ql_gen_log_prior(int64_t n_latent, const float *z)
 {
     double sum = 0;

@@ -6,6 +6,7 @@
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 
 #define PER_CELL 1e4
 
@@ -274,31 +275,19 @@ ql_agreement ql_agree(const double *x, const double *y, const int64_t *gene, int
                           .n = n};
 }
 
-typedef struct {
-    double size;
-    int64_t gene;
-} ranked;
-
-static int by_size(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->size != y->size) return x->size > y->size ? -1 : 1;
-    return (x->gene > y->gene) - (x->gene < y->gene);
-}
-
 ql_status ql_top_genes(const ql_gene_means *a, int64_t n_a, const ql_gene_means *b, int64_t n_b,
                        int64_t n_genes, int64_t most, int64_t *gene, int64_t *n, ql_err *err)
 {
-    ranked *list = NULL;
+    ql_ranked *list = NULL;
     QL_TRY(QL_NEW(list, n_genes, "ranks", err));
     for (int64_t g = 0; g < n_genes; g++) {
         const double d = a->log_mean[g] - b->log_mean[g];
         const double var = a->log_var[g] / (double)n_a + b->log_var[g] / (double)n_b;
-        list[g] = (ranked){var > 0 ? fabs(d) / sqrt(var) : 0, g};
+        list[g] = (ql_ranked){var > 0 ? -fabs(d) / sqrt(var) : 0, g};
     }
-    qsort(list, (size_t)n_genes, sizeof *list, by_size);
+    qsort(list, (size_t)n_genes, sizeof *list, ql_by_rank);
     *n = most < n_genes ? most : n_genes;
-    for (int64_t k = 0; k < *n; k++) gene[k] = list[k].gene;
+    for (int64_t k = 0; k < *n; k++) gene[k] = list[k].at;
     ql_free(list);
     return QL_OK;
 }

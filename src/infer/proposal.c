@@ -3,17 +3,19 @@
 #include <math.h>
 #include <string.h>
 
+#include "count_slope.h"
 #include "quell/alloc.h"
+#include "quell/cholesky.h"
 #include "quell/fmath.h"
 #include "quell/parallel.h"
 #include "quell/rng_draw.h"
 #include "quell/special.h"
 
 enum { STEPS = 3, SLOPES_AT_ONCE = 128 };
-#define DEGREES    10.0  /* of freedom: tails heavier than what is integrated */
-#define SLOPE_STEP 0.3   /* of the encoder's standard deviation */
-#define LEAST_MEAN 1e-12 /* of a count */
-#define LOG_PI     1.14472988584940017414
+#define DEGREES      10.0 /* of freedom: tails heavier than what is integrated */
+#define SLOPE_STEP   0.3  /* of the encoder's standard deviation */
+#define LOG_PI       1.14472988584940017414
+#define HALF_LOG_2PI 0.91893853320467274178
 
 /* ---- room ---- */
 
@@ -41,8 +43,13 @@ ql_status proposals_new(proposals *p, const ql_generative *g, ql_err *err)
                   0.5 * (double)width * (ql_log(DEGREES) + LOG_PI);
     QL_GO(QL_NEW(p->mode, n * width, "codes", err));
     QL_GO(QL_NEW(p->root, n * width * width, "scales of codes", err));
+    QL_GO(QL_NEW(p->info, n * width * width, "scales of codes", err));
+    QL_GO(QL_NEW(p->centre, n * width, "codes", err));
     QL_GO(QL_NEW(p->gradient, n * width, "codes", err));
     QL_GO(QL_NEW(p->step, n * width, "codes", err));
+    QL_GO(QL_NEW(p->prior_mean, n * width, "codes", err));
+    QL_GO(QL_NEW(p->prior_var, n * width, "codes", err));
+    for (int64_t k = 0; k < n * width; k++) p->prior_var[k] = 1;
     QL_GO(QL_NEW(p->joint, n, "likelihoods", err));
     QL_GO(QL_NEW(p->tried, n, "likelihoods", err));
     QL_GO(QL_NEW(p->z, n * width, "codes", err));
@@ -55,9 +62,10 @@ out:
 
 void proposals_free(proposals *p)
 {
-    void *const all[] = {p->mode,  p->root,  p->gradient, p->step,  p->joint,
-                         p->tried, p->z,     p->code,     p->depth, p->cell,
-                         p->mean,  p->theta, p->pi,       p->count, p->library};
+    void *const all[] = {p->info,  p->centre,  p->mode,       p->root,     p->gradient,
+                         p->step,  p->joint,   p->tried,      p->z,        p->code,
+                         p->depth, p->cell,    p->mean,       p->theta,    p->pi,
+                         p->count, p->library, p->prior_mean, p->prior_var};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) ql_free(all[i]);
     *p = (proposals){0};
 }
@@ -66,95 +74,6 @@ int64_t proposals_bytes(int64_t n_genes)
 {
     enum { ARRAYS = 4 };
     return ARRAYS * (int64_t)SLOPES_AT_ONCE * n_genes * (int64_t)sizeof(float);
-}
-
-/* ---- laws: slope of ln p(x) by the mean, and its variance (Fisher's information) ---- */
-
-typedef struct {
-    double slope, information;
-} by_mean;
-
-static by_mean of_poisson(double x, double mu, double theta, double pi)
-{
-    (void)theta;
-    (void)pi;
-    return (by_mean){x / mu - 1, 1 / mu};
-}
-
-static by_mean of_nb(double x, double mu, double theta, double pi)
-{
-    (void)pi;
-    return (by_mean){x / mu - (x + theta) / (mu + theta), theta / (mu * (mu + theta))};
-}
-
-/* A zero is of the negative binomial in part only. How pi moves with the code is left out: a
- * proposal need not be exact. */
-static by_mean of_zinb(double x, double mu, double theta, double pi)
-{
-    by_mean m = of_nb(x, mu, theta, pi);
-    m.information *= 1 - pi;
-    if (x > 0) return m;
-    const double zero = (1 - pi) * ql_exp(-theta * ql_log1p(mu / theta));
-    m.slope *= zero + pi > 0 ? zero / (zero + pi) : 0;
-    return m;
-}
-
-static by_mean of_normal(double x, double mu, double theta, double pi)
-{
-    (void)pi;
-    return (by_mean){(x - mu) / (theta * theta), 1 / (theta * theta)};
-}
-
-static by_mean of_bernoulli(double x, double mu, double theta, double pi)
-{
-    const double var = mu * (1 - mu) > LEAST_MEAN ? mu * (1 - mu) : LEAST_MEAN;
-    (void)theta;
-    (void)pi;
-    return (by_mean){(x - mu) / var, 1 / var};
-}
-
-static by_mean (*const laws[])(double x, double mu, double theta,
-                               double pi) = {[QL_LAW_POISSON] = of_poisson,
-                                             [QL_LAW_NB] = of_nb,
-                                             [QL_LAW_ZINB] = of_zinb,
-                                             [QL_LAW_NORMAL] = of_normal,
-                                             [QL_LAW_BERNOULLI] = of_bernoulli};
-
-/* ---- small matrices [n, n], lower triangles ---- */
-
-/* a = L L', in place; false: not positive. */
-static bool cholesky(double *a, int64_t n)
-{
-    for (int64_t j = 0; j < n; j++) {
-        for (int64_t i = j; i < n; i++) {
-            double sum = a[i * n + j];
-            for (int64_t k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
-            if (i == j) {
-                if (!(sum > 0) || !isfinite(sum)) return false;
-                a[j * n + j] = sqrt(sum);
-            } else {
-                a[i * n + j] = sum / a[j * n + j];
-            }
-        }
-    }
-    return true;
-}
-
-/* L y = x, then L' x = y, in place. */
-static void solve_lower(const double *l, int64_t n, double *x)
-{
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < i; k++) x[i] -= l[i * n + k] * x[k];
-        x[i] /= l[i * n + i];
-    }
-}
-
-static void solve_upper(const double *l, int64_t n, double *x)
-{
-    for (int64_t i = n - 1; i >= 0; i--) {
-        for (int64_t k = i + 1; k < n; k++) x[i] -= l[k * n + i] * x[k];
-        x[i] /= l[i * n + i];
-    }
 }
 
 /* ---- slopes ---- */
@@ -220,13 +139,24 @@ static ql_status decode_codes(proposals *p, int64_t n, ql_err *err)
 }
 
 /* Add a gene of a cell, whose mean moves by slope[u] with unit u. */
-static void add_gene(double *info, double *gradient, const double *slope, int64_t width, by_mean m)
+static void add_gene(double *info, double *gradient, const double *slope, int64_t width,
+                     count_slope m)
 {
     for (int64_t u = 0; u < width; u++) {
         const double scaled = m.information * slope[u];
         gradient[u] += m.slope * slope[u];
         for (int64_t v = 0; v <= u; v++) info[u * width + v] += scaled * slope[v];
     }
+}
+
+/* What a normal prior adds to the information and, at z, to the gradient of one unit. */
+typedef struct {
+    double information, gradient;
+} pull;
+
+static pull pull_of(double mean, double var, double z)
+{
+    return (pull){1 / var, (mean - z) / var};
 }
 
 /* Gradient of ln p(x, z) and the root of its information at a cell's code, and the step from it. */
@@ -240,46 +170,54 @@ static void one_cell(void *ctx, int64_t c)
     double *slope = p->step + i * width; /* scratch until the step is known */
     memset(info, 0, (size_t)(width * width) * sizeof *info);
     for (int64_t u = 0; u < width; u++) {
-        info[u * width + u] = 1;
-        gradient[u] = -p->mode[i * width + u];
+        const int64_t k = i * width + u;
+        const pull prior = pull_of(p->prior_mean[k], p->prior_var[k], p->mode[k]);
+        info[u * width + u] = prior.information;
+        gradient[u] = prior.gradient;
     }
     for (int64_t g = 0; g < genes; g++) {
         const int64_t at = c * (width + 1) * genes + g;
-        const bool floored = p->g->law != QL_LAW_NORMAL && !((double)mean[g] > LEAST_MEAN);
-        const double mu = floored ? LEAST_MEAN : (double)mean[g];
-        const by_mean m =
-            laws[p->g->law]((double)p->count[c * genes + g], mu,
-                            p->theta ? (double)p->theta[at] : 0, p->pi ? (double)p->pi[at] : 0);
+        const count_slope m =
+            count_slope_of(p->g->law, (double)p->count[c * genes + g], (double)mean[g],
+                           p->theta ? (double)p->theta[at] : 0, p->pi ? (double)p->pi[at] : 0);
         for (int64_t u = 0; u < width; u++)
             slope[u] = ((double)mean[(u + 1) * genes + g] - (double)mean[g]) / slope_step(t, i, u);
         add_gene(info, gradient, slope, width, m);
     }
 }
 
-/* The encoder's own, where the information is not to be had. */
-static void fall_back(const part *t, int64_t i)
+/* The encoder's own, where the information is not to be had; var [n_latent]. */
+static void fall_back(proposals *p, int64_t i, const float *var)
 {
-    const int64_t width = t->p->g->n_latent;
-    double *root = t->p->root + i * width * width;
+    const int64_t width = p->g->n_latent;
+    double *root = p->root + i * width * width;
     memset(root, 0, (size_t)(width * width) * sizeof *root);
-    for (int64_t u = 0; u < width; u++)
-        root[u * width + u] = 1 / sqrt((double)t->var[i * width + u]);
-    memset(t->p->step + i * width, 0, (size_t)width * sizeof(double));
+    for (int64_t u = 0; u < width; u++) root[u * width + u] = 1 / sqrt((double)var[u]);
 }
 
-static void find_step(const part *t, int64_t i)
+/* step [n_latent], of which it has the gradient, with the root of the information in its place;
+ * 0, and the encoder's root, where that is not to be had. */
+static void find_step(proposals *p, int64_t i, const float *var, double *step)
 {
-    const int64_t width = t->p->g->n_latent;
-    double *root = t->p->root + i * width * width, *step = t->p->step + i * width;
-    bool good = cholesky(root, width);
-    for (int64_t u = 0; u < width; u++) good = good && isfinite(t->p->gradient[i * width + u]);
+    const int64_t width = p->g->n_latent;
+    double *root = p->root + i * width * width;
+    bool good = ql_cholesky(root, width, 0);
+    for (int64_t u = 0; u < width; u++) good = good && isfinite(step[u]);
     if (!good) {
-        fall_back(t, i);
+        fall_back(p, i, var);
+        memset(step, 0, (size_t)width * sizeof *step);
         return;
     }
-    memcpy(step, t->p->gradient + i * width, (size_t)width * sizeof *step);
-    solve_lower(root, width, step);
-    solve_upper(root, width, step);
+    ql_solve_lower(root, width, step);
+    ql_solve_upper(root, width, step);
+}
+
+static void first_step(proposals *p, int64_t i, const float *var)
+{
+    const int64_t width = p->g->n_latent, size = width * width;
+    memcpy(p->info + i * size, p->root + i * size, (size_t)size * sizeof *p->info);
+    memcpy(p->step + i * width, p->gradient + i * width, (size_t)width * sizeof *p->step);
+    find_step(p, i, var + i * width, p->step + i * width);
 }
 
 /* Roots of the information (not yet of the scale) and steps of all cells, at their modes. */
@@ -292,12 +230,24 @@ static ql_status find_slopes(proposals *p, const ql_gen_cells *cells, const floa
         QL_TRY(place_counts(&t, cells, err));
         QL_TRY(decode_codes(p, t.n * (p->g->n_latent + 1), err));
         ql_parallel_for(p->g->threads, t.n, one_cell, &t);
-        for (int64_t c = 0; c < t.n; c++) find_step(&t, t.first + c);
+        for (int64_t i = t.first; i < t.first + t.n; i++) first_step(p, i, var);
     }
     return QL_OK;
 }
 
 /* ---- modes ---- */
+
+/* But for the variances, which are the same wherever a cell's code is. */
+static double log_prior(const proposals *p, int64_t i)
+{
+    const int64_t width = p->g->n_latent;
+    double sum = 0;
+    for (int64_t k = i * width; k < (i + 1) * width; k++) {
+        const double d = (double)p->z[k] - p->prior_mean[k];
+        sum += 0.5 * d * d / p->prior_var[k];
+    }
+    return -(sum + (double)width * HALF_LOG_2PI);
+}
 
 /* ln p(x, z) of the cells at mode + share of the step. */
 static ql_status try_step(proposals *p, const ql_gen_cells *cells, double share,
@@ -307,7 +257,7 @@ static ql_status try_step(proposals *p, const ql_gen_cells *cells, double share,
     for (int64_t k = 0; k < cells->n * width; k++)
         p->z[k] = (float)(p->mode[k] + share * p->step[k]);
     QL_TRY(p->g->log_lik(p->g->ctx, cells, p->z, library, out, err));
-    for (int64_t i = 0; i < cells->n; i++) out[i] += ql_gen_log_prior(width, p->z + i * width);
+    for (int64_t i = 0; i < cells->n; i++) out[i] += log_prior(p, i);
     return QL_OK;
 }
 
@@ -364,7 +314,25 @@ ql_status proposals_fit(proposals *p, const ql_gen_cells *cells, const float *me
     QL_TRY(try_step(p, cells, 0, library, p->joint, err));
     for (int k = 0; k < STEPS; k++) QL_TRY(improve(p, cells, var, library, err));
     QL_TRY(find_slopes(p, cells, var, err));
+    memcpy(p->centre, p->mode, (size_t)(cells->n * width) * sizeof *p->mode);
     return QL_OK;
+}
+
+void proposals_follow(proposals *p, int64_t i, const float *prior_mean, const float *prior_var,
+                      const float *var)
+{
+    const int64_t width = p->g->n_latent, size = width * width;
+    double *root = p->root + i * size, step[PROPOSAL_MOST];
+    memcpy(root, p->info + i * size, (size_t)size * sizeof *root);
+    for (int64_t u = 0; u < width; u++) {
+        const int64_t k = i * width + u;
+        const pull was = pull_of(p->prior_mean[k], p->prior_var[k], p->mode[k]);
+        const pull is = pull_of((double)prior_mean[u], (double)prior_var[u], p->mode[k]);
+        root[u * width + u] += is.information - was.information;
+        step[u] = is.gradient - was.gradient;
+    }
+    find_step(p, i, var, step);
+    for (int64_t u = 0; u < width; u++) p->centre[i * width + u] = p->mode[i * width + u] + step[u];
 }
 
 /* ---- draws ---- */
@@ -378,8 +346,8 @@ void proposals_draw(const proposals *p, int64_t i, ql_gen_key key, int64_t cell,
     const double spread = sqrt(DEGREES / (2 * ql_rng_gamma(&rng, DEGREES / 2)));
     double e[PROPOSAL_MOST];
     for (int64_t u = 0; u < width; u++) e[u] = spread * ql_rng_normal(ql_rng_word(&rng));
-    solve_upper(p->root + i * width * width, width, e);
-    for (int64_t u = 0; u < width; u++) z[u] = (float)(p->mode[i * width + u] + e[u]);
+    ql_solve_upper(p->root + i * width * width, width, e);
+    for (int64_t u = 0; u < width; u++) z[u] = (float)(p->centre[i * width + u] + e[u]);
 }
 
 double proposals_log_density(const proposals *p, int64_t i, const float *z)
@@ -390,7 +358,7 @@ double proposals_log_density(const proposals *p, int64_t i, const float *z)
     for (int64_t u = 0; u < width; u++) { /* |L' (z - mode)|^2 */
         double sum = 0;
         for (int64_t v = u; v < width; v++)
-            sum += root[v * width + u] * ((double)z[v] - p->mode[i * width + v]);
+            sum += root[v * width + u] * ((double)z[v] - p->centre[i * width + v]);
         square += sum * sum;
         log_det += ql_log(root[u * width + u]);
     }

@@ -17,8 +17,12 @@ typedef struct {
     const ql_generative *g;
     int64_t at_once; /* cells whose slopes are found together */
     double *mode;    /* [block, n_latent]; owned, as all that follows */
+    double *centre;  /* [block, n_latent] what is drawn is around it */
+    double *info;    /* as root, of the information at the mode */
     double *root;    /* [block, n_latent, n_latent] L, lower triangular: the information is L L' */
-    double *gradient, *step;  /* [block, n_latent] */
+    double *gradient, *step; /* [block, n_latent] */
+    double *prior_mean,
+        *prior_var;           /* [block, n_latent] normal distributions in the place of the prior */
     double *joint, *tried;    /* [block] ln p(x, z) at the mode; of what is tried */
     float *z;                 /* [block, n_latent] */
     float *code;              /* [at_once, n_latent + 1, n_latent] */
@@ -38,6 +42,11 @@ int64_t proposals_bytes(int64_t n_genes);
  * library [n]: molecules, NULL: those that are counted. */
 QL_MUST_USE ql_status proposals_fit(proposals *p, const ql_gen_cells *cells, const float *mean,
                                     const float *var, const double *library, ql_err *err);
+
+/* Let that of cell i stand where the prior is N(prior_mean, prior_var) instead, and the encoder's
+ * variance is var; [n_latent] all. */
+void proposals_follow(proposals *p, int64_t i, const float *prior_mean, const float *prior_var,
+                      const float *var);
 
 /* z [n_latent] from that of cell i of the block, with the noise of (cell, draw); and the logarithm
  * of its density at any z. */

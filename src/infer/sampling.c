@@ -41,14 +41,66 @@ out:
     return st;
 }
 
-static void prior_codes(job *j)
+static void draw_normal(ql_rng *rng, int64_t n, float *z)
 {
-    const int64_t n = j->s->cells.n, width = j->g->n_latent;
+    for (int64_t u = 0; u < n; u++) z[u] = (float)ql_rng_normal(ql_rng_word(rng));
+}
+
+/* What the codes of n samples are drawn of. */
+typedef struct {
+    float *z2;         /* [n, n_second] */
+    int64_t *label;    /* [n] */
+    float *mean, *var; /* [n, n_latent] */
+} priors;
+
+static ql_status room_of_priors(priors *p, const ql_generative *g, int64_t n, ql_err *err)
+{
+    if (g->n_second == 0) return QL_OK;
+    QL_TRY(QL_NEW(p->z2, n * g->n_second, "codes", err));
+    QL_TRY(QL_NEW(p->label, n, "labels", err));
+    QL_TRY(QL_NEW(p->mean, n * g->n_latent, "codes", err));
+    return QL_NEW(p->var, n * g->n_latent, "codes", err);
+}
+
+/* The label comes last: a given one leaves all other numbers as they are. */
+static void draw_priors(const job *j, int64_t first, int64_t n, priors *p)
+{
+    const ql_generative *g = j->g;
     for (int64_t i = 0; i < n; i++) {
-        ql_rng rng = ql_rng_start(j->s->seed, QL_RNG_PRIOR, (uint64_t)i, (uint64_t)j->s->draw);
-        for (int64_t u = 0; u < width; u++)
-            j->z[i * width + u] = (float)ql_rng_normal(ql_rng_word(&rng));
+        ql_rng rng =
+            ql_rng_start(j->s->seed, QL_RNG_PRIOR, (uint64_t)(first + i), (uint64_t)j->s->draw);
+        draw_normal(&rng, g->n_second, p->z2 + i * g->n_second);
+        draw_normal(&rng, g->n_latent, j->z + (first + i) * g->n_latent);
+        if (g->n_labels == 0) continue;
+        p->label[i] =
+            j->s->label != QL_ANY_LABEL ? j->s->label : ql_rng_below(&rng, (uint32_t)g->n_labels);
     }
+}
+
+static ql_status prior_block(job *j, int64_t first, int64_t n, priors *p, ql_err *err)
+{
+    const ql_generative *g = j->g;
+    float *z = j->z + first * g->n_latent;
+    draw_priors(j, first, n, p);
+    if (g->n_second == 0) return QL_OK;
+    QL_TRY(g->prior(g->ctx, n, p->z2, g->n_labels > 0 ? p->label : NULL, p->mean, p->var, err));
+    for (int64_t k = 0; k < n * g->n_latent; k++)
+        z[k] = (float)((double)p->mean[k] + sqrt((double)p->var[k]) * (double)z[k]);
+    return QL_OK;
+}
+
+static ql_status prior_codes(job *j, ql_err *err)
+{
+    const int64_t all = j->s->cells.n, block = j->g->block;
+    priors p = {0};
+    ql_status st = room_of_priors(&p, j->g, block, err);
+    for (int64_t at = 0; st == QL_OK && at < all; at += block)
+        st = prior_block(j, at, all - at < block ? all - at : block, &p, err);
+    ql_free(p.z2);
+    ql_free(p.label);
+    ql_free(p.mean);
+    ql_free(p.var);
+    return st;
 }
 
 /* Molecules that a sample is to have: those of its cell, or what the model thinks of them. */
@@ -160,16 +212,12 @@ ql_status ql_sample(const ql_generative *g, const ql_sampling *s, ql_csr *out, f
     float *own = NULL;
     ql_status st;
     *out = (ql_csr){0};
-    if (s->prior) QL_GO(ql_gen_need_prior(g, err));
     if (!z) QL_GO(QL_NEW(own, s->cells.n * g->n_latent, "codes", err));
     if (!z) j.z = own;
     QL_GO(QL_NEW(j.library, s->cells.n, "libraries", err));
     QL_GO(QL_NEW(j.cell, s->cells.n, "cells", err));
     QL_GO(libraries(&j, err));
-    if (s->prior)
-        prior_codes(&j);
-    else
-        QL_GO(posterior_codes(&j, err));
+    QL_GO(s->prior ? prior_codes(&j, err) : posterior_codes(&j, err));
     QL_GO(counts(&j, err));
 out:
     ql_free(own);

@@ -68,6 +68,47 @@ static ql_status library(void *ctx, const ql_gen_cells *cells, ql_gen_library *o
     return ql_ae_visit(&v->fitted->ae, &source, cells->row, cells->n, 0, &visitor, err);
 }
 
+static ql_status prior(void *ctx, int64_t n, const float *z2, const int64_t *label, float *mean,
+                       float *var, ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    return ql_ae_code_prior(&v->fitted->ae, z2, label, n, mean, var, err);
+}
+
+/* Of cells whose labels are not looked at: own is room for that. */
+static ql_batch_source second_source(const ql_vae_generative *v, const ql_gen_cells *cells,
+                                     uint64_t seed, int64_t draw, ql_cov_values *own)
+{
+    const ql_ae *ae = &v->fitted->ae;
+    *own = ae->cov;
+    if (ae->cfg.vae.cov.n_labels > 0) own->fixed = v->no_label;
+    return (ql_batch_source){.counts = cells->counts,
+                             .cell = cells->cell,
+                             .cov = own,
+                             .seed = seed,
+                             .epoch = (uint64_t)draw};
+}
+
+static ql_status levels(void *ctx, const ql_gen_cells *cells, uint64_t seed, int64_t draw,
+                        const ql_gen_levels *out, ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    ql_cov_values own;
+    const ql_batch_source source = second_source(v, cells, seed, draw, &own);
+    const ql_ae_levels to = {out->mean, out->var, out->prior_mean, out->prior_var};
+    return ql_ae_second(&v->fitted->ae, &source, cells->row, cells->n, &to, err);
+}
+
+static ql_status log_prior(void *ctx, const ql_gen_cells *cells, uint64_t seed, int64_t draw,
+                           const ql_gen_priors *p, ql_err *err)
+{
+    ql_vae_generative *v = ctx;
+    ql_cov_values own;
+    const ql_batch_source source = second_source(v, cells, seed, draw, &own);
+    const ql_ae_priors to = {p->z, p->log_q, p->log_prior, p->kl};
+    return ql_ae_code_priors(&v->fitted->ae, &source, cells->row, cells->n, &to, err);
+}
+
 static ql_law law_of(const ql_likelihood *l)
 {
     if (l->heads.odds) return QL_LAW_BERNOULLI;
@@ -87,7 +128,8 @@ ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_gener
     }
     *v = (ql_vae_generative){.fitted = fitted};
     fitted->ae.mix_weight = NULL; /* --shrink-genes is of denoised means, not of the model */
-    for (int k = 0; k < QL_COV_MOST; k++) v->fixed[k] = NAN;
+    for (int k = 0; k < QL_COV_MOST; k++) v->fixed[k] = v->no_label[k] = NAN;
+    v->no_label[ae->cfg.vae.cov.n] = -1;
     *out = (ql_generative){
         .ctx = v,
         .law = law_of(ae->cfg.likelihood),
@@ -96,10 +138,14 @@ ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_gener
         .block = ae->capacity < MOST_BLOCK ? ae->capacity : MOST_BLOCK,
         .n_batches = cov && cov->n > 0 && !cov->item[0].number ? cov->item[0].levels.n : 0,
         .threads = ae->n_threads,
-        .other_prior = ae->scanvi.n_labels > 0 || ae->ladder.n_out > 0,
+        .n_second = ql_ae_second_width(ae),
+        .n_labels = ql_ae_code_labels(ae),
         .encode = encode,
         .decode = decode,
         .log_lik = log_lik,
-        .library = ae->library.n_groups > 0 ? library : NULL};
+        .library = ae->library.n_groups > 0 ? library : NULL,
+        .prior = prior,
+        .levels = levels,
+        .log_prior = log_prior};
     return QL_OK;
 }

@@ -160,8 +160,29 @@ double ql_ae_ladder_gradient(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
                              const ql_opt_step *step);
 void ql_ae_ladder_add(ql_ae *ae, const ql_batch *b, const ql_kern *kern);
 
-/* Divergence of the drawn code of cell i of a batch in inference, which may be below 0. */
-double ql_ae_scanvi_cell(const ql_ae *ae, int64_t i);
+/* Of cell i of a batch in inference with draws, each without the constant -units ln(2 pi) / 2.
+ * scANVI's code z1 is that drawn or given, with a z2 for each label y that the cell may have; z1 of
+ * a ladder is given here.
+ *
+ * ln [p(z1, z2) / q(z2 | x)], or ln sum_y [p(z1, z2, y) / q(z2 | z1, y)]. */
+double ql_ae_ladder_log_prior(const ql_ae *ae, int64_t i, const float *z);
+double ql_ae_scanvi_log_prior(const ql_ae *ae, int64_t i);
+
+/* p(z1 | z2) of unit u; of scANVI the moments of p(z1 | z2, y) with y ~ f. */
+ql_normal ql_ae_ladder_above(const ql_ae *ae, int64_t i, int64_t u);
+ql_normal ql_ae_scanvi_above(const ql_ae *ae, int64_t i, int64_t u);
+
+/* What its bound has beside -ln p(x | z1) and ln q(z1 | x). */
+double ql_ae_scanvi_cost(const ql_ae *ae, int64_t i);
+
+/* p(z1 | z2) or p(z1 | z2, y) of n columns of z2 [units, pad(n)], n at most the capacity: mean and
+ * var of ladder.prior.var and scanvi.lower.var. */
+void ql_ae_ladder_prior(ql_ae *ae, const ql_real *z2, int64_t n);
+void ql_ae_scanvi_prior(ql_ae *ae, const ql_real *z2, const int64_t *label, int64_t n);
+
+/* Divergence of the codes of cell i of a batch in inference from their prior; of a drawn code of
+ * scANVI as in its bound. */
+double ql_ae_cell_divergence(const ql_ae *ae, int64_t i);
 
 /* After the bottleneck's forward pass: the code; or given codes in the place of it. Around its
  * backward pass: returns what the divergence adds to the loss. */

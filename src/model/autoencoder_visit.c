@@ -174,13 +174,11 @@ static void match_depths(visit_job *job, ql_ae_worker *w)
     ql_team_barrier(w->team);
 }
 
-/* Divergence of the codes of cell i. */
-static double divergence_of(const ql_ae *ae, int64_t i)
+double ql_ae_cell_divergence(const ql_ae *ae, int64_t i)
 {
-    const double code = ae->scanvi.n_labels > 0
-                            ? ql_ae_scanvi_cell(ae, i)
-                            : ql_ae_code_kl(ae, i, NULL) + ql_ae_second_kl(ae, i, NULL);
-    return code + ql_ae_library_kl(ae, i);
+    if (ae->scanvi.n_labels > 0)
+        return ql_latent_cell_log_q(&ae->latent, i, ae->batch[0].n_pad) + ql_ae_scanvi_cost(ae, i);
+    return ql_ae_code_kl(ae, i, NULL) + ql_ae_second_kl(ae, i, NULL);
 }
 
 /* Losses of the batch's cells; of drawn codes with their divergence. */
@@ -190,7 +188,7 @@ static void cell_losses(const visit_job *job, int64_t first_row)
     const ql_batch *b = &ae->batch[0];
     ql_heads_cell_loss(&ae->heads, b, job->cell_loss + first_row);
     for (int64_t i = 0; job->divergence && i < b->n; i++)
-        job->cell_loss[first_row + i] += divergence_of(ae, i);
+        job->cell_loss[first_row + i] += ql_ae_cell_divergence(ae, i) + ql_ae_library_kl(ae, i);
 }
 
 static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)

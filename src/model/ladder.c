@@ -152,6 +152,30 @@ double ql_ae_second_kl(const ql_ae *ae, int64_t i, double *unit)
     return ql_latent_cell_kl(&ae->ladder.top.var, i, ae->batch[0].n_pad, unit);
 }
 
+ql_normal ql_ae_ladder_above(const ql_ae *ae, int64_t i, int64_t u)
+{
+    const ql_latent *p = &ae->ladder.prior.var;
+    const int64_t at = u * ae->batch[0].n_pad + i;
+    return (ql_normal){(double)p->mean[at], (double)p->var[at]};
+}
+
+double ql_ae_ladder_log_prior(const ql_ae *ae, int64_t i, const float *z)
+{
+    double sum = ql_gauss_net_log_ratio(&ae->ladder.top, i, ae->batch[0].n_pad);
+    for (int64_t u = 0; u < ae->latent.n_out; u++) {
+        const ql_normal p = ql_ae_ladder_above(ae, i, u);
+        const double d = (double)z[u] - p.mean;
+        sum -= 0.5 * (d * d / p.var + ql_log(p.var));
+    }
+    return sum;
+}
+
+void ql_ae_ladder_prior(ql_ae *ae, const ql_real *z2, int64_t n)
+{
+    ql_gauss_net_forward(&ae->ladder.prior, &ae->params, ae->kern, z2, n, ql_pad(n), (ql_pass){0},
+                         &(ql_latent_pass){0});
+}
+
 /* ---- backward ---- */
 
 /* Gradients by m1 and V1, m_p and V_p of one number, from that by z1; w: weight of its divergence.

@@ -200,18 +200,6 @@ void ql_ae_scanvi_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *s
     row_costs(ae);
 }
 
-/* ln q(z1 | x) without its constant. */
-static double log_q(const ql_ae *ae, int64_t i, int64_t n_pad)
-{
-    const ql_latent *l = &ae->latent;
-    double sum = 0;
-    for (int64_t u = 0; u < l->n_out; u++) {
-        const int64_t at = u * n_pad + i;
-        sum -= 0.5 * ((double)l->ln_var[at] + (double)l->noise[at] * (double)l->noise[at]);
-    }
-    return sum;
-}
-
 /* f_y of a row, and for an unlabelled cell ln f_y - ln p(y). */
 static double share_of(const ql_ae *ae, int64_t r, int64_t n_pad, double *log_ratio)
 {
@@ -231,13 +219,59 @@ static double row_loss(const ql_ae *ae, int64_t r, int64_t n_pad, double beta)
     return f * (ae->scanvi.fit[r] + beta * (ae->scanvi.kl[r] + log_ratio));
 }
 
-double ql_ae_scanvi_cell(const ql_ae *ae, int64_t i)
+double ql_ae_scanvi_cost(const ql_ae *ae, int64_t i)
 {
     const int64_t n_pad = ae->batch[0].n_pad;
-    double sum = log_q(ae, i, n_pad);
+    double sum = 0;
     for (int64_t r = 0; r < ae->scanvi.n_rows; r++)
         if (ae->scanvi.cell[r] == i) sum += row_loss(ae, r, n_pad, 1);
     return sum;
+}
+
+/* ---- of a cell in inference ---- */
+
+ql_normal ql_ae_scanvi_above(const ql_ae *ae, int64_t i, int64_t u)
+{
+    const ql_scanvi *s = &ae->scanvi;
+    double mean = 0, square = 0, ratio;
+    for (int64_t r = 0; r < s->n_rows; r++) {
+        if (s->cell[r] != i) continue;
+        const int64_t at = u * s->row_pad + r;
+        const double f = share_of(ae, r, ae->batch[0].n_pad, &ratio);
+        const double m = (double)s->lower.var.mean[at];
+        mean += f * m;
+        square += f * (m * m + (double)s->lower.var.var[at]);
+    }
+    return (ql_normal){mean, square - mean * mean};
+}
+
+/* ln [p(z1, z2, y) / q(z2 | z1, y)] of a row, without the constant of p(z1 | z2, y). */
+static double row_log_prior(const ql_scanvi *s, int64_t r)
+{
+    return ql_gauss_net_log_ratio(&s->upper, r, s->row_pad) - s->fit[r] -
+           ql_log((double)s->n_labels);
+}
+
+double ql_ae_scanvi_log_prior(const ql_ae *ae, int64_t i)
+{
+    const ql_scanvi *s = &ae->scanvi;
+    double most = -INFINITY, sum = 0;
+    for (int64_t r = 0; r < s->n_rows; r++)
+        if (s->cell[r] == i && row_log_prior(s, r) > most) most = row_log_prior(s, r);
+    for (int64_t r = 0; r < s->n_rows; r++)
+        if (s->cell[r] == i) sum += ql_exp(row_log_prior(s, r) - most);
+    return most + ql_log(sum);
+}
+
+void ql_ae_scanvi_prior(ql_ae *ae, const ql_real *z2, const int64_t *label, int64_t n)
+{
+    ql_scanvi *s = &ae->scanvi;
+    memcpy(s->label, label, (size_t)n * sizeof *label);
+    s->n_rows = n;
+    s->row_pad = ql_pad(n);
+    join_labels(ae, z2, s->row_pad, true, s->low, s->low_t);
+    ql_gauss_net_forward(&s->lower, &ae->params, ae->kern, s->low, n, s->row_pad, (ql_pass){0},
+                         &(ql_latent_pass){0});
 }
 
 /* ---- backward ---- */
@@ -364,7 +398,8 @@ double ql_ae_scanvi_latent(ql_ae *ae, const ql_batch *b)
     ql_latent *l = &ae->latent;
     ql_hidden *code = &ae->hidden[ae->center];
     double loss = 0;
-    for (int64_t i = 0; i < b->n; i++) loss += (double)b->weight[i] * log_q(ae, i, b->n_pad);
+    for (int64_t i = 0; i < b->n; i++)
+        loss += (double)b->weight[i] * ql_latent_cell_log_q(l, i, b->n_pad);
     for (int64_t u = 0; u < l->n_out; u++)
         for (int64_t i = 0; i < b->n_pad; i++) {
             const int64_t at = u * b->n_pad + i;

@@ -2,8 +2,18 @@
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "autoencoder_internal.h"
 
 /* ---- codes of counts ---- */
+
+/* from [units, n_pad] as rows first_row .. first_row + n - 1 of to [, units]; NULL: nowhere. */
+static void place(const ql_real *from, int64_t units, int64_t first_row, int64_t n, float *to)
+{
+    const int64_t n_pad = ql_pad(n);
+    for (int64_t i = 0; to && i < n; i++)
+        for (int64_t u = 0; u < units; u++)
+            to[(first_row + i) * units + u] = (float)from[u * n_pad + i];
+}
 
 typedef struct {
     float *mean, *var;
@@ -13,15 +23,9 @@ static ql_status place_codes(void *ctx, const ql_ae *ae, int64_t first_row, int6
 {
     const codes *c = ctx;
     const ql_latent *l = &ae->latent;
-    const int64_t n_pad = ae->batch[0].n_pad;
     (void)err;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t to = (first_row + i) * l->n_out;
-        for (int64_t u = 0; u < l->n_out; u++) {
-            if (c->mean) c->mean[to + u] = (float)l->mean[u * n_pad + i];
-            if (c->var) c->var[to + u] = (float)l->var[u * n_pad + i];
-        }
-    }
+    place(l->mean, l->n_out, first_row, n, c->mean);
+    place(l->var, l->n_out, first_row, n, c->var);
     return QL_OK;
 }
 
@@ -91,4 +95,98 @@ ql_status ql_ae_log_lik(ql_ae *ae, const ql_batch_source *source, const int64_t 
     for (int64_t i = 0; i < n; i++) log_lik[i] = -log_lik[i];
     if (ae->cfg.likelihood->gaussian) return QL_OK;
     return take_factorials(counts, rows, n, log_lik, err);
+}
+
+/* ---- a second code ---- */
+
+int64_t ql_ae_second_width(const ql_ae *ae)
+{
+    return ae->scanvi.n_labels > 0 ? ae->latent.n_out : ae->ladder.n_out;
+}
+
+int64_t ql_ae_code_labels(const ql_ae *ae)
+{
+    return ae->scanvi.n_labels;
+}
+
+static ql_status take_levels(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
+{
+    const ql_ae_levels *out = ctx;
+    const codes own = {out->mean, out->var};
+    const int64_t units = ae->latent.n_out;
+    QL_TRY(place_codes((void *)&own, ae, first_row, n, err));
+    for (int64_t i = 0; i < n && out->prior_mean; i++) {
+        const int64_t to = (first_row + i) * units;
+        for (int64_t u = 0; u < units; u++) {
+            const ql_normal p = ae->scanvi.n_labels > 0 ? ql_ae_scanvi_above(ae, i, u)
+                                                        : ql_ae_ladder_above(ae, i, u);
+            out->prior_mean[to + u] = (float)p.mean;
+            out->prior_var[to + u] = (float)p.var;
+        }
+    }
+    return QL_OK;
+}
+
+ql_status ql_ae_second(ql_ae *ae, const ql_batch_source *source, const int64_t *rows, int64_t n,
+                       const ql_ae_levels *out, ql_err *err)
+{
+    ql_ae_levels to = *out;
+    ql_batch_source own = *source;
+    const ql_ae_visitor visitor = {.cells = take_levels, .ctx = &to};
+    own.code = NULL;
+    own.draw = ae->ladder.n_out > 0 || to.prior_mean;
+    return ql_ae_visit(ae, &own, rows, n, 0, &visitor, err);
+}
+
+#define HALF_LOG_2PI 0.91893853320467274178
+
+static ql_status take_priors(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
+{
+    const ql_ae_priors *p = ctx;
+    const int64_t units = ae->latent.n_out;
+    const double constant = HALF_LOG_2PI * (double)units;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t at = first_row + i;
+        if (ae->scanvi.n_labels > 0) {
+            p->log_prior[at] = ql_ae_scanvi_log_prior(ae, i) - constant;
+            p->kl[at] = p->log_q[at] + constant + ql_ae_scanvi_cost(ae, i);
+        } else {
+            p->log_prior[at] = ql_ae_ladder_log_prior(ae, i, p->z + at * units) - constant;
+            p->kl[at] = ql_ae_cell_divergence(ae, i);
+        }
+    }
+    return QL_OK;
+}
+
+/* scANVI's z2 is drawn from the code, the ladder's from the counts. */
+ql_status ql_ae_code_priors(ql_ae *ae, const ql_batch_source *source, const int64_t *rows,
+                            int64_t n, const ql_ae_priors *p, ql_err *err)
+{
+    ql_ae_priors to = *p;
+    ql_batch_source own = *source;
+    const ql_ae_visitor visitor = {.cells = take_priors, .ctx = &to};
+    own.code = ae->scanvi.n_labels > 0 ? p->z : NULL;
+    own.draw = true;
+    return ql_ae_visit(ae, &own, rows, n, 0, &visitor, err);
+}
+
+ql_status ql_ae_code_prior(ql_ae *ae, const float *z2, const int64_t *label, int64_t n, float *mean,
+                           float *var, ql_err *err)
+{
+    const int64_t units = ql_ae_second_width(ae), n_pad = ql_pad(n);
+    const bool scanvi = ae->scanvi.n_labels > 0;
+    const ql_latent *p = scanvi ? &ae->scanvi.lower.var : &ae->ladder.prior.var;
+    ql_real *turned = NULL;
+    QL_TRY(QL_NEW(turned, units * n_pad, "codes", err));
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t u = 0; u < units; u++) turned[u * n_pad + i] = (ql_real)z2[i * units + u];
+    if (scanvi)
+        ql_ae_scanvi_prior(ae, turned, label, n);
+    else
+        ql_ae_ladder_prior(ae, turned, n);
+    place(p->mean, p->n_out, 0, n, mean);
+    place(p->var, p->n_out, 0, n, var);
+    ql_free(turned);
+    return QL_OK;
 }

@@ -97,6 +97,16 @@ void ql_gauss_net_gradient(ql_gauss_net *g, int64_t at, double by_drawn, double 
     g->var.grad[at] = ql_latent_by_raw(&g->var, at, path + w * 0.5 * (1 - 1 / v));
 }
 
+double ql_gauss_net_log_ratio(const ql_gauss_net *g, int64_t i, int64_t n_pad)
+{
+    double sum = -ql_latent_cell_log_q(&g->var, i, n_pad);
+    for (int64_t u = 0; u < g->mean.n_out; u++) {
+        const double z = (double)g->mean.out[u * n_pad + i];
+        sum -= 0.5 * z * z;
+    }
+    return sum;
+}
+
 ql_kl_pair ql_kl_between(double mean, double var, double prior_mean, double prior_var)
 {
     const double d = mean - prior_mean, square = var + d * d;

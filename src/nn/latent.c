@@ -241,3 +241,13 @@ double ql_latent_cell_kl(const ql_latent *l, int64_t i, int64_t n_pad, double *u
     }
     return sum;
 }
+
+double ql_latent_cell_log_q(const ql_latent *l, int64_t i, int64_t n_pad)
+{
+    double sum = 0;
+    for (int64_t u = 0; u < l->n_out; u++) {
+        const int64_t at = u * n_pad + i;
+        sum -= 0.5 * ((double)l->ln_var[at] + (double)l->noise[at] * (double)l->noise[at]);
+    }
+    return sum;
+}

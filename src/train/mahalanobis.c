@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "quell/alloc.h"
+#include "quell/cholesky.h"
 
 #define RIDGE     1e-6  /* of the mean variance */
 #define LEAST_VAR 1e-30 /* where nothing varies at all */
@@ -29,23 +30,6 @@ static void find_covariance(ql_gauss *g, const float *x, const int64_t *rows, in
     for (int64_t u = 0; u < w; u++) g->factor[u * w + u] += RIDGE * trace / (double)w + LEAST_VAR;
 }
 
-/* Cholesky's factor in place of the covariance. */
-static void factorise(ql_gauss *g)
-{
-    const int64_t w = g->width;
-    double *l = g->factor;
-    for (int64_t u = 0; u < w; u++) {
-        for (int64_t v = 0; v <= u; v++) {
-            double s = l[u * w + v];
-            for (int64_t k = 0; k < v; k++) s -= l[u * w + k] * l[v * w + k];
-            if (v < u)
-                l[u * w + v] = s / l[v * w + v];
-            else
-                l[u * w + u] = sqrt(s > LEAST_VAR ? s : LEAST_VAR);
-        }
-    }
-}
-
 ql_status ql_gauss_fit(ql_gauss *g, const float *x, int64_t width, const int64_t *rows, int64_t n,
                        ql_err *err)
 {
@@ -55,7 +39,7 @@ ql_status ql_gauss_fit(ql_gauss *g, const float *x, int64_t width, const int64_t
     QL_TRY(QL_NEW(g->work, width, "a covariance", err));
     find_mean(g, x, rows, n);
     find_covariance(g, x, rows, n);
-    factorise(g);
+    (void)ql_cholesky(g->factor, width, LEAST_VAR);
     return QL_OK;
 }
 
@@ -71,11 +55,8 @@ double ql_gauss_distance(const ql_gauss *g, const float *x)
 {
     const int64_t w = g->width;
     double sum = 0;
-    for (int64_t u = 0; u < w; u++) {
-        double s = (double)x[u] - g->mean[u];
-        for (int64_t k = 0; k < u; k++) s -= g->factor[u * w + k] * g->work[k];
-        g->work[u] = s / g->factor[u * w + u];
-        sum += g->work[u] * g->work[u];
-    }
+    for (int64_t u = 0; u < w; u++) g->work[u] = (double)x[u] - g->mean[u];
+    ql_solve_lower(g->factor, w, g->work);
+    for (int64_t u = 0; u < w; u++) sum += g->work[u] * g->work[u];
     return sqrt(sum / (double)w);
 }

@@ -103,6 +103,31 @@ def test_refusals(quell, cells, tmp_path):
         assert words in quell("denoise", cells[0], "-o", out, *args, code=64).stderr
 
 
+def table(path):
+    names, *rows = (line.split("\t") for line in path.read_text().splitlines())
+    return {name: np.array([row[k] for row in rows]) for k, name in enumerate(names)}
+
+
+def check_uses(quell, path, model, folder):
+    """Likelihoods rise with the draws and lie above the bound; those and samples of the prior, from 1 and 3 threads."""
+    score = ("score", path, "-m", model, "-q", "--force", "-o")
+    mean = {}
+    for draws in 4, 200:
+        quell(*score, folder / "s.tsv", "-n", draws)
+        got = table(folder / "s.tsv")
+        mean[draws] = got["log_lik"].astype(float).mean()
+        assert np.isfinite(got["log_lik"].astype(float)).all()
+    assert mean[4] < mean[200] and got["elbo"].astype(float).mean() < mean[200]
+    part = {k: got[k].astype(float) for k in ("elbo", "reconstruction", "kl")}
+    np.testing.assert_allclose(part["elbo"], part["reconstruction"] - part["kl"], atol=1e-4)
+    sample = ("sample", path, "-m", model, "--prior", "-q", "--force", "-o")
+    for threads in 1, 3:
+        quell(*score, folder / f"{threads}.tsv", "-n", 20, "--threads", threads)
+        quell(*sample, folder / f"{threads}s.h5ad", "--threads", threads)
+    assert (folder / "1.tsv").read_bytes() == (folder / "3.tsv").read_bytes()
+    assert (folder / "1s.h5ad").read_bytes() == (folder / "3s.h5ad").read_bytes()
+
+
 def hide_labels(cells, folder, share):
     """The cells with a column "given" in which a share of the labels is empty; which they are."""
     path, _, _, kind = cells
@@ -127,9 +152,33 @@ def test_scanvi(quell, cells, tmp_path):
     assert accuracy > 0.95
     np.testing.assert_allclose(prob.sum(axis=1), 1, rtol=1e-5)
     assert (prob == again).all()
-    # what needs a prior N(0, 1) says so
-    for args in ("score", hidden, "-o", tmp_path / "s.tsv"), ("sample", hidden, "--prior", "-o", tmp_path / "s.h5ad"):
-        assert "prior other than N(0, 1)" in quell(*args, "-m", tmp_path / "1.h5", code=64).stderr
+    check_uses(quell, hidden, tmp_path / "1.h5", tmp_path)
+
+
+def test_samples_of_a_label(quell, cells, tmp_path):
+    """Cells drawn for a label are given it by the model; how likely a cell is does not depend on what its label says."""
+    path, model, out = cells[0], tmp_path / "m.h5", tmp_path / "y.h5ad"
+    quell("train", path, "--model", "vae", "--labels", "kind", "--labels-as", "scanvi", "--epochs", 150, "--kl-steps", 50,
+          "--batch-size", 16, "-o", model, *SMALL)
+    run = ("sample", path, "-m", model, "-o", out, "-q", "--force")
+    quell(*run, "--prior", "--label", "y")
+    assert read(out, "uns/quell/sample/label").decode() == "y"
+    quell("apply", out, "-m", model, "-o", tmp_path / "a.h5ad", "-q", "--force")
+    with h5py.File(tmp_path / "a.h5ad") as f:
+        got = f["obs/quell_label"]
+        got = got["categories"].asstr()[()][got["codes"][()]] if isinstance(got, h5py.Group) else got.asstr()[()]
+    print((got == "y").mean())
+    assert (got == "y").mean() > 0.9
+    assert "no level of kind" in quell(*run, "--prior", "--label", "w", code=64).stderr
+    assert "give --prior too" in quell(*run, "--label", "y", code=64).stderr
+    blind = tmp_path / "blind.h5ad"
+    blind.write_bytes(path.read_bytes())
+    with h5py.File(blind, "r+") as f:
+        del f["obs/kind"]
+    add_column(blind, "kind", np.repeat("", 240))
+    for name, cells_of in {"known": path, "hidden": blind}.items():
+        quell("score", cells_of, "-m", model, "-n", 20, "-o", tmp_path / f"{name}.tsv", "-q")
+    assert (tmp_path / "known.tsv").read_bytes() == (tmp_path / "hidden.tsv").read_bytes()
 
 
 def test_scanvi_refusals(quell, cells, tmp_path):
@@ -151,7 +200,6 @@ def test_ladder(quell, cells, tmp_path):
     np.testing.assert_allclose(z2.astype(float).var(axis=0), variance, rtol=1e-4, atol=1e-6)
     assert active == (variance > 0.01).sum()
     assert (read(tmp_path / "a.h5ad", "obsm/X_vae2") == z2).all()
-    done = quell("score", cells[0], "-m", tmp_path / "1.h5", "-o", tmp_path / "s.tsv", code=64)
-    assert "prior other than N(0, 1)" in done.stderr
+    check_uses(quell, cells[0], tmp_path / "1.h5", tmp_path)
     done = quell("denoise", cells[0], "-o", tmp_path / "o.h5ad", "--latent2", 3, code=64)
     assert "--latent2 is of use to variational models only" in done.stderr

@@ -120,6 +120,142 @@ static inline ql_generative ppca_new(ppca *m, double widen, double move)
                            .log_lik = ppca_log_lik};
 }
 
+/* ---- the same under a second code: z_k ~ N(slope_k z2_k + shift_yk, spread), of labels y that are
+ * as likely as each other, or of none. All is normal, so that p(x) is a mixture over y of
+ * ppca_exact with other columns and means. The encoder of z2 is made up. ---- */
+
+enum { PPCA_LABELS = 3 };
+
+typedef struct {
+    ppca below;
+    double slope[PPCA_LATENT], shift[PPCA_LABELS][PPCA_LATENT], spread;
+    int n_labels; /* 0: z2 is seen from x and z follows it; else z is seen from x, z2 from z and y
+                   */
+} ppca2;
+
+typedef struct {
+    double mean, var;
+} normal;
+
+static inline double log_density(double x, normal n)
+{
+    return -0.5 * (log(6.283185307179586 * n.var) + (x - n.mean) * (x - n.mean) / n.var);
+}
+
+/* p(z_k | z2_k, y) */
+static inline normal ppca2_prior(const ppca2 *m, int k, double z2, int y)
+{
+    return (normal){m->slope[k] * z2 + m->shift[y][k], m->spread};
+}
+
+/* q(z2_k): from what the encoder of the model below says of z_k, or from z_k and y. */
+static inline normal ppca2_upper(double seen, int y)
+{
+    return (normal){0.4 * seen - 0.1 * y, 0.8};
+}
+
+static inline double ppca2_draw(uint64_t seed, int64_t row, int64_t draw, int k, int y, normal q)
+{
+    const ql_rng_block b =
+        ql_rng_at(seed, QL_RNG_LADDER, (uint64_t)row, (uint64_t)draw, (uint32_t)(4 * k + y));
+    return q.mean + sqrt(q.var) * ql_rng_normal(b.word[0]);
+}
+
+static inline ql_status ppca2_levels(void *ctx, const ql_gen_cells *c, uint64_t seed, int64_t draw,
+                                     const ql_gen_levels *out, ql_err *err)
+{
+    const ppca2 *m = ctx;
+    for (int64_t i = 0; i < c->n; i++) {
+        const ql_gen_cells one = {c->counts, c->row + i, c->cell, 1};
+        float mean[PPCA_LATENT], var[PPCA_LATENT];
+        QL_TRY(ppca_encode(ctx, &one, mean, var, err));
+        for (int k = 0; k < PPCA_LATENT; k++) {
+            const int64_t at = i * PPCA_LATENT + k;
+            normal q = {(double)mean[k], (double)var[k]}, p = {0, 3};
+            if (m->n_labels == 0) { /* q(z | x) times p(z | z2) */
+                const normal up = ppca2_upper(q.mean, 0);
+                p = ppca2_prior(m, k, ppca2_draw(seed, c->row[i], draw, k, 0, up), 0);
+                const double v = 1 / (1 / q.var + 1 / p.var);
+                q = (normal){v * (q.mean / q.var + p.mean / p.var), v};
+            }
+            if (out->mean) out->mean[at] = (float)q.mean;
+            if (out->var) out->var[at] = (float)q.var;
+            if (out->prior_mean) out->prior_mean[at] = (float)p.mean;
+            if (out->prior_var) out->prior_var[at] = (float)p.var;
+        }
+    }
+    return QL_OK;
+}
+
+/* ln [p(z | z2, y) p(z2) / q(z2)] of cell i's code, z2 drawn. */
+static inline double ppca2_ratio(const ppca2 *m, const float *z, const float *seen, uint64_t seed,
+                                 int64_t row, int64_t draw, int y)
+{
+    double sum = 0;
+    for (int k = 0; k < PPCA_LATENT; k++) {
+        const normal up = ppca2_upper((double)seen[k], y);
+        const double z2 = ppca2_draw(seed, row, draw, k, y, up);
+        sum += log_density((double)z[k], ppca2_prior(m, k, z2, y)) +
+               log_density(z2, (normal){0, 1}) - log_density(z2, up);
+    }
+    return sum;
+}
+
+static inline ql_status ppca2_log_prior(void *ctx, const ql_gen_cells *c, uint64_t seed,
+                                        int64_t draw, const ql_gen_priors *p, ql_err *err)
+{
+    const ppca2 *m = ctx;
+    for (int64_t i = 0; i < c->n; i++) {
+        const ql_gen_cells one = {c->counts, c->row + i, c->cell, 1};
+        const float *z = p->z + i * PPCA_LATENT;
+        float mean[PPCA_LATENT];
+        double sum = 0;
+        QL_TRY(ppca_encode(ctx, &one, mean, NULL, err));
+        for (int y = 0; y < (m->n_labels > 0 ? m->n_labels : 1); y++)
+            sum += exp(ppca2_ratio(m, z, m->n_labels > 0 ? z : mean, seed, c->row[i], draw, y)) /
+                   (m->n_labels > 0 ? m->n_labels : 1);
+        p->log_prior[i] = log(sum);
+        p->kl[i] = p->log_q[i] - p->log_prior[i];
+    }
+    return QL_OK;
+}
+
+static inline double ppca2_exact(const ppca2 *m, const double *x)
+{
+    const int labels = m->n_labels > 0 ? m->n_labels : 1;
+    double sum = 0;
+    for (int y = 0; y < labels; y++) {
+        ppca flat = m->below;
+        for (int k = 0; k < PPCA_LATENT; k++) {
+            const double var = m->slope[k] * m->slope[k] + m->spread;
+            flat.length2[k] *= var;
+            for (int g = 0; g < PPCA_GENES; g++) {
+                flat.mu[g] += m->below.w[g][k] * m->shift[y][k];
+                flat.w[g][k] *= sqrt(var);
+            }
+        }
+        sum += exp(ppca_exact(&flat, x)) / labels;
+    }
+    return log(sum);
+}
+
+static inline ql_generative ppca2_new(ppca2 *m, int n_labels, double widen, double move)
+{
+    *m = (ppca2){.spread = 0.6, .n_labels = n_labels};
+    ql_generative g = ppca_new(&m->below, widen, move);
+    ql_rng r = random_start(6);
+    for (int k = 0; k < PPCA_LATENT; k++) {
+        m->slope[k] = random_in(&r, 0.8, 1.6);
+        for (int y = 0; y < PPCA_LABELS; y++) m->shift[y][k] = random_in(&r, -1.5, 1.5);
+    }
+    g.ctx = m;
+    g.n_second = PPCA_LATENT;
+    g.n_labels = n_labels;
+    g.levels = ppca2_levels;
+    g.log_prior = ppca2_log_prior;
+    return g;
+}
+
 /* ---- counts: shares are softmax(b + W z + batch * c), mean = library * share; the posterior is
  * made up: its mean is read off two marker genes ---- */
 

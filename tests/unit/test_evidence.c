@@ -163,6 +163,76 @@ static void blocks(void **state)
     ql_csr_free(&t.counts);
 }
 
+/* ---- second codes ---- */
+
+/* Cells of a model with a second code, of the label that comes. */
+static void second_new(task *t, ppca2 *m, int n_labels, double widen, double move)
+{
+    ql_rng r = random_start(32);
+    t->g = ppca2_new(m, n_labels, widen, move);
+    full_counts(CELLS, PPCA_GENES, &t->counts);
+    for (int64_t i = 0; i < CELLS; i++) {
+        const int y = n_labels > 0 ? (int)(i % n_labels) : 0;
+        double x[PPCA_GENES];
+        for (int g = 0; g < PPCA_GENES; g++)
+            x[g] = m->below.mu[g] + sqrt(m->below.s2) * random_normal(&r);
+        for (int k = 0; k < PPCA_LATENT; k++) {
+            const normal p = ppca2_prior(m, k, random_normal(&r), y);
+            const double z = p.mean + sqrt(p.var) * random_normal(&r);
+            for (int g = 0; g < PPCA_GENES; g++) x[g] += m->below.w[g][k] * z;
+        }
+        for (int g = 0; g < PPCA_GENES; g++) {
+            t->counts.data[i * PPCA_GENES + g] = (float)x[g];
+            x[g] = (double)(float)x[g];
+        }
+        t->exact[i] = ppca2_exact(m, x);
+        t->row[i] = i;
+    }
+    t->rows = ql_rows_of_csr(&t->counts);
+}
+
+/* ln p(x) is that over both codes and, where there are labels, over them: from below, the nearer
+ * the more draws, within its standard error; and nearer with codes from what is fitted to the
+ * cells. */
+static void second_codes(void **state)
+{
+    (void)state;
+    for (int n_labels = 0; n_labels <= PPCA_LABELS; n_labels += PPCA_LABELS) {
+        task t;
+        ppca2 m;
+        ql_evidence e[CELLS];
+        double exact = 0, last = -INFINITY, ess[2] = {0}, off = 0;
+        second_new(&t, &m, n_labels, 1.5, 0.6);
+        for (int i = 0; i < CELLS; i++) exact += t.exact[i] / CELLS;
+        for (int fitted = 0; fitted < 2; fitted++) {
+            t.g.decode = fitted ? ppca_decode : NULL;
+            last = -INFINITY;
+            for (int samples = 4; samples <= 256; samples *= 8) {
+                double now = 0;
+                for (uint64_t seed = 0; seed < 5; seed++) {
+                    evidence(&t, samples, seed, e);
+                    now += mean_log_lik(e) / 5;
+                }
+                assert_true(now > last && now < exact + 0.01);
+                last = now;
+            }
+            evidence(&t, 64, 3, e);
+            for (int i = 0; i < CELLS; i++) ess[fitted] += e[i].ess / CELLS;
+        }
+        evidence(&t, 8000, 3, e);
+        for (int i = 0; i < CELLS; i++) {
+            assert_true(fabs(e[i].log_lik - t.exact[i]) < 5 * e[i].log_lik_se);
+            assert_true(e[i].log_lik_se < 0.05 && e[i].elbo < t.exact[i]);
+            assert_true(fabs(e[i].elbo - e[i].reconstruction + e[i].kl) < 1e-9);
+            off += (e[i].log_lik - t.exact[i]) / e[i].log_lik_se / CELLS;
+        }
+        print_message("%d labels: effective draws %.1f, fitted %.1f\n", n_labels, ess[0], ess[1]);
+        assert_true(fabs(off) < 0.6 && fabs(last - exact) < 0.02);
+        assert_true(ess[1] > 1.5 * ess[0]);
+        ql_csr_free(&t.counts);
+    }
+}
+
 /* Streamed sums against plain ones, with weights far apart and in any order. */
 static void weights(void **state)
 {
@@ -217,6 +287,7 @@ int main(void)
         cmocka_unit_test(exact_posterior),  cmocka_unit_test(poor_proposal),
         cmocka_unit_test(fitted_proposals), cmocka_unit_test(blocks),
         cmocka_unit_test(weights),          cmocka_unit_test(anomaly),
+        cmocka_unit_test(second_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,22 +17,28 @@ enum { N = 12 };
 static const float x[N] = {0, 0, 1, 3, 2, 0, 0, 5, 1, 1, 2, 7};
 static const uint8_t in[N] = {1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0};
 
+/* Ranks of x [n], n at most N. */
+static void ranks_of(const float *values, int64_t n, double *rank)
+{
+    ql_ranked list[N];
+    for (int64_t i = 0; i < n; i++) list[i] = (ql_ranked){(double)values[i], i};
+    ql_midranks(list, n, rank);
+}
+
 static void ranks_of_ties_are_their_mean(void **state)
 {
     (void)state;
     static const double want[N] = {2.5, 2.5, 6, 10, 8.5, 2.5, 2.5, 11, 6, 6, 8.5, 12};
-    ql_rank_item work[N];
     double rank[N];
-    ql_midranks(x, N, work, rank);
+    ranks_of(x, N, rank);
     for (int i = 0; i < N; i++) assert_true(rank[i] == want[i]);
 }
 
 static ql_rank_sum sum_of(const float *values, const uint8_t *members, int64_t n)
 {
-    ql_rank_item work[N];
     double rank[N];
     ql_rank_sum s = {0, 0};
-    ql_midranks(values, n, work, rank);
+    ranks_of(values, n, rank);
     ql_rank_sum_add(&s, rank, members, n);
     return s;
 }
@@ -50,11 +56,10 @@ static void strata_add_up(void **state)
     (void)state;
     const ql_rank_sum a = sum_of(x, in, 7), b = sum_of(x + 7, in + 3, 5);
     ql_rank_sum both = {0, 0};
-    ql_rank_item work[N];
     double rank[N];
-    ql_midranks(x, 7, work, rank);
+    ranks_of(x, 7, rank);
     ql_rank_sum_add(&both, rank, in, 7);
-    ql_midranks(x + 7, 5, work, rank);
+    ranks_of(x + 7, 5, rank);
     ql_rank_sum_add(&both, rank, in + 3, 5);
     assert_true(fabs(both.sum - a.sum - b.sum) < 1e-12);
     assert_true(fabs(both.variance - a.variance - b.variance) < 1e-12);
@@ -95,12 +100,11 @@ static void null_tests_are_called_as_often_as_they_say(void **state)
             float v[CELLS];
             uint8_t members[CELLS];
             double rank[CELLS];
-            ql_rank_item work[CELLS];
             for (int i = 0; i < CELLS; i++) {
                 v[i] = (float)ql_rng_below(&r, 4);
                 members[i] = (uint8_t)ql_rng_below(&r, 2);
             }
-            ql_midranks(v, CELLS, work, rank);
+            ranks_of(v, CELLS, rank);
             ql_rank_sum_add(&s, rank, members, CELLS);
         }
         called += ql_two_sided(s.sum / sqrt(s.variance)) < 0.05;
