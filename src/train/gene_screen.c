@@ -28,7 +28,7 @@ typedef struct {
 
 int64_t ql_gene_screen_bytes(const ql_rows *counts, int64_t units)
 {
-    enum { RANK = sizeof(ql_rank_item) + sizeof(float), ENTRY = sizeof(int32_t) + sizeof(float) };
+    enum { RANK = sizeof(ql_ranked), ENTRY = sizeof(int32_t) + sizeof(float) };
     const int64_t width = OF_DEPTH + units;
     return counts->n_rows * (width * (int64_t)sizeof(double) + RANK) +
            counts->n_cols * (width + 2) * (int64_t)sizeof(double) + BLOCK * counts->max_row * ENTRY;
@@ -138,20 +138,15 @@ out:
 /* Units become their ranks: no few cells decide, be they as far out as they may. */
 static ql_status rank_latent(screen *s, ql_err *err)
 {
-    ql_rank_item *work = NULL;
-    float *x = NULL;
-    ql_status st;
-    QL_GO(QL_NEW(work, s->n, "ranks", err));
-    QL_GO(QL_NEW(x, s->n, "ranks", err));
+    ql_ranked *list;
+    QL_TRY(QL_NEW(list, s->n, "ranks", err));
     for (int64_t c = OF_DEPTH; c < s->width; c++) {
         double *v = s->basis + c * s->n;
-        for (int64_t i = 0; i < s->n; i++) x[i] = (float)v[i];
-        ql_midranks(x, s->n, work, v);
+        for (int64_t i = 0; i < s->n; i++) list[i] = (ql_ranked){v[i], i};
+        ql_midranks(list, s->n, v);
     }
-out:
-    ql_free(work);
-    ql_free(x);
-    return st;
+    ql_free(list);
+    return QL_OK;
 }
 
 static ql_status place_depth(const screen *s, ql_err *err)
