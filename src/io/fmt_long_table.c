@@ -10,6 +10,7 @@
 #include "h5_read.h"
 #include "name_intern.h"
 #include "quell/alloc.h"
+#include "read_sizes.h"
 #include "table_rows.h"
 #include "text_input.h"
 
@@ -396,4 +397,5 @@ const ql_format ql_format_long_table = {
     .sniff = sniff,
     .read = read_long,
     .describe = describe,
+    .measure = ql_sizes_of_text,
 };

@@ -8,6 +8,7 @@
 #include "h5_columns.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
+#include "read_sizes.h"
 #include "xml_text.h"
 
 enum { MAX_ATTRS = 5000 };
@@ -171,12 +172,17 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
     return QL_EDATA;
 }
 
+static void matrix_path(const ql_read_options *opt, char *path, size_t cap)
+{
+    (void)snprintf(path, cap, "%s%s", opt->layer ? "layers/" : MATRIX,
+                   opt->layer ? opt->layer : "");
+}
+
 static ql_status pick_matrix(hid_t file, const ql_read_options *opt, char *path, size_t cap,
                              ql_err *err)
 {
     if (opt->use_raw) return ql_fail(err, QL_EDATA, "is a loom file, which has no raw/X");
-    (void)snprintf(path, cap, "%s%s", opt->layer ? "layers/" : MATRIX,
-                   opt->layer ? opt->layer : "");
+    matrix_path(opt, path, cap);
     if (opt->layer && ql_h5r_kind_of(file, path) != QL_H5R_DATASET)
         return fail_no_layer(file, opt->layer, err);
     return QL_OK;
@@ -267,6 +273,32 @@ out:
     return st;
 }
 
+/* --- how large --- */
+
+static ql_status measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err)
+{
+    hid_t file = -1;
+    ql_matrix_info info;
+    char matrix[1024];
+    ql_status st;
+    matrix_path(opt, matrix, sizeof matrix);
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_matrix_h5_info(file, matrix, &info, err));
+    if (info.layout != QL_LAYOUT_DENSE) goto out;
+    *out = (ql_read_sizes){.n_rows = info.n_cols,
+                           .n_cols = info.n_rows,
+                           .nnz = info.nnz,
+                           .max_row = info.n_rows,
+                           .rough = true,
+                           .streams = true,
+                           .band_bytes = ql_matrix_h5_dense_turned_held(file, matrix)};
+    ql_sizes_finish(out, true);
+out:
+    ql_h5r_close(file);
+    return st;
+}
+
 /* --- describe --- */
 
 static void describe_side(hid_t file, const side *s, ql_str *out)
@@ -322,4 +354,5 @@ const ql_format ql_format_loom = {
     .sniff = sniff,
     .read = read_loom,
     .describe = describe,
+    .measure = measure,
 };

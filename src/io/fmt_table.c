@@ -7,6 +7,7 @@
 #include "folder.h"
 #include "formats.h"
 #include "quell/alloc.h"
+#include "read_sizes.h"
 #include "table_orient.h"
 #include "table_rows.h"
 #include "text_input.h"
@@ -212,4 +213,5 @@ const ql_format ql_format_table = {
     .sniff = sniff,
     .read = read_table,
     .describe = describe,
+    .measure = ql_sizes_of_text,
 };

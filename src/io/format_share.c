@@ -39,36 +39,6 @@ const char *ql_group_digits(int64_t n, ql_grouped buf)
     return buf;
 }
 
-ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
-                                ql_err *err)
-{
-    ql_h5r_array a;
-    char path[1200];
-    ql_grouped cells, features, nnz;
-    (void)snprintf(path, sizeof path, "%s/data", group);
-    QL_TRY(ql_h5r_array_open(file, path, 1, &a, err));
-    ql_str_printf(out, "%s  %s  %s cells x %s features, %s stored\n", group, ql_h5r_type_text(&a),
-                  ql_group_digits(shape[1], cells), ql_group_digits(shape[0], features),
-                  ql_group_digits(a.n, nnz));
-    ql_h5r_array_close(&a);
-    return QL_OK;
-}
-
-ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
-                                ql_err *err)
-{
-    ql_names values = {0};
-    if (ql_h5r_kind_of(file, path) == QL_H5R_NONE) return QL_OK;
-    ql_status st = ql_h5r_names(file, path, &values, err);
-    if (st == QL_OK) {
-        ql_str_printf(out, "%s  ", label);
-        ql_tally_text(&values, out);
-        ql_str_puts(out, "\n");
-    }
-    ql_names_free(&values);
-    return st;
-}
-
 void ql_append_list(const ql_names *names, int64_t total, ql_str *out)
 {
     for (int64_t i = 0; i < names->n; i++) {

@@ -33,24 +33,6 @@ void ql_note_duplicates(int64_t n, ql_notes *notes);
 typedef char ql_grouped[32];
 const char *ql_group_digits(int64_t n, ql_grouped buf);
 
-/* 10x HDF5, both generations: the shape dataset of a group [features, barcodes]; its comparison
- * with the names found; one line that describes the group's matrix. */
-ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err);
-ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_t n_features,
-                               int64_t n_cells, ql_err *err);
-ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
-                                ql_err *err);
-
-/* The group of a file of Cell Ranger 1 or 2 that opt picks, if it is one; else nothing. */
-ql_status ql_10x_v2_single(hid_t file, const ql_read_options *opt, ql_str *group, ql_err *err);
-
-/* Did CellBender write it? Its latent variables are beside the matrix. */
-bool ql_10x_is_cellbender(hid_t file);
-
-/* "feature types  32,738 Gene Expression, 12 Custom" of the strings at path; nothing if absent. */
-ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
-                                ql_err *err);
-
 /* "a, b, c and 4 more" and a newline, escaped; total: how many there are. "(none)" for none. */
 void ql_append_list(const ql_names *names, int64_t total, ql_str *out);
 

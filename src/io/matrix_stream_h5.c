@@ -8,12 +8,8 @@
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
+#include "quell/order.h"
 #include "sparse_bands.h"
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- rows --- */
 
@@ -28,7 +24,7 @@ static int64_t band_end(const ql_sparse_bands *b, int64_t row)
 
 static int64_t longest_band(const ql_sparse_bands *b)
 {
-    int64_t most = least(b->indptr[b->n], ql_band_entries());
+    int64_t most = ql_least(b->indptr[b->n], ql_band_entries());
     for (int64_t i = 0; i < b->n; i++)
         if (b->indptr[i + 1] - b->indptr[i] > most) most = b->indptr[i + 1] - b->indptr[i];
     return most;
@@ -47,7 +43,7 @@ static ql_status send_rows(ql_sparse_bands *b, int64_t row, int64_t end, ql_csr 
 
 static ql_status send_bands(ql_sparse_bands *b, ql_csr *m, ql_band_sink *s, ql_err *err)
 {
-    QL_TRY(ql_csr_alloc(m, least(b->n, ql_band_entries()), b->limit, longest_band(b), err));
+    QL_TRY(ql_csr_alloc(m, ql_least(b->n, ql_band_entries()), b->limit, longest_band(b), err));
     for (int64_t row = 0, end; row < b->n && !s->stop; row = end) {
         end = band_end(b, row);
         QL_TRY(send_rows(b, row, end, m, s, err));
@@ -126,7 +122,7 @@ static ql_status stream_columns(hid_t file, const char *group, int64_t n_rows, i
     ql_status st;
     QL_GO(ql_sparse_bands_open(&b, file, group, n_cols, n_rows, rows, s->threads, err));
     int64_t nnz = b.indptr[n_cols];
-    QL_GO(new_triplets(&t, least(nnz, ql_band_entries()), err));
+    QL_GO(new_triplets(&t, ql_least(nnz, ql_band_entries()), err));
     QL_GO(ql_runs_new(s->folder, ql_sort_entries(nnz), &runs, err));
     QL_GO(sort_columns(&b, &t, runs, err));
     free_triplets(&t);

@@ -3,12 +3,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
+#include "entry_sink.h"
 #include "folder.h"
 #include "formats.h"
 #include "mtx_folder.h"
 #include "mtx_stream.h"
 #include "quell/alloc.h"
+#include "quell/order.h"
+#include "read_sizes.h"
+#include "sparse_bands.h"
 #include "text_input.h"
 
 static bool is_matrix_market(const char *path)
@@ -158,6 +161,34 @@ ql_status ql_mtx_read_dataset(const char *path, const char *format, ql_mtx_chang
     QL_GO(read_named(&f, change, opt, &named, ds, notes, err));
     slash = strrchr(f.matrix.path, '/');
     QL_GO(ql_set_text(&ds->matrix, slash ? slash + 1 : f.matrix.path, err));
+out:
+    ql_mtx_named_free(&named);
+    return st;
+}
+
+/* --- how large --- */
+
+ql_status ql_mtx_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err)
+{
+    enum { TRIPLET = 12 };
+    ql_mtx_folder f;
+    ql_mtx_named named = {0};
+    ql_status st;
+    QL_GO(ql_mtx_folder_find(path, NULL, opt->layer, &f, err));
+    QL_GO(ql_mtx_folder_names(&f, opt, &named, NULL, err));
+    const ql_mtx_header *h = &named.header;
+    out->n_rows = named.cells_are_columns ? h->n_cols : h->n_rows;
+    out->n_cols = named.cells_are_columns ? h->n_rows : h->n_cols;
+    out->nnz = ql_mtx_believable(f.matrix.path, h);
+    out->max_row = ql_least(out->n_cols, out->nnz);
+    out->streams = true;
+    out->band_bytes = QL_TEXT_BUFFERS + ql_most(ql_sort_held(out->nnz, out->n_rows, out->n_cols),
+                                                ql_least(out->nnz, 2 * QL_BAND) * TRIPLET * 5 / 4);
+    out->sort_bytes = ql_sort_file(out->nnz);
+    ql_sizes_finish(out, false);
+    /* grown as they come; before that, the text of a gzip file */
+    out->whole_bytes += out->nnz * (TRIPLET * 3 / 2 + (ql_is_gzip_file(f.matrix.path) ? 4 : 0));
 out:
     ql_mtx_named_free(&named);
     return st;

@@ -24,6 +24,8 @@ bool ql_mtx_sniff(const char *path, const char *format);
 ql_status ql_mtx_read_dataset(const char *path, const char *format, ql_mtx_change change,
                               const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
                               ql_err *err);
+ql_status ql_mtx_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err);
 ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_err *err);
 
 /* QL_EUSAGE if the user asked for a layer that the file cannot have. */
