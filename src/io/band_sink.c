@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "quell/alloc.h"
-
 /* Forget a matrix; the settings stay. */
 static void clear(ql_band_sink *s)
 {

@@ -55,8 +55,7 @@ static bool sniff(const char *path)
 static ql_status fail_no_genome(const ql_names *found, const char *want, ql_err *err)
 {
     ql_str list = {0};
-    ql_append_list(found, found->n, &list);
-    if (list.len) list.text[--list.len] = '\0';
+    ql_list_names(found, found->n, &list);
     ql_fail(err, QL_EDATA, "has no genome \"%s\" (it has: %s)", want, ql_str_text(&list));
     ql_str_free(&list);
     return QL_EDATA;

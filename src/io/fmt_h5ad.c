@@ -1,7 +1,6 @@
 /* h5ad of anndata 0.7 and later: obs and var are groups. */
 #include <string.h>
 
-#include "formats.h"
 #include "h5_names.h"
 #include "h5ad_parts.h"
 #include "quell/order.h"

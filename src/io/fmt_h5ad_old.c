@@ -1,6 +1,5 @@
 /* h5ad of anndata 0.6 and older: obs and var are lists of compounds, raw's members have a dot in
  * their names, the oldest files call their parts otherwise. */
-#include "formats.h"
 #include "h5ad_parts.h"
 
 /* Names of a part, the usual one first. */

@@ -132,7 +132,8 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(ql_h5r_members(file, "/", 20, &members, &total, err));
     ql_str_puts(out, "HDF5 of no known layout; its root holds ");
-    ql_append_list(&members, total, out);
+    ql_list_names(&members, total, out);
+    ql_str_puts(out, "\n");
     for (int64_t i = 0; i < members.n; i++)
         if (ql_h5r_kind_of(file, ql_name(&members, i)) == QL_H5R_DATASET)
             ql_h5_describe_matrix(file, ql_name(&members, i), "rows", "columns", out);

@@ -164,8 +164,7 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
     ql_names layers = {0};
     ql_str text = {0};
     (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
-    ql_append_list(&layers, layers.n, &text);
-    if (text.len) text.text[--text.len] = '\0';
+    ql_list_names(&layers, layers.n, &text);
     ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer, ql_str_text(&text));
     ql_str_free(&text);
     ql_names_free(&layers);
@@ -313,7 +312,8 @@ static void describe_side(hid_t file, const side *s, ql_str *out)
         ql_str_puts(out, "(none: numbered)\n");
     if (ql_h5r_members(file, s->group, 50, &attrs, &total, NULL) == QL_OK) {
         ql_str_printf(out, "%s  ", s->group);
-        ql_append_list(&attrs, total, out);
+        ql_list_names(&attrs, total, out);
+        ql_str_puts(out, "\n");
     }
     ql_names_free(&attrs);
 }

@@ -1,6 +1,5 @@
 /* The formats of a MatrixMarket file with files of names beside it. They differ in the names of
  * those files (mtx_makers.c) and in what becomes of the columns. */
-#include "formats.h"
 #include "mtx_dataset.h"
 
 /* X(identifier, name, change, summary) */

@@ -3,18 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "features_10x.h"
 #include "formats.h"
-#include "h5_names.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 
 ql_status ql_set_text(char **dst, const char *text, ql_err *err)
 {
     char *copy = NULL;
-    size_t n = strlen(text) + 1;
-    QL_TRY(QL_NEW(copy, (int64_t)n, "a text", err));
-    memcpy(copy, text, n);
+    QL_TRY(ql_text_copy(text, &copy, err));
     ql_free(*dst);
     *dst = copy;
     return QL_OK;
@@ -39,15 +35,19 @@ const char *ql_group_digits(int64_t n, ql_grouped buf)
     return buf;
 }
 
-void ql_append_list(const ql_names *names, int64_t total, ql_str *out)
+void ql_join_names(const ql_names *names, ql_str *out)
 {
     for (int64_t i = 0; i < names->n; i++) {
         ql_str_puts(out, i ? ", " : "");
         ql_str_escape(out, ql_name(names, i), strlen(ql_name(names, i)));
     }
+}
+
+void ql_list_names(const ql_names *names, int64_t total, ql_str *out)
+{
+    ql_join_names(names, out);
     if (total > names->n) ql_str_printf(out, " and %" PRId64 " more", total - names->n);
     if (total == 0) ql_str_puts(out, "(none)");
-    ql_str_puts(out, "\n");
 }
 
 void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const char *cols,

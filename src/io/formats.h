@@ -6,23 +6,6 @@
 
 #include "quell/reader.h"
 
-/* One per format file; format_registry.c lists them in order of detection. */
-extern const ql_format ql_format_h5mu;
-extern const ql_format ql_format_h5ad;
-extern const ql_format ql_format_h5ad_old;
-extern const ql_format ql_format_loom;
-extern const ql_format ql_format_hdf5; /* never detected: chosen by --dataset */
-extern const ql_format ql_format_10x_h5;
-extern const ql_format ql_format_10x_h5_v2;
-extern const ql_format ql_format_10x_mtx;
-extern const ql_format ql_format_alevin;
-extern const ql_format ql_format_alevin_eds;
-extern const ql_format ql_format_kallisto;
-extern const ql_format ql_format_mtx;
-extern const ql_format ql_format_parse;
-extern const ql_format ql_format_long_table;
-extern const ql_format ql_format_table;
-
 /* Replace *dst (owned) by a copy of text. */
 ql_status ql_set_text(char **dst, const char *text, ql_err *err);
 
@@ -33,8 +16,11 @@ void ql_note_duplicates(int64_t n, ql_notes *notes);
 typedef char ql_grouped[32];
 const char *ql_group_digits(int64_t n, ql_grouped buf);
 
-/* "a, b, c and 4 more" and a newline, escaped; total: how many there are. "(none)" for none. */
-void ql_append_list(const ql_names *names, int64_t total, ql_str *out);
+/* Append "a, b, c", escaped. */
+void ql_join_names(const ql_names *names, ql_str *out);
+
+/* Append "a, b, c and 4 more"; total: how many there are. "(none)" for none. */
+void ql_list_names(const ql_names *names, int64_t total, ql_str *out);
 
 /* One line on the matrix at path: type, layout, size, filters; nothing where there is none. The
  * words for rows and columns may be "". */

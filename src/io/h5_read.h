@@ -72,6 +72,16 @@ typedef struct {
 ql_status ql_h5r_array_open(hid_t file, const char *path, int rank, ql_h5r_array *a, ql_err *err);
 void ql_h5r_array_close(ql_h5r_array *a); /* harmless on a zeroed or closed one */
 
+/* The block of count[] elements from start[] on (a->rank of each) of type a->mem_type into out; id:
+ * the dataset, a->id or opened anew with another cache. QL_EDATA says where the damage is: near a
+ * value of a list, else by the rows (told = 0) or columns (1) of the block. */
+QL_MUST_USE ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *start,
+                                        const hsize_t *count, int told, void *out, ql_err *err);
+
+/* Elements first .. first + n - 1 of a list. */
+QL_MUST_USE ql_status ql_h5r_read_list(const ql_h5r_array *a, int64_t first, int64_t n, void *out,
+                                       ql_err *err);
+
 /* Name of the stored type as users know it: "float16", "bool", "uint8", ... */
 const char *ql_h5r_type_text(const ql_h5r_array *a);
 

@@ -5,7 +5,6 @@
 #include "formats.h"
 #include "h5_names.h"
 #include "h5ad_parts.h"
-#include "matrix_h5.h"
 
 static void describe_matrix(hid_t file, const char *path, ql_str *out)
 {
@@ -30,7 +29,8 @@ static void describe_members(hid_t file, const char *group, ql_str *out)
     int64_t total = 0;
     if (ql_h5r_members(file, group, 50, &names, &total, NULL) == QL_OK && total > 0) {
         ql_str_printf(out, "%s  ", group);
-        ql_append_list(&names, total, out);
+        ql_list_names(&names, total, out);
+        ql_str_puts(out, "\n");
     }
     ql_names_free(&names);
 }
@@ -56,7 +56,8 @@ static ql_status describe_frame(hid_t file, const char *frame, const char *what,
         file, frame, &n, &columns, err);
     if (st == QL_OK) {
         ql_str_printf(out, "%s  %s %s, columns: ", frame, ql_group_digits(n, digits), what);
-        ql_append_list(&columns, columns.n, out);
+        ql_list_names(&columns, columns.n, out);
+        ql_str_puts(out, "\n");
     }
     ql_names_free(&columns);
     return st;

@@ -7,7 +7,6 @@
 #include "band_sink.h"
 #include "count_check.h"
 #include "formats.h"
-#include "h5_names.h"
 #include "h5ad_parts.h"
 #include "matrix_h5.h"
 
@@ -99,10 +98,7 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
     ql_names layers = {0};
     ql_str text = {0};
     (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
-    for (int64_t i = 0; i < layers.n; i++) {
-        ql_str_puts(&text, i ? ", " : "");
-        ql_str_escape(&text, ql_name(&layers, i), strlen(ql_name(&layers, i)));
-    }
+    ql_join_names(&layers, &text);
     ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer,
             layers.n ? ql_str_text(&text) : "none");
     ql_str_free(&text);

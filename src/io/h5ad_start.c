@@ -3,27 +3,17 @@
 
 #include <string.h>
 
-#include "chunk_writer.h"
 #include "h5_error.h"
 #include "h5_out.h"
-#include "quell/alloc.h"
 #include "quell/strbuf.h"
 
 enum { LOSSES_NAMED = 12 };
 
-static const char *const mappings[] = {"layers", "obsm", "varm", "obsp", "varp", "uns"};
+static const char *const mappings[] = {"layers", "obsm", "varm", "obsp", "varp", "uns", NULL};
 /* Members of the input that fit a new file of the same cells; of the same cells and genes. */
 static const char *const of_cells[] = {"obs", "obsm", "obsp", "uns", NULL};
 static const char *const of_both[] = {"obs",  "obsm", "obsp",   "uns", "var",
                                       "varm", "varp", "layers", "raw", NULL};
-enum { N_MAPPINGS = sizeof mappings / sizeof *mappings };
-
-static bool is_mapping(const char *name)
-{
-    for (int i = 0; i < N_MAPPINGS; i++)
-        if (strcmp(mappings[i], name) == 0) return true;
-    return false;
-}
 
 /* ---- what the input looks like ---- */
 
@@ -108,21 +98,12 @@ typedef struct {
 static const char *const obs_names[] = {"obs", "_obs", "smp", NULL};
 static const char *const var_names[] = {"var", "_var", NULL};
 
-static bool is_one_of(const char *key, const char *const *names)
-{
-    for (; *names; names++)
-        if (strcmp(*names, key) == 0) return true;
-    return false;
-}
-
 static bool is_kept(const losses *l, const char *key)
 {
-    if (strcmp(key, l->matrix) == 0 || is_one_of(key, obs_names)) return true;
-    if (is_one_of(key, var_names)) return !l->genes_differ;
+    if (strcmp(key, l->matrix) == 0 || ql_is_one_of(key, obs_names)) return true;
+    if (ql_is_one_of(key, var_names)) return !l->genes_differ;
     if (strncmp(key, "raw", 3) == 0 && strncmp(l->matrix, "raw", 3) == 0) return true;
-    for (const char *const *c = l->carried; c && *c; c++)
-        if (strcmp(*c, key) == 0) return true;
-    return false;
+    return ql_is_one_of(key, l->carried);
 }
 
 static void add_loss(losses *l, const char *key)
@@ -150,7 +131,8 @@ static herr_t list_member(hid_t group, const char *name, const H5L_info_t *info,
 static herr_t list_root(hid_t root, const char *name, const H5L_info_t *info, void *out)
 {
     losses *l = out;
-    bool whole = !is_mapping(name) || is_kept(l, name) || !is_type(root, name, H5O_TYPE_GROUP);
+    bool whole =
+        !ql_is_one_of(name, mappings) || is_kept(l, name) || !is_type(root, name, H5O_TYPE_GROUP);
     if (whole) return list_member(root, name, info, out);
     hid_t group = H5Gopen2(root, name, H5P_DEFAULT);
     if (group < 0) return 0;
@@ -260,10 +242,10 @@ out:
 
 static ql_status make_mappings(hid_t file, ql_err *err)
 {
-    for (int i = 0; i < N_MAPPINGS; i++) {
+    for (const char *const *name = mappings; *name; name++) {
         hid_t group = -1;
-        QL_TRY(ql_h5out_dict(file, mappings[i], &group, err));
-        QL_TRY(ql_h5out_close(group, mappings[i], err));
+        QL_TRY(ql_h5out_dict(file, *name, &group, err));
+        QL_TRY(ql_h5out_close(group, *name, err));
     }
     return QL_OK;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "h5_error.h"
 #include "h5_values.h"
 #include "lzf.h"
 #include "quell/alloc.h"

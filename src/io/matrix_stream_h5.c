@@ -152,18 +152,17 @@ static ql_status send_whole(hid_t file, const char *path, int64_t n_rows, int64_
     return st;
 }
 
-static ql_status send_layout(hid_t file, const char *path, ql_matrix_layout layout, int64_t n_rows,
-                             int64_t n_cols, ql_band_sink *s, ql_err *err)
+/* turned: what is wanted are the file's columns. Messages count the file's columns as genes and its
+ * rows as cells whichever they are, as ql_matrix_h5_read does. */
+static ql_status send_layout(hid_t file, const char *path, ql_matrix_layout layout, bool turned,
+                             int64_t n_rows, int64_t n_cols, ql_band_sink *s, ql_err *err)
 {
-    switch (layout) {
-    case QL_LAYOUT_CSR:
-        return ql_matrix_h5_stream_arrays(file, path, n_rows, n_cols, "genes", s, err);
-    case QL_LAYOUT_CSC:
-        return stream_columns(file, path, n_rows, n_cols, "cells", s, err);
-    case QL_LAYOUT_DENSE:
-        return ql_matrix_h5_stream_dense(file, path, n_rows, n_cols, s, err);
-    }
-    return ql_fail(err, QL_EINTERNAL, "no such layout");
+    const char *counted = layout == QL_LAYOUT_CSR ? "genes" : "cells";
+    if (layout == QL_LAYOUT_DENSE)
+        return (turned ? ql_matrix_h5_stream_dense_turned
+                       : ql_matrix_h5_stream_dense)(file, path, n_rows, n_cols, s, err);
+    return ((layout == QL_LAYOUT_CSR) != turned ? ql_matrix_h5_stream_arrays : stream_columns)(
+        file, path, n_rows, n_cols, counted, s, err);
 }
 
 ql_status ql_matrix_h5_stream(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
@@ -174,25 +173,10 @@ ql_status ql_matrix_h5_stream(hid_t file, const char *path, int64_t n_rows, int6
     bool fits = info.n_rows == n_rows && info.n_cols == n_cols && n_cols <= INT32_MAX &&
                 n_rows <= INT32_MAX;
     if (fits)
-        QL_TRY(send_layout(file, path, info.layout, n_rows, n_cols, s, err));
+        QL_TRY(send_layout(file, path, info.layout, false, n_rows, n_cols, s, err));
     else
         QL_TRY(send_whole(file, path, n_rows, n_cols, s, err));
     return ql_sink_end(s, ds, err);
-}
-
-/* The file's rows are called cells in messages whichever they are, as by ql_matrix_h5_read. */
-static ql_status send_turned(hid_t file, const char *path, ql_matrix_layout layout, int64_t n_rows,
-                             int64_t n_cols, ql_band_sink *s, ql_err *err)
-{
-    switch (layout) {
-    case QL_LAYOUT_CSR:
-        return stream_columns(file, path, n_rows, n_cols, "genes", s, err);
-    case QL_LAYOUT_CSC:
-        return ql_matrix_h5_stream_arrays(file, path, n_rows, n_cols, "cells", s, err);
-    case QL_LAYOUT_DENSE:
-        return ql_matrix_h5_stream_dense_turned(file, path, n_rows, n_cols, s, err);
-    }
-    return ql_fail(err, QL_EINTERNAL, "no such layout");
 }
 
 ql_status ql_matrix_h5_stream_turned(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
@@ -204,6 +188,6 @@ ql_status ql_matrix_h5_stream_turned(hid_t file, const char *path, int64_t n_row
         return ql_fail(err, QL_EDATA,
                        "/%s: is %" PRId64 " x %" PRId64 ", more than 2147483647 of one kind", path,
                        info.n_rows, info.n_cols);
-    QL_TRY(send_turned(file, path, info.layout, n_rows, n_cols, s, err));
+    QL_TRY(send_layout(file, path, info.layout, true, n_rows, n_cols, s, err));
     return ql_sink_end(s, ds, err);
 }

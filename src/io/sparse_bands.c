@@ -2,30 +2,12 @@
 
 #include <inttypes.h>
 
-#include "h5_error.h"
 #include "h5_values.h"
 #include "quell/alloc.h"
 
 enum { SMALL = 1024 };
 
 /* --- bytes --- */
-
-static ql_status read_by_hdf5(const ql_h5r_array *a, int64_t first, int64_t n, void *out,
-                              ql_err *err)
-{
-    hsize_t start = (hsize_t)first, count = (hsize_t)n;
-    hid_t space = H5Dget_space(a->id), mem = H5Screate_simple(1, &count, NULL);
-    herr_t rc = -1;
-    if (space >= 0 && mem >= 0 &&
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0)
-        rc = H5Dread(a->id, a->mem_type, mem, space, H5P_DEFAULT, out);
-    ql_status st = QL_OK;
-    if (rc < 0)
-        st = ql_h5_fail(err, QL_EDATA, "%s: is damaged near value %" PRId64, a->path, first);
-    ql_h5r_close(mem);
-    ql_h5r_close(space);
-    return st;
-}
 
 /* Chunks much smaller than a band are inflated by all threads. */
 static ql_status read_raw(const ql_h5r_array *a, int64_t first, int64_t n, int threads, void *out,
@@ -34,7 +16,7 @@ static ql_status read_raw(const ql_h5r_array *a, int64_t first, int64_t n, int t
     bool done = false;
     if (n == 0) return QL_OK;
     QL_TRY(ql_h5r_range_chunks(a, first, n, QL_BAND / 2, threads, out, &done, err));
-    return done ? QL_OK : read_by_hdf5(a, first, n, out, err);
+    return done ? QL_OK : ql_h5r_read_list(a, first, n, out, err);
 }
 
 /* A chunk that the default cache does not hold would be inflated anew for every band it reaches

@@ -275,3 +275,23 @@ ql_status ql_textout_items(ql_text_out *t, const ql_text_items *items, ql_err *e
     }
     return QL_OK;
 }
+
+static ql_status fill_file(ql_out_file *file, int level, int threads, ql_text_fill *fill,
+                           const void *ctx, ql_err *err)
+{
+    ql_text_out *t = NULL;
+    QL_TRY(ql_textout_open(file, level, threads, &t, err));
+    ql_status st = fill(t, ctx, err);
+    if (st == QL_OK) return ql_textout_close(t, err);
+    ql_textout_abort(t);
+    return st;
+}
+
+ql_status ql_textout_whole(ql_out_file *file, int level, int threads, ql_text_fill *fill,
+                           const void *ctx, ql_err *err)
+{
+    ql_status st = fill_file(file, level, threads, fill, ctx, err);
+    if (st == QL_OK) return ql_out_commit(file, err);
+    ql_out_abort(file);
+    return st;
+}

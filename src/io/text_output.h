@@ -32,6 +32,12 @@ typedef struct {
 } ql_text_items;
 QL_MUST_USE ql_status ql_textout_items(ql_text_out *t, const ql_text_items *items, ql_err *err);
 
+/* All of a file's text by fill: opened and closed as above, and the file committed; on a failure
+ * nothing is left of it. file is released in any case. */
+typedef ql_status ql_text_fill(ql_text_out *t, const void *ctx, ql_err *err);
+QL_MUST_USE ql_status ql_textout_whole(ql_out_file *file, int level, int threads,
+                                       ql_text_fill *fill, const void *ctx, ql_err *err);
+
 /* Write what is left. t is freed in any case. */
 QL_MUST_USE ql_status ql_textout_close(ql_text_out *t, ql_err *err);
 void ql_textout_abort(ql_text_out *t); /* NULL is allowed */
