@@ -23,7 +23,7 @@ void *ql_realloc(void *block, int64_t n, size_t size);
 void ql_free(void *block); /* NULL is allowed */
 
 /* Allocate into *ptr or fail with QL_EMEMORY, naming `what` and the bytes asked for. */
-ql_status ql_new_(void **ptr, int64_t n, size_t size, const char *what, ql_err *err);
+QL_MUST_USE ql_status ql_new_(void **ptr, int64_t n, size_t size, const char *what, ql_err *err);
 #define QL_NEW(ptr, n, what, err) ql_new_((void **)&(ptr), (n), sizeof *(ptr), (what), (err))
 
 /* Bytes held now, the highest value so far, and the number of allocations so far. */

@@ -163,7 +163,7 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
 {
     ql_names layers = {0};
     ql_str text = {0};
-    (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
+    ql_h5r_list(file, "layers", 20, &layers);
     ql_list_names(&layers, layers.n, &text);
     ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer, ql_str_text(&text));
     ql_str_free(&text);
@@ -303,18 +303,16 @@ out:
 static void describe_side(hid_t file, const side *s, ql_str *out)
 {
     ql_names attrs = {0};
-    int64_t total = 0;
     const char *key = names_key(file, s);
     ql_str_printf(out, "names of the %ss  ", s->what);
     if (key)
         ql_str_printf(out, "%s/%s\n", s->group, key);
     else
         ql_str_puts(out, "(none: numbered)\n");
-    if (ql_h5r_members(file, s->group, 50, &attrs, &total, NULL) == QL_OK) {
-        ql_str_printf(out, "%s  ", s->group);
-        ql_list_names(&attrs, total, out);
-        ql_str_puts(out, "\n");
-    }
+    const int64_t total = ql_h5r_list(file, s->group, 50, &attrs);
+    ql_str_printf(out, "%s  ", s->group);
+    ql_list_names(&attrs, total, out);
+    ql_str_puts(out, "\n");
     ql_names_free(&attrs);
 }
 
@@ -322,7 +320,7 @@ static void describe_layers(hid_t file, ql_str *out)
 {
     ql_names layers = {0};
     char path[1024];
-    (void)ql_h5r_members(file, "layers", 50, &layers, NULL, NULL);
+    ql_h5r_list(file, "layers", 50, &layers);
     for (int64_t i = 0; i < layers.n; i++) {
         (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
         ql_h5_describe_matrix(file, path, "genes", "cells", out);

@@ -7,7 +7,7 @@
 #include "quell/reader.h"
 
 /* Replace *dst (owned) by a copy of text. */
-ql_status ql_set_text(char **dst, const char *text, ql_err *err);
+QL_MUST_USE ql_status ql_set_text(char **dst, const char *text, ql_err *err);
 
 /* Note that n stored entries were duplicates and have been summed; nothing for 0. */
 void ql_note_duplicates(int64_t n, ql_notes *notes);
@@ -28,13 +28,13 @@ void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const
                            ql_str *out);
 
 /* Why path is none of the formats that are read: fails always, naming what it is instead. */
-ql_status ql_refuse(const char *path, ql_err *err);
+QL_MUST_USE ql_status ql_refuse(const char *path, ql_err *err);
 
 /* The first bytes of a file are text, and not of a known kind that is no table (JSON, reads, ...).
  */
 bool ql_is_plain_text(const char *head, size_t n);
 
 /* The checks before any format is tried: exists, readable, not empty. */
-ql_status ql_check_input(const char *path, ql_err *err);
+QL_MUST_USE ql_status ql_check_input(const char *path, ql_err *err);
 
 #endif

@@ -160,6 +160,12 @@ ql_status ql_h5r_members(hid_t file, const char *path, int64_t max, ql_names *ou
     return QL_OK;
 }
 
+int64_t ql_h5r_list(hid_t file, const char *path, int64_t max, ql_names *out)
+{
+    int64_t total = 0;
+    return ql_h5r_members(file, path, max, out, &total, NULL) == QL_OK ? total : 0;
+}
+
 /* --- attributes --- */
 
 /* The attribute, or a negative id. */

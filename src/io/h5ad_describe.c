@@ -15,7 +15,7 @@ static void describe_layers(hid_t file, ql_str *out)
 {
     ql_names layers = {0};
     char path[1024];
-    (void)ql_h5r_members(file, "layers", 50, &layers, NULL, NULL);
+    ql_h5r_list(file, "layers", 50, &layers);
     for (int64_t i = 0; i < layers.n; i++) {
         (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
         describe_matrix(file, path, out);
@@ -26,8 +26,8 @@ static void describe_layers(hid_t file, ql_str *out)
 static void describe_members(hid_t file, const char *group, ql_str *out)
 {
     ql_names names = {0};
-    int64_t total = 0;
-    if (ql_h5r_members(file, group, 50, &names, &total, NULL) == QL_OK && total > 0) {
+    const int64_t total = ql_h5r_list(file, group, 50, &names);
+    if (total > 0) {
         ql_str_printf(out, "%s  ", group);
         ql_list_names(&names, total, out);
         ql_str_puts(out, "\n");

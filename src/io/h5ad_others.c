@@ -118,7 +118,7 @@ static ql_status fail_no_key(hid_t file, const char *key, ql_err *err)
 {
     ql_names has = {0};
     ql_str list = {0};
-    (void)ql_h5r_members(file, "obsm", 20, &has, NULL, NULL);
+    ql_h5r_list(file, "obsm", 20, &has);
     ql_join_names(&has, &list);
     ql_fail(err, QL_EDATA, "has no obsm/%s (it has: %s)", key, has.n ? ql_str_text(&list) : "none");
     ql_str_free(&list);

@@ -97,7 +97,7 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
 {
     ql_names layers = {0};
     ql_str text = {0};
-    (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
+    ql_h5r_list(file, "layers", 20, &layers);
     ql_join_names(&layers, &text);
     ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer,
             layers.n ? ql_str_text(&text) : "none");

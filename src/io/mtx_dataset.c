@@ -25,11 +25,9 @@ static bool is_matrix_market(const char *path)
 bool ql_mtx_sniff(const char *path, const char *format)
 {
     ql_mtx_folder f;
-    ql_err err = {0};
     if (!ql_is_folder(path) && !(ql_is_file(path) && is_matrix_market(path))) return false;
-    /* a folder with a matrix that cannot be used is ours too: reading it says why */
-    (void)ql_mtx_folder_find(path, NULL, NULL, &f, &err);
-    return f.maker && strcmp(f.maker->format, format) == 0;
+    const ql_mtx_maker *maker = ql_mtx_folder_maker(path, NULL, &f);
+    return maker && strcmp(maker->format, format) == 0;
 }
 
 static void move_names(ql_names *from, ql_names *to)
@@ -226,8 +224,7 @@ ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_
     ql_mtx_folder f;
     ql_mtx_named named = {.unnamed_genes = false};
     ql_err ignored = {0};
-    (void)ql_mtx_folder_find(path, format, NULL, &f, &ignored);
-    if (!f.maker) return QL_OK;
+    if (!ql_mtx_folder_maker(path, format, &f)) return QL_OK;
     QL_TRY(ql_mtx_read_header(f.matrix.path, &named.header, err));
     bool fits = ql_mtx_folder_names(&f, &plain, &named, NULL, &ignored) == QL_OK &&
                 !(named.unnamed_genes && named.unnamed_cells);

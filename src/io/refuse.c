@@ -156,8 +156,7 @@ static ql_status refuse_unknown_hdf5(hid_t file, ql_err *err)
 {
     ql_names names = {0};
     ql_str text = {0};
-    int64_t total = 0;
-    (void)ql_h5r_members(file, "/", 10, &names, &total, NULL);
+    const int64_t total = ql_h5r_list(file, "/", 10, &names);
     ql_join_names(&names, &text);
     ql_fail(err, QL_EDATA, "is an HDF5 file of no known layout; its root holds %s%s",
             names.n ? ql_str_text(&text) : "nothing", total > names.n ? ", ..." : "");
