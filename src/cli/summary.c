@@ -178,7 +178,7 @@ static void put_warnings(ql_json *j, const ql_summary *s)
     ql_json_end_array(j);
 }
 
-void ql_summary_json(const ql_summary *s, const ql_summary_facts *f, ql_str *out)
+static void put_run(const ql_summary *s, const ql_summary_facts *f, ql_str *out)
 {
     ql_json j = {.out = out};
     ql_json_begin_object(&j, NULL);
@@ -247,7 +247,7 @@ ql_status ql_summary_write(const ql_summary *s, const ql_summary_facts *facts, c
                            ql_err *err)
 {
     ql_str text = {0};
-    ql_summary_json(s, facts, &text);
+    put_run(s, facts, &text);
     ql_status st = text.failed ? ql_fail(err, QL_EMEMORY, "%s: no memory for the summary", path)
                                : replace(path, &text, err);
     ql_str_free(&text);

@@ -53,7 +53,7 @@ static ql_status stream_blocks(const ql_h5r_array *a, int64_t n, int threads,
     return st;
 }
 
-ql_status ql_h5r_stream(const ql_h5r_array *a, int64_t n, int threads, const ql_h5r_taker *taker,
+static ql_status stream(const ql_h5r_array *a, int64_t n, int threads, const ql_h5r_taker *taker,
                         ql_err *err)
 {
     bool done = false;
@@ -99,7 +99,7 @@ ql_status ql_h5r_read_f32(const ql_h5r_array *a, int64_t n, int threads, float *
     convert_job job = {.num = a->num, .out = out};
     ql_h5r_taker taker = {.place = place_f32, .ctx = &job};
     if (a->num == QL_NUM_F32) taker.out = out;
-    QL_TRY(ql_h5r_stream(a, n, threads, &taker, err));
+    QL_TRY(stream(a, n, threads, &taker, err));
     if (seen) {
         seen->counts = !atomic_load(&job.fractions);
         seen->zeros = atomic_load(&job.zeros);
@@ -113,7 +113,7 @@ ql_status ql_h5r_read_i64(const ql_h5r_array *a, int64_t n, int threads, int64_t
     convert_job job = {.num = a->num, .out = out};
     ql_h5r_taker taker = {.place = place_i64, .ctx = &job};
     if (a->num == QL_NUM_I64) taker = (ql_h5r_taker){.out = out};
-    return ql_h5r_stream(a, n, threads, &taker, err);
+    return stream(a, n, threads, &taker, err);
 }
 
 typedef struct {
@@ -233,7 +233,7 @@ ql_status ql_h5r_read_indices(const ql_h5r_array *a, int64_t n, int64_t limit, c
         .num = a->num, .out = out, .limit = limit, .rows = rows, .first_bad = INT64_MAX};
     ql_h5r_taker taker = {.place = place_indices, .ctx = &job};
     if (a->num == QL_NUM_I32) taker.out = out;
-    QL_TRY(ql_h5r_stream(a, n, threads, &taker, err));
+    QL_TRY(stream(a, n, threads, &taker, err));
     int64_t bad = atomic_load(&job.first_bad);
     if (bad != INT64_MAX) return fail_index(a, bad, limit, what, err);
     if (rows)

@@ -20,12 +20,8 @@ typedef struct {
 /* Hand n elements of `size` bytes over. */
 void ql_h5r_take(const ql_h5r_taker *t, size_t size, int64_t at, const void *values, int64_t n);
 
-/* The first n elements, each handed over once. n must not exceed a->n. */
-QL_MUST_USE ql_status ql_h5r_stream(const ql_h5r_array *a, int64_t n, int threads,
-                                    const ql_h5r_taker *taker, ql_err *err);
-
-/* The same when the chunks can be decoded here; *done says whether they could (nothing has been
- * placed if not). */
+/* The first n elements, each handed over once, when the chunks can be decoded here; *done says
+ * whether they could (nothing has been placed if not). */
 QL_MUST_USE ql_status ql_h5r_stream_chunks(const ql_h5r_array *a, int64_t n, int threads,
                                            const ql_h5r_taker *taker, bool *done, ql_err *err);
 

@@ -53,7 +53,8 @@ static void warn_missing(const char *frame, const char *column, ql_notes *notes)
     ql_str_free(&text);
 }
 
-void ql_h5ad_check_columns(hid_t file, const char *frame, ql_notes *notes)
+/* A warning for each column that column-order names and the file lacks. */
+static void check_columns(hid_t file, const char *frame, ql_notes *notes)
 {
     ql_names columns = {0};
     ql_str path = {0};
@@ -153,13 +154,13 @@ ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_read_opt
                        bool with_columns, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     QL_TRY(ql_h5ad_index(file, names->obs, &ds->cells.index, err));
-    ql_h5ad_check_columns(file, names->obs, notes);
-    ql_h5ad_check_columns(file, names->var, notes);
+    check_columns(file, names->obs, notes);
+    check_columns(file, names->var, notes);
     QL_TRY(ql_h5ad_pick(file, names, opt, ds, notes, err));
     with_columns = with_columns || opt->columns;
     const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
     const char *var = ds->genes_differ ? names->raw_var : names->var;
-    if (ds->genes_differ) ql_h5ad_check_columns(file, names->raw_var, notes);
+    if (ds->genes_differ) check_columns(file, names->raw_var, notes);
     if (with_columns) QL_TRY(ql_h5ad_read_columns(file, names->obs, &ds->cells, &left, err));
     if (with_columns || ds->genes_differ)
         QL_TRY(ql_h5ad_read_columns(file, var, &ds->genes, &left, err));

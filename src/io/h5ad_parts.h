@@ -27,9 +27,6 @@ QL_MUST_USE ql_status ql_h5ad_compound_index(hid_t file, const char *frame, ql_n
 QL_MUST_USE ql_status ql_h5ad_compound_members(hid_t file, const char *frame, int64_t *n_rows,
                                                ql_names *out, ql_err *err);
 
-/* A warning for each column that column-order names and the file lacks. */
-void ql_h5ad_check_columns(hid_t file, const char *frame, ql_notes *notes);
-
 /* The columns of a frame into *out, whose index is set; what cannot be read goes to left.
  * ql_h5ad_read_members does it for lists of compounds. */
 QL_MUST_USE ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out,
