@@ -8,6 +8,7 @@
 #include "h5_columns.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
+#include "quell/alloc.h"
 #include "read_sizes.h"
 #include "xml_text.h"
 
@@ -193,7 +194,7 @@ static ql_status read_matrix(hid_t file, const char *path, const ql_read_options
     ql_csr by_gene = {0};
     ql_status st;
     QL_GO(ql_matrix_h5_dense(file, path, opt->threads, &by_gene, err));
-    QL_GO(ql_h5r_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err));
+    QL_GO(ql_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err));
     QL_GO(ql_csr_transpose_threads(&by_gene, opt->threads, &ds->counts, err));
 out:
     ql_csr_free(&by_gene);

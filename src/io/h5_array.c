@@ -6,7 +6,6 @@
 #include "h5_error.h"
 #include "h5_read.h"
 #include "lzf.h"
-#include "quell/clock.h"
 
 /* Bytes that one stored byte can stand for: deflate's limit is 1032, other filters do better on
  * constant data. An extent beyond that is no data that anybody wrote. */
@@ -236,14 +235,4 @@ ql_status ql_h5r_need_integers(const ql_h5r_array *a, ql_err *err)
 {
     if (a->numeric && !ql_num_is_float(a->num)) return QL_OK;
     return ql_fail(err, QL_EDATA, "%s: is %s, integers expected", a->path, ql_h5r_type_text(a));
-}
-
-ql_status ql_h5r_need_memory(double bytes, const char *what, ql_err *err)
-{
-    int64_t left = ql_memory_available();
-    if (left <= 0 || bytes < (double)left) return QL_OK;
-    const double gib = 1024.0 * 1024 * 1024;
-    ql_fail(err, QL_EMEMORY, "%s: needs %.1f GiB of memory, %.1f GiB are available", what,
-            bytes / gib, (double)left / gib);
-    return ql_hint(err, "run it on a machine with more memory");
 }

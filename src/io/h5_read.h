@@ -94,7 +94,4 @@ const char *ql_h5r_type_text(const ql_h5r_array *a);
 QL_MUST_USE ql_status ql_h5r_need_numbers(const ql_h5r_array *a, ql_err *err);
 QL_MUST_USE ql_status ql_h5r_need_integers(const ql_h5r_array *a, ql_err *err);
 
-/* Fail with QL_EMEMORY when `bytes` for `what` is more than the machine has left. */
-QL_MUST_USE ql_status ql_h5r_need_memory(double bytes, const char *what, ql_err *err);
-
 #endif

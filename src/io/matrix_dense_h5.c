@@ -55,7 +55,7 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
 {
     if (need <= b->cap) return QL_OK;
     int64_t cap = need > INT64_MAX / 2 ? need : need + need / 2;
-    QL_TRY(ql_h5r_need_memory((double)(cap - b->cap) * 8.0, b->a->path, err));
+    QL_TRY(ql_need_memory((double)(cap - b->cap) * 8.0, b->a->path, err));
     int32_t *indices = ql_realloc(b->m->indices, cap, sizeof *indices);
     if (indices) b->m->indices = indices;
     float *data = indices ? ql_realloc(b->m->data, cap, sizeof *data) : NULL;
@@ -139,7 +139,7 @@ static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
 static ql_status new_buffers(band *b, int64_t rows, ql_err *err)
 {
     double bytes = (double)(rows * b->n_cols) * (double)(ql_num_size(b->num) + sizeof(float));
-    QL_TRY(ql_h5r_need_memory(bytes, b->a->path, err));
+    QL_TRY(ql_need_memory(bytes, b->a->path, err));
     QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
                   err));
     return QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err);

@@ -6,10 +6,10 @@
 #include "band_sink.h"
 #include "entry_sink.h"
 #include "matrix_h5.h"
-#include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/order.h"
 #include "sparse_bands.h"
+#include "triplets.h"
 
 /* --- rows --- */
 
@@ -68,28 +68,6 @@ out:
 
 /* --- columns --- */
 
-/* A band's entries. */
-typedef struct {
-    int32_t *row, *col; /* [n]; owned */
-    float *value;       /* [n]; owned */
-    int64_t n;
-} triplets;
-
-static ql_status new_triplets(triplets *t, int64_t n, ql_err *err)
-{
-    t->n = n;
-    QL_TRY(QL_NEW(t->row, n, "a band of the matrix", err));
-    QL_TRY(QL_NEW(t->col, n, "a band of the matrix", err));
-    return QL_NEW(t->value, n, "a band of the matrix", err);
-}
-
-static void free_triplets(triplets *t)
-{
-    ql_free(t->row);
-    ql_free(t->col);
-    ql_free(t->value);
-}
-
 /* Which column each entry from `first` on is of; *col: that of the one before. */
 static void name_columns(const ql_sparse_bands *b, int64_t first, int64_t n, int64_t *col,
                          int32_t *out)
@@ -100,11 +78,12 @@ static void name_columns(const ql_sparse_bands *b, int64_t first, int64_t n, int
     }
 }
 
-static ql_status sort_columns(ql_sparse_bands *b, triplets *t, ql_entry_runs *runs, ql_err *err)
+/* t: room for a band. */
+static ql_status sort_columns(ql_sparse_bands *b, ql_triplets *t, ql_entry_runs *runs, ql_err *err)
 {
     int64_t nnz = b->indptr[b->n], col = 0;
     for (int64_t first = 0, n; first < nnz; first += n) {
-        n = nnz - first < t->n ? nnz - first : t->n;
+        n = ql_least(nnz - first, t->cap);
         QL_TRY(ql_interrupt_check(err));
         QL_TRY(ql_sparse_bands_read(b, first, n, t->row, t->value, err));
         name_columns(b, first, n, &col, t->col);
@@ -117,21 +96,20 @@ static ql_status stream_columns(hid_t file, const char *group, int64_t n_rows, i
                                 const char *rows, ql_band_sink *s, ql_err *err)
 {
     ql_sparse_bands b = {0};
-    triplets t = {0};
+    ql_triplets t = {0};
     ql_entry_runs *runs = NULL;
     ql_status st;
     QL_GO(ql_sparse_bands_open(&b, file, group, n_cols, n_rows, rows, s->threads, err));
     int64_t nnz = b.indptr[n_cols];
-    QL_GO(new_triplets(&t, ql_least(nnz, ql_band_entries()), err));
+    QL_GO(ql_triplets_reserve(&t, ql_least(nnz, ql_band_entries()), err));
     QL_GO(ql_runs_new(s->folder, ql_sort_entries(nnz), &runs, err));
     QL_GO(sort_columns(&b, &t, runs, err));
-    free_triplets(&t);
-    t = (triplets){0};
+    ql_triplets_free(&t);
     ql_sparse_bands_close(&b);
     QL_GO(ql_sink_sorted(s, runs, n_rows, n_cols, err));
 out:
     ql_runs_free(runs);
-    free_triplets(&t);
+    ql_triplets_free(&t);
     ql_sparse_bands_close(&b);
     return st;
 }
