@@ -25,7 +25,11 @@ static inline int64_t ql_csr_nnz(const ql_csr *m)
     return m->indptr ? m->indptr[m->n_rows] : 0;
 }
 
-/* Room for nnz entries, indptr all zero. */
+/* Functions that return a status fail with QL_EMEMORY, or with QL_EDATA where a shape is out of
+ * range (more than INT32_MAX columns). *out is all zero then; what was to be changed in place is
+ * fit for ql_csr_free alone. */
+
+/* Room for nnz entries, indptr all zero; whatever *m held is forgotten. */
 QL_MUST_USE ql_status ql_csr_alloc(ql_csr *m, int64_t n_rows, int64_t n_cols, int64_t nnz,
                                    ql_err *err);
 void ql_csr_free(ql_csr *m); /* NULL-safe; leaves *m zero */

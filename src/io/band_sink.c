@@ -34,6 +34,12 @@ ql_status ql_sink_begin(ql_band_sink *s, int64_t n_rows, int64_t n_cols, ql_err 
     return ql_store_new(s->folder, n_rows, count_kept(s), &s->store, err);
 }
 
+void ql_sink_name(ql_band_sink *s, const ql_dataset *ds)
+{
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
+}
+
 /* What the first entry is that is no count, while its band is at hand. */
 static void describe(ql_band_sink *s, const ql_csr *m, const ql_count_check *check)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "h5_names.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 #include "quell/order.h"
 #include "read_sizes.h"
 

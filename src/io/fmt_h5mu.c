@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "formats.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
 enum { MAX_MODALITIES = 200 };
 

@@ -301,8 +301,7 @@ static ql_status keep_entries(const job *j, ql_dataset *ds, ql_notes *notes, ql_
 
 static ql_status send_entries(job *j, ql_band_sink *s, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
+    ql_sink_name(s, ds);
     QL_TRY(ql_sink_sorted(s, j->runs, ds->cells.index.n, ds->genes.index.n, err));
     QL_TRY(ql_sink_end(s, ds, err));
     ql_note_duplicates(s->n_duplicates, notes);

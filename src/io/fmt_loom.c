@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "formats.h"
 #include "h5_columns.h"
 #include "h5_names.h"
-#include "matrix_h5.h"
+#include "matrix_h5_stream.h"
 #include "quell/alloc.h"
 #include "read_sizes.h"
 #include "xml_text.h"
@@ -218,8 +217,6 @@ static ql_status stream_matrix(hid_t file, const char *path, const ql_read_optio
     ql_band_sink *s = opt->sink;
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     QL_TRY(read_sides(file, info.n_cols, info.n_rows, opt, ds, notes, err));
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
     return ql_matrix_h5_stream_turned(file, path, info.n_cols, info.n_rows, s, ds, err);
 }
 
@@ -292,7 +289,7 @@ static ql_status measure(const char *path, const ql_read_options *opt, ql_read_s
                            .max_row = info.n_rows,
                            .rough = true,
                            .streams = true,
-                           .band_bytes = ql_matrix_h5_dense_turned_held(file, matrix)};
+                           .band_bytes = ql_matrix_h5_stream_dense_turned_held(file, matrix)};
     ql_sizes_finish(out, true);
 out:
     ql_h5r_close(file);

@@ -61,13 +61,6 @@ static void note_choices(const ql_table_layout *l, bool rows_are_cells, const ch
     ql_str_free(&text);
 }
 
-static void move_names(ql_names *from, ql_names *to)
-{
-    ql_names_free(to);
-    *to = *from;
-    *from = (ql_names){0};
-}
-
 /* The table's entries become the dataset's. */
 static ql_status take_entries(ql_table *t, bool rows_are_cells, ql_dataset *ds, ql_err *err)
 {
@@ -86,8 +79,8 @@ static ql_status take_names(ql_table *t, ql_table_layout *l, bool rows_are_cells
 {
     ql_frame *rows = rows_are_cells ? &ds->cells : &ds->genes;
     ql_frame *columns = rows_are_cells ? &ds->genes : &ds->cells;
-    move_names(&t->names, &rows->index);
-    move_names(&l->columns, &columns->index);
+    ql_names_move(&t->names, &rows->index);
+    ql_names_move(&l->columns, &columns->index);
     if (l->second_name) QL_TRY(ql_frame_add(rows, l->second_name, QL_COL_STRING, &t->second, err));
     return ql_set_text(&ds->matrix, "table", err);
 }

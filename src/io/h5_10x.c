@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "band_sink.h"
 #include "formats.h"
 #include "h5_values.h"
+#include "matrix_h5_stream.h"
 #include "quell/alloc.h"
 #include "read_sizes.h"
 
@@ -36,8 +36,7 @@ ql_status ql_10x_stream(hid_t file, const char *group, const char *cols,
     ql_status st;
     QL_GO(ql_features_choose(features, opt, &keep, ds, notes, err));
     s->keep = keep;
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
+    ql_sink_name(s, ds);
     QL_GO(ql_matrix_h5_stream_arrays(file, group, ds->cells.index.n, features->id.n, cols, s, err));
     QL_GO(ql_sink_end(s, ds, err));
     ql_note_duplicates(s->n_duplicates, notes);

@@ -22,10 +22,4 @@ QL_MUST_USE ql_status ql_h5r_names_of(hid_t file, const char *path, int64_t n, q
 /* How many names are at path, without reading them. */
 QL_MUST_USE ql_status ql_h5r_names_count(hid_t file, const char *path, int64_t *n, ql_err *err);
 
-/* Append n names "<what>_1" .. "<what>_n". */
-QL_MUST_USE ql_status ql_names_number(const char *what, int64_t n, ql_names *out, ql_err *err);
-
-/* Replace each empty name by "unnamed_<position>"; *n_empty is how many there were. */
-QL_MUST_USE ql_status ql_names_fill_empty(ql_names *names, int64_t *n_empty, ql_err *err);
-
 #endif

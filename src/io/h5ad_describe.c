@@ -4,7 +4,7 @@
 
 #include "formats.h"
 #include "h5_names.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
 static void describe_matrix(hid_t file, const char *path, ql_str *out)
 {

@@ -3,7 +3,7 @@
 
 #include "h5_columns.h"
 #include "h5_names.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
 static ql_status append_path(const char *frame, const char *member, ql_str *out, ql_err *err)
 {

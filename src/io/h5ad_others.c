@@ -6,7 +6,7 @@
 #include "formats.h"
 #include "h5_error.h"
 #include "h5_values.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 #include "quell/alloc.h"
 
 enum {

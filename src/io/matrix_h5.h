@@ -65,7 +65,7 @@ QL_MUST_USE ql_status ql_sparse_h5_check(const ql_h5r_array *a, const int64_t *p
 /* Bytes of HDF5's cache while the dense matrix at path is read; 0 when it is none. */
 int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path);
 
-/* The dense part, in matrix_dense_h5.c. */
+/* The dense part, in matrix_h5_dense.c. */
 QL_MUST_USE ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m,
                                          ql_err *err);
 

@@ -30,20 +30,14 @@ bool ql_mtx_sniff(const char *path, const char *format)
     return maker && strcmp(maker->format, format) == 0;
 }
 
-static void move_names(ql_names *from, ql_names *to)
-{
-    ql_names_free(to);
-    *to = *from;
-    *from = (ql_names){0};
-}
-
 /* Columns id, name, and what the maker has third; any but the first may lack. */
 static void take_features(ql_name_lines *lines, ql_third_column third, ql_features *f)
 {
-    move_names(&lines->field[0], &f->id);
-    if (lines->n_fields > 1) move_names(&lines->field[1], &f->name);
-    if (lines->n_fields > 2 && third == QL_THIRD_TYPE) move_names(&lines->field[2], &f->type);
-    if (lines->n_fields > 2 && third == QL_THIRD_GENOME) move_names(&lines->field[2], &f->genome);
+    ql_names_move(&lines->field[0], &f->id);
+    if (lines->n_fields > 1) ql_names_move(&lines->field[1], &f->name);
+    if (lines->n_fields > 2 && third == QL_THIRD_TYPE) ql_names_move(&lines->field[2], &f->type);
+    if (lines->n_fields > 2 && third == QL_THIRD_GENOME)
+        ql_names_move(&lines->field[2], &f->genome);
 }
 
 ql_status ql_check_layer_used(const ql_read_options *opt, bool used, ql_err *err)
@@ -70,7 +64,7 @@ typedef struct {
 static void take_names(const ql_mtx_folder *f, ql_mtx_named *named, beside *b, ql_dataset *ds)
 {
     take_features(&named->genes, f->maker->third, &b->features);
-    move_names(&named->cells.field[0], &ds->cells.index);
+    ql_names_move(&named->cells.field[0], &ds->cells.index);
     b->n_cells = ds->cells.index.n;
     b->n_features = b->features.id.n;
 }
@@ -112,8 +106,7 @@ static ql_status read_bands(const ql_mtx_folder *f, beside *b, ql_mtx_change cha
     s->fold = b->fold.apply;
     s->fold_how = &b->fold;
     s->n_folded = b->fold.n;
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
+    ql_sink_name(s, ds);
     st = ql_mtx_stream(f->matrix.path, &b->how, b->n_cells, b->n_features, s, notes, err);
     if (st != QL_OK) ql_context(err, "%s", f->matrix.path);
     if (st == QL_OK) st = ql_sink_end(s, ds, err);

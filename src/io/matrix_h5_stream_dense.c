@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "entry_sink.h"
-#include "matrix_h5.h"
+#include "matrix_h5_stream.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/parallel.h"
@@ -192,7 +192,7 @@ ql_status ql_matrix_h5_stream_dense_turned(hid_t file, const char *path, int64_t
     return stream_bands(file, path, n_rows, n_cols, s, err);
 }
 
-int64_t ql_matrix_h5_dense_turned_held(hid_t file, const char *path)
+int64_t ql_matrix_h5_stream_dense_turned_held(hid_t file, const char *path)
 {
     ql_h5r_array a;
     if (ql_h5r_array_open(file, path, 2, &a, NULL) != QL_OK) return 0;

@@ -1,11 +1,11 @@
 /* Sparse matrices of an HDF5 file to a sink: compressed rows a band at a time, compressed columns
  * through an external sort. */
+#include "matrix_h5_stream.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "entry_sink.h"
-#include "matrix_h5.h"
 #include "quell/interrupt.h"
 #include "quell/order.h"
 #include "sparse_bands.h"
@@ -147,6 +147,7 @@ ql_status ql_matrix_h5_stream(hid_t file, const char *path, int64_t n_rows, int6
                               ql_band_sink *s, ql_dataset *ds, ql_err *err)
 {
     ql_matrix_info info;
+    ql_sink_name(s, ds);
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     bool fits = info.n_rows == n_rows && info.n_cols == n_cols && n_cols <= INT32_MAX &&
                 n_rows <= INT32_MAX;
@@ -161,6 +162,7 @@ ql_status ql_matrix_h5_stream_turned(hid_t file, const char *path, int64_t n_row
                                      ql_band_sink *s, ql_dataset *ds, ql_err *err)
 {
     ql_matrix_info info;
+    ql_sink_name(s, ds);
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     if (info.n_rows > INT32_MAX || info.n_cols > INT32_MAX)
         return ql_fail(err, QL_EDATA,
