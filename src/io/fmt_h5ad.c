@@ -1,7 +1,6 @@
 /* h5ad of anndata 0.7 and later: obs and var are groups. */
 #include <string.h>
 
-#include "h5_names.h"
 #include "h5ad_read.h"
 #include "quell/order.h"
 #include "read_sizes.h"
@@ -69,23 +68,14 @@ static void cover(ql_read_sizes *all, const ql_read_sizes *z)
     all->streams = z->streams && (first || all->streams);
 }
 
-static int64_t index_length(hid_t file, const char *frame)
-{
-    ql_str path = {0};
-    int64_t n = -1;
-    if (ql_h5ad_index_path(file, frame, &path, NULL) != QL_OK ||
-        ql_h5r_names_count(file, ql_str_text(&path), &n, NULL) != QL_OK)
-        n = -1;
-    ql_str_free(&path);
-    return n;
-}
-
 /* A shape that its names contradict is no size to plan for: reading tells what is wrong. */
 static bool fits_names(hid_t file, const ql_h5ad_names *names, const char *matrix,
                        const ql_read_sizes *z)
 {
     const char *var = strcmp(matrix, names->raw_x) ? names->var : names->raw_var;
-    return index_length(file, names->obs) == z->n_rows && index_length(file, var) == z->n_cols;
+    int64_t n_obs, n_var;
+    return ql_h5ad_rows(file, names->obs, &n_obs, NULL) == QL_OK && n_obs == z->n_rows &&
+           ql_h5ad_rows(file, var, &n_var, NULL) == QL_OK && n_var == z->n_cols;
 }
 
 static ql_status measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,

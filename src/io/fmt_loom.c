@@ -314,18 +314,6 @@ static void describe_side(hid_t file, const side *s, ql_str *out)
     ql_names_free(&attrs);
 }
 
-static void describe_layers(hid_t file, ql_str *out)
-{
-    ql_names layers = {0};
-    char path[1024];
-    ql_h5r_list(file, "layers", 50, &layers);
-    for (int64_t i = 0; i < layers.n; i++) {
-        (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
-        ql_h5_describe_matrix(file, path, "genes", "cells", out);
-    }
-    ql_names_free(&layers);
-}
-
 static ql_status describe(const char *path, ql_str *out, ql_err *err)
 {
     hid_t file = -1;
@@ -335,7 +323,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     (void)version_of(file, &version);
     ql_str_printf(out, "loom %s\n", ql_str_text(&version));
     ql_h5_describe_matrix(file, MATRIX, "genes", "cells", out);
-    describe_layers(file, out);
+    ql_h5_describe_layers(file, "genes", "cells", out);
     describe_side(file, &genes_side, out);
     describe_side(file, &cells_side, out);
 out:

@@ -69,3 +69,15 @@ void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const
     if (info.filters[0]) ql_str_printf(out, ", %s", info.filters);
     ql_str_puts(out, "\n");
 }
+
+void ql_h5_describe_layers(hid_t file, const char *rows, const char *cols, ql_str *out)
+{
+    ql_names layers = {0};
+    char path[1024];
+    ql_h5r_list(file, "layers", 50, &layers);
+    for (int64_t i = 0; i < layers.n; i++) {
+        (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
+        ql_h5_describe_matrix(file, path, rows, cols, out);
+    }
+    ql_names_free(&layers);
+}

@@ -27,6 +27,9 @@ void ql_list_names(const ql_names *names, int64_t total, ql_str *out);
 void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const char *cols,
                            ql_str *out);
 
+/* The same of each matrix in the group layers. */
+void ql_h5_describe_layers(hid_t file, const char *rows, const char *cols, ql_str *out);
+
 /* Why path is none of the formats that are read: fails always, naming what it is instead. */
 QL_MUST_USE ql_status ql_refuse(const char *path, ql_err *err);
 

@@ -13,13 +13,6 @@ enum {
     MEMBERS_LISTED = 200, /* of a group; a file with more has no list anybody reads */
 };
 
-static ql_status set_path(ql_str *out, ql_err *err, const char *group, const char *member)
-{
-    ql_str_clear(out);
-    ql_str_printf(out, "%s/%s", group, member);
-    return out->failed ? ql_fail(err, QL_EMEMORY, "no memory for a path") : QL_OK;
-}
-
 /* ---- what else there is ---- */
 
 static ql_status list_group(hid_t file, const char *group, const char *taken, ql_names *others,
@@ -29,7 +22,7 @@ static ql_status list_group(hid_t file, const char *group, const char *taken, ql
     ql_str path = {0};
     ql_status st = ql_h5r_members(file, group, MEMBERS_LISTED, &members, NULL, err);
     for (int64_t i = 0; st == QL_OK && i < members.n; i++) {
-        st = set_path(&path, err, group, ql_name(&members, i));
+        st = ql_h5ad_path(group, ql_name(&members, i), &path, err);
         if (st == QL_OK && strcmp(path.text, taken) != 0)
             st = ql_names_add(others, path.text, path.len, err);
     }
@@ -132,7 +125,7 @@ static ql_status read_obsm(hid_t file, const char *key, ql_frame *out, ql_err *e
     ql_str path = {0};
     ql_names lost = {0};
     const ql_left_out left = {&lost, NULL};
-    ql_status st = set_path(&path, err, "obsm", key);
+    ql_status st = ql_h5ad_path("obsm", key, &path, err);
     if (st == QL_OK && ql_h5r_kind_of(file, path.text) == QL_H5R_NONE) {
         st = fail_no_key(file, key, err);
     } else if (st == QL_OK && ql_h5r_kind_of(file, path.text) == QL_H5R_DATASET) {

@@ -5,6 +5,7 @@
 
 #include "h5_error.h"
 #include "h5_out.h"
+#include "h5ad_read.h"
 #include "quell/strbuf.h"
 
 enum { LOSSES_NAMED = 12 };
@@ -38,44 +39,11 @@ static bool is_type(hid_t parent, const char *name, H5O_type_t type)
     return info.type == type;
 }
 
-static int64_t length_of(hid_t parent, const char *name)
-{
-    if (!is_type(parent, name, H5O_TYPE_DATASET)) return -1;
-    hid_t set = H5Dopen2(parent, name, H5P_DEFAULT);
-    hid_t space = set < 0 ? set : H5Dget_space(set);
-    int64_t n = space < 0 ? -1 : (int64_t)H5Sget_simple_extent_npoints(space);
-    if (space >= 0) H5Sclose(space);
-    if (set >= 0) H5Dclose(set);
-    return n;
-}
-
-/* Names may be an array, or a group: categories by codes, nullable strings by values. */
-static int64_t index_length(hid_t frame, const char *index)
-{
-    if (!is_type(frame, index, H5O_TYPE_GROUP)) return length_of(frame, index);
-    hid_t group = H5Gopen2(frame, index, H5P_DEFAULT);
-    if (group < 0) return -1;
-    int64_t n = length_of(group, "codes");
-    if (n < 0) n = length_of(group, "values");
-    H5Gclose(group);
-    return n;
-}
-
 /* Rows of a frame stored as a group; -1 when it is none (layouts before 0.7, or not a frame). */
 static int64_t frame_length(hid_t file, const char *name)
 {
-    ql_names index = {0};
     int64_t n = -1;
-
-    if (!is_type(file, name, H5O_TYPE_GROUP)) return -1;
-    hid_t frame = H5Gopen2(file, name, H5P_DEFAULT);
-    if (frame < 0) return -1;
-    if (ql_h5out_read_strings(frame, "_index", &index, NULL) == QL_OK && index.n == 1) {
-        n = index_length(frame, ql_name(&index, 0));
-    }
-    ql_names_free(&index);
-    H5Gclose(frame);
-    return n;
+    return ql_h5ad_rows(file, name, &n, NULL) == QL_OK ? n : -1;
 }
 
 static bool is_h5ad(const char *format)
