@@ -48,11 +48,11 @@ void ql_summary_free(ql_summary *s)
 
 /* ---- figures ---- */
 
+/* NULL without memory. */
 static char *copy_text(const char *text)
 {
-    size_t size = strlen(text) + 1;
-    char *copy = ql_alloc((int64_t)size, 1);
-    return copy ? memcpy(copy, text, size) : NULL;
+    char *copy = NULL;
+    return ql_text_copy(text, &copy, NULL) == QL_OK ? copy : NULL;
 }
 
 static figure *append(ql_summary *s, const char *name)

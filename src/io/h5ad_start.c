@@ -6,6 +6,7 @@
 #include "h5_error.h"
 #include "h5_out.h"
 #include "h5ad_read.h"
+#include "lzf.h"
 #include "quell/strbuf.h"
 
 enum { LOSSES_NAMED = 12 };
@@ -18,8 +19,10 @@ static const char *const of_both[] = {"obs",  "obsm", "obsp",   "uns", "var",
 
 /* ---- what the input looks like ---- */
 
+/* As ql_h5r_open, but what HDF5 says of a failure is left for the caller's message. */
 static hid_t open_input(const char *path)
 {
+    ql_lzf_register();
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
     if (fapl < 0) return fapl;
     (void)H5Pset_file_locking(fapl, false, true);
