@@ -171,6 +171,7 @@ static ql_status parse_line(const long_layout *l, const char *line, size_t n, pi
     return QL_OK;
 }
 
+/* Line by line as in table_rows.c; what a line gives, and how it fails, is another. */
 static void parse_piece(void *ctx, int i, const char *text, size_t n)
 {
     job *j = ctx;

@@ -1,4 +1,7 @@
-/* What the format files share among themselves and with the registry. Private to src/io. */
+/* What the format files share among themselves and with the registry. Private to src/io.
+ *
+ * Formats of HDF5 each open the file, do what is theirs, and close it: that frame repeats from file
+ * to file, as what is between is all that they differ in. */
 #ifndef QUELL_IO_FORMATS_H
 #define QUELL_IO_FORMATS_H
 
