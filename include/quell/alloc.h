@@ -23,8 +23,11 @@ void *ql_realloc(void *block, int64_t n, size_t size);
 void ql_free(void *block); /* NULL is allowed */
 
 /* Allocate into *ptr or fail with QL_EMEMORY, naming `what` and the bytes asked for. */
-ql_status ql_new_(void **ptr, int64_t n, size_t size, const char *what, ql_err *err);
+QL_MUST_USE ql_status ql_new_(void **ptr, int64_t n, size_t size, const char *what, ql_err *err);
 #define QL_NEW(ptr, n, what, err) ql_new_((void **)&(ptr), (n), sizeof *(ptr), (what), (err))
+
+/* Fail with QL_EMEMORY when `bytes` for `what` is more than the machine has left. */
+QL_MUST_USE ql_status ql_need_memory(double bytes, const char *what, ql_err *err);
 
 /* Bytes held now, the highest value so far, and the number of allocations so far. */
 int64_t ql_alloc_bytes(void);

@@ -38,7 +38,6 @@ typedef enum {
 } ql_elem;
 
 size_t ql_elem_size(ql_elem type);
-const char *ql_elem_text(ql_elem type);
 
 typedef enum {
     QL_ENTRY_INT,

@@ -25,27 +25,34 @@ static inline int64_t ql_csr_nnz(const ql_csr *m)
     return m->indptr ? m->indptr[m->n_rows] : 0;
 }
 
-/* Room for nnz entries, indptr all zero. */
-ql_status ql_csr_alloc(ql_csr *m, int64_t n_rows, int64_t n_cols, int64_t nnz, ql_err *err);
+/* Functions that return a status fail with QL_EMEMORY, or with QL_EDATA where a shape is out of
+ * range (more than INT32_MAX columns). *out is all zero then; what was to be changed in place is
+ * fit for ql_csr_free alone. */
+
+/* Room for nnz entries, indptr all zero; whatever *m held is forgotten. */
+QL_MUST_USE ql_status ql_csr_alloc(ql_csr *m, int64_t n_rows, int64_t n_cols, int64_t nnz,
+                                   ql_err *err);
 void ql_csr_free(ql_csr *m); /* NULL-safe; leaves *m zero */
 
 /* out [n_cols, n_rows] = transpose of m, columns ascending within rows when m's rows are visited in
  * order (always). */
-ql_status ql_csr_transpose(const ql_csr *m, ql_csr *out, ql_err *err);
+QL_MUST_USE ql_status ql_csr_transpose(const ql_csr *m, ql_csr *out, ql_err *err);
 
 /* The same with several threads; the result does not depend on their number. */
-ql_status ql_csr_transpose_threads(const ql_csr *m, int threads, ql_csr *out, ql_err *err);
+QL_MUST_USE ql_status ql_csr_transpose_threads(const ql_csr *m, int threads, ql_csr *out,
+                                               ql_err *err);
 
 /* Establish the invariant in place: sort each row, sum duplicates, drop zeros. Indices must already
  * be in range. *n_duplicates (may be NULL) is the number of entries merged away. */
-ql_status ql_csr_normalise(ql_csr *m, int64_t *n_duplicates, ql_err *err);
+QL_MUST_USE ql_status ql_csr_normalise(ql_csr *m, int64_t *n_duplicates, ql_err *err);
 
 /* The same; several threads look whether anything is to be done, which is rare. */
-ql_status ql_csr_normalise_threads(ql_csr *m, int threads, int64_t *n_duplicates, ql_err *err);
+QL_MUST_USE ql_status ql_csr_normalise_threads(ql_csr *m, int threads, int64_t *n_duplicates,
+                                               ql_err *err);
 
 /* Keep the rows and columns whose flag is nonzero (NULL: all); out is a new matrix. */
-ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row, const uint8_t *keep_col,
-                        ql_csr *out, ql_err *err);
+QL_MUST_USE ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row,
+                                    const uint8_t *keep_col, ql_csr *out, ql_err *err);
 
 /* Renumber columns in place: column c becomes map[c], entries of columns with map[c] < 0 go. The
  * order of the rest must be kept by the map. Returns the sum of what went. */

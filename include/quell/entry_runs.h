@@ -27,8 +27,7 @@ void ql_runs_free(ql_entry_runs *r); /* NULL is allowed */
 QL_MUST_USE ql_status ql_runs_add(ql_entry_runs *r, const int32_t *row, const int32_t *col,
                                   const float *value, int64_t n, ql_err *err);
 
-int64_t ql_runs_entries(const ql_entry_runs *r); /* added so far */
-int64_t ql_runs_bytes(const ql_entry_runs *r);   /* of the file */
+int64_t ql_runs_bytes(const ql_entry_runs *r); /* of the file, for tests */
 
 /* Takes a band of rows, in order; a row's entries are as they came: unsorted, with duplicates.
  * *stop: no more are wanted. May change the band. */

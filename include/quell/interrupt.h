@@ -19,7 +19,7 @@ void ql_interrupt_install(void); /* once, from main; also ignores SIGPIPE and SI
 
 /* QL_OK, or QL_EINT / QL_ETERM with a message when a signal has come. Cheap enough for every step.
  */
-ql_status ql_interrupt_check(ql_err *err);
+QL_MUST_USE ql_status ql_interrupt_check(ql_err *err);
 
 /* While held, signals are noted but not reported: for reading and writing the state that a signal
  * asks to be kept. One thread. A second INT or TERM still ends the process. */

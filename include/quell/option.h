@@ -173,7 +173,6 @@ static inline bool ql_opts_was_set(const ql_opts *opts, const char *name)
     return ql_opts_source(opts, name) != QL_SRC_DEFAULT;
 }
 const char *ql_opt_source_text(ql_opt_source source); /* "default", "preset", ... */
-const char *ql_opts_preset(const ql_opts *opts);      /* name given with --like, or NULL */
 
 /* The rows of the set in help order: groups by first appearance, rows in table order. */
 int ql_opts_n(const ql_opts *opts);

@@ -1,4 +1,4 @@
-/* Orders for qsort. */
+/* Orders for qsort; the lesser and the greater of two numbers. */
 #ifndef QUELL_ORDER_H
 #define QUELL_ORDER_H
 
@@ -19,6 +19,16 @@ typedef struct {
 
 /* Of ql_ranked, ascending by value, then by place: the same order with any qsort. */
 int ql_by_rank(const void *a, const void *b);
+
+static inline int64_t ql_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t ql_most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 #ifdef __cplusplus
 }

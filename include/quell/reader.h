@@ -70,7 +70,7 @@ typedef struct {
     bool rough;             /* nnz may be far too high: a dense matrix */
     bool streams;           /* can be read in bands */
     int64_t whole_bytes;    /* held while it is read whole, beside the result; of a matrix of which
-                             * nothing is known, the result included, as a guess from its bytes; */
+                             * nothing is known, the result included, as a guess from its bytes */
     int64_t band_bytes;     /* and while it is read in bands */
     int64_t sort_bytes;     /* of a temporary file while it is read in bands, beside the store */
 } ql_read_sizes;
@@ -78,6 +78,7 @@ typedef struct {
 /* Fails as ql_format_detect does. */
 QL_MUST_USE ql_status ql_read_measure(const char *path, const ql_read_options *opt,
                                       ql_read_sizes *out, ql_err *err);
+
 /* obsm/key of the h5ad at path as columns of out, whose index is the names of the cells: "key_1",
  * "key_2", ... as float64, or the columns of a frame. QL_ENOINPUT, QL_EDATA, QL_EMEMORY. */
 QL_MUST_USE ql_status ql_read_obsm(const char *path, const char *key, ql_frame *out, ql_err *err);
@@ -92,6 +93,10 @@ typedef struct {
                       ql_err *err);
     /* What is in the file, for `quell info`: text lines appended to out. NULL: shape only. */
     ql_status (*describe)(const char *path, ql_str *out, ql_err *err);
+    /* How large the counts are, into a zeroed *out, which stays so where it does not show before
+     * they are read. NULL: it never does. */
+    ql_status (*measure)(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err);
 } ql_format;
 
 extern const ql_format *const ql_formats[]; /* NULL-terminated, in order of detection */

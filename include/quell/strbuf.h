@@ -30,8 +30,14 @@ void ql_str_free(ql_str *s);
  * cut at 80 bytes with "...". Appends to s. */
 void ql_str_escape(ql_str *s, const char *bytes, size_t n);
 
+/* Is text in the list, which ends with NULL and may be NULL itself? The second in any case of
+ * letters.
+ */
+bool ql_is_one_of(const char *text, const char *const *list);
+bool ql_is_word_of(const char *text, const char *const *list);
+
 /* *out = a copy of text (NULL: of ""), for the caller to ql_free. */
-ql_status ql_text_copy(const char *text, char **out, ql_err *err);
+QL_MUST_USE ql_status ql_text_copy(const char *text, char **out, ql_err *err);
 
 #ifdef __cplusplus
 }

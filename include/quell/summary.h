@@ -47,10 +47,8 @@ typedef struct {
     const ql_err *err; /* code QL_OK: the run succeeded */
 } ql_summary_facts;
 
-/* Append the JSON text. */
-void ql_summary_json(const ql_summary *summary, const ql_summary_facts *facts, ql_str *out);
-
-/* The same into a file, through a temporary in its folder and a rename. QL_ECREATE, QL_EIO. */
+/* All of it as JSON into a file, through a temporary in its folder and a rename. QL_ECREATE,
+ * QL_EIO. */
 QL_MUST_USE ql_status ql_summary_write(const ql_summary *summary, const ql_summary_facts *facts,
                                        const char *path, ql_err *err);
 

@@ -1,5 +1,5 @@
 /* Where the source is from, as tools/source-id.sh found it when the program was built. */
-#include "commands.h"
+#include "quell/command.h"
 
 #ifndef QL_SOURCE_ID
 #define QL_SOURCE_ID "unknown"

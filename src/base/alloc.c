@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #endif
 
+#include "quell/clock.h"
+
 typedef struct {
     void *raw;      /* what free() wants */
     int64_t total;  /* bytes accounted for, this header and the padding included */
@@ -204,4 +206,14 @@ int64_t ql_alloc_room(void)
 void ql_alloc_fail_after(int64_t n)
 {
     atomic_store(&fail_in, n);
+}
+
+ql_status ql_need_memory(double bytes, const char *what, ql_err *err)
+{
+    int64_t left = ql_memory_available();
+    if (left <= 0 || bytes < (double)left) return QL_OK;
+    const double gib = 1024.0 * 1024 * 1024;
+    ql_fail(err, QL_EMEMORY, "%s: needs %.1f GiB of memory, %.1f GiB are available", what,
+            bytes / gib, (double)left / gib);
+    return ql_hint(err, "run it on a machine with more memory");
 }

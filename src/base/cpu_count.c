@@ -42,7 +42,7 @@ static int affinity(void)
 }
 #endif
 
-int ql_cpus_allowed(void)
+static int cpus_allowed(void)
 {
     int n = affinity();
     if (n <= 0) n = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -59,7 +59,7 @@ static int quota(void)
 
 int ql_cpus_usable(void)
 {
-    int allowed = ql_cpus_allowed(), limit = quota();
+    int allowed = cpus_allowed(), limit = quota();
     return limit > 0 && limit < allowed ? limit : allowed;
 }
 
@@ -83,7 +83,7 @@ int ql_threads_default(const char **why)
     } sources[] = {
         {"SLURM_CPUS_PER_TASK", from_environment("SLURM_CPUS_PER_TASK")},
         {"OMP_NUM_THREADS", from_environment("OMP_NUM_THREADS")},
-        {"the processors this process may use", ql_cpus_allowed()},
+        {"the processors this process may use", cpus_allowed()},
         {"the cgroup's CPU quota", quota()},
     };
     int best = 0;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "quell/alloc.h"
 #include "quell/utf8.h"
@@ -107,6 +108,20 @@ void ql_str_escape(ql_str *s, const char *bytes, size_t n)
         }
         ql_str_puts(s, piece);
     }
+}
+
+bool ql_is_one_of(const char *text, const char *const *list)
+{
+    for (; list && *list; list++)
+        if (strcmp(text, *list) == 0) return true;
+    return false;
+}
+
+bool ql_is_word_of(const char *text, const char *const *list)
+{
+    for (; list && *list; list++)
+        if (strcasecmp(text, *list) == 0) return true;
+    return false;
 }
 
 ql_status ql_text_copy(const char *text, char **out, ql_err *err)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "command_internal.h"
-#include "quell/alloc.h"
 
 enum { SUMMARY_COLUMNS = 60, MAX_TABLES = 16 };
 

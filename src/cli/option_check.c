@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "option_internal.h"
-#include "quell/alloc.h"
 
 enum { HELP_COLUMNS = 60 };
 

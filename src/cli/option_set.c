@@ -204,11 +204,6 @@ const char *ql_opt_source_text(ql_opt_source source)
     return text[source];
 }
 
-const char *ql_opts_preset(const ql_opts *o)
-{
-    return o->like;
-}
-
 /* ---- strings and settings that live with the set ---- */
 
 static ql_status keep_block(ql_opts *o, char *block, ql_err *err)

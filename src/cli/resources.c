@@ -8,19 +8,10 @@
 static const char *who(const ql_opts *opts, const char *name, const char *variable,
                        const char *option)
 {
-    switch (ql_opts_source(opts, name)) {
-    case QL_SRC_CLI:
-        return option;
-    case QL_SRC_ENV:
-        return variable;
-    case QL_SRC_CONFIG:
-        return "config file";
-    case QL_SRC_PRESET:
-        return "preset";
-    case QL_SRC_DEFAULT:
-        break;
-    }
-    return "default";
+    const ql_opt_source source = ql_opts_source(opts, name);
+    return source == QL_SRC_CLI   ? option
+           : source == QL_SRC_ENV ? variable
+                                  : ql_opt_source_text(source);
 }
 
 /* A positive number, or 0 if the variable holds none that makes sense (below 2^31). */

@@ -48,11 +48,11 @@ void ql_summary_free(ql_summary *s)
 
 /* ---- figures ---- */
 
+/* NULL without memory. */
 static char *copy_text(const char *text)
 {
-    size_t size = strlen(text) + 1;
-    char *copy = ql_alloc((int64_t)size, 1);
-    return copy ? memcpy(copy, text, size) : NULL;
+    char *copy = NULL;
+    return ql_text_copy(text, &copy, NULL) == QL_OK ? copy : NULL;
 }
 
 static figure *append(ql_summary *s, const char *name)
@@ -178,7 +178,7 @@ static void put_warnings(ql_json *j, const ql_summary *s)
     ql_json_end_array(j);
 }
 
-void ql_summary_json(const ql_summary *s, const ql_summary_facts *f, ql_str *out)
+static void put_run(const ql_summary *s, const ql_summary_facts *f, ql_str *out)
 {
     ql_json j = {.out = out};
     ql_json_begin_object(&j, NULL);
@@ -247,7 +247,7 @@ ql_status ql_summary_write(const ql_summary *s, const ql_summary_facts *facts, c
                            ql_err *err)
 {
     ql_str text = {0};
-    ql_summary_json(s, facts, &text);
+    put_run(s, facts, &text);
     ql_status st = text.failed ? ql_fail(err, QL_EMEMORY, "%s: no memory for the summary", path)
                                : replace(path, &text, err);
     ql_str_free(&text);

@@ -87,10 +87,7 @@ static ql_status get_text(const ql_part *part, const char *key, char **out, ql_e
 {
     ql_names text = {0};
     QL_TRY(ql_part_names(part, key, &text, err));
-    const char *from = text.n > 0 ? ql_name(&text, 0) : "";
-    const size_t size = strlen(from) + 1;
-    ql_status st = ql_new_((void **)out, (int64_t)size, 1, "a text", err);
-    if (st == QL_OK) memcpy(*out, from, size);
+    ql_status st = ql_text_copy(text.n > 0 ? ql_name(&text, 0) : NULL, out, err);
     ql_names_free(&text);
     return st;
 }

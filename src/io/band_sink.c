@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "quell/alloc.h"
-
 /* Forget a matrix; the settings stay. */
 static void clear(ql_band_sink *s)
 {
@@ -34,6 +32,12 @@ ql_status ql_sink_begin(ql_band_sink *s, int64_t n_rows, int64_t n_cols, ql_err 
     s->n_rows = n_rows;
     s->n_cols = n_cols;
     return ql_store_new(s->folder, n_rows, count_kept(s), &s->store, err);
+}
+
+void ql_sink_name(ql_band_sink *s, const ql_dataset *ds)
+{
+    s->cells = &ds->cells.index;
+    s->genes = &ds->genes.index;
 }
 
 /* What the first entry is that is no count, while its band is at hand. */

@@ -4,8 +4,6 @@
 #ifndef QUELL_IO_BAND_SINK_H
 #define QUELL_IO_BAND_SINK_H
 
-#include <hdf5.h>
-
 #include "count_check.h"
 #include "quell/reader.h"
 
@@ -38,6 +36,9 @@ struct ql_band_sink {
  * before columns are chosen); one begun earlier is forgotten. */
 QL_MUST_USE ql_status ql_sink_begin(ql_band_sink *s, int64_t n_rows, int64_t n_cols, ql_err *err);
 
+/* Messages use the names of ds, whose lists stay where they are until the end. */
+void ql_sink_name(ql_band_sink *s, const ql_dataset *ds);
+
 /* The next rows, in any state but with columns in range; m is changed. */
 QL_MUST_USE ql_status ql_sink_add(ql_band_sink *s, ql_csr *m, ql_err *err);
 
@@ -45,30 +46,5 @@ QL_MUST_USE ql_status ql_sink_add(ql_band_sink *s, ql_csr *m, ql_err *err);
 QL_MUST_USE ql_status ql_sink_end(ql_band_sink *s, ql_dataset *ds, ql_err *err);
 
 void ql_sink_free(ql_band_sink *s);
-
-/* Stream the h5ad matrix at path, n_rows x n_cols: csr, csc or dense. */
-QL_MUST_USE ql_status ql_matrix_h5_stream(hid_t file, const char *path, int64_t n_rows,
-                                          int64_t n_cols, ql_band_sink *s, ql_dataset *ds,
-                                          ql_err *err);
-
-/* The same of the three arrays in a group, as ql_matrix_h5_arrays. */
-QL_MUST_USE ql_status ql_matrix_h5_stream_arrays(hid_t file, const char *group, int64_t n_rows,
-                                                 int64_t n_cols, const char *cols, ql_band_sink *s,
-                                                 ql_err *err);
-
-/* The same of a matrix that the file has as genes x cells. */
-QL_MUST_USE ql_status ql_matrix_h5_stream_turned(hid_t file, const char *path, int64_t n_rows,
-                                                 int64_t n_cols, ql_band_sink *s, ql_dataset *ds,
-                                                 ql_err *err);
-
-/* The dense part, in dense_stream_h5.c; n_rows, n_cols: of the result. */
-QL_MUST_USE ql_status ql_matrix_h5_stream_dense(hid_t file, const char *path, int64_t n_rows,
-                                                int64_t n_cols, ql_band_sink *s, ql_err *err);
-QL_MUST_USE ql_status ql_matrix_h5_stream_dense_turned(hid_t file, const char *path, int64_t n_rows,
-                                                       int64_t n_cols, ql_band_sink *s,
-                                                       ql_err *err);
-
-/* Bytes that the latter holds at most. */
-int64_t ql_matrix_h5_dense_turned_held(hid_t file, const char *path);
 
 #endif

@@ -145,7 +145,7 @@ static ql_status check_room(reading *r, const ql_h5r_array *a, size_t size)
                        "%s: announces %" PRId64 " values but only %.0f bytes are stored", a->path,
                        a->n, stored);
     r->room -= wanted;
-    return ql_h5r_need_memory(wanted, a->path, r->err);
+    return ql_need_memory(wanted, a->path, r->err);
 }
 
 static ql_status put_array(reading *r, const ql_h5r_array *a, const char *name)

@@ -29,6 +29,21 @@ typedef struct {
     bool encode; /* carry the attributes of an "array" */
 } ql_chunk_spec;
 
+/* A list [n] in chunks of so many values, without attributes; name is borrowed. */
+static inline ql_chunk_spec ql_chunk_list(hid_t parent, const char *name, hid_t type, int64_t n,
+                                          int64_t chunk, int level, int threads)
+{
+    return (ql_chunk_spec){.parent = parent,
+                           .name = name,
+                           .type = type,
+                           .rank = 1,
+                           .n_rows = n,
+                           .n_cols = 1,
+                           .chunk_rows = chunk,
+                           .level = level,
+                           .threads = threads};
+}
+
 typedef struct ql_chunk_writer ql_chunk_writer;
 
 QL_MUST_USE ql_status ql_chunks_open(const ql_chunk_spec *spec, ql_chunk_writer **out, ql_err *err);

@@ -46,7 +46,4 @@ static inline bool ql_are_counts(const ql_count_check *c)
 void ql_describe_noncount(const ql_csr *m, const ql_count_check *check, int64_t entry,
                           const ql_names *cells, const ql_names *genes, ql_str *out);
 
-/* Row of an entry. */
-int64_t ql_csr_row_of(const ql_csr *m, int64_t entry);
-
 #endif

@@ -4,13 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
-#include "features_10x.h"
 #include "formats.h"
+#include "h5_10x.h"
 #include "h5_names.h"
-#include "h5_values.h"
 #include "matrix_h5.h"
-#include "quell/alloc.h"
 #include "xml_text.h"
 
 static bool sniff(const char *path)
@@ -20,40 +17,6 @@ static bool sniff(const char *path)
               ql_h5r_kind_of(file, "matrix/features") == QL_H5R_GROUP;
     ql_h5r_close(file);
     return is;
-}
-
-ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err)
-{
-    char path[1200];
-    ql_h5r_array a;
-    (void)snprintf(path, sizeof path, "%s/shape", group);
-    QL_TRY(ql_h5r_array_open(file, path, 1, &a, err));
-    ql_status st = ql_h5r_need_integers(&a, err);
-    if (st == QL_OK && a.n != 2)
-        st = ql_fail(err, QL_EDATA, "%s: has %" PRId64 " numbers, 2 expected", a.path, a.n);
-    if (st == QL_OK) st = ql_h5r_read_i64(&a, 2, 1, shape, err);
-    if (st == QL_OK &&
-        (shape[0] < 0 || shape[1] < 0 || shape[0] > INT32_MAX || shape[1] > INT32_MAX))
-        st = ql_fail(err, QL_EDATA, "%s: is %" PRId64 " x %" PRId64 ", which is no shape", a.path,
-                     shape[0], shape[1]);
-    ql_h5r_array_close(&a);
-    return st;
-}
-
-ql_status ql_10x_check_lengths(const char *group, const int64_t shape[2], int64_t n_features,
-                               int64_t n_cells, ql_err *err)
-{
-    if (shape[0] == n_features && shape[1] == n_cells) return QL_OK;
-    return ql_fail(err, QL_EDATA,
-                   "/%s: shape is %" PRId64 " x %" PRId64 ", but there are %" PRId64
-                   " features and %" PRId64 " barcodes",
-                   group, shape[0], shape[1], n_features, n_cells);
-}
-
-bool ql_10x_is_cellbender(hid_t file)
-{
-    return ql_h5r_kind_of(file, "droplet_latents") == QL_H5R_GROUP ||
-           ql_h5r_kind_of(file, "global_latents") == QL_H5R_GROUP;
 }
 
 /* An optional list of the features: as many as there are ids, or one for all. */
@@ -79,24 +42,14 @@ static ql_status read_features(hid_t file, ql_features *f, ql_notes *notes, ql_e
     return ql_xml_decode_names(&f->name, err);
 }
 
-static ql_status stream_matrix(hid_t file, const ql_features *f, const ql_read_options *opt,
-                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status check_lengths(const int64_t shape[2], int64_t n_features, int64_t n_cells,
+                               ql_err *err)
 {
-    ql_band_sink *s = opt->sink;
-    uint8_t *keep = NULL;
-    ql_status st;
-    QL_GO(ql_features_choose(f, opt, &keep, ds, notes, err));
-    s->keep = keep;
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
-    QL_GO(
-        ql_matrix_h5_stream_arrays(file, "matrix", ds->cells.index.n, f->id.n, "features", s, err));
-    QL_GO(ql_sink_end(s, ds, err));
-    ql_note_duplicates(s->n_duplicates, notes);
-out:
-    s->keep = NULL;
-    ql_free(keep);
-    return st;
+    if (shape[0] == n_features && shape[1] == n_cells) return QL_OK;
+    return ql_fail(err, QL_EDATA,
+                   "/matrix: shape is %" PRId64 " x %" PRId64 ", but there are %" PRId64
+                   " features and %" PRId64 " barcodes",
+                   shape[0], shape[1], n_features, n_cells);
 }
 
 static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_options *opt,
@@ -107,8 +60,8 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
     QL_TRY(ql_h5r_names(file, "matrix/barcodes", &ds->cells.index, err));
     QL_TRY(ql_xml_decode_names(&ds->cells.index, err));
     QL_TRY(ql_10x_shape(file, "matrix", shape, err));
-    QL_TRY(ql_10x_check_lengths("matrix", shape, f->id.n, ds->cells.index.n, err));
-    if (opt->sink) return stream_matrix(file, f, opt, ds, notes, err);
+    QL_TRY(check_lengths(shape, f->id.n, ds->cells.index.n, err));
+    if (opt->sink) return ql_10x_stream(file, "matrix", "features", f, opt, ds, notes, err);
     QL_TRY(ql_matrix_h5_rows(file, "matrix", shape[1], shape[0], "features", opt->threads, m,
                              &n_duplicates, &count_max, err));
     ql_note_duplicates(n_duplicates, notes);
@@ -144,6 +97,22 @@ out:
     return st;
 }
 
+/* "feature types  32,738 Gene Expression, 12 Custom" of the strings at path; nothing if absent. */
+static ql_status describe_tally(hid_t file, const char *path, const char *label, ql_str *out,
+                                ql_err *err)
+{
+    ql_names values = {0};
+    if (ql_h5r_kind_of(file, path) == QL_H5R_NONE) return QL_OK;
+    ql_status st = ql_h5r_names(file, path, &values, err);
+    if (st == QL_OK) {
+        ql_str_printf(out, "%s  ", label);
+        ql_tally_text(&values, out);
+        ql_str_puts(out, "\n");
+    }
+    ql_names_free(&values);
+    return st;
+}
+
 static ql_status describe(const char *path, ql_str *out, ql_err *err)
 {
     hid_t file = -1;
@@ -153,9 +122,22 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     QL_GO(ql_10x_shape(file, "matrix", shape, err));
     ql_str_printf(out, "10x HDF5 of Cell Ranger 3 or later%s\n",
                   ql_10x_is_cellbender(file) ? " (written by CellBender)" : "");
-    QL_GO(ql_10x_describe_group(file, "matrix", shape, out, err));
-    QL_GO(ql_describe_counts_of(file, "matrix/features/feature_type", "feature types", out, err));
-    QL_GO(ql_describe_counts_of(file, "matrix/features/genome", "genomes", out, err));
+    QL_GO(ql_10x_describe(file, "matrix", shape, out, err));
+    QL_GO(describe_tally(file, "matrix/features/feature_type", "feature types", out, err));
+    QL_GO(describe_tally(file, "matrix/features/genome", "genomes", out, err));
+out:
+    ql_h5r_close(file);
+    return st;
+}
+
+static ql_status measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err)
+{
+    hid_t file = -1;
+    ql_status st;
+    (void)opt;
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_10x_measure(file, "matrix", out, err));
 out:
     ql_h5r_close(file);
     return st;
@@ -167,4 +149,5 @@ const ql_format ql_format_10x_h5 = {
     .sniff = sniff,
     .read = read_10x,
     .describe = describe,
+    .measure = measure,
 };

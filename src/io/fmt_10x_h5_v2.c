@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "band_sink.h"
-#include "features_10x.h"
 #include "formats.h"
 #include "genomes_10x.h"
+#include "h5_10x.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
@@ -56,8 +55,7 @@ static bool sniff(const char *path)
 static ql_status fail_no_genome(const ql_names *found, const char *want, ql_err *err)
 {
     ql_str list = {0};
-    ql_append_list(found, found->n, &list);
-    if (list.len) list.text[--list.len] = '\0';
+    ql_list_names(found, found->n, &list);
     ql_fail(err, QL_EDATA, "has no genome \"%s\" (it has: %s)", want, ql_str_text(&list));
     ql_str_free(&list);
     return QL_EDATA;
@@ -139,23 +137,20 @@ static ql_status read_genome(hid_t file, const char *group, int threads, ql_geno
 
 /* --- all of them --- */
 
-static ql_status settle(ql_genome *g, const ql_read_options *opt, bool by_list, const char *matrix,
+static ql_status settle(ql_genome *g, const ql_read_options *opt, const char *matrix,
                         ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    ql_read_options o = *opt;
     int64_t n_duplicates = 0;
-    if (!by_list) o.genome = NULL; /* picked by its group */
     QL_TRY(ql_csr_normalise_threads(&g->counts, opt->threads, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
     ds->cells.index = g->cells;
     g->cells = (ql_names){0};
-    QL_TRY(ql_features_apply(&g->features, &o, &g->counts, ds, notes, err));
+    QL_TRY(ql_features_apply(&g->features, opt, &g->counts, ds, notes, err));
     return ql_set_text(&ds->matrix, matrix, err);
 }
 
-static ql_status read_genomes(hid_t file, const ql_names *groups, bool by_list,
-                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                              ql_err *err)
+static ql_status read_genomes(hid_t file, const ql_names *groups, const ql_read_options *opt,
+                              ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     ql_genome *parts = NULL, joined = {0};
     ql_str matrix = {0};
@@ -166,8 +161,7 @@ static ql_status read_genomes(hid_t file, const ql_names *groups, bool by_list,
         QL_GO(read_genome(file, ql_name(groups, i), opt->threads, &parts[i], notes, err));
     }
     if (groups->n > 1) QL_GO(ql_genomes_join(parts, groups, &joined, notes, err));
-    QL_GO(settle(groups->n > 1 ? &joined : parts, opt, by_list, ql_str_text(&matrix), ds, notes,
-                 err));
+    QL_GO(settle(groups->n > 1 ? &joined : parts, opt, ql_str_text(&matrix), ds, notes, err));
 out:
     for (int64_t i = 0; parts && i < groups->n; i++) ql_genome_free(&parts[i]);
     ql_genome_free(&joined);
@@ -176,65 +170,60 @@ out:
     return st;
 }
 
-/* The file's only genome, or the one that is wanted, in bands. */
-static ql_status stream_genome(hid_t file, const char *group, bool by_list,
-                               const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                               ql_err *err)
+/* The file's only genome, or the one that is wanted, in bands; several are joined, whole. */
+static ql_status stream_genome(hid_t file, const char *group, const ql_read_options *opt,
+                               ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    ql_band_sink *s = opt->sink;
-    ql_read_options o = *opt;
     ql_genome g = {0};
-    uint8_t *keep = NULL;
     int64_t shape[2];
     ql_status st;
-    if (!by_list) o.genome = NULL; /* picked by its group */
     QL_GO(read_names(file, group, shape, &g, notes, err));
-    QL_GO(ql_features_choose(&g.features, &o, &keep, ds, notes, err));
     ds->cells.index = g.cells;
     g.cells = (ql_names){0};
-    s->keep = keep;
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
-    QL_GO(ql_matrix_h5_stream_arrays(file, group, shape[1], shape[0], "genes", s, err));
-    QL_GO(ql_sink_end(s, ds, err));
-    ql_note_duplicates(s->n_duplicates, notes);
-    st = ql_set_text(&ds->matrix, group, err);
+    QL_GO(ql_10x_stream(file, group, "genes", &g.features, opt, ds, notes, err));
+    QL_GO(ql_set_text(&ds->matrix, group, err));
 out:
-    s->keep = NULL;
-    ql_free(keep);
     ql_genome_free(&g);
     return st;
 }
 
-/* Which group can be read in bands: several are joined, whole. */
-ql_status ql_10x_v2_single(hid_t file, const ql_read_options *opt, ql_str *group, ql_err *err)
+static ql_status open_genomes(const char *path, const char *want, hid_t *file, ql_names *groups,
+                              bool *by_list, ql_err *err)
 {
-    ql_names groups = {0};
-    bool by_list = false;
-    ql_status st;
-    ql_str_clear(group);
-    QL_GO(find_genomes(file, &groups, err));
-    QL_GO(pick_genomes(file, &groups, opt->genome, &by_list, err));
-    if (groups.n == 1) ql_str_puts(group, ql_name(&groups, 0));
-out:
-    ql_names_free(&groups);
-    return st;
+    QL_TRY(ql_h5r_open(path, file, err));
+    QL_TRY(find_genomes(*file, groups, err));
+    return pick_genomes(*file, groups, want, by_list, err);
 }
 
 static ql_status read_v2(const char *path, const ql_read_options *opt, ql_dataset *ds,
                          ql_notes *notes, ql_err *err)
 {
     hid_t file = -1;
+    ql_read_options o = *opt;
     ql_names groups = {0};
     bool by_list = false;
     ql_status st;
-    QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(find_genomes(file, &groups, err));
-    QL_GO(pick_genomes(file, &groups, opt->genome, &by_list, err));
+    QL_GO(open_genomes(path, opt->genome, &file, &groups, &by_list, err));
+    if (!by_list) o.genome = NULL; /* picked by its group */
     if (opt->sink && groups.n == 1)
-        st = stream_genome(file, ql_name(&groups, 0), by_list, opt, ds, notes, err);
+        st = stream_genome(file, ql_name(&groups, 0), &o, ds, notes, err);
     else
-        st = read_genomes(file, &groups, by_list, opt, ds, notes, err);
+        st = read_genomes(file, &groups, &o, ds, notes, err);
+out:
+    ql_names_free(&groups);
+    ql_h5r_close(file);
+    return st;
+}
+
+static ql_status measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err)
+{
+    hid_t file = -1;
+    ql_names groups = {0};
+    bool by_list = false;
+    ql_status st;
+    QL_GO(open_genomes(path, opt->genome, &file, &groups, &by_list, err));
+    if (groups.n == 1) QL_GO(ql_10x_measure(file, ql_name(&groups, 0), out, err));
 out:
     ql_names_free(&groups);
     ql_h5r_close(file);
@@ -253,7 +242,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     for (int64_t i = 0; i < found.n; i++) {
         int64_t shape[2];
         QL_GO(ql_10x_shape(file, ql_name(&found, i), shape, err));
-        QL_GO(ql_10x_describe_group(file, ql_name(&found, i), shape, out, err));
+        QL_GO(ql_10x_describe(file, ql_name(&found, i), shape, out, err));
     }
 out:
     ql_names_free(&found);
@@ -267,4 +256,5 @@ const ql_format ql_format_10x_h5_v2 = {
     .sniff = sniff,
     .read = read_v2,
     .describe = describe,
+    .measure = measure,
 };

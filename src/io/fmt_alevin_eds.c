@@ -8,7 +8,6 @@
 
 #include "folder.h"
 #include "formats.h"
-#include "h5_read.h"
 #include "mtx_dataset.h"
 #include "mtx_folder.h"
 #include "numbers.h"
@@ -104,7 +103,7 @@ static ql_status grow(eds_job *job, int64_t more, ql_err *err)
 {
     int64_t cap = job->nnz + more + (job->nnz + more) / 2;
     if (job->nnz + more <= job->cap) return QL_OK;
-    QL_TRY(ql_h5r_need_memory((double)(cap - job->cap) * 8.0, "the matrix", err));
+    QL_TRY(ql_need_memory((double)(cap - job->cap) * 8.0, "the matrix", err));
     int32_t *indices = ql_realloc(job->m.indices, cap, sizeof *indices);
     if (indices) job->m.indices = indices;
     float *data = indices ? ql_realloc(job->m.data, cap, sizeof *data) : NULL;

@@ -1,7 +1,6 @@
 /* h5ad of anndata 0.6 and older: obs and var are lists of compounds, raw's members have a dot in
  * their names, the oldest files call their parts otherwise. */
-#include "formats.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
 /* Names of a part, the usual one first. */
 static const char *const x_names[] = {"X", "_X", "data", NULL};

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "formats.h"
-#include "h5_names.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
 enum { MAX_MODALITIES = 200 };
 
@@ -59,8 +58,7 @@ static ql_status pick_modality(const ql_names *found, const char *want, int64_t 
     *at = find(found, want ? want : DEFAULT_MODALITY);
     if (*at < 0 && !want && found->n == 1) *at = 0;
     if (*at >= 0) return QL_OK;
-    ql_append_list(found, found->n, &list);
-    if (list.len) list.text[--list.len] = '\0'; /* its newline */
+    ql_list_names(found, found->n, &list);
     if (want)
         ql_fail(err, QL_EDATA, "has no modality \"%s\" (it has: %s)", want, ql_str_text(&list));
     else
@@ -85,8 +83,7 @@ static void note_modality(const ql_names *found, int64_t at, ql_notes *notes)
 {
     ql_str list = {0};
     if (found->n < 2) return;
-    ql_append_list(found, found->n, &list);
-    if (list.len) list.text[--list.len] = '\0';
+    ql_list_names(found, found->n, &list);
     ql_note_add(notes, QL_NOTE_INFO, "using modality %s of %s", ql_name(found, at),
                 ql_str_text(&list));
     ql_str_free(&list);
@@ -157,7 +154,8 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(list_modalities(file, &found, err));
     ql_str_puts(out, "h5mu (MuData), modalities: ");
-    ql_append_list(&found, found.n, out);
+    ql_list_names(&found, found.n, out);
+    ql_str_puts(out, "\n");
     for (int64_t i = 0; i < found.n; i++)
         QL_GO(describe_modality(file, ql_name(&found, i), out, err));
 out:

@@ -3,10 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "formats.h"
-#include "h5_names.h"
-#include "matrix_h5.h"
+#include "matrix_h5_stream.h"
 #include "name_lines.h"
 
 static bool sniff(const char *path)
@@ -88,8 +86,6 @@ static ql_status stream_all(hid_t file, const char *path, const ql_read_options 
     int64_t n_cells = turned ? info.n_cols : info.n_rows,
             n_genes = turned ? info.n_rows : info.n_cols;
     QL_TRY(read_both_names(opt, n_cells, n_genes, ds, notes, err));
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
     QL_TRY((turned ? ql_matrix_h5_stream_turned : ql_matrix_h5_stream)(file, path, n_cells, n_genes,
                                                                        s, ds, err));
     ql_note_duplicates(s->n_duplicates, notes);
@@ -132,7 +128,8 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(ql_h5r_members(file, "/", 20, &members, &total, err));
     ql_str_puts(out, "HDF5 of no known layout; its root holds ");
-    ql_append_list(&members, total, out);
+    ql_list_names(&members, total, out);
+    ql_str_puts(out, "\n");
     for (int64_t i = 0; i < members.n; i++)
         if (ql_h5r_kind_of(file, ql_name(&members, i)) == QL_H5R_DATASET)
             ql_h5_describe_matrix(file, ql_name(&members, i), "rows", "columns", out);

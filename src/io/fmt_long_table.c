@@ -7,11 +7,12 @@
 #include "entry_sink.h"
 #include "folder.h"
 #include "formats.h"
-#include "h5_read.h"
 #include "name_intern.h"
 #include "quell/alloc.h"
+#include "read_sizes.h"
 #include "table_rows.h"
 #include "text_input.h"
+#include "triplets.h"
 
 typedef enum { GENE, CELL, COUNT, N_ROLES } role;
 
@@ -48,9 +49,8 @@ typedef struct {
     long_layout layout;
     piece pieces[QL_PIECES];
     ql_intern names[2]; /* of the file */
-    int32_t *number[2]; /* [cap]; owned */
-    float *value;       /* [cap]; owned */
-    int64_t n, cap, lines;
+    ql_triplets all;    /* cells x genes, in file order */
+    int64_t lines;
     ql_entry_runs *runs; /* where they go instead, block by block; NULL: they are kept; owned */
 } job;
 
@@ -171,6 +171,7 @@ static ql_status parse_line(const long_layout *l, const char *line, size_t n, pi
     return QL_OK;
 }
 
+/* Line by line as in table_rows.c; what a line gives, and how it fails, is another. */
 static void parse_piece(void *ctx, int i, const char *text, size_t n)
 {
     job *j = ctx;
@@ -211,24 +212,12 @@ static ql_status reserve(void *ctx, int i, size_t n, ql_err *err)
     return QL_OK;
 }
 
-static ql_status resize(void **block, int64_t n, ql_err *err)
+static ql_status grow(ql_triplets *all, int64_t need, ql_err *err)
 {
-    void *grown = ql_realloc(*block, n, 4);
-    if (!grown) return ql_fail(err, QL_EMEMORY, "no memory for %" PRId64 " entries", n);
-    *block = grown;
-    return QL_OK;
-}
-
-static ql_status grow(job *j, int64_t need, ql_err *err)
-{
-    if (need <= j->cap) return QL_OK;
+    if (need <= all->cap) return QL_OK;
     int64_t cap = need + need / 2;
-    QL_TRY(ql_h5r_need_memory((double)(cap - j->cap) * 12.0, "the matrix", err));
-    QL_TRY(resize((void **)&j->number[GENE], cap, err));
-    QL_TRY(resize((void **)&j->number[CELL], cap, err));
-    QL_TRY(resize((void **)&j->value, cap, err));
-    j->cap = cap;
-    return QL_OK;
+    QL_TRY(ql_need_memory((double)(cap - all->cap) * 12.0, "the matrix", err));
+    return ql_triplets_reserve(all, cap, err);
 }
 
 /* The file's numbers of a piece's names, into map [names of the piece]. */
@@ -242,13 +231,14 @@ static ql_status map_names(job *j, const piece *p, role r, int32_t *map, ql_err 
     return QL_OK;
 }
 
-static ql_status take_names(job *j, const piece *p, role r, ql_err *err)
+/* Into to [n of the piece]. */
+static ql_status take_names(job *j, const piece *p, role r, int32_t *to, ql_err *err)
 {
     int32_t *map = NULL;
     ql_status st;
     QL_GO(QL_NEW(map, p->names[r].n, "names in work", err));
     QL_GO(map_names(j, p, r, map, err));
-    for (int64_t k = 0; k < p->n; k++) j->number[r][j->n + k] = map[p->number[r][k]];
+    for (int64_t k = 0; k < p->n; k++) to[k] = map[p->number[r][k]];
 out:
     ql_free(map);
     return st;
@@ -270,13 +260,15 @@ static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err
         ql_context(err, "line %" PRId64, j->lines + p->n_lines);
         return ql_hint_cut(last && !memchr(text, '\n', n), err);
     }
-    QL_TRY(grow(j, j->n + p->n, err));
-    QL_TRY(take_names(j, p, GENE, err));
-    QL_TRY(take_names(j, p, CELL, err));
+    ql_triplets *all = &j->all;
+    QL_TRY(grow(all, all->n + p->n, err));
+    int32_t *cell = all->row + all->n, *gene = all->col + all->n;
+    QL_TRY(take_names(j, p, GENE, gene, err));
+    QL_TRY(take_names(j, p, CELL, cell, err));
     j->lines += p->n_lines;
-    if (j->runs) return ql_runs_add(j->runs, j->number[CELL], j->number[GENE], p->value, p->n, err);
-    if (p->n) memcpy(j->value + j->n, p->value, (size_t)p->n * sizeof *p->value);
-    j->n += p->n;
+    if (j->runs) return ql_runs_add(j->runs, cell, gene, p->value, p->n, err);
+    if (p->n) memcpy(all->value + all->n, p->value, (size_t)p->n * sizeof *p->value);
+    all->n += p->n;
     return QL_OK;
 }
 
@@ -288,37 +280,21 @@ static void end_job(job *j)
             ql_free(j->pieces[i].number[r]);
         }
         ql_intern_free(&j->names[r]);
-        ql_free(j->number[r]);
     }
     for (int i = 0; i < QL_PIECES; i++) ql_free(j->pieces[i].value);
-    ql_free(j->value);
+    ql_triplets_free(&j->all);
     ql_runs_free(j->runs);
     ql_free(j);
 }
 
 /* --- entries to a matrix --- */
 
-/* Counting sort by cell; the order within a cell is the file's. */
-static ql_status build(const job *j, ql_csr *m, ql_err *err)
-{
-    QL_TRY(ql_csr_alloc(m, j->names[CELL].n, j->names[GENE].n, j->n, err));
-    int64_t *at = m->indptr;
-    for (int64_t k = 0; k < j->n; k++) at[j->number[CELL][k] + 1]++;
-    for (int64_t i = 0; i < m->n_rows; i++) at[i + 1] += at[i];
-    for (int64_t k = 0; k < j->n; k++) {
-        int64_t to = at[j->number[CELL][k]]++;
-        m->indices[to] = j->number[GENE][k];
-        m->data[to] = j->value[k];
-    }
-    memmove(at + 1, at, (size_t)m->n_rows * sizeof *at);
-    at[0] = 0;
-    return QL_OK;
-}
-
 static ql_status keep_entries(const job *j, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     int64_t n_duplicates = 0;
-    QL_TRY(build(j, &ds->counts, err));
+    const ql_triplets *all = &j->all;
+    QL_TRY(ql_triplets_to_csr(all->row, all->col, all->value, all->n, j->names[CELL].n,
+                              j->names[GENE].n, &ds->counts, err));
     QL_TRY(ql_csr_normalise(&ds->counts, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
     return QL_OK;
@@ -326,8 +302,7 @@ static ql_status keep_entries(const job *j, ql_dataset *ds, ql_notes *notes, ql_
 
 static ql_status send_entries(job *j, ql_band_sink *s, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
+    ql_sink_name(s, ds);
     QL_TRY(ql_sink_sorted(s, j->runs, ds->cells.index.n, ds->genes.index.n, err));
     QL_TRY(ql_sink_end(s, ds, err));
     ql_note_duplicates(s->n_duplicates, notes);
@@ -396,4 +371,5 @@ const ql_format ql_format_long_table = {
     .sniff = sniff,
     .read = read_long,
     .describe = describe,
+    .measure = ql_sizes_of_text,
 };

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "formats.h"
 #include "h5_columns.h"
 #include "h5_names.h"
-#include "matrix_h5.h"
+#include "matrix_h5_stream.h"
+#include "quell/alloc.h"
+#include "read_sizes.h"
 #include "xml_text.h"
 
 enum { MAX_ATTRS = 5000 };
@@ -162,21 +163,25 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
 {
     ql_names layers = {0};
     ql_str text = {0};
-    (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
-    ql_append_list(&layers, layers.n, &text);
-    if (text.len) text.text[--text.len] = '\0';
+    ql_h5r_list(file, "layers", 20, &layers);
+    ql_list_names(&layers, layers.n, &text);
     ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer, ql_str_text(&text));
     ql_str_free(&text);
     ql_names_free(&layers);
     return QL_EDATA;
 }
 
+static void matrix_path(const ql_read_options *opt, char *path, size_t cap)
+{
+    (void)snprintf(path, cap, "%s%s", opt->layer ? "layers/" : MATRIX,
+                   opt->layer ? opt->layer : "");
+}
+
 static ql_status pick_matrix(hid_t file, const ql_read_options *opt, char *path, size_t cap,
                              ql_err *err)
 {
     if (opt->use_raw) return ql_fail(err, QL_EDATA, "is a loom file, which has no raw/X");
-    (void)snprintf(path, cap, "%s%s", opt->layer ? "layers/" : MATRIX,
-                   opt->layer ? opt->layer : "");
+    matrix_path(opt, path, cap);
     if (opt->layer && ql_h5r_kind_of(file, path) != QL_H5R_DATASET)
         return fail_no_layer(file, opt->layer, err);
     return QL_OK;
@@ -188,7 +193,7 @@ static ql_status read_matrix(hid_t file, const char *path, const ql_read_options
     ql_csr by_gene = {0};
     ql_status st;
     QL_GO(ql_matrix_h5_dense(file, path, opt->threads, &by_gene, err));
-    QL_GO(ql_h5r_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err));
+    QL_GO(ql_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err));
     QL_GO(ql_csr_transpose_threads(&by_gene, opt->threads, &ds->counts, err));
 out:
     ql_csr_free(&by_gene);
@@ -212,8 +217,6 @@ static ql_status stream_matrix(hid_t file, const char *path, const ql_read_optio
     ql_band_sink *s = opt->sink;
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     QL_TRY(read_sides(file, info.n_cols, info.n_rows, opt, ds, notes, err));
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
     return ql_matrix_h5_stream_turned(file, path, info.n_cols, info.n_rows, s, ds, err);
 }
 
@@ -267,35 +270,48 @@ out:
     return st;
 }
 
+/* --- how large --- */
+
+static ql_status measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err)
+{
+    hid_t file = -1;
+    ql_matrix_info info;
+    char matrix[1024];
+    ql_status st;
+    matrix_path(opt, matrix, sizeof matrix);
+    QL_GO(ql_h5r_open(path, &file, err));
+    QL_GO(ql_matrix_h5_info(file, matrix, &info, err));
+    if (info.layout != QL_LAYOUT_DENSE) goto out;
+    *out = (ql_read_sizes){.n_rows = info.n_cols,
+                           .n_cols = info.n_rows,
+                           .nnz = info.nnz,
+                           .max_row = info.n_rows,
+                           .rough = true,
+                           .streams = true,
+                           .band_bytes = ql_matrix_h5_stream_dense_turned_held(file, matrix)};
+    ql_sizes_finish(out, true);
+out:
+    ql_h5r_close(file);
+    return st;
+}
+
 /* --- describe --- */
 
 static void describe_side(hid_t file, const side *s, ql_str *out)
 {
     ql_names attrs = {0};
-    int64_t total = 0;
     const char *key = names_key(file, s);
     ql_str_printf(out, "names of the %ss  ", s->what);
     if (key)
         ql_str_printf(out, "%s/%s\n", s->group, key);
     else
         ql_str_puts(out, "(none: numbered)\n");
-    if (ql_h5r_members(file, s->group, 50, &attrs, &total, NULL) == QL_OK) {
-        ql_str_printf(out, "%s  ", s->group);
-        ql_append_list(&attrs, total, out);
-    }
+    const int64_t total = ql_h5r_list(file, s->group, 50, &attrs);
+    ql_str_printf(out, "%s  ", s->group);
+    ql_list_names(&attrs, total, out);
+    ql_str_puts(out, "\n");
     ql_names_free(&attrs);
-}
-
-static void describe_layers(hid_t file, ql_str *out)
-{
-    ql_names layers = {0};
-    char path[1024];
-    (void)ql_h5r_members(file, "layers", 50, &layers, NULL, NULL);
-    for (int64_t i = 0; i < layers.n; i++) {
-        (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
-        ql_h5_describe_matrix(file, path, "genes", "cells", out);
-    }
-    ql_names_free(&layers);
 }
 
 static ql_status describe(const char *path, ql_str *out, ql_err *err)
@@ -307,7 +323,7 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     (void)version_of(file, &version);
     ql_str_printf(out, "loom %s\n", ql_str_text(&version));
     ql_h5_describe_matrix(file, MATRIX, "genes", "cells", out);
-    describe_layers(file, out);
+    ql_h5_describe_layers(file, "genes", "cells", out);
     describe_side(file, &genes_side, out);
     describe_side(file, &cells_side, out);
 out:
@@ -322,4 +338,5 @@ const ql_format ql_format_loom = {
     .sniff = sniff,
     .read = read_loom,
     .describe = describe,
+    .measure = measure,
 };

@@ -7,6 +7,7 @@
 #include "folder.h"
 #include "formats.h"
 #include "quell/alloc.h"
+#include "read_sizes.h"
 #include "table_orient.h"
 #include "table_rows.h"
 #include "text_input.h"
@@ -60,13 +61,6 @@ static void note_choices(const ql_table_layout *l, bool rows_are_cells, const ch
     ql_str_free(&text);
 }
 
-static void move_names(ql_names *from, ql_names *to)
-{
-    ql_names_free(to);
-    *to = *from;
-    *from = (ql_names){0};
-}
-
 /* The table's entries become the dataset's. */
 static ql_status take_entries(ql_table *t, bool rows_are_cells, ql_dataset *ds, ql_err *err)
 {
@@ -85,8 +79,8 @@ static ql_status take_names(ql_table *t, ql_table_layout *l, bool rows_are_cells
 {
     ql_frame *rows = rows_are_cells ? &ds->cells : &ds->genes;
     ql_frame *columns = rows_are_cells ? &ds->genes : &ds->cells;
-    move_names(&t->names, &rows->index);
-    move_names(&l->columns, &columns->index);
+    ql_names_move(&t->names, &rows->index);
+    ql_names_move(&l->columns, &columns->index);
     if (l->second_name) QL_TRY(ql_frame_add(rows, l->second_name, QL_COL_STRING, &t->second, err));
     return ql_set_text(&ds->matrix, "table", err);
 }
@@ -212,4 +206,5 @@ const ql_format ql_format_table = {
     .sniff = sniff,
     .read = read_table,
     .describe = describe,
+    .measure = ql_sizes_of_text,
 };

@@ -10,7 +10,7 @@ bool ql_is_folder(const char *path);
 bool ql_is_file(const char *path); /* a regular file, or a link to one */
 
 /* Names in a folder in byte order, at most 10,000, without "." and "..". */
-ql_status ql_folder_list(const char *path, ql_names *out, ql_err *err);
+QL_MUST_USE ql_status ql_folder_list(const char *path, ql_names *out, ql_err *err);
 
 /* folder/name into out (cap bytes); false when it does not fit. */
 bool ql_join(const char *folder, const char *name, char *out, size_t cap);

@@ -1,4 +1,5 @@
-/* The formats, in order of detection: a new one is its file and a line here (and in formats.h). */
+/* The formats, in order of detection: a new one is its file fmt_NAME.c, which defines
+ * ql_format_NAME, and a line here. */
 #include <string.h>
 
 #include "formats.h"
@@ -6,25 +7,31 @@
 #include "pipe_input.h"
 #include "quell/strbuf.h"
 
-const ql_format *const ql_formats[] = {
-    &ql_format_h5mu,
-    &ql_format_h5ad,
-    &ql_format_h5ad_old,
-    &ql_format_10x_h5,
-    &ql_format_loom,
-    &ql_format_10x_h5_v2,
-    &ql_format_10x_mtx,
-    &ql_format_alevin,
-    &ql_format_kallisto,
-    &ql_format_parse,
-    &ql_format_mtx,
-    &ql_format_alevin_eds,
-    &ql_format_hdf5,
-    /* any text is a table, so they come last */
-    &ql_format_long_table,
-    &ql_format_table,
-    NULL,
-};
+/* Any text is a table, so those come last. */
+#define FORMATS(X)                                                                                 \
+    X(h5mu)                                                                                        \
+    X(h5ad)                                                                                        \
+    X(h5ad_old)                                                                                    \
+    X(10x_h5)                                                                                      \
+    X(loom)                                                                                        \
+    X(10x_h5_v2)                                                                                   \
+    X(10x_mtx)                                                                                     \
+    X(alevin)                                                                                      \
+    X(kallisto)                                                                                    \
+    X(parse)                                                                                       \
+    X(mtx)                                                                                         \
+    X(alevin_eds)                                                                                  \
+    X(hdf5)                                                                                        \
+    X(long_table)                                                                                  \
+    X(table)
+
+#define X(name) extern const ql_format ql_format_##name;
+FORMATS(X)
+#undef X
+
+#define X(name) &ql_format_##name,
+const ql_format *const ql_formats[] = {FORMATS(X) NULL};
+#undef X
 
 static ql_status fail_unknown(const char *name, ql_err *err)
 {
@@ -52,7 +59,7 @@ static ql_status detect(const char *path, const ql_read_options *opt, const ql_f
     ql_h5_init();
     QL_TRY(ql_check_input(path, err));
     if (opt->format) return by_name(opt->format, out, err);
-    if (opt->dataset && H5Fis_hdf5(path) > 0) {
+    if (opt->dataset && H5Fis_hdf5(path) > 0) { /* never detected */
         *out = &ql_format_hdf5;
         return QL_OK;
     }

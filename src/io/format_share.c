@@ -3,18 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "features_10x.h"
 #include "formats.h"
-#include "h5_names.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 
 ql_status ql_set_text(char **dst, const char *text, ql_err *err)
 {
     char *copy = NULL;
-    size_t n = strlen(text) + 1;
-    QL_TRY(QL_NEW(copy, (int64_t)n, "a text", err));
-    memcpy(copy, text, n);
+    QL_TRY(ql_text_copy(text, &copy, err));
     ql_free(*dst);
     *dst = copy;
     return QL_OK;
@@ -39,45 +35,19 @@ const char *ql_group_digits(int64_t n, ql_grouped buf)
     return buf;
 }
 
-ql_status ql_10x_describe_group(hid_t file, const char *group, const int64_t shape[2], ql_str *out,
-                                ql_err *err)
-{
-    ql_h5r_array a;
-    char path[1200];
-    ql_grouped cells, features, nnz;
-    (void)snprintf(path, sizeof path, "%s/data", group);
-    QL_TRY(ql_h5r_array_open(file, path, 1, &a, err));
-    ql_str_printf(out, "%s  %s  %s cells x %s features, %s stored\n", group, ql_h5r_type_text(&a),
-                  ql_group_digits(shape[1], cells), ql_group_digits(shape[0], features),
-                  ql_group_digits(a.n, nnz));
-    ql_h5r_array_close(&a);
-    return QL_OK;
-}
-
-ql_status ql_describe_counts_of(hid_t file, const char *path, const char *label, ql_str *out,
-                                ql_err *err)
-{
-    ql_names values = {0};
-    if (ql_h5r_kind_of(file, path) == QL_H5R_NONE) return QL_OK;
-    ql_status st = ql_h5r_names(file, path, &values, err);
-    if (st == QL_OK) {
-        ql_str_printf(out, "%s  ", label);
-        ql_tally_text(&values, out);
-        ql_str_puts(out, "\n");
-    }
-    ql_names_free(&values);
-    return st;
-}
-
-void ql_append_list(const ql_names *names, int64_t total, ql_str *out)
+void ql_join_names(const ql_names *names, ql_str *out)
 {
     for (int64_t i = 0; i < names->n; i++) {
         ql_str_puts(out, i ? ", " : "");
         ql_str_escape(out, ql_name(names, i), strlen(ql_name(names, i)));
     }
+}
+
+void ql_list_names(const ql_names *names, int64_t total, ql_str *out)
+{
+    ql_join_names(names, out);
     if (total > names->n) ql_str_printf(out, " and %" PRId64 " more", total - names->n);
     if (total == 0) ql_str_puts(out, "(none)");
-    ql_str_puts(out, "\n");
 }
 
 void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const char *cols,
@@ -98,4 +68,16 @@ void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const
         ql_str_printf(out, ", %s nonzero", ql_group_digits(info.nnz, nnz));
     if (info.filters[0]) ql_str_printf(out, ", %s", info.filters);
     ql_str_puts(out, "\n");
+}
+
+void ql_h5_describe_layers(hid_t file, const char *rows, const char *cols, ql_str *out)
+{
+    ql_names layers = {0};
+    char path[1024];
+    ql_h5r_list(file, "layers", 50, &layers);
+    for (int64_t i = 0; i < layers.n; i++) {
+        (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
+        ql_h5_describe_matrix(file, path, rows, cols, out);
+    }
+    ql_names_free(&layers);
 }

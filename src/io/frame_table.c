@@ -68,8 +68,9 @@ static size_t put_column(const void *ctx, int64_t column, char *out)
     return 1 + ql_field_put(out + 1, t->frame->columns[column].name, t->delimiter);
 }
 
-static ql_status write_text(const table *t, ql_text_out *out, ql_err *err)
+static ql_status write_text(ql_text_out *out, const void *ctx, ql_err *err)
 {
+    const table *t = ctx;
     const ql_text_items header = {t->frame->n_columns, column_room, put_column, t};
     const ql_text_items rows = {t->frame->index.n, row_room, put_row, t};
     QL_TRY(ql_textout_items(out, &header, err));
@@ -89,18 +90,7 @@ ql_status ql_frame_table_write(const char *path, const ql_frame *frame,
 {
     const table t = {frame, delimiter_of(path)};
     ql_out_file file;
-    ql_text_out *out = NULL;
     QL_TRY(ql_out_begin(&file, path, opt->in_path, opt->force, err));
-    int level = ql_is_gz_name(path) ? GZIP_LEVEL : 0;
-    ql_status st = ql_textout_open(&file, level, opt->threads, &out, err);
-    if (st == QL_OK) {
-        st = write_text(&t, out, err);
-        if (st == QL_OK)
-            st = ql_textout_close(out, err);
-        else
-            ql_textout_abort(out);
-    }
-    if (st == QL_OK) return ql_out_commit(&file, err);
-    ql_out_abort(&file);
-    return st;
+    return ql_textout_whole(&file, ql_is_gz_name(path) ? GZIP_LEVEL : 0, opt->threads, write_text,
+                            &t, err);
 }

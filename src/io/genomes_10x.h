@@ -16,7 +16,7 @@ void ql_genome_free(ql_genome *g); /* harmless on a zeroed one */
 
 /* names->n genomes of these names into *out (zero-initialised; released by the caller also after a
  * failure). Cells are in order of first appearance; features.genome says where a gene is from. */
-ql_status ql_genomes_join(const ql_genome *parts, const ql_names *names, ql_genome *out,
-                          ql_notes *notes, ql_err *err);
+QL_MUST_USE ql_status ql_genomes_join(const ql_genome *parts, const ql_names *names, ql_genome *out,
+                                      ql_notes *notes, ql_err *err);
 
 #endif

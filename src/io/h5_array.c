@@ -6,7 +6,6 @@
 #include "h5_error.h"
 #include "h5_read.h"
 #include "lzf.h"
-#include "quell/clock.h"
 
 /* Bytes that one stored byte can stand for: deflate's limit is 1032, other filters do better on
  * constant data. An extent beyond that is no data that anybody wrote. */
@@ -187,6 +186,35 @@ void ql_h5r_array_close(ql_h5r_array *a)
     *a = (ql_h5r_array){.id = -1, .mem_type = -1};
 }
 
+static ql_status fail_block(const ql_h5r_array *a, const hsize_t *start, const hsize_t *count,
+                            int told, ql_err *err)
+{
+    const int64_t first = (int64_t)start[told], last = first + (int64_t)count[told] - 1;
+    if (a->rank == 1)
+        return ql_h5_fail(err, QL_EDATA, "%s: is damaged near value %" PRId64, a->path, first);
+    return ql_h5_fail(err, QL_EDATA, "%s: is damaged in %s %" PRId64 " to %" PRId64, a->path,
+                      told ? "columns" : "rows", first, last);
+}
+
+ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *start,
+                            const hsize_t *count, int told, void *out, ql_err *err)
+{
+    hid_t space = H5Dget_space(id), mem = H5Screate_simple(a->rank, count, NULL);
+    bool ok = space >= 0 && mem >= 0 &&
+              H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+              H5Dread(id, a->mem_type, mem, space, H5P_DEFAULT, out) >= 0;
+    ql_status st = ok ? QL_OK : fail_block(a, start, count, told, err);
+    ql_h5r_close(mem);
+    ql_h5r_close(space);
+    return st;
+}
+
+ql_status ql_h5r_read_list(const ql_h5r_array *a, int64_t first, int64_t n, void *out, ql_err *err)
+{
+    const hsize_t start = (hsize_t)first, count = (hsize_t)n;
+    return ql_h5r_read_block(a, a->id, &start, &count, 0, out, err);
+}
+
 const char *ql_h5r_type_text(const ql_h5r_array *a)
 {
     if (a->is_bool) return "bool";
@@ -207,14 +235,4 @@ ql_status ql_h5r_need_integers(const ql_h5r_array *a, ql_err *err)
 {
     if (a->numeric && !ql_num_is_float(a->num)) return QL_OK;
     return ql_fail(err, QL_EDATA, "%s: is %s, integers expected", a->path, ql_h5r_type_text(a));
-}
-
-ql_status ql_h5r_need_memory(double bytes, const char *what, ql_err *err)
-{
-    int64_t left = ql_memory_available();
-    if (left <= 0 || bytes < (double)left) return QL_OK;
-    const double gib = 1024.0 * 1024 * 1024;
-    ql_fail(err, QL_EMEMORY, "%s: needs %.1f GiB of memory, %.1f GiB are available", what,
-            bytes / gib, (double)left / gib);
-    return ql_hint(err, "run it on a machine with more memory");
 }

@@ -16,6 +16,7 @@
 #include "lzf.h"
 #include "quell/alloc.h"
 #include "quell/feed.h"
+#include "quell/order.h"
 
 enum {
     MAX_STEPS = 4,
@@ -151,11 +152,6 @@ static const unsigned char *fill_chunk(const pipeline *p, unsigned char *out)
     return out;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Where a whole chunk of a list can be decoded to, if anywhere. */
 static unsigned char *home_of(const run *r, const slot *s)
 {
@@ -166,15 +162,15 @@ static unsigned char *home_of(const run *r, const slot *s)
 
 static void take_list(const run *r, const slot *s, const unsigned char *values)
 {
-    ql_h5r_take(r->list, r->pipe->size, s->row, values, smaller(r->end - s->row, r->pipe->rows));
+    ql_h5r_take(r->list, r->pipe->size, s->row, values, ql_least(r->end - s->row, r->pipe->rows));
 }
 
 /* Chunks at the right and lower edge reach beyond the data. */
 static void take_band(const run *r, const slot *s, const unsigned char *values)
 {
     const pipeline *p = r->pipe;
-    int64_t n_rows = smaller(r->end - s->row, p->rows),
-            n_cols = smaller(p->width - s->col, p->cols);
+    int64_t n_rows = ql_least(r->end - s->row, p->rows),
+            n_cols = ql_least(p->width - s->col, p->cols);
     for (int64_t k = 0; k < n_rows; k++) {
         int64_t to = (s->row - r->begin + k) * p->width + s->col;
         memcpy(r->out + (size_t)to * p->size, values + (size_t)(k * p->cols) * p->size,
@@ -185,7 +181,7 @@ static void take_band(const run *r, const slot *s, const unsigned char *values)
 static void take_range(const run *r, const slot *s, const unsigned char *values)
 {
     int64_t first = s->row > r->from ? s->row : r->from,
-            end = smaller(r->end, s->row + r->pipe->rows);
+            end = ql_least(r->end, s->row + r->pipe->rows);
     memcpy(r->out + (size_t)(first - r->from) * r->pipe->size,
            values + (size_t)(first - s->row) * r->pipe->size,
            (size_t)(end - first) * r->pipe->size);
@@ -426,7 +422,7 @@ static ql_status run_chunks(run *r, int threads, ql_err *err)
     int64_t n_chunks = (r->end - r->begin + p->rows - 1) / p->rows * chunks_across(p);
     if (threads > n_chunks) threads = (int)n_chunks;
     if (threads < 1) threads = 1;
-    int n_slots = ql_feed_slots(threads, smaller(IN_WORK / (int64_t)p->bytes, n_chunks));
+    int n_slots = ql_feed_slots(threads, ql_least(IN_WORK / (int64_t)p->bytes, n_chunks));
     if (threads > n_slots) threads = n_slots;
     const ql_feed feed = {n_chunks, n_slots, fetch_item, decode_item, r};
     atomic_init(&r->bad, INT64_MAX);

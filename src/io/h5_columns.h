@@ -21,15 +21,17 @@ void ql_values_free(ql_values *v);
  * values become float64 (QL_EDATA above 2^53), bools with missing values the strings "True",
  * "False" and "". n values are expected (-1: any number); with others QL_EDATA, before the memory
  * is taken. */
-ql_status ql_h5r_values(hid_t file, const char *path, int64_t n, ql_values *out, ql_err *err);
+QL_MUST_USE ql_status ql_h5r_values(hid_t file, const char *path, int64_t n, ql_values *out,
+                                    ql_err *err);
 
 /* Member number `member` of an open list of compounds. */
-ql_status ql_h5r_member_values(const ql_h5r_array *a, unsigned member, ql_values *out, ql_err *err);
+QL_MUST_USE ql_status ql_h5r_member_values(const ql_h5r_array *a, unsigned member, ql_values *out,
+                                           ql_err *err);
 
 /* Replace codes (integers; -1: missing) by the categories they stand for. Fails with QL_EDATA when
  * one is out of range; where names the column. */
-ql_status ql_values_decode(ql_values *codes, const ql_values *categories, const char *where,
-                           ql_err *err);
+QL_MUST_USE ql_status ql_values_decode(ql_values *codes, const ql_values *categories,
+                                       const char *where, ql_err *err);
 
 /* Where columns go that cannot be taken: their paths to lost if there is one, else a warning each
  * to notes. */
@@ -41,10 +43,12 @@ typedef struct {
 /* A column that was read with status st: v is added to the frame, or, when st (why says what) or
  * its length forbids it, left out. where: its path without the leading slash. Fails for want of
  * memory only. Releases v. */
-ql_status ql_column_take(ql_frame *frame, const char *name, const char *where, ql_status st,
-                         const ql_err *why, ql_values *v, const ql_left_out *left, ql_err *err);
+QL_MUST_USE ql_status ql_column_take(ql_frame *frame, const char *name, const char *where,
+                                     ql_status st, const ql_err *why, ql_values *v,
+                                     const ql_left_out *left, ql_err *err);
 
 /* Leave the column at `where` out. */
-ql_status ql_column_leave(const char *where, const char *why, const ql_left_out *left, ql_err *err);
+QL_MUST_USE ql_status ql_column_leave(const char *where, const char *why, const ql_left_out *left,
+                                      ql_err *err);
 
 #endif

@@ -276,38 +276,3 @@ ql_status ql_h5r_names_of(hid_t file, const char *path, int64_t n, ql_names *out
     *out = copy;
     return st;
 }
-
-ql_status ql_names_number(const char *what, int64_t n, ql_names *out, ql_err *err)
-{
-    char text[64];
-    for (int64_t i = 0; i < n; i++) {
-        int len = snprintf(text, sizeof text, "%s_%" PRId64, what, i + 1);
-        QL_TRY(ql_names_add(out, text, (size_t)len, err));
-    }
-    return QL_OK;
-}
-
-ql_status ql_names_fill_empty(ql_names *names, int64_t *n_empty, ql_err *err)
-{
-    ql_names filled = {0};
-    ql_status st = QL_OK;
-    char text[40];
-    *n_empty = 0;
-    for (int64_t i = 0; i < names->n; i++) *n_empty += ql_name(names, i)[0] == '\0';
-    if (*n_empty == 0) return QL_OK;
-    for (int64_t i = 0; st == QL_OK && i < names->n; i++) {
-        const char *s = ql_name(names, i);
-        if (s[0] == '\0') {
-            (void)snprintf(text, sizeof text, "unnamed_%" PRId64, i + 1);
-            s = text;
-        }
-        st = ql_names_add(&filled, s, strlen(s), err);
-    }
-    if (st == QL_OK) {
-        ql_names_free(names);
-        *names = filled;
-    } else {
-        ql_names_free(&filled);
-    }
-    return st;
-}

@@ -342,8 +342,8 @@ ql_status ql_h5out_number(hid_t parent, const char *name, hid_t type, const void
     return write_dataset(parent, name, &(element){type, -1, value, "numeric-scalar"}, err);
 }
 
-ql_status ql_h5out_bools(hid_t parent, const char *name, int64_t n, const uint8_t *values,
-                         ql_err *err)
+static ql_status write_bools(hid_t parent, const char *name, int64_t n, const uint8_t *values,
+                             ql_err *err)
 {
     uint8_t *flags = NULL;
     QL_TRY(QL_NEW(flags, n, "a column of flags", err));
@@ -387,7 +387,7 @@ ql_status ql_h5out_column(hid_t frame, const char *name, const ql_column *column
     case QL_COL_STRING:
         return ql_h5out_strings(frame, name, &column->strings, err);
     case QL_COL_BOOL:
-        return ql_h5out_bools(frame, name, n, column->values, err);
+        return write_bools(frame, name, n, column->values, err);
     case QL_COL_F32:
         return ql_h5out_array(frame, name, H5T_NATIVE_FLOAT, n, column->values, err);
     case QL_COL_F64:

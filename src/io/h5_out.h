@@ -62,8 +62,6 @@ hid_t ql_h5out_dcpl(void);
 /* Arrays of n values, contiguous, encoded as array or string-array. type is a native one. */
 QL_MUST_USE ql_status ql_h5out_array(hid_t parent, const char *name, hid_t type, int64_t n,
                                      const void *values, ql_err *err);
-QL_MUST_USE ql_status ql_h5out_bools(hid_t parent, const char *name, int64_t n,
-                                     const uint8_t *values, ql_err *err);
 QL_MUST_USE ql_status ql_h5out_strings(hid_t parent, const char *name, const ql_names *values,
                                        ql_err *err);
 

@@ -160,25 +160,45 @@ ql_status ql_h5r_members(hid_t file, const char *path, int64_t max, ql_names *ou
     return QL_OK;
 }
 
-/* --- attributes --- */
-
-/* The attribute, or a negative id. */
-static hid_t attr_open(hid_t file, const char *path, const char *name)
+int64_t ql_h5r_list(hid_t file, const char *path, int64_t max, ql_names *out)
 {
-    hid_t id = -1;
-    if (ql_h5r_kind_of(file, path) != QL_H5R_NONE &&
-        H5Aexists_by_name(file, path, name, H5P_DEFAULT) > 0)
-        id = H5Aopen_by_name(file, path, name, H5P_DEFAULT, H5P_DEFAULT);
-    (void)H5Eclear2(H5E_DEFAULT);
-    return id;
+    int64_t total = 0;
+    return ql_h5r_members(file, path, max, out, &total, NULL) == QL_OK ? total : 0;
 }
 
-static int64_t attr_points(hid_t attr)
+/* --- attributes --- */
+
+typedef struct {
+    hid_t id, type;
+    int64_t n; /* elements; negative: not known */
+} attribute;
+
+static bool attr_open(hid_t file, const char *path, const char *name, attribute *a)
 {
-    hid_t space = H5Aget_space(attr);
-    int64_t n = space < 0 ? -1 : (int64_t)H5Sget_simple_extent_npoints(space);
-    ql_h5r_close(space);
-    return n;
+    *a = (attribute){-1, -1, -1};
+    if (ql_h5r_kind_of(file, path) != QL_H5R_NONE &&
+        H5Aexists_by_name(file, path, name, H5P_DEFAULT) > 0)
+        a->id = H5Aopen_by_name(file, path, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (a->id >= 0) {
+        hid_t space = H5Aget_space(a->id);
+        if (space >= 0) a->n = (int64_t)H5Sget_simple_extent_npoints(space);
+        ql_h5r_close(space);
+        a->type = H5Aget_type(a->id);
+    }
+    (void)H5Eclear2(H5E_DEFAULT);
+    return a->id >= 0;
+}
+
+static void attr_close(attribute *a)
+{
+    ql_h5r_close(a->type);
+    ql_h5r_close(a->id);
+    (void)H5Eclear2(H5E_DEFAULT);
+}
+
+static bool attr_is(const attribute *a, H5T_class_t class_)
+{
+    return a->type >= 0 && H5Tget_class(a->type) == class_;
 }
 
 static bool attr_read_vlen(hid_t attr, hid_t type, ql_str *out)
@@ -208,16 +228,13 @@ static bool attr_read_fixed(hid_t attr, hid_t type, ql_str *out)
 bool ql_h5r_attr_string(hid_t file, const char *path, const char *name, ql_str *out)
 {
     bool ok = false;
-    hid_t attr = attr_open(file, path, name);
-    if (attr < 0) return false;
-    hid_t type = H5Aget_type(attr);
+    attribute a;
+    if (!attr_open(file, path, name, &a)) return false;
     ql_str_clear(out);
-    if (type >= 0 && H5Tget_class(type) == H5T_STRING && attr_points(attr) == 1)
-        ok = H5Tis_variable_str(type) > 0 ? attr_read_vlen(attr, type, out)
-                                          : attr_read_fixed(attr, type, out);
-    ql_h5r_close(type);
-    ql_h5r_close(attr);
-    (void)H5Eclear2(H5E_DEFAULT);
+    if (attr_is(&a, H5T_STRING) && a.n == 1)
+        ok = H5Tis_variable_str(a.type) > 0 ? attr_read_vlen(a.id, a.type, out)
+                                            : attr_read_fixed(a.id, a.type, out);
+    attr_close(&a);
     return ok && !out->failed;
 }
 
@@ -259,19 +276,14 @@ static bool add_fixed_strings(hid_t attr, hid_t type, int64_t n, ql_names *out)
 
 bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out)
 {
-    bool ok = false;
-    hid_t attr = attr_open(file, path, name);
-    if (attr < 0) return false;
-    int64_t n = attr_points(attr);
-    hid_t type = H5Aget_type(attr);
-    if (n == 0)
-        ok = true;
-    else if (n > 0 && n < (1 << 24) && type >= 0 && H5Tget_class(type) == H5T_STRING)
-        ok = H5Tis_variable_str(type) > 0 ? add_vlen_strings(attr, type, n, out)
-                                          : add_fixed_strings(attr, type, n, out);
-    ql_h5r_close(type);
-    ql_h5r_close(attr);
-    (void)H5Eclear2(H5E_DEFAULT);
+    enum { MOST = 1 << 24 };
+    attribute a;
+    if (!attr_open(file, path, name, &a)) return false;
+    bool ok = a.n == 0;
+    if (a.n > 0 && a.n < MOST && attr_is(&a, H5T_STRING))
+        ok = H5Tis_variable_str(a.type) > 0 ? add_vlen_strings(a.id, a.type, a.n, out)
+                                            : add_fixed_strings(a.id, a.type, a.n, out);
+    attr_close(&a);
     return ok;
 }
 
@@ -280,12 +292,12 @@ bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *
     char target[1024];
     hobj_ref_t ref;
     bool ok = false;
-    hid_t attr = attr_open(file, path, name);
-    if (attr < 0) return false;
-    hid_t type = H5Aget_type(attr), object = -1;
-    if (type >= 0 && H5Tequal(type, H5T_STD_REF_OBJ) > 0 && attr_points(attr) == 1 &&
-        H5Aread(attr, H5T_STD_REF_OBJ, &ref) >= 0)
-        object = H5Rdereference2(attr, H5P_DEFAULT, H5R_OBJECT, &ref);
+    attribute a;
+    hid_t object = -1;
+    if (!attr_open(file, path, name, &a)) return false;
+    if (a.type >= 0 && H5Tequal(a.type, H5T_STD_REF_OBJ) > 0 && a.n == 1 &&
+        H5Aread(a.id, H5T_STD_REF_OBJ, &ref) >= 0)
+        object = H5Rdereference2(a.id, H5P_DEFAULT, H5R_OBJECT, &ref);
     if (object >= 0) {
         ssize_t n = H5Iget_name(object, target, sizeof target);
         ok = n > 0 && (size_t)n < sizeof target;
@@ -295,9 +307,7 @@ bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *
         ql_str_puts(out, target);
     }
     ql_h5r_close(object);
-    ql_h5r_close(type);
-    ql_h5r_close(attr);
-    (void)H5Eclear2(H5E_DEFAULT);
+    attr_close(&a);
     return ok && !out->failed;
 }
 
@@ -305,18 +315,16 @@ ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64
                            ql_err *err)
 {
     ql_status st = QL_OK;
-    hid_t type = -1, attr = attr_open(file, path, name);
-    if (attr < 0) return ql_fail(err, QL_EDATA, "/%s: has no attribute \"%s\"", path, name);
-    int64_t points = attr_points(attr);
-    type = H5Aget_type(attr);
-    if (type < 0 || H5Tget_class(type) != H5T_INTEGER)
+    attribute a;
+    if (!attr_open(file, path, name, &a))
+        return ql_fail(err, QL_EDATA, "/%s: has no attribute \"%s\"", path, name);
+    if (!attr_is(&a, H5T_INTEGER))
         st = ql_fail(err, QL_EDATA, "/%s: attribute \"%s\" is not of integers", path, name);
-    else if (points != n)
+    else if (a.n != n)
         st = ql_fail(err, QL_EDATA, "/%s: attribute \"%s\" has %" PRId64 " numbers, %d expected",
-                     path, name, points, n);
-    else if (H5Aread(attr, H5T_NATIVE_INT64, out) < 0)
+                     path, name, a.n, n);
+    else if (H5Aread(a.id, H5T_NATIVE_INT64, out) < 0)
         st = ql_h5_fail(err, QL_EDATA, "/%s: attribute \"%s\" cannot be read", path, name);
-    ql_h5r_close(type);
-    ql_h5r_close(attr);
+    attr_close(&a);
     return st;
 }

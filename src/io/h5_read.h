@@ -19,7 +19,7 @@ typedef enum { QL_H5R_NONE, QL_H5R_GROUP, QL_H5R_DATASET } ql_h5r_kind;
 
 /* Open read-only and without locks. QL_ENOINPUT: cannot be opened; QL_EDATA: no HDF5 file, damaged
  * or truncated. Close with ql_h5r_close. */
-ql_status ql_h5r_open(const char *path, hid_t *file, ql_err *err);
+QL_MUST_USE ql_status ql_h5r_open(const char *path, hid_t *file, ql_err *err);
 hid_t ql_h5r_try_open(const char *path); /* for detection: negative when it is no HDF5 file */
 void ql_h5r_close(hid_t id);             /* any kind of id; negative is allowed */
 
@@ -41,13 +41,17 @@ bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_name
 bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out);
 
 /* Exactly n integers of an attribute. */
-ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,
-                           ql_err *err);
+QL_MUST_USE ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out,
+                                       int n, ql_err *err);
 
 /* Names of a group's members in name order, at most max of them; *total (may be NULL) is how many
  * there are. */
-ql_status ql_h5r_members(hid_t file, const char *path, int64_t max, ql_names *out, int64_t *total,
-                         ql_err *err);
+QL_MUST_USE ql_status ql_h5r_members(hid_t file, const char *path, int64_t max, ql_names *out,
+                                     int64_t *total, ql_err *err);
+
+/* As many of them as can be listed, for messages. Returns how many there are, 0 when there is no
+ * such group. */
+int64_t ql_h5r_list(hid_t file, const char *path, int64_t max, ql_names *out);
 
 /* A dataset open for reading, checked: stored in this file, its filters available, its extent
  * possible for the bytes it occupies. */
@@ -69,17 +73,25 @@ typedef struct {
 
 /* rank 1 or 2, or -1 for any up to 2. Fails with QL_EDATA when it is missing, no dataset, of
  * another rank, not readable. Close with ql_h5r_array_close. */
-ql_status ql_h5r_array_open(hid_t file, const char *path, int rank, ql_h5r_array *a, ql_err *err);
+QL_MUST_USE ql_status ql_h5r_array_open(hid_t file, const char *path, int rank, ql_h5r_array *a,
+                                        ql_err *err);
 void ql_h5r_array_close(ql_h5r_array *a); /* harmless on a zeroed or closed one */
+
+/* The block of count[] elements from start[] on (a->rank of each) of type a->mem_type into out; id:
+ * the dataset, a->id or opened anew with another cache. QL_EDATA says where the damage is: near a
+ * value of a list, else by the rows (told = 0) or columns (1) of the block. */
+QL_MUST_USE ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *start,
+                                        const hsize_t *count, int told, void *out, ql_err *err);
+
+/* Elements first .. first + n - 1 of a list. */
+QL_MUST_USE ql_status ql_h5r_read_list(const ql_h5r_array *a, int64_t first, int64_t n, void *out,
+                                       ql_err *err);
 
 /* Name of the stored type as users know it: "float16", "bool", "uint8", ... */
 const char *ql_h5r_type_text(const ql_h5r_array *a);
 
 /* Fails unless the elements are numbers (or integers). */
-ql_status ql_h5r_need_numbers(const ql_h5r_array *a, ql_err *err);
-ql_status ql_h5r_need_integers(const ql_h5r_array *a, ql_err *err);
-
-/* Fail with QL_EMEMORY when `bytes` for `what` is more than the machine has left. */
-ql_status ql_h5r_need_memory(double bytes, const char *what, ql_err *err);
+QL_MUST_USE ql_status ql_h5r_need_numbers(const ql_h5r_array *a, ql_err *err);
+QL_MUST_USE ql_status ql_h5r_need_integers(const ql_h5r_array *a, ql_err *err);
 
 #endif

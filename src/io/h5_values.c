@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "h5_error.h"
 #include "quell/alloc.h"
 #include "quell/parallel.h"
 
@@ -34,21 +33,6 @@ static void place_piece(void *ctx, int64_t item)
     ql_h5r_take(job->taker, job->size, job->at + from, job->bytes + (size_t)from * job->size, n);
 }
 
-static ql_status read_block(const ql_h5r_array *a, int64_t at, int64_t n, void *out, ql_err *err)
-{
-    hsize_t start = (hsize_t)at, count = (hsize_t)n;
-    hid_t file_space = H5Dget_space(a->id), mem_space = H5Screate_simple(1, &count, NULL);
-    herr_t rc = -1;
-    if (file_space >= 0 && mem_space >= 0 &&
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0)
-        rc = H5Dread(a->id, a->mem_type, mem_space, file_space, H5P_DEFAULT, out);
-    ql_status st = QL_OK;
-    if (rc < 0) st = ql_h5_fail(err, QL_EDATA, "%s: is damaged near value %" PRId64, a->path, at);
-    ql_h5r_close(mem_space);
-    ql_h5r_close(file_space);
-    return st;
-}
-
 static ql_status stream_blocks(const ql_h5r_array *a, int64_t n, int threads,
                                const ql_h5r_taker *taker, ql_err *err)
 {
@@ -62,14 +46,14 @@ static ql_status stream_blocks(const ql_h5r_array *a, int64_t n, int threads,
         int64_t m = n - at < block ? n - at : block;
         unsigned char *bytes = buffer ? buffer : (unsigned char *)taker->out + (size_t)at * size;
         block_job job = {taker, bytes, size, at, m};
-        st = read_block(a, at, m, bytes, err);
+        st = ql_h5r_read_list(a, at, m, bytes, err);
         if (st == QL_OK) ql_parallel_for(threads, (m + PIECE - 1) / PIECE, place_piece, &job);
     }
     ql_free(buffer);
     return st;
 }
 
-ql_status ql_h5r_stream(const ql_h5r_array *a, int64_t n, int threads, const ql_h5r_taker *taker,
+static ql_status stream(const ql_h5r_array *a, int64_t n, int threads, const ql_h5r_taker *taker,
                         ql_err *err)
 {
     bool done = false;
@@ -115,7 +99,7 @@ ql_status ql_h5r_read_f32(const ql_h5r_array *a, int64_t n, int threads, float *
     convert_job job = {.num = a->num, .out = out};
     ql_h5r_taker taker = {.place = place_f32, .ctx = &job};
     if (a->num == QL_NUM_F32) taker.out = out;
-    QL_TRY(ql_h5r_stream(a, n, threads, &taker, err));
+    QL_TRY(stream(a, n, threads, &taker, err));
     if (seen) {
         seen->counts = !atomic_load(&job.fractions);
         seen->zeros = atomic_load(&job.zeros);
@@ -129,7 +113,7 @@ ql_status ql_h5r_read_i64(const ql_h5r_array *a, int64_t n, int threads, int64_t
     convert_job job = {.num = a->num, .out = out};
     ql_h5r_taker taker = {.place = place_i64, .ctx = &job};
     if (a->num == QL_NUM_I64) taker = (ql_h5r_taker){.out = out};
-    return ql_h5r_stream(a, n, threads, &taker, err);
+    return stream(a, n, threads, &taker, err);
 }
 
 typedef struct {
@@ -236,7 +220,7 @@ static ql_status fail_index(const ql_h5r_array *a, int64_t at, int64_t limit, co
 {
     int64_t value = 0;
     unsigned char raw[8] = {0};
-    QL_TRY(read_block(a, at, 1, raw, err));
+    QL_TRY(ql_h5r_read_list(a, at, 1, raw, err));
     ql_num_to_i64(a->num, raw, 1, &value);
     return ql_fail(err, QL_EDATA, "%s[%" PRId64 "] is %" PRId64 ", but there are %" PRId64 " %s",
                    a->path, at, value, limit, what);
@@ -249,7 +233,7 @@ ql_status ql_h5r_read_indices(const ql_h5r_array *a, int64_t n, int64_t limit, c
         .num = a->num, .out = out, .limit = limit, .rows = rows, .first_bad = INT64_MAX};
     ql_h5r_taker taker = {.place = place_indices, .ctx = &job};
     if (a->num == QL_NUM_I32) taker.out = out;
-    QL_TRY(ql_h5r_stream(a, n, threads, &taker, err));
+    QL_TRY(stream(a, n, threads, &taker, err));
     int64_t bad = atomic_load(&job.first_bad);
     if (bad != INT64_MAX) return fail_index(a, bad, limit, what, err);
     if (rows)

@@ -7,6 +7,7 @@
 #include "h5ad_writer_internal.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
+#include "quell/strbuf.h"
 
 /* Rows and columns of a chunk: 256 KiB, any row or column at the same price. */
 enum { DENSE_CHUNK = 256 };
@@ -27,12 +28,10 @@ static ql_status start_matrix(ql_h5ad_writer *w, const char *key, int64_t n_rows
                               ql_err *err)
 {
     band_matrix *m = &w->m;
-    size_t size = strlen(key) + 1;
 
     if (m->key) return ql_fail(err, QL_EINTERNAL, "%s: %s is not finished", key, m->key);
     QL_TRY(ql_h5ad_check_shape(w, key, n_rows, n_cols, err));
-    QL_TRY(ql_new_((void **)&m->key, (int64_t)size, 1, "a name", err));
-    memcpy(m->key, key, size);
+    QL_TRY(ql_text_copy(key, &m->key, err));
     m->n_rows = n_rows;
     return ql_h5ad_open_parent(w, m->key, &m->parent, &m->leaf, err);
 }

@@ -5,8 +5,7 @@
 
 #include "h5_columns.h"
 #include "h5_error.h"
-#include "h5_names.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
 bool ql_h5ad_is_compound(hid_t file, const char *frame)
 {

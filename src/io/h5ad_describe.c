@@ -3,34 +3,21 @@
 #include <string.h>
 
 #include "formats.h"
-#include "h5_names.h"
-#include "h5ad_parts.h"
-#include "matrix_h5.h"
+#include "h5ad_read.h"
 
 static void describe_matrix(hid_t file, const char *path, ql_str *out)
 {
     ql_h5_describe_matrix(file, path, "", "", out);
 }
 
-static void describe_layers(hid_t file, ql_str *out)
-{
-    ql_names layers = {0};
-    char path[1024];
-    (void)ql_h5r_members(file, "layers", 50, &layers, NULL, NULL);
-    for (int64_t i = 0; i < layers.n; i++) {
-        (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
-        describe_matrix(file, path, out);
-    }
-    ql_names_free(&layers);
-}
-
 static void describe_members(hid_t file, const char *group, ql_str *out)
 {
     ql_names names = {0};
-    int64_t total = 0;
-    if (ql_h5r_members(file, group, 50, &names, &total, NULL) == QL_OK && total > 0) {
+    const int64_t total = ql_h5r_list(file, group, 50, &names);
+    if (total > 0) {
         ql_str_printf(out, "%s  ", group);
-        ql_append_list(&names, total, out);
+        ql_list_names(&names, total, out);
+        ql_str_puts(out, "\n");
     }
     ql_names_free(&names);
 }
@@ -38,12 +25,9 @@ static void describe_members(hid_t file, const char *group, ql_str *out)
 static ql_status group_columns(hid_t file, const char *frame, int64_t *n, ql_names *columns,
                                ql_err *err)
 {
-    ql_str path = {0};
-    ql_status st = ql_h5ad_index_path(file, frame, &path, err);
-    if (st == QL_OK) st = ql_h5r_names_count(file, ql_str_text(&path), n, err);
-    if (st == QL_OK) (void)ql_h5r_attr_strings(file, frame, "column-order", columns);
-    ql_str_free(&path);
-    return st;
+    QL_TRY(ql_h5ad_rows(file, frame, n, err));
+    (void)ql_h5r_attr_strings(file, frame, "column-order", columns);
+    return QL_OK;
 }
 
 static ql_status describe_frame(hid_t file, const char *frame, const char *what, ql_str *out,
@@ -56,7 +40,8 @@ static ql_status describe_frame(hid_t file, const char *frame, const char *what,
         file, frame, &n, &columns, err);
     if (st == QL_OK) {
         ql_str_printf(out, "%s  %s %s, columns: ", frame, ql_group_digits(n, digits), what);
-        ql_append_list(&columns, columns.n, out);
+        ql_list_names(&columns, columns.n, out);
+        ql_str_puts(out, "\n");
     }
     ql_names_free(&columns);
     return st;
@@ -67,7 +52,7 @@ ql_status ql_h5ad_describe(hid_t file, const ql_h5ad_names *names, ql_str *out, 
     static const char *const lists[] = {"obsm", "varm", "obsp", "uns"};
     describe_matrix(file, names->x, out);
     describe_matrix(file, names->raw_x, out);
-    describe_layers(file, out);
+    ql_h5_describe_layers(file, "", "", out);
     QL_TRY(describe_frame(file, names->obs, "cells", out, err));
     QL_TRY(describe_frame(file, names->var, "genes", out, err));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) describe_members(file, lists[i], out);

@@ -4,15 +4,8 @@
 ql_chunk_spec ql_h5ad_entries(hid_t group, const char *name, hid_t type, int64_t n,
                               const ql_write_options *opt)
 {
-    return (ql_chunk_spec){.parent = group,
-                           .name = name,
-                           .type = type,
-                           .rank = 1,
-                           .n_rows = n,
-                           .n_cols = 1,
-                           .chunk_rows = QL_SPARSE_CHUNK,
-                           .level = opt->deflate > 1 ? opt->deflate : 1,
-                           .threads = opt->threads};
+    return ql_chunk_list(group, name, type, n, QL_SPARSE_CHUNK, opt->deflate > 1 ? opt->deflate : 1,
+                         opt->threads);
 }
 
 ql_status ql_h5ad_write_entries(hid_t group, const char *name, hid_t type, int64_t n,

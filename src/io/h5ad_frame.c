@@ -3,12 +3,12 @@
 
 #include "h5_columns.h"
 #include "h5_names.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 
-static ql_status append_path(const char *frame, const char *member, ql_str *out, ql_err *err)
+ql_status ql_h5ad_path(const char *group, const char *member, ql_str *out, ql_err *err)
 {
     ql_str_clear(out);
-    ql_str_printf(out, "%s/%s", frame, member);
+    ql_str_printf(out, "%s/%s", group, member);
     return out->failed ? ql_fail(err, QL_EMEMORY, "no memory for a path") : QL_OK;
 }
 
@@ -22,7 +22,7 @@ ql_status ql_h5ad_index_path(hid_t file, const char *frame, ql_str *out, ql_err 
         st = ql_fail(err, QL_EDATA, "/%s: has no attribute \"_index\" that names its index", frame);
         goto out;
     }
-    QL_GO(append_path(frame, ql_str_text(&name), out, err));
+    QL_GO(ql_h5ad_path(frame, ql_str_text(&name), out, err));
     if (ql_h5r_kind_of(file, ql_str_text(out)) == QL_H5R_NONE) {
         ql_str text = {0};
         ql_str_escape(&text, ql_str_text(&name), strlen(ql_str_text(&name)));
@@ -31,6 +31,17 @@ ql_status ql_h5ad_index_path(hid_t file, const char *frame, ql_str *out, ql_err 
     }
 out:
     ql_str_free(&name);
+    return st;
+}
+
+ql_status ql_h5ad_rows(hid_t file, const char *frame, int64_t *n, ql_err *err)
+{
+    ql_str path = {0};
+    ql_status st;
+    QL_GO(ql_h5ad_index_path(file, frame, &path, err));
+    QL_GO(ql_h5r_names_count(file, ql_str_text(&path), n, err));
+out:
+    ql_str_free(&path);
     return st;
 }
 
@@ -53,13 +64,14 @@ static void warn_missing(const char *frame, const char *column, ql_notes *notes)
     ql_str_free(&text);
 }
 
-void ql_h5ad_check_columns(hid_t file, const char *frame, ql_notes *notes)
+/* A warning for each column that column-order names and the file lacks. */
+static void check_columns(hid_t file, const char *frame, ql_notes *notes)
 {
     ql_names columns = {0};
     ql_str path = {0};
     (void)ql_h5r_attr_strings(file, frame, "column-order", &columns);
     for (int64_t i = 0; i < columns.n; i++) {
-        if (append_path(frame, ql_name(&columns, i), &path, NULL) != QL_OK) break;
+        if (ql_h5ad_path(frame, ql_name(&columns, i), &path, NULL) != QL_OK) break;
         if (ql_h5r_kind_of(file, ql_str_text(&path)) == QL_H5R_NONE)
             warn_missing(frame, ql_name(&columns, i), notes);
     }
@@ -105,7 +117,7 @@ ql_status ql_h5ad_read_column(hid_t file, const char *frame, const char *column,
     ql_values v = {0};
     ql_str path = {0};
     ql_status st;
-    QL_GO(append_path(frame, column, &path, err));
+    QL_GO(ql_h5ad_path(frame, column, &path, err));
     QL_GO(read_column(file, frame, column, ql_str_text(&path), out->index.n, &v, err));
     QL_GO(ql_frame_add(out, column, v.type,
                        v.type == QL_COL_STRING ? (const void *)&v.strings : v.values, err));
@@ -121,7 +133,7 @@ static ql_status add_column(hid_t file, const char *frame, const char *column, q
     ql_values v = {0};
     ql_err why = {0};
     ql_str path = {0};
-    ql_status st = append_path(frame, column, &path, err);
+    ql_status st = ql_h5ad_path(frame, column, &path, err);
     if (st != QL_OK) goto out;
     if (ql_h5r_kind_of(file, ql_str_text(&path)) == QL_H5R_NONE) goto out; /* warned of already */
     st = read_column(file, frame, column, ql_str_text(&path), out->index.n, &v, &why);
@@ -153,13 +165,13 @@ ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_read_opt
                        bool with_columns, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     QL_TRY(ql_h5ad_index(file, names->obs, &ds->cells.index, err));
-    ql_h5ad_check_columns(file, names->obs, notes);
-    ql_h5ad_check_columns(file, names->var, notes);
+    check_columns(file, names->obs, notes);
+    check_columns(file, names->var, notes);
     QL_TRY(ql_h5ad_pick(file, names, opt, ds, notes, err));
     with_columns = with_columns || opt->columns;
     const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
     const char *var = ds->genes_differ ? names->raw_var : names->var;
-    if (ds->genes_differ) ql_h5ad_check_columns(file, names->raw_var, notes);
+    if (ds->genes_differ) check_columns(file, names->raw_var, notes);
     if (with_columns) QL_TRY(ql_h5ad_read_columns(file, names->obs, &ds->cells, &left, err));
     if (with_columns || ds->genes_differ)
         QL_TRY(ql_h5ad_read_columns(file, var, &ds->genes, &left, err));

@@ -3,30 +3,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "formats.h"
 #include "h5_error.h"
 #include "h5_values.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 #include "quell/alloc.h"
 
 enum {
     MEMBERS_LISTED = 200, /* of a group; a file with more has no list anybody reads */
 };
 
-static ql_status set_path(ql_str *out, ql_err *err, const char *group, const char *member)
-{
-    ql_str_clear(out);
-    ql_str_printf(out, "%s/%s", group, member);
-    return out->failed ? ql_fail(err, QL_EMEMORY, "no memory for a path") : QL_OK;
-}
-
 /* ---- what else there is ---- */
-
-static bool is_listed(const char *const *list, const char *name)
-{
-    for (; *list; list++)
-        if (strcmp(*list, name) == 0) return true;
-    return false;
-}
 
 static ql_status list_group(hid_t file, const char *group, const char *taken, ql_names *others,
                             ql_err *err)
@@ -35,7 +22,7 @@ static ql_status list_group(hid_t file, const char *group, const char *taken, ql
     ql_str path = {0};
     ql_status st = ql_h5r_members(file, group, MEMBERS_LISTED, &members, NULL, err);
     for (int64_t i = 0; st == QL_OK && i < members.n; i++) {
-        st = set_path(&path, err, group, ql_name(&members, i));
+        st = ql_h5ad_path(group, ql_name(&members, i), &path, err);
         if (st == QL_OK && strcmp(path.text, taken) != 0)
             st = ql_names_add(others, path.text, path.len, err);
     }
@@ -60,7 +47,7 @@ ql_status ql_h5ad_list_others(hid_t file, const ql_h5ad_names *names, const ql_d
     ql_status st = ql_h5r_members(file, ".", MEMBERS_LISTED, &root, NULL, err);
     for (int64_t i = 0; st == QL_OK && i < root.n; i++) {
         const char *name = ql_name(&root, i);
-        if (is_listed(groups, name) && ql_h5r_kind_of(file, name) == QL_H5R_GROUP)
+        if (ql_is_one_of(name, groups) && ql_h5r_kind_of(file, name) == QL_H5R_GROUP)
             st = list_group(file, name, ds->matrix, others, err);
         else if (!is_taken(names, ds, name))
             st = ql_names_add(others, name, strlen(name), err);
@@ -124,11 +111,8 @@ static ql_status fail_no_key(hid_t file, const char *key, ql_err *err)
 {
     ql_names has = {0};
     ql_str list = {0};
-    (void)ql_h5r_members(file, "obsm", 20, &has, NULL, NULL);
-    for (int64_t i = 0; i < has.n; i++) {
-        ql_str_puts(&list, i ? ", " : "");
-        ql_str_escape(&list, ql_name(&has, i), strlen(ql_name(&has, i)));
-    }
+    ql_h5r_list(file, "obsm", 20, &has);
+    ql_join_names(&has, &list);
     ql_fail(err, QL_EDATA, "has no obsm/%s (it has: %s)", key, has.n ? ql_str_text(&list) : "none");
     ql_str_free(&list);
     ql_names_free(&has);
@@ -141,7 +125,7 @@ static ql_status read_obsm(hid_t file, const char *key, ql_frame *out, ql_err *e
     ql_str path = {0};
     ql_names lost = {0};
     const ql_left_out left = {&lost, NULL};
-    ql_status st = set_path(&path, err, "obsm", key);
+    ql_status st = ql_h5ad_path("obsm", key, &path, err);
     if (st == QL_OK && ql_h5r_kind_of(file, path.text) == QL_H5R_NONE) {
         st = fail_no_key(file, key, err);
     } else if (st == QL_OK && ql_h5r_kind_of(file, path.text) == QL_H5R_DATASET) {

@@ -7,7 +7,7 @@
 #include "h5_error.h"
 #include "h5_names.h"
 #include "h5_values.h"
-#include "h5ad_parts.h"
+#include "h5ad_read.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 

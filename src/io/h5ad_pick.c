@@ -4,12 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "count_check.h"
 #include "formats.h"
-#include "h5_names.h"
-#include "h5ad_parts.h"
-#include "matrix_h5.h"
+#include "h5ad_read.h"
+#include "matrix_h5_stream.h"
 
 /* Usual places of counts beside X; raw's X comes after them. */
 static const char *const usual_layers[] = {"layers/counts", "layers/raw_counts", "layers/raw",
@@ -55,8 +53,6 @@ static ql_status read_matrix(hid_t file, const char *path, const ql_read_options
     if (!s)
         return ql_matrix_h5_read_seen(file, path, n_cells, n_genes, opt->threads, &ds->counts,
                                       n_duplicates, &ds->count_max, err);
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
     QL_TRY(ql_matrix_h5_stream(file, path, n_cells, n_genes, s, ds, err));
     *n_duplicates = s->n_duplicates;
     return QL_OK;
@@ -98,11 +94,8 @@ static ql_status fail_no_layer(hid_t file, const char *layer, ql_err *err)
 {
     ql_names layers = {0};
     ql_str text = {0};
-    (void)ql_h5r_members(file, "layers", 20, &layers, NULL, NULL);
-    for (int64_t i = 0; i < layers.n; i++) {
-        ql_str_puts(&text, i ? ", " : "");
-        ql_str_escape(&text, ql_name(&layers, i), strlen(ql_name(&layers, i)));
-    }
+    ql_h5r_list(file, "layers", 20, &layers);
+    ql_join_names(&layers, &text);
     ql_fail(err, QL_EDATA, "has no layer \"%s\" (it has: %s)", layer,
             layers.n ? ql_str_text(&text) : "none");
     ql_str_free(&text);

@@ -3,32 +3,26 @@
 
 #include <string.h>
 
-#include "chunk_writer.h"
 #include "h5_error.h"
 #include "h5_out.h"
-#include "quell/alloc.h"
+#include "h5ad_read.h"
+#include "lzf.h"
 #include "quell/strbuf.h"
 
 enum { LOSSES_NAMED = 12 };
 
-static const char *const mappings[] = {"layers", "obsm", "varm", "obsp", "varp", "uns"};
+static const char *const mappings[] = {"layers", "obsm", "varm", "obsp", "varp", "uns", NULL};
 /* Members of the input that fit a new file of the same cells; of the same cells and genes. */
 static const char *const of_cells[] = {"obs", "obsm", "obsp", "uns", NULL};
 static const char *const of_both[] = {"obs",  "obsm", "obsp",   "uns", "var",
                                       "varm", "varp", "layers", "raw", NULL};
-enum { N_MAPPINGS = sizeof mappings / sizeof *mappings };
-
-static bool is_mapping(const char *name)
-{
-    for (int i = 0; i < N_MAPPINGS; i++)
-        if (strcmp(mappings[i], name) == 0) return true;
-    return false;
-}
 
 /* ---- what the input looks like ---- */
 
+/* As ql_h5r_open, but what HDF5 says of a failure is left for the caller's message. */
 static hid_t open_input(const char *path)
 {
+    ql_lzf_register();
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
     if (fapl < 0) return fapl;
     (void)H5Pset_file_locking(fapl, false, true);
@@ -48,44 +42,11 @@ static bool is_type(hid_t parent, const char *name, H5O_type_t type)
     return info.type == type;
 }
 
-static int64_t length_of(hid_t parent, const char *name)
-{
-    if (!is_type(parent, name, H5O_TYPE_DATASET)) return -1;
-    hid_t set = H5Dopen2(parent, name, H5P_DEFAULT);
-    hid_t space = set < 0 ? set : H5Dget_space(set);
-    int64_t n = space < 0 ? -1 : (int64_t)H5Sget_simple_extent_npoints(space);
-    if (space >= 0) H5Sclose(space);
-    if (set >= 0) H5Dclose(set);
-    return n;
-}
-
-/* Names may be an array, or a group: categories by codes, nullable strings by values. */
-static int64_t index_length(hid_t frame, const char *index)
-{
-    if (!is_type(frame, index, H5O_TYPE_GROUP)) return length_of(frame, index);
-    hid_t group = H5Gopen2(frame, index, H5P_DEFAULT);
-    if (group < 0) return -1;
-    int64_t n = length_of(group, "codes");
-    if (n < 0) n = length_of(group, "values");
-    H5Gclose(group);
-    return n;
-}
-
 /* Rows of a frame stored as a group; -1 when it is none (layouts before 0.7, or not a frame). */
 static int64_t frame_length(hid_t file, const char *name)
 {
-    ql_names index = {0};
     int64_t n = -1;
-
-    if (!is_type(file, name, H5O_TYPE_GROUP)) return -1;
-    hid_t frame = H5Gopen2(file, name, H5P_DEFAULT);
-    if (frame < 0) return -1;
-    if (ql_h5out_read_strings(frame, "_index", &index, NULL) == QL_OK && index.n == 1) {
-        n = index_length(frame, ql_name(&index, 0));
-    }
-    ql_names_free(&index);
-    H5Gclose(frame);
-    return n;
+    return ql_h5ad_rows(file, name, &n, NULL) == QL_OK ? n : -1;
 }
 
 static bool is_h5ad(const char *format)
@@ -108,21 +69,12 @@ typedef struct {
 static const char *const obs_names[] = {"obs", "_obs", "smp", NULL};
 static const char *const var_names[] = {"var", "_var", NULL};
 
-static bool is_one_of(const char *key, const char *const *names)
-{
-    for (; *names; names++)
-        if (strcmp(*names, key) == 0) return true;
-    return false;
-}
-
 static bool is_kept(const losses *l, const char *key)
 {
-    if (strcmp(key, l->matrix) == 0 || is_one_of(key, obs_names)) return true;
-    if (is_one_of(key, var_names)) return !l->genes_differ;
+    if (strcmp(key, l->matrix) == 0 || ql_is_one_of(key, obs_names)) return true;
+    if (ql_is_one_of(key, var_names)) return !l->genes_differ;
     if (strncmp(key, "raw", 3) == 0 && strncmp(l->matrix, "raw", 3) == 0) return true;
-    for (const char *const *c = l->carried; c && *c; c++)
-        if (strcmp(*c, key) == 0) return true;
-    return false;
+    return ql_is_one_of(key, l->carried);
 }
 
 static void add_loss(losses *l, const char *key)
@@ -150,7 +102,8 @@ static herr_t list_member(hid_t group, const char *name, const H5L_info_t *info,
 static herr_t list_root(hid_t root, const char *name, const H5L_info_t *info, void *out)
 {
     losses *l = out;
-    bool whole = !is_mapping(name) || is_kept(l, name) || !is_type(root, name, H5O_TYPE_GROUP);
+    bool whole =
+        !ql_is_one_of(name, mappings) || is_kept(l, name) || !is_type(root, name, H5O_TYPE_GROUP);
     if (whole) return list_member(root, name, info, out);
     hid_t group = H5Gopen2(root, name, H5P_DEFAULT);
     if (group < 0) return 0;
@@ -260,10 +213,10 @@ out:
 
 static ql_status make_mappings(hid_t file, ql_err *err)
 {
-    for (int i = 0; i < N_MAPPINGS; i++) {
+    for (const char *const *name = mappings; *name; name++) {
         hid_t group = -1;
-        QL_TRY(ql_h5out_dict(file, mappings[i], &group, err));
-        QL_TRY(ql_h5out_close(group, mappings[i], err));
+        QL_TRY(ql_h5out_dict(file, *name, &group, err));
+        QL_TRY(ql_h5out_close(group, *name, err));
     }
     return QL_OK;
 }

@@ -34,7 +34,7 @@ struct ql_h5ad_writer {
 };
 
 /* Put the output's name in front of a failure and remember that there was one. Returns st. */
-ql_status ql_h5ad_done(ql_h5ad_writer *w, ql_status st, ql_err *err);
+QL_MUST_USE ql_status ql_h5ad_done(ql_h5ad_writer *w, ql_status st, ql_err *err);
 
 /* Does a matrix of this shape belong at key? QL_EINTERNAL otherwise. */
 QL_MUST_USE ql_status ql_h5ad_check_shape(const ql_h5ad_writer *w, const char *key, int64_t n_rows,

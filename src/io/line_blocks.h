@@ -30,7 +30,8 @@ typedef struct {
 
 /* Open path, plain or gzip, and read the first block. Errors as ql_text_open and ql_text_read.
  * ql_blocks_close accepts NULL. */
-ql_status ql_blocks_open(const char *path, ql_text_extent extent, ql_blocks **out, ql_err *err);
+QL_MUST_USE ql_status ql_blocks_open(const char *path, ql_text_extent extent, ql_blocks **out,
+                                     ql_err *err);
 void ql_blocks_close(ql_blocks *b);
 
 /* The first block, for a header; *all: nothing follows it. */
@@ -40,10 +41,10 @@ const char *ql_blocks_head(const ql_blocks *b, size_t *n, bool *all);
 int64_t ql_blocks_length(const ql_blocks *b);
 
 /* Make the first block longer: the header did not fit. */
-ql_status ql_blocks_more(ql_blocks *b, ql_err *err);
+QL_MUST_USE ql_status ql_blocks_more(ql_blocks *b, ql_err *err);
 
 /* Parse from byte `start` of the first block to the end of the file. */
-ql_status ql_blocks_run(ql_blocks *b, size_t start, int threads, const ql_piece_work *work,
-                        void *ctx, ql_err *err);
+QL_MUST_USE ql_status ql_blocks_run(ql_blocks *b, size_t start, int threads,
+                                    const ql_piece_work *work, void *ctx, ql_err *err);
 
 #endif

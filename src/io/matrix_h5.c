@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "h5_error.h"
 #include "h5_values.h"
 #include "lzf.h"
 #include "quell/alloc.h"
@@ -249,7 +248,7 @@ static ql_status read_arrays(hid_t file, const char *group, int64_t n_rows, int6
     QL_GO(QL_NEW(indptr, n_rows + 1, s.indptr.path, err));
     QL_GO(ql_h5r_read_i64(&s.indptr, n_rows + 1, threads, indptr, err));
     QL_GO(ql_sparse_h5_check(&s.indptr, indptr, s.data.n, err));
-    QL_GO(ql_h5r_need_memory((double)indptr[n_rows] * 8.0, group, err));
+    QL_GO(ql_need_memory((double)indptr[n_rows] * 8.0, group, err));
     QL_GO(ql_csr_alloc(m, n_rows, n_cols, indptr[n_rows], err));
     memcpy(m->indptr, indptr, (size_t)(n_rows + 1) * sizeof *indptr);
     QL_GO(read_entries(&s, cols, threads, m, seen, err));
@@ -272,7 +271,7 @@ static ql_status read_csc(hid_t file, const char *path, int64_t n_rows, int64_t 
 {
     ql_csr by_gene = {0};
     ql_status st = ql_matrix_h5_arrays(file, path, n_cols, n_rows, "cells", threads, &by_gene, err);
-    if (st == QL_OK) st = ql_h5r_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err);
+    if (st == QL_OK) st = ql_need_memory((double)ql_csr_nnz(&by_gene) * 8.0, path, err);
     if (st == QL_OK) st = ql_csr_transpose_threads(&by_gene, threads, m, err);
     ql_csr_free(&by_gene);
     return st;

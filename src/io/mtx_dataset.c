@@ -3,12 +3,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
+#include "entry_sink.h"
 #include "folder.h"
 #include "formats.h"
 #include "mtx_folder.h"
 #include "mtx_stream.h"
 #include "quell/alloc.h"
+#include "quell/order.h"
+#include "read_sizes.h"
+#include "sparse_bands.h"
 #include "text_input.h"
 
 static bool is_matrix_market(const char *path)
@@ -22,27 +25,19 @@ static bool is_matrix_market(const char *path)
 bool ql_mtx_sniff(const char *path, const char *format)
 {
     ql_mtx_folder f;
-    ql_err err = {0};
     if (!ql_is_folder(path) && !(ql_is_file(path) && is_matrix_market(path))) return false;
-    /* a folder with a matrix that cannot be used is ours too: reading it says why */
-    (void)ql_mtx_folder_find(path, NULL, NULL, &f, &err);
-    return f.maker && strcmp(f.maker->format, format) == 0;
-}
-
-static void move_names(ql_names *from, ql_names *to)
-{
-    ql_names_free(to);
-    *to = *from;
-    *from = (ql_names){0};
+    const ql_mtx_maker *maker = ql_mtx_folder_maker(path, NULL, &f);
+    return maker && strcmp(maker->format, format) == 0;
 }
 
 /* Columns id, name, and what the maker has third; any but the first may lack. */
 static void take_features(ql_name_lines *lines, ql_third_column third, ql_features *f)
 {
-    move_names(&lines->field[0], &f->id);
-    if (lines->n_fields > 1) move_names(&lines->field[1], &f->name);
-    if (lines->n_fields > 2 && third == QL_THIRD_TYPE) move_names(&lines->field[2], &f->type);
-    if (lines->n_fields > 2 && third == QL_THIRD_GENOME) move_names(&lines->field[2], &f->genome);
+    ql_names_move(&lines->field[0], &f->id);
+    if (lines->n_fields > 1) ql_names_move(&lines->field[1], &f->name);
+    if (lines->n_fields > 2 && third == QL_THIRD_TYPE) ql_names_move(&lines->field[2], &f->type);
+    if (lines->n_fields > 2 && third == QL_THIRD_GENOME)
+        ql_names_move(&lines->field[2], &f->genome);
 }
 
 ql_status ql_check_layer_used(const ql_read_options *opt, bool used, ql_err *err)
@@ -69,7 +64,7 @@ typedef struct {
 static void take_names(const ql_mtx_folder *f, ql_mtx_named *named, beside *b, ql_dataset *ds)
 {
     take_features(&named->genes, f->maker->third, &b->features);
-    move_names(&named->cells.field[0], &ds->cells.index);
+    ql_names_move(&named->cells.field[0], &ds->cells.index);
     b->n_cells = ds->cells.index.n;
     b->n_features = b->features.id.n;
 }
@@ -111,8 +106,7 @@ static ql_status read_bands(const ql_mtx_folder *f, beside *b, ql_mtx_change cha
     s->fold = b->fold.apply;
     s->fold_how = &b->fold;
     s->n_folded = b->fold.n;
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
+    ql_sink_name(s, ds);
     st = ql_mtx_stream(f->matrix.path, &b->how, b->n_cells, b->n_features, s, notes, err);
     if (st != QL_OK) ql_context(err, "%s", f->matrix.path);
     if (st == QL_OK) st = ql_sink_end(s, ds, err);
@@ -163,6 +157,34 @@ out:
     return st;
 }
 
+/* --- how large --- */
+
+ql_status ql_mtx_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                         ql_err *err)
+{
+    enum { TRIPLET = 12 };
+    ql_mtx_folder f;
+    ql_mtx_named named = {0};
+    ql_status st;
+    QL_GO(ql_mtx_folder_find(path, NULL, opt->layer, &f, err));
+    QL_GO(ql_mtx_folder_names(&f, opt, &named, NULL, err));
+    const ql_mtx_header *h = &named.header;
+    out->n_rows = named.cells_are_columns ? h->n_cols : h->n_rows;
+    out->n_cols = named.cells_are_columns ? h->n_rows : h->n_cols;
+    out->nnz = ql_mtx_believable(f.matrix.path, h);
+    out->max_row = ql_least(out->n_cols, out->nnz);
+    out->streams = true;
+    out->band_bytes = QL_TEXT_BUFFERS + ql_most(ql_sort_held(out->nnz, out->n_rows, out->n_cols),
+                                                ql_least(out->nnz, 2 * QL_BAND) * TRIPLET * 5 / 4);
+    out->sort_bytes = ql_sort_file(out->nnz);
+    ql_sizes_finish(out, false);
+    /* grown as they come; before that, the text of a gzip file */
+    out->whole_bytes += out->nnz * (TRIPLET * 3 / 2 + (ql_is_gzip_file(f.matrix.path) ? 4 : 0));
+out:
+    ql_mtx_named_free(&named);
+    return st;
+}
+
 /* --- quell info --- */
 
 static void describe_files(const char *label, const ql_path *files, int n, ql_str *out)
@@ -195,8 +217,7 @@ ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_
     ql_mtx_folder f;
     ql_mtx_named named = {.unnamed_genes = false};
     ql_err ignored = {0};
-    (void)ql_mtx_folder_find(path, format, NULL, &f, &ignored);
-    if (!f.maker) return QL_OK;
+    if (!ql_mtx_folder_maker(path, format, &f)) return QL_OK;
     QL_TRY(ql_mtx_read_header(f.matrix.path, &named.header, err));
     bool fits = ql_mtx_folder_names(&f, &plain, &named, NULL, &ignored) == QL_OK &&
                 !(named.unnamed_genes && named.unnamed_cells);

@@ -193,3 +193,10 @@ ql_status ql_mtx_folder_find(const char *path, const char *format, const char *l
     ql_fail(err, QL_EDATA, "%s: %s", f->matrix.path, f->maker->refuse);
     return ql_hint(err, "count genes: kb count without --tcc");
 }
+
+const ql_mtx_maker *ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f)
+{
+    const ql_status ignored = ql_mtx_folder_find(path, format, NULL, f, NULL);
+    (void)ignored;
+    return f->maker;
+}

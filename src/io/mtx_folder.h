@@ -31,8 +31,12 @@ typedef struct {
  * itself. format: consider only makers of that format (NULL: all). layer: which of several matrices
  * of a folder (spliced for spliced.mtx; NULL: the usual one). Fails with QL_EDATA (QL_ENOINPUT when
  * nothing is there), saying what was looked for; f->maker is then set if there is a matrix. */
-ql_status ql_mtx_folder_find(const char *path, const char *format, const char *layer,
-                             ql_mtx_folder *f, ql_err *err);
+QL_MUST_USE ql_status ql_mtx_folder_find(const char *path, const char *format, const char *layer,
+                                         ql_mtx_folder *f, ql_err *err);
+
+/* The same for those who only ask whose it is: NULL when there is no matrix. One that cannot be
+ * used is somebody's too, and reading it says why it cannot. */
+const ql_mtx_maker *ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f);
 
 /* The maker of f->matrix and the companions. */
 void ql_mtx_find_companions(ql_mtx_folder *f, const char *format);
@@ -54,8 +58,8 @@ typedef struct {
 
 /* Read header and names, trying the companions in turn until their lengths fit the matrix; opt may
  * name others, and the orientation. */
-ql_status ql_mtx_folder_names(const ql_mtx_folder *f, const ql_read_options *opt,
-                              ql_mtx_named *named, ql_notes *notes, ql_err *err);
+QL_MUST_USE ql_status ql_mtx_folder_names(const ql_mtx_folder *f, const ql_read_options *opt,
+                                          ql_mtx_named *named, ql_notes *notes, ql_err *err);
 void ql_mtx_named_free(ql_mtx_named *named);
 
 #endif

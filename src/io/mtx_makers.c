@@ -4,6 +4,7 @@
 
 #include "folder.h"
 
+/* The lists of companions are shared by the rows of a format. */
 static const char *const none[] = {NULL};
 static const char *const tenx_genes[] = {"features.tsv", "genes.tsv", NULL};
 static const char *const tenx_cells[] = {"barcodes.tsv", NULL};
@@ -23,34 +24,41 @@ static const char *const other_cells[] = {"barcodes.tsv",   "barcodes.txt",   "b
 
 #define TCC "holds counts of transcript classes (TCC), not of genes"
 
-/* clang-format off */
+/* What the rows of one tool have in common. */
+#define ALEVIN                                                                                     \
+    .format = "alevin", .genes = alevin_genes, .cells = alevin_cells,                              \
+    .orient = QL_ORIENT_CELLS_X_GENES
+#define KALLISTO                                                                                   \
+    .format = "kallisto", .tool = "kallisto and bustools", .orient = QL_ORIENT_CELLS_X_GENES
+#define PARSE                                                                                      \
+    .format = "parse", .tool = "split-pipe", .genes = parse_genes, .cells = parse_cells,           \
+    .orient = QL_ORIENT_CELLS_X_GENES, .third = QL_THIRD_GENOME
+#define TENX                                                                                       \
+    .format = "10x-mtx", .genes = tenx_genes, .cells = tenx_cells,                                 \
+    .orient = QL_ORIENT_GENES_X_CELLS, .third = QL_THIRD_TYPE
+
 const ql_mtx_maker ql_mtx_makers[] = {
-    {"alevin", "alevin or alevin-fry", "quants_mat.mtx", alevin_genes, alevin_cells, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_UNUSED, false, NULL},
-    {"alevin", "alevin", "alevin_mat.mtx", alevin_genes, alevin_cells, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_UNUSED, false, NULL},
-    {"kallisto", "kallisto and bustools", "cells_x_tcc.mtx", none, none, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_UNUSED, false, TCC},
-    {"kallisto", "kallisto and bustools", ".mtx", kallisto_genes, kallisto_cells,
-     ".genes.names.txt", ".barcodes.prefix.txt",
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_UNUSED, true, NULL},
-    {"kallisto", "kallisto and bustools", ".mtx", classes, kallisto_cells, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_UNUSED, true, TCC},
-    {"kallisto", "kallisto and bustools", "cells_x_genes.mtx", kallisto_genes, kallisto_cells, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_UNUSED, false, NULL},
-    {"parse", "split-pipe", "DGE.mtx", parse_genes, parse_cells, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_GENOME, false, NULL},
-    {"parse", "split-pipe", "count_matrix.mtx", parse_genes, parse_cells, NULL, NULL,
-     QL_ORIENT_CELLS_X_GENES, QL_THIRD_GENOME, true, NULL},
-    {"10x-mtx", "Cell Ranger, STARsolo or alike", "matrix.mtx", tenx_genes, tenx_cells, NULL, NULL,
-     QL_ORIENT_GENES_X_CELLS, QL_THIRD_TYPE, false, NULL},
-    {"10x-mtx", "STARsolo or alike", ".mtx", tenx_genes, tenx_cells, NULL, NULL,
-     QL_ORIENT_GENES_X_CELLS, QL_THIRD_TYPE, true, NULL},
-    {"mtx", "any tool", ".mtx", other_genes, other_cells, NULL, NULL,
-     QL_ORIENT_AUTO, QL_THIRD_UNUSED, false, NULL},
-    {NULL, NULL, NULL, NULL, NULL, NULL, NULL, QL_ORIENT_AUTO, QL_THIRD_UNUSED, false, NULL},
+    {ALEVIN, .tool = "alevin or alevin-fry", .matrix = "quants_mat.mtx"},
+    {ALEVIN, .tool = "alevin", .matrix = "alevin_mat.mtx"},
+    {KALLISTO, .matrix = "cells_x_tcc.mtx", .genes = none, .cells = none, .refuse = TCC},
+    {KALLISTO, .matrix = ".mtx", .genes = kallisto_genes, .cells = kallisto_cells,
+     .gene_names = ".genes.names.txt", .cell_prefix = ".barcodes.prefix.txt", .by_names = true},
+    {KALLISTO, .matrix = ".mtx", .genes = classes, .cells = kallisto_cells, .by_names = true,
+     .refuse = TCC},
+    {KALLISTO, .matrix = "cells_x_genes.mtx", .genes = kallisto_genes, .cells = kallisto_cells},
+    {PARSE, .matrix = "DGE.mtx"},
+    {PARSE, .matrix = "count_matrix.mtx", .by_names = true},
+    /* also DRAGEN, kb --cellranger, BD Rhapsody; the second row: uploads with a prefix */
+    {TENX, .tool = "Cell Ranger, STARsolo or alike", .matrix = "matrix.mtx"},
+    {TENX, .tool = "STARsolo or alike", .matrix = ".mtx", .by_names = true},
+    {.format = "mtx",
+     .tool = "any tool",
+     .matrix = ".mtx",
+     .genes = other_genes,
+     .cells = other_cells,
+     .orient = QL_ORIENT_AUTO},
+    {.format = NULL},
 };
-/* clang-format on */
 
 /* Length of name without .gz. */
 static size_t plain_length(const char *name)

@@ -1,6 +1,5 @@
 /* Names that fit a matrix: which files, which way round, and numbers where there are none. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "mtx_folder.h"
@@ -127,16 +126,12 @@ static ql_status drop_header(ql_name_lines *lines, int64_t extra, const char *wh
 static ql_status number_names(ql_name_lines *lines, int64_t n, const char *what, const char *option,
                               ql_notes *notes, ql_err *err)
 {
-    char name[48];
     if (n > MAX_NUMBERED) {
         ql_fail(err, QL_EDATA, "announces %" PRId64 " %ss, and there are no names of them", n,
                 what);
         return ql_hint(err, "--%s names them", option);
     }
-    for (int64_t i = 1; i <= n; i++) {
-        int len = snprintf(name, sizeof name, "%s_%" PRId64, what, i);
-        QL_TRY(ql_names_add(&lines->field[0], name, (size_t)len, err));
-    }
+    QL_TRY(ql_names_number(what, n, &lines->field[0], err));
     lines->n_fields = 1;
     ql_note_add(notes, QL_NOTE_WARNING,
                 "no file names the %ss: they are numbered, %s_1 to %s_%" PRId64

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "numbers.h"
+#include "quell/strbuf.h"
 #include "quell/alloc.h"
 
 static bool is_blank(char c)
@@ -46,13 +47,6 @@ static int banner_words(const char *s, const char *end, char word[BANNER_WORDS][
     return n;
 }
 
-static bool is_one_of(const char *word, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcasecmp(word, *list) == 0) return true;
-    return false;
-}
-
 static ql_status parse_banner(const char *s, const char *end, ql_mtx_header *h, ql_err *err)
 {
     static const char tag[] = "%%MatrixMarket";
@@ -65,11 +59,11 @@ static ql_status parse_banner(const char *s, const char *end, ql_mtx_header *h, 
         return ql_fail(err, QL_EDATA, "line 1: is no MatrixMarket header of a matrix");
     h->array = strcasecmp(w[1], "array") == 0;
     h->pattern = strcasecmp(w[2], "pattern") == 0;
-    h->integer = is_one_of(w[2], integers);
+    h->integer = ql_is_word_of(w[2], integers);
     h->symmetric = strcasecmp(w[3], "symmetric") == 0;
     if (!h->array && strcasecmp(w[1], "coordinate") != 0)
         return ql_fail(err, QL_EDATA, "line 1: \"%s\" is neither coordinate nor array", w[1]);
-    if (!h->pattern && !h->integer && !is_one_of(w[2], reals))
+    if (!h->pattern && !h->integer && !ql_is_word_of(w[2], reals))
         return ql_fail(err, QL_EDATA, "line 1: values of kind \"%s\" are no counts", w[2]);
     if (!h->symmetric && strcasecmp(w[3], "general") != 0)
         return ql_fail(err, QL_EDATA, "line 1: a matrix that is \"%s\" is no count matrix", w[3]);

@@ -18,7 +18,7 @@ typedef struct {
 } ql_mtx_header;
 
 /* Only the header. */
-ql_status ql_mtx_read_header(const char *path, ql_mtx_header *header, ql_err *err);
+QL_MUST_USE ql_status ql_mtx_read_header(const char *path, ql_mtx_header *header, ql_err *err);
 
 typedef struct {
     bool transpose;   /* columns of the file become rows of the result */
@@ -28,8 +28,8 @@ typedef struct {
 
 /* The whole file as csr [rows, columns], the cells' side as rows. Duplicates are summed, zeros
  * dropped; notes say so of what is unusual. */
-ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m, ql_notes *notes,
-                      ql_err *err);
+QL_MUST_USE ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m,
+                                  ql_notes *notes, ql_err *err);
 
 /* Takes the next n entries of the file: of the result's rows and columns, in the file's order. */
 typedef ql_status ql_mtx_taker(void *ctx, const int32_t *row, const int32_t *col,
@@ -37,9 +37,9 @@ typedef ql_status ql_mtx_taker(void *ctx, const int32_t *row, const int32_t *col
 
 /* The same checks, but the entries are handed over block by block, neither sorted nor summed.
  * n_rows, n_cols: of the result; QL_EDATA if the header has others. */
-ql_status ql_mtx_read_entries(const char *path, const ql_mtx_how *how, int64_t n_rows,
-                              int64_t n_cols, ql_mtx_taker *take, void *ctx, ql_notes *notes,
-                              ql_err *err);
+QL_MUST_USE ql_status ql_mtx_read_entries(const char *path, const ql_mtx_how *how, int64_t n_rows,
+                                          int64_t n_cols, ql_mtx_taker *take, void *ctx,
+                                          ql_notes *notes, ql_err *err);
 
 /* Entries of the result, no more than the file at path can hold. */
 int64_t ql_mtx_believable(const char *path, const ql_mtx_header *header);
@@ -58,7 +58,7 @@ typedef struct {
     char why[160];    /* what is wrong there */
 } ql_mtx_piece;
 
-ql_status ql_mtx_piece_reserve(ql_mtx_piece *piece, int64_t n, ql_err *err);
+QL_MUST_USE ql_status ql_mtx_piece_reserve(ql_mtx_piece *piece, int64_t n, ql_err *err);
 void ql_mtx_piece_free(ql_mtx_piece *piece);
 
 /* Parse text[0..n); sets the numbers and, at the first bad line, bad_line and why. The piece must
@@ -68,7 +68,7 @@ void ql_mtx_parse_piece(const ql_mtx_header *header, const char *text, size_t n,
 
 /* Banner, comments and size line of text[0..n). *used is where the entries begin, *n_lines how many
  * lines that is. */
-ql_status ql_mtx_parse_header(const char *text, size_t n, ql_mtx_header *header, size_t *used,
-                              int64_t *n_lines, ql_err *err);
+QL_MUST_USE ql_status ql_mtx_parse_header(const char *text, size_t n, ql_mtx_header *header,
+                                          size_t *used, int64_t *n_lines, ql_err *err);
 
 #endif

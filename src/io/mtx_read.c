@@ -4,20 +4,13 @@
 #include <sys/stat.h>
 
 #include "formats.h"
-#include "h5_read.h"
 #include "line_blocks.h"
 #include "mtx_parse.h"
 #include "quell/alloc.h"
 #include "text_input.h"
+#include "triplets.h"
 
 enum { LONGEST_LINE = 1 << 22 };
-
-/* Entries in file order. */
-typedef struct {
-    int32_t *row, *col; /* owned */
-    float *value;       /* owned */
-    int64_t n, cap;
-} entries;
 
 typedef struct {
     ql_blocks *blocks;
@@ -26,9 +19,9 @@ typedef struct {
     int64_t to[QL_PIECES];          /* where a piece's entries go */
     int64_t seen_before[QL_PIECES]; /* entries of the file before it */
     ql_mtx_header header;
-    int64_t lines; /* before the piece to be taken */
-    int64_t seen;  /* entries before it */
-    entries all;
+    int64_t lines;      /* before the piece to be taken */
+    int64_t seen;       /* entries before it */
+    ql_triplets all;    /* in file order */
     ql_mtx_taker *take; /* instead of keeping them; NULL: keep */
     void *ctx;
     bool transpose; /* for take */
@@ -36,21 +29,13 @@ typedef struct {
 
 /* --- entries --- */
 
-static ql_status set_capacity(entries *e, int64_t cap, ql_err *err)
+static ql_status set_capacity(ql_triplets *e, int64_t cap, ql_err *err)
 {
-    QL_TRY(ql_h5r_need_memory((double)(cap - e->cap) * 12.0, "the matrix", err));
-    int32_t *row = ql_realloc(e->row, cap, sizeof *row);
-    if (row) e->row = row;
-    int32_t *col = row ? ql_realloc(e->col, cap, sizeof *col) : NULL;
-    if (col) e->col = col;
-    float *value = col ? ql_realloc(e->value, cap, sizeof *value) : NULL;
-    if (!value) return ql_fail(err, QL_EMEMORY, "no memory for %" PRId64 " entries", cap);
-    e->value = value;
-    e->cap = cap;
-    return QL_OK;
+    QL_TRY(ql_need_memory((double)(cap - e->cap) * 12.0, "the matrix", err));
+    return ql_triplets_reserve(e, cap, err);
 }
 
-static ql_status grow_entries(entries *e, int64_t need, ql_err *err)
+static ql_status grow_entries(ql_triplets *e, int64_t need, ql_err *err)
 {
     return need <= e->cap ? QL_OK : set_capacity(e, need + need / 2, err);
 }
@@ -63,14 +48,6 @@ static ql_status reserve_announced(mtx_job *job, ql_err *err)
     int64_t length = ql_blocks_length(job->blocks);
     if (h->array || h->symmetric || h->n_entries > length / 4) return QL_OK;
     return set_capacity(&job->all, h->n_entries, err);
-}
-
-static void free_entries(entries *e)
-{
-    ql_free(e->row);
-    ql_free(e->col);
-    ql_free(e->value);
-    *e = (entries){0};
 }
 
 /* Entries of an array file have no indices: they come column by column. */
@@ -88,7 +65,7 @@ static void keep_piece(void *ctx, int i)
 {
     const mtx_job *job = ctx;
     const ql_mtx_piece *p = &job->piece[i];
-    const entries *all = &job->all;
+    const ql_triplets *all = &job->all;
     if (p->n == 0 || job->take) return;
     if (job->header.array) place_array(job, i);
     memcpy(all->row + job->to[i], p->row, (size_t)p->n * sizeof *p->row);
@@ -187,7 +164,7 @@ static void end_job(mtx_job *job)
 {
     ql_blocks_close(job->blocks);
     for (int i = 0; i < QL_PIECES; i++) ql_mtx_piece_free(&job->piece[i]);
-    free_entries(&job->all);
+    ql_triplets_free(&job->all);
 }
 
 /* --- csr --- */
@@ -200,7 +177,7 @@ static bool is_ascending(const int32_t *x, int64_t n)
 }
 
 /* Entries that come row by row are the csr: their arrays move. */
-static ql_status adopt(entries *e, bool transpose, int64_t n_rows, int64_t n_cols, ql_csr *m,
+static ql_status adopt(ql_triplets *e, bool transpose, int64_t n_rows, int64_t n_cols, ql_csr *m,
                        ql_err *err)
 {
     int32_t *row = transpose ? e->col : e->row, **col = transpose ? &e->row : &e->col;
@@ -223,35 +200,17 @@ static ql_status adopt(entries *e, bool transpose, int64_t n_rows, int64_t n_col
     return QL_OK;
 }
 
-/* Counting sort by row. The order within a row is the file's. */
-static ql_status scatter(const entries *e, bool transpose, int64_t n_rows, int64_t n_cols,
-                         ql_csr *m, ql_err *err)
-{
-    const int32_t *row = transpose ? e->col : e->row, *col = transpose ? e->row : e->col;
-    QL_TRY(ql_csr_alloc(m, n_rows, n_cols, e->n, err));
-    int64_t *at = m->indptr;
-    for (int64_t k = 0; k < e->n; k++) at[row[k] + 1]++;
-    for (int64_t i = 0; i < n_rows; i++) at[i + 1] += at[i];
-    for (int64_t k = 0; k < e->n; k++) {
-        int64_t to = at[row[k]]++;
-        m->indices[to] = col[k];
-        m->data[to] = e->value[k];
-    }
-    memmove(at + 1, at, (size_t)n_rows * sizeof *at);
-    at[0] = 0;
-    return QL_OK;
-}
-
 static ql_status build(mtx_job *job, bool transpose, ql_csr *m, ql_err *err)
 {
     const ql_mtx_header *h = &job->header;
-    entries *e = &job->all;
+    ql_triplets *e = &job->all;
     int64_t n_rows = transpose ? h->n_cols : h->n_rows, n_cols = transpose ? h->n_rows : h->n_cols;
     ql_blocks_close(job->blocks); /* perhaps the whole text in memory */
     job->blocks = NULL;
     if (e->n > 0 && is_ascending(transpose ? e->col : e->row, e->n))
         return adopt(e, transpose, n_rows, n_cols, m, err);
-    return scatter(e, transpose, n_rows, n_cols, m, err);
+    return ql_triplets_to_csr(transpose ? e->col : e->row, transpose ? e->row : e->col, e->value,
+                              e->n, n_rows, n_cols, m, err);
 }
 
 ql_status ql_mtx_read_header(const char *path, ql_mtx_header *header, ql_err *err)
@@ -290,7 +249,7 @@ ql_status ql_mtx_read(const char *path, const ql_mtx_how *how, ql_csr *m, ql_not
     QL_GO(read_entries(job, how, notes, err));
     note_symmetric(job, path, notes);
     QL_GO(build(job, how->transpose, m, err));
-    free_entries(&job->all);
+    ql_triplets_free(&job->all);
     QL_GO(ql_csr_normalise(m, &n_duplicates, err));
     ql_note_duplicates(n_duplicates, notes);
 out:

@@ -5,48 +5,18 @@
 #include "entry_sink.h"
 #include "formats.h"
 #include "quell/alloc.h"
+#include "triplets.h"
 
 typedef struct {
     ql_band_sink *sink;
     int64_t n_rows, n_cols, nnz;
     ql_entry_runs *runs; /* owned; NULL: entries have come row by row so far */
-    int32_t *row, *col;  /* [n] of rows that are not complete or not sent; owned */
-    float *value;
-    int64_t n, cap;
-    int64_t sent;   /* rows */
-    int64_t band;   /* entries or rows sent at a time */
-    int64_t *start; /* [band + 1] row pointers of a band; owned */
-    bool late;      /* not in order after all, and rows have been sent */
+    ql_triplets held;    /* of rows that are not complete or not sent */
+    int64_t sent;        /* rows */
+    int64_t band;        /* entries or rows sent at a time */
+    int64_t *start;      /* [band + 1] row pointers of a band; owned */
+    bool late;           /* not in order after all, and rows have been sent */
 } streaming;
-
-static ql_status resize(void **block, int64_t n, ql_err *err)
-{
-    void *grown = ql_realloc(*block, n, 4);
-    if (!grown) return ql_fail(err, QL_EMEMORY, "no memory for %lld entries", (long long)n);
-    *block = grown;
-    return QL_OK;
-}
-
-static ql_status grow(streaming *t, int64_t need, ql_err *err)
-{
-    if (need <= t->cap) return QL_OK;
-    int64_t cap = need + need / 4;
-    QL_TRY(resize((void **)&t->row, cap, err));
-    QL_TRY(resize((void **)&t->col, cap, err));
-    QL_TRY(resize((void **)&t->value, cap, err));
-    t->cap = cap;
-    return QL_OK;
-}
-
-static void drop_entries(streaming *t)
-{
-    ql_free(t->row);
-    ql_free(t->col);
-    ql_free(t->value);
-    t->row = t->col = NULL;
-    t->value = NULL;
-    t->n = t->cap = 0;
-}
 
 /* --- rows in order --- */
 
@@ -57,10 +27,10 @@ static ql_status send_band(streaming *t, int64_t *first, int64_t end, ql_err *er
     int64_t at = *first;
     for (int64_t i = t->sent; i < end; i++) {
         t->start[i - t->sent] = at - *first;
-        while (at < t->n && t->row[at] == i) at++;
+        while (at < t->held.n && t->held.row[at] == i) at++;
     }
     t->start[end - t->sent] = at - *first;
-    ql_csr m = {end - t->sent, t->n_cols, t->start, t->col + *first, t->value + *first};
+    ql_csr m = {end - t->sent, t->n_cols, t->start, t->held.col + *first, t->held.value + *first};
     *first = at;
     t->sent = end;
     return ql_sink_add(t->sink, &m, err);
@@ -74,17 +44,17 @@ static ql_status send_rows(streaming *t, int64_t end, ql_err *err)
         int64_t band = end - t->sent < t->band ? end : t->sent + t->band;
         QL_TRY(send_band(t, &first, band, err));
     }
-    t->n -= first;
+    t->held.n -= first;
     if (first == 0) return QL_OK;
-    memmove(t->row, t->row + first, (size_t)t->n * sizeof *t->row);
-    memmove(t->col, t->col + first, (size_t)t->n * sizeof *t->col);
-    memmove(t->value, t->value + first, (size_t)t->n * sizeof *t->value);
+    memmove(t->held.row, t->held.row + first, (size_t)t->held.n * sizeof *t->held.row);
+    memmove(t->held.col, t->held.col + first, (size_t)t->held.n * sizeof *t->held.col);
+    memmove(t->held.value, t->held.value + first, (size_t)t->held.n * sizeof *t->held.value);
     return QL_OK;
 }
 
 static bool follows(const streaming *t, const int32_t *row, int64_t n)
 {
-    int64_t last = t->n > 0 ? t->row[t->n - 1] : t->sent;
+    int64_t last = t->held.n > 0 ? t->held.row[t->held.n - 1] : t->sent;
     bool ascending = row[0] >= last;
     for (int64_t k = 1; k < n; k++) ascending &= row[k - 1] <= row[k];
     return ascending;
@@ -95,12 +65,13 @@ static ql_status gather(streaming *t, const int32_t *row, const int32_t *col, co
                         int64_t n, ql_err *err)
 {
     if (t->sink->stop) return QL_OK;
-    QL_TRY(grow(t, t->n + n, err));
-    memcpy(t->row + t->n, row, (size_t)n * sizeof *row);
-    memcpy(t->col + t->n, col, (size_t)n * sizeof *col);
-    memcpy(t->value + t->n, value, (size_t)n * sizeof *value);
-    t->n += n;
-    return t->n < t->band ? QL_OK : send_rows(t, t->row[t->n - 1], err);
+    const int64_t need = t->held.n + n;
+    if (need > t->held.cap) QL_TRY(ql_triplets_reserve(&t->held, need + need / 4, err));
+    memcpy(t->held.row + t->held.n, row, (size_t)n * sizeof *row);
+    memcpy(t->held.col + t->held.n, col, (size_t)n * sizeof *col);
+    memcpy(t->held.value + t->held.n, value, (size_t)n * sizeof *value);
+    t->held.n += n;
+    return t->held.n < t->band ? QL_OK : send_rows(t, t->held.row[t->held.n - 1], err);
 }
 
 /* --- or not --- */
@@ -108,8 +79,8 @@ static ql_status gather(streaming *t, const int32_t *row, const int32_t *col, co
 static ql_status begin_runs(streaming *t, ql_err *err)
 {
     QL_TRY(ql_runs_new(t->sink->folder, ql_sort_entries(t->nnz), &t->runs, err));
-    QL_TRY(ql_runs_add(t->runs, t->row, t->col, t->value, t->n, err));
-    drop_entries(t);
+    QL_TRY(ql_runs_add(t->runs, t->held.row, t->held.col, t->held.value, t->held.n, err));
+    ql_triplets_free(&t->held);
     return QL_OK;
 }
 
@@ -136,7 +107,7 @@ static ql_status read_again(streaming *t, const char *path, const ql_mtx_how *ho
                             ql_err *err)
 {
     if (err) *err = (ql_err){0};
-    drop_entries(t);
+    ql_triplets_free(&t->held);
     t->sent = 0;
     QL_TRY(begin_runs(t, err));
     return ql_mtx_read_entries(path, how, t->n_rows, t->n_cols, take, t, notes, err);
@@ -158,7 +129,7 @@ ql_status ql_mtx_stream(const char *path, const ql_mtx_how *how, int64_t n_rows,
     if (st == QL_OK) ql_note_duplicates(s->n_duplicates, notes);
 out:
     ql_runs_free(t.runs);
-    drop_entries(&t);
+    ql_triplets_free(&t.held);
     ql_free(t.start);
     return st;
 }

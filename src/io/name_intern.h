@@ -18,13 +18,14 @@ typedef struct {
 } ql_intern;
 
 /* *number of the name, a new one if it was not met before. */
-ql_status ql_intern_add(ql_intern *in, const char *name, size_t len, int32_t *number, ql_err *err);
+QL_MUST_USE ql_status ql_intern_add(ql_intern *in, const char *name, size_t len, int32_t *number,
+                                    ql_err *err);
 
 const char *ql_intern_name(const ql_intern *in, int64_t i, size_t *len);
 void ql_intern_clear(ql_intern *in); /* keeps the memory */
 void ql_intern_free(ql_intern *in);
 
 /* All of them as a list, in order of their numbers. */
-ql_status ql_intern_list(const ql_intern *in, ql_names *out, ql_err *err);
+QL_MUST_USE ql_status ql_intern_list(const ql_intern *in, ql_names *out, ql_err *err);
 
 #endif

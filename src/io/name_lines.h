@@ -15,11 +15,11 @@ typedef struct {
 
 /* Read path, plain or gzip. Byte order mark, CR, quotes around fields and blank lines at the end
  * are no part of the names. */
-ql_status ql_name_lines_read(const char *path, ql_name_lines *lines, ql_err *err);
+QL_MUST_USE ql_status ql_name_lines_read(const char *path, ql_name_lines *lines, ql_err *err);
 
 /* Drop the first line if it is a header: its first field is a word such as "barcode" or "gene_id".
  */
-ql_status ql_name_lines_drop_header(ql_name_lines *lines, bool *dropped, ql_err *err);
+QL_MUST_USE ql_status ql_name_lines_drop_header(ql_name_lines *lines, bool *dropped, ql_err *err);
 
 void ql_name_lines_free(ql_name_lines *lines);
 

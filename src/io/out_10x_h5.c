@@ -42,15 +42,7 @@ static void indices_at(const job *j, int64_t at, int64_t n, void *out)
 
 static ql_chunk_spec spec_of(const job *j, hid_t group, const char *name, hid_t type, int64_t n)
 {
-    return (ql_chunk_spec){.parent = group,
-                           .name = name,
-                           .type = type,
-                           .rank = 1,
-                           .n_rows = n,
-                           .n_cols = 1,
-                           .chunk_rows = CHUNK,
-                           .level = ql_out_level(j->opt, 1),
-                           .threads = j->opt->threads};
+    return ql_chunk_list(group, name, type, n, CHUNK, ql_out_level(j->opt, 1), j->opt->threads);
 }
 
 static ql_status write_bands(ql_chunk_writer *w, const job *j, int64_t n, size_t size,

@@ -34,8 +34,9 @@ static size_t put_cell(const void *ctx, int64_t cell, char *out)
     return (size_t)(p - out);
 }
 
-static ql_status write_matrix(ql_text_out *t, const ql_dataset *ds, ql_err *err)
+static ql_status write_matrix(ql_text_out *t, const void *ctx, ql_err *err)
 {
+    const ql_dataset *ds = ctx;
     const ql_csr *m = &ds->counts;
     const ql_text_items cells = {m->n_rows, cell_room, put_cell, m};
     ql_str head = {0};
@@ -61,16 +62,18 @@ static ql_status put_name(ql_text_out *t, const char *name, char end, ql_err *er
     return ql_textout_write(t, &end, 1, err);
 }
 
-static ql_status write_barcodes(ql_text_out *t, const ql_dataset *ds, ql_err *err)
+static ql_status write_barcodes(ql_text_out *t, const void *ctx, ql_err *err)
 {
+    const ql_dataset *ds = ctx;
     for (int64_t i = 0; i < ds->cells.index.n; i++) {
         QL_TRY(put_name(t, ql_name(&ds->cells.index, i), '\n', err));
     }
     return QL_OK;
 }
 
-static ql_status write_features(ql_text_out *t, const ql_dataset *ds, ql_err *err)
+static ql_status write_features(ql_text_out *t, const void *ctx, ql_err *err)
 {
+    const ql_dataset *ds = ctx;
     const ql_names *ids = ql_out_gene_text(ds, "gene_ids");
     const ql_names *types = ql_out_gene_text(ds, "feature_types");
     for (int64_t i = 0; i < ds->genes.index.n; i++) {
@@ -84,27 +87,15 @@ static ql_status write_features(ql_text_out *t, const ql_dataset *ds, ql_err *er
 
 /* ---- the folder ---- */
 
-typedef ql_status writer(ql_text_out *t, const ql_dataset *ds, ql_err *err);
-static writer *const writers[] = {
+static ql_text_fill *const writers[] = {
     [BARCODES] = write_barcodes, [FEATURES] = write_features, [MATRIX] = write_matrix};
 
 static ql_status write_member(const ql_out_folder *f, int i, const ql_dataset *ds,
                               const ql_out_options *opt, ql_err *err)
 {
     ql_out_file file;
-    ql_text_out *t = NULL;
     QL_TRY(ql_outdir_member(f, i, &file, err));
-    ql_status st = ql_textout_open(&file, ql_out_gzip_level(opt), opt->threads, &t, err);
-    if (st == QL_OK) {
-        st = writers[i](t, ds, err);
-        if (st == QL_OK)
-            st = ql_textout_close(t, err);
-        else
-            ql_textout_abort(t);
-    }
-    if (st == QL_OK) return ql_out_commit(&file, err);
-    ql_out_abort(&file);
-    return st;
+    return ql_textout_whole(&file, ql_out_gzip_level(opt), opt->threads, writers[i], ds, err);
 }
 
 static ql_status write_10x_mtx(const char *path, const ql_dataset *ds, const ql_out_options *opt,

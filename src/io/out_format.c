@@ -1,5 +1,5 @@
-/* The output formats, in the order of the help: a new one is its file and a line here (and in
- * out_formats.h). */
+/* The output formats, in the order of the help: a new one is its file out_NAME.c, which defines
+ * ql_out_NAME, and a line here. */
 #include "quell/out_format.h"
 
 #include <string.h>
@@ -10,10 +10,22 @@
 
 enum { LOSSES_NAMED = 12 };
 
-const ql_out_format *const ql_out_formats[] = {
-    &ql_out_h5ad, &ql_out_10x_h5, &ql_out_10x_mtx, &ql_out_loom,
-    &ql_out_csv,  &ql_out_tsv,    &ql_out_npy,     NULL,
-};
+#define FORMATS(X)                                                                                 \
+    X(h5ad)                                                                                        \
+    X(10x_h5)                                                                                      \
+    X(10x_mtx)                                                                                     \
+    X(loom)                                                                                        \
+    X(csv)                                                                                         \
+    X(tsv)                                                                                         \
+    X(npy)
+
+#define X(name) extern const ql_out_format ql_out_##name;
+FORMATS(X)
+#undef X
+
+#define X(name) &ql_out_##name,
+const ql_out_format *const ql_out_formats[] = {FORMATS(X) NULL};
+#undef X
 
 /* ---- finding one ---- */
 
@@ -78,13 +90,6 @@ const ql_names *ql_out_gene_text(const ql_dataset *ds, const char *column)
 
 /* ---- what is lost ---- */
 
-static bool is_listed(const char *const *list, const char *name)
-{
-    for (; list && *list; list++)
-        if (strcmp(*list, name) == 0) return true;
-    return false;
-}
-
 typedef struct {
     ql_str text;
     int64_t n;
@@ -101,7 +106,7 @@ static void add_columns(losses *l, const char *where, const ql_frame *frame,
                         const char *const *kept)
 {
     for (int i = 0; i < frame->n_columns; i++) {
-        if (!is_listed(kept, frame->columns[i].name)) add_loss(l, where, frame->columns[i].name);
+        if (!ql_is_one_of(frame->columns[i].name, kept)) add_loss(l, where, frame->columns[i].name);
     }
 }
 

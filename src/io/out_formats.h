@@ -1,17 +1,8 @@
-/* The output formats, for the registry. Private to src/io. */
+/* What the output formats share. Private to src/io. */
 #ifndef QUELL_IO_OUT_FORMATS_H
 #define QUELL_IO_OUT_FORMATS_H
 
 #include "quell/out_format.h"
-
-/* One per format file; out_format.c lists them. */
-extern const ql_out_format ql_out_h5ad;
-extern const ql_out_format ql_out_10x_h5;
-extern const ql_out_format ql_out_10x_mtx;
-extern const ql_out_format ql_out_loom;
-extern const ql_out_format ql_out_csv;
-extern const ql_out_format ql_out_tsv;
-extern const ql_out_format ql_out_npy;
 
 /* opt->deflate, or the format's own level. */
 static inline int ql_out_level(const ql_out_options *opt, int own)

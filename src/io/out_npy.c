@@ -1,9 +1,9 @@
 /* numpy's .npy, dense float32, with the names in text files beside it. */
 #include <string.h>
 
-#include "out_formats.h"
 #include "quell/alloc.h"
 #include "quell/npy_writer.h"
+#include "quell/out_format.h"
 
 enum { BAND_BYTES = 8 << 20 };
 

@@ -58,8 +58,9 @@ static size_t put_column(const void *ctx, int64_t column, char *out)
     return 1 + ql_field_put(out + 1, ql_name(t->columns, column), t->delimiter);
 }
 
-static ql_status write_text(const table *t, ql_text_out *out, ql_err *err)
+static ql_status write_text(ql_text_out *out, const void *ctx, ql_err *err)
 {
+    const table *t = ctx;
     const ql_text_items header = {t->columns->n, column_room, put_column, t};
     const ql_text_items rows = {t->rows->n, row_room, put_row, t};
     QL_TRY(ql_textout_items(out, &header, err));
@@ -71,20 +72,9 @@ static ql_status write_file(const char *path, const table *t, const char *in_pat
                             const ql_out_options *opt, ql_err *err)
 {
     ql_out_file file;
-    ql_text_out *out = NULL;
     int level = ql_is_gz_name(path) ? ql_out_gzip_level(opt) : 0;
     QL_TRY(ql_out_begin(&file, path, in_path, opt->force, err));
-    ql_status st = ql_textout_open(&file, level, opt->threads, &out, err);
-    if (st == QL_OK) {
-        st = write_text(t, out, err);
-        if (st == QL_OK)
-            st = ql_textout_close(out, err);
-        else
-            ql_textout_abort(out);
-    }
-    if (st == QL_OK) return ql_out_commit(&file, err);
-    ql_out_abort(&file);
-    return st;
+    return ql_textout_whole(&file, level, opt->threads, write_text, t, err);
 }
 
 static ql_status write_table(const char *path, const ql_dataset *ds, const ql_out_options *opt,

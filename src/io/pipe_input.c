@@ -256,5 +256,5 @@ ql_status ql_input_rename(const ql_input *in, char **text, ql_err *err)
 void ql_input_rename_notes(const ql_input *in, ql_notes *notes, int from)
 {
     for (int i = from; notes && i < notes->n; i++)
-        (void)ql_input_rename(in, &notes->items[i].text, NULL);
+        if (ql_input_rename(in, &notes->items[i].text, NULL) != QL_OK) return;
 }

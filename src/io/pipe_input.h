@@ -18,11 +18,12 @@ typedef struct {
 
 /* QL_ENOINPUT when path cannot be opened or is HDF5 through a pipe; QL_EDATA when nothing comes;
  * QL_EIO when the copy fails. Not for several threads at a time. */
-ql_status ql_input_find(const char *path, ql_input *in, ql_err *err);
+QL_MUST_USE ql_status ql_input_find(const char *path, ql_input *in, ql_err *err);
 
 /* Replace the place of a copy by the name the user knows, in texts made by a format. */
 void ql_input_rename_err(const ql_input *in, ql_err *err);
 void ql_input_rename_notes(const ql_input *in, ql_notes *notes, int from);
-ql_status ql_input_rename(const ql_input *in, char **text, ql_err *err); /* *text is owned */
+QL_MUST_USE ql_status ql_input_rename(const ql_input *in, char **text,
+                                      ql_err *err); /* *text is owned */
 
 #endif

@@ -8,7 +8,6 @@
 #include "band_sink.h"
 #include "count_check.h"
 #include "formats.h"
-#include "h5_names.h"
 #include "pipe_input.h"
 
 /* float32 holds every whole number up to here. */
@@ -125,8 +124,7 @@ static void warn_raw(const ql_read_options *opt, const ql_dataset *ds, ql_notes 
 /* A format that knows no bands has read the matrix whole. */
 static ql_status hand_over(ql_band_sink *s, ql_dataset *ds, ql_err *err)
 {
-    s->cells = &ds->cells.index;
-    s->genes = &ds->genes.index;
+    ql_sink_name(s, ds);
     QL_TRY(ql_sink_begin(s, ds->counts.n_rows, ds->counts.n_cols, err));
     QL_TRY(ql_sink_add(s, &ds->counts, err));
     return ql_sink_end(s, ds, err);

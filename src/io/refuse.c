@@ -156,12 +156,8 @@ static ql_status refuse_unknown_hdf5(hid_t file, ql_err *err)
 {
     ql_names names = {0};
     ql_str text = {0};
-    int64_t total = 0;
-    (void)ql_h5r_members(file, "/", 10, &names, &total, NULL);
-    for (int64_t i = 0; i < names.n; i++) {
-        ql_str_puts(&text, i ? ", " : "");
-        ql_str_escape(&text, ql_name(&names, i), strlen(ql_name(&names, i)));
-    }
+    const int64_t total = ql_h5r_list(file, "/", 10, &names);
+    ql_join_names(&names, &text);
     ql_fail(err, QL_EDATA, "is an HDF5 file of no known layout; its root holds %s%s",
             names.n ? ql_str_text(&text) : "nothing", total > names.n ? ", ..." : "");
     if (names.n) ql_hint(err, "if one of its datasets is cells x genes, name it with --dataset");

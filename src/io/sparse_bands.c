@@ -10,23 +10,6 @@ enum { SMALL = 1024 };
 
 /* --- bytes --- */
 
-static ql_status read_by_hdf5(const ql_h5r_array *a, int64_t first, int64_t n, void *out,
-                              ql_err *err)
-{
-    hsize_t start = (hsize_t)first, count = (hsize_t)n;
-    hid_t space = H5Dget_space(a->id), mem = H5Screate_simple(1, &count, NULL);
-    herr_t rc = -1;
-    if (space >= 0 && mem >= 0 &&
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0)
-        rc = H5Dread(a->id, a->mem_type, mem, space, H5P_DEFAULT, out);
-    ql_status st = QL_OK;
-    if (rc < 0)
-        st = ql_h5_fail(err, QL_EDATA, "%s: is damaged near value %" PRId64, a->path, first);
-    ql_h5r_close(mem);
-    ql_h5r_close(space);
-    return st;
-}
-
 /* Chunks much smaller than a band are inflated by all threads. */
 static ql_status read_raw(const ql_h5r_array *a, int64_t first, int64_t n, int threads, void *out,
                           ql_err *err)
@@ -34,25 +17,25 @@ static ql_status read_raw(const ql_h5r_array *a, int64_t first, int64_t n, int t
     bool done = false;
     if (n == 0) return QL_OK;
     QL_TRY(ql_h5r_range_chunks(a, first, n, QL_BAND / 2, threads, out, &done, err));
-    return done ? QL_OK : read_by_hdf5(a, first, n, out, err);
+    return done ? QL_OK : ql_h5r_read_list(a, first, n, out, err);
 }
 
 /* A chunk that the default cache does not hold would be inflated anew for every band it reaches
- * into. */
-static void widen_cache(ql_h5r_array *a, hid_t file)
+ * into. The dataset is closed first: HDF5 gives one that is open already the cache that it has. */
+static ql_status widen_cache(ql_h5r_array *a, hid_t file, ql_err *err)
 {
     enum { DEFAULT = 1 << 20, SLOTS = 521 };
     int64_t bytes = ql_h5_chunk_bytes(a);
-    if (bytes <= DEFAULT) return;
-    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS), id = -1;
-    if (dapl >= 0 && H5Pset_chunk_cache(dapl, SLOTS, (size_t)bytes + 1, 1.0) >= 0)
-        id = H5Dopen2(file, a->path, dapl);
-    if (id >= 0) {
+    if (bytes <= DEFAULT) return QL_OK;
+    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
+    if (dapl >= 0 && H5Pset_chunk_cache(dapl, SLOTS, (size_t)bytes + 1, 1.0) >= 0) {
         ql_h5r_close(a->id);
-        a->id = id;
+        a->id = H5Dopen2(file, a->path + 1, dapl); /* from where the file's root is for us */
     }
+    ql_status st = a->id >= 0 ? QL_OK : ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a->path);
     (void)H5Eclear2(H5E_DEFAULT);
     ql_h5r_close(dapl);
+    return st;
 }
 
 int64_t ql_h5_chunk_bytes(const ql_h5r_array *a)
@@ -119,9 +102,8 @@ ql_status ql_sparse_bands_open(ql_sparse_bands *b, hid_t file, const char *group
     QL_TRY(QL_NEW(b->indptr, n + 1, b->from.indptr.path, err));
     QL_TRY(ql_h5r_read_i64(&b->from.indptr, n + 1, threads, b->indptr, err));
     QL_TRY(ql_sparse_h5_check(&b->from.indptr, b->indptr, b->from.data.n, err));
-    widen_cache(&b->from.indices, file);
-    widen_cache(&b->from.data, file);
-    return QL_OK;
+    QL_TRY(widen_cache(&b->from.indices, file, err));
+    return widen_cache(&b->from.data, file, err);
 }
 
 void ql_sparse_bands_close(ql_sparse_bands *b)

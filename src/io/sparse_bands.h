@@ -19,12 +19,13 @@ typedef struct {
 } ql_sparse_bands;
 
 /* Open the three arrays in group. Close whether or not that succeeded. */
-ql_status ql_sparse_bands_open(ql_sparse_bands *b, hid_t file, const char *group, int64_t n,
-                               int64_t limit, const char *what, int threads, ql_err *err);
+QL_MUST_USE ql_status ql_sparse_bands_open(ql_sparse_bands *b, hid_t file, const char *group,
+                                           int64_t n, int64_t limit, const char *what, int threads,
+                                           ql_err *err);
 void ql_sparse_bands_close(ql_sparse_bands *b);
 
 /* Entries [first, first + n). QL_EDATA: an index that is none, or the file is damaged. */
-ql_status ql_sparse_bands_read(ql_sparse_bands *b, int64_t first, int64_t n, int32_t *index,
-                               float *value, ql_err *err);
+QL_MUST_USE ql_status ql_sparse_bands_read(ql_sparse_bands *b, int64_t first, int64_t n,
+                                           int32_t *index, float *value, ql_err *err);
 
 #endif

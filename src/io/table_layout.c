@@ -280,16 +280,6 @@ static ql_status decide_lead(const lines *ls, const ql_read_options *opt, ql_tab
 
 /* --- names of the columns --- */
 
-static ql_status number_columns(const char *what, int64_t n, ql_names *names, ql_err *err)
-{
-    char text[48];
-    for (int64_t i = 1; i <= n; i++) {
-        int len = snprintf(text, sizeof text, "%s_%" PRId64, what, i);
-        QL_TRY(ql_names_add(names, text, (size_t)len, err));
-    }
-    return QL_OK;
-}
-
 static ql_status name_columns(const lines *ls, const ql_read_options *opt, ql_table_layout *l,
                               ql_err *err)
 {
@@ -300,8 +290,8 @@ static ql_status name_columns(const lines *ls, const ql_read_options *opt, ql_ta
     int64_t skip = l->head == QL_HEAD_SHORT ? l->n_lead - 1 : l->n_lead;
     const char *why;
     if (l->head == QL_HEAD_NONE)
-        return number_columns(ql_rows_are_cells(opt, "", &why) ? "gene" : "cell",
-                              ls->n_row - l->n_lead, &l->columns, err);
+        return ql_names_number(ql_rows_are_cells(opt, "", &why) ? "gene" : "cell",
+                               ls->n_row - l->n_lead, &l->columns, err);
     for (int64_t i = 0; st == QL_OK && i < ls->n_header && ql_next_field(&r, &f); i++) {
         const char *text;
         if (i < skip) continue;

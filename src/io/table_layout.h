@@ -37,8 +37,8 @@ typedef struct {
 
 /* Read the layout off the first block of b, which is made longer as needed. Fails with QL_EDATA
  * when the lines fit no kind of table. */
-ql_status ql_table_layout_find(ql_blocks *b, const ql_read_options *opt, ql_table_layout *l,
-                               ql_err *err);
+QL_MUST_USE ql_status ql_table_layout_find(ql_blocks *b, const ql_read_options *opt,
+                                           ql_table_layout *l, ql_err *err);
 void ql_table_layout_free(ql_table_layout *l);
 
 /* "tab", "comma", ... and "header with ..." for messages. */

@@ -6,13 +6,6 @@
 
 #include "quell/strbuf.h"
 
-static bool is_one_of(const char *word, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcasecmp(word, *list) == 0) return true;
-    return false;
-}
-
 bool ql_rows_are_cells(const ql_read_options *opt, const char *corner, const char **why)
 {
     static const char *const cells[] = {"cell_index", "cell",         "cells",     "cell_id",
@@ -24,8 +17,8 @@ bool ql_rows_are_cells(const ql_read_options *opt, const char *corner, const cha
     *why = "as asked for";
     if (opt->orient != QL_ORIENT_AUTO) return opt->orient == QL_ORIENT_CELLS_X_GENES;
     *why = "by the word in the corner";
-    if (is_one_of(corner, cells)) return true;
-    if (is_one_of(corner, genes)) return false;
+    if (ql_is_word_of(corner, cells)) return true;
+    if (ql_is_word_of(corner, genes)) return false;
     *why = "the default for tables";
     return false;
 }
@@ -58,7 +51,7 @@ static bool is_ensembl(const char *name)
 bool ql_looks_like_gene(const char *name)
 {
     static const char *const known[] = {"ACTB", "GAPDH", "B2M", "MALAT1", "TMSB4X", NULL};
-    if (is_ensembl(name) || is_one_of(name, known)) return true;
+    if (is_ensembl(name) || ql_is_word_of(name, known)) return true;
     if (strncasecmp(name, "MT-", 3) == 0) return true;
     return (strncasecmp(name, "RPL", 3) == 0 || strncasecmp(name, "RPS", 3) == 0) &&
            is_digit(name[3]);

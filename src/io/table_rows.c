@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "decimal.h"
-#include "h5_read.h"
 #include "numbers.h"
 #include "quell/alloc.h"
 
@@ -225,7 +224,7 @@ static ql_status grow(job *j, int64_t n, int64_t n_rows, ql_err *err)
     ql_csr *m = &j->table->m;
     if (n > j->cap) {
         int64_t cap = n + n / 2;
-        QL_TRY(ql_h5r_need_memory((double)(cap - j->cap) * 8.0, "the matrix", err));
+        QL_TRY(ql_need_memory((double)(cap - j->cap) * 8.0, "the matrix", err));
         QL_TRY(resize((void **)&m->indices, cap, sizeof *m->indices, err));
         QL_TRY(resize((void **)&m->data, cap, sizeof *m->data, err));
         j->cap = cap;

@@ -27,8 +27,8 @@ typedef struct {
 
 /* Parse everything behind the layout's header. QL_EDATA names line, column and both
  * names. */
-ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout, const ql_table_how *how,
-                        ql_table *table, ql_err *err);
+QL_MUST_USE ql_status ql_table_read(ql_blocks *b, const ql_table_layout *layout,
+                                    const ql_table_how *how, ql_table *table, ql_err *err);
 void ql_table_free(ql_table *table);
 
 /* --- pieces, for the formats --- */
@@ -43,6 +43,6 @@ const char *ql_table_value_fault(const ql_field *f);
 
 /* The hint for the last line of a file that ends without a newline; keeps err as it is otherwise.
  */
-ql_status ql_hint_cut(bool cut, ql_err *err);
+QL_MUST_USE ql_status ql_hint_cut(bool cut, ql_err *err);
 
 #endif

@@ -19,13 +19,14 @@ typedef enum { QL_TEXT_HEAD, QL_TEXT_ALL, QL_TEXT_BOUNDED } ql_text_extent;
 
 /* QL_ENOINPUT with the system's words when path cannot be opened. *out is closed with
  * ql_text_close, which accepts NULL. */
-ql_status ql_text_open(const char *path, ql_text_extent extent, ql_text **out, ql_err *err);
+QL_MUST_USE ql_status ql_text_open(const char *path, ql_text_extent extent, ql_text **out,
+                                   ql_err *err);
 void ql_text_close(ql_text *t);
 
 /* Up to cap bytes of inflated text into buf; *got may be less before the end, see ql_text_ended. An
  * incomplete or damaged gzip stream is QL_EDATA, also when what could be read ended at a line's
  * end. Callable from any one thread at a time. */
-ql_status ql_text_read(ql_text *t, char *buf, size_t cap, size_t *got, ql_err *err);
+QL_MUST_USE ql_status ql_text_read(ql_text *t, char *buf, size_t cap, size_t *got, ql_err *err);
 
 /* Nothing will come any more. May still be false when the next read gives 0 bytes. */
 bool ql_text_ended(const ql_text *t);
@@ -35,12 +36,13 @@ int64_t ql_text_length(const ql_text *t);
 
 /* ql_text_read in three steps, the middle one for many threads: begin says into how many parts the
  * work falls, each part is done once, in any order and by any thread, then end. cap >= 65536. */
-ql_status ql_text_begin(ql_text *t, char *buf, size_t cap, int64_t *n_parts, ql_err *err);
+QL_MUST_USE ql_status ql_text_begin(ql_text *t, char *buf, size_t cap, int64_t *n_parts,
+                                    ql_err *err);
 void ql_text_part(ql_text *t, int64_t part);
-ql_status ql_text_end(ql_text *t, size_t *got, ql_err *err);
+QL_MUST_USE ql_status ql_text_end(ql_text *t, size_t *got, ql_err *err);
 
 /* The whole text into out, at most max bytes. */
-ql_status ql_text_slurp(const char *path, int64_t max, ql_str *out, ql_err *err);
+QL_MUST_USE ql_status ql_text_slurp(const char *path, int64_t max, ql_str *out, ql_err *err);
 
 /* The first bytes of a file as text (inflated if gzip) for detection: how many, 0 when unreadable.
  */

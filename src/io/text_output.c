@@ -159,21 +159,6 @@ static ql_status make_buffers(ql_text_out *t, ql_err *err)
     return make_tools(t, err);
 }
 
-ql_status ql_textout_open(ql_out_file *file, int level, int threads, ql_text_out **out, ql_err *err)
-{
-    ql_text_out *t = NULL;
-    QL_TRY(QL_NEW(t, 1, "a text's writer", err));
-    t->file = file;
-    t->level = level < 0 ? 0 : level > 9 ? 9 : level;
-    t->threads = threads > 1 ? threads : 1;
-    ql_status st = make_buffers(t, err);
-    if (st == QL_OK)
-        *out = t;
-    else
-        ql_textout_abort(t);
-    return st;
-}
-
 static ql_status flush(ql_text_out *t, ql_err *err)
 {
     QL_TRY(ql_interrupt_check(err));
@@ -199,24 +184,6 @@ ql_status ql_textout_write(ql_text_out *t, const void *bytes, size_t n, ql_err *
 ql_status ql_textout_puts(ql_text_out *t, const char *text, ql_err *err)
 {
     return ql_textout_write(t, text, strlen(text), err);
-}
-
-ql_status ql_textout_close(ql_text_out *t, ql_err *err)
-{
-    bool needed = t->used > 0 || (t->level > 0 && !t->any);
-    ql_status st = needed ? flush(t, err) : QL_OK;
-    ql_textout_abort(t);
-    return st;
-}
-
-void ql_textout_abort(ql_text_out *t)
-{
-    if (!t) return;
-    free_tools(t);
-    for (int i = 0; i < MAX_MEMBERS; i++) ql_free(t->members[i].bytes);
-    ql_free(t->text);
-    ql_free(t->arena);
-    ql_free(t);
 }
 
 /* ---- items ---- */
@@ -274,4 +241,39 @@ ql_status ql_textout_items(ql_text_out *t, const ql_text_items *items, ql_err *e
         from = t->groups[n - 1].first + t->groups[n - 1].n;
     }
     return QL_OK;
+}
+
+/* ---- a file ---- */
+
+/* An empty text is a member of gzip too. */
+static ql_status flush_rest(ql_text_out *t, ql_err *err)
+{
+    return t->used > 0 || (t->level > 0 && !t->any) ? flush(t, err) : QL_OK;
+}
+
+static void release(ql_text_out *t)
+{
+    free_tools(t);
+    for (int i = 0; i < MAX_MEMBERS; i++) ql_free(t->members[i].bytes);
+    ql_free(t->text);
+    ql_free(t->arena);
+}
+
+ql_status ql_textout_whole(ql_out_file *file, int level, int threads, ql_text_fill *fill,
+                           const void *ctx, ql_err *err)
+{
+    ql_text_out t = {.file = file,
+                     .level = level < 0   ? 0
+                              : level > 9 ? 9
+                                          : level,
+                     .threads = threads > 1 ? threads : 1};
+    ql_status st;
+    QL_GO(make_buffers(&t, err));
+    QL_GO(fill(&t, ctx, err));
+    QL_GO(flush_rest(&t, err));
+out:
+    release(&t);
+    if (st == QL_OK) return ql_out_commit(file, err);
+    ql_out_abort(file);
+    return st;
 }

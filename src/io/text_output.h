@@ -15,10 +15,7 @@ typedef struct ql_text_out ql_text_out;
 /* Does the name of a file ask for gzip (".gz")? */
 bool ql_is_gz_name(const char *path);
 
-/* file is borrowed; the caller commits it after the close. level 0: plain text, 1 to 9: gzip. */
-QL_MUST_USE ql_status ql_textout_open(ql_out_file *file, int level, int threads, ql_text_out **out,
-                                      ql_err *err);
-
+/* The text of a file while it is filled; all errors are those of ql_out_write, and QL_EMEMORY. */
 QL_MUST_USE ql_status ql_textout_write(ql_text_out *t, const void *bytes, size_t n, ql_err *err);
 QL_MUST_USE ql_status ql_textout_puts(ql_text_out *t, const char *text, ql_err *err);
 
@@ -32,8 +29,10 @@ typedef struct {
 } ql_text_items;
 QL_MUST_USE ql_status ql_textout_items(ql_text_out *t, const ql_text_items *items, ql_err *err);
 
-/* Write what is left. t is freed in any case. */
-QL_MUST_USE ql_status ql_textout_close(ql_text_out *t, ql_err *err);
-void ql_textout_abort(ql_text_out *t); /* NULL is allowed */
+/* All of file's text by fill, which is called once; then the file is committed, or aborted where
+ * something failed. level 0: plain text, 1 to 9: gzip. */
+typedef ql_status ql_text_fill(ql_text_out *t, const void *ctx, ql_err *err);
+QL_MUST_USE ql_status ql_textout_whole(ql_out_file *file, int level, int threads,
+                                       ql_text_fill *fill, const void *ctx, ql_err *err);
 
 #endif

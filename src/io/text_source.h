@@ -22,22 +22,22 @@ struct ql_text {
 /* Each fills *t from the open file fd, which it owns from then on, also when it fails. */
 
 /* Bytes as they are; size: of the file, -1 for a pipe. */
-ql_status ql_text_plain(int fd, int64_t size, ql_text *t, ql_err *err);
+QL_MUST_USE ql_status ql_text_plain(int fd, int64_t size, ql_text *t, ql_err *err);
 
 /* gzip from the file's position on, inflated as it is read; what is no gzip passes through. */
-ql_status ql_text_stream(int fd, ql_text_extent extent, ql_text *t, ql_err *err);
+QL_MUST_USE ql_status ql_text_stream(int fd, ql_text_extent extent, ql_text *t, ql_err *err);
 
 /* Block gzip. */
-ql_status ql_text_blocks(int fd, ql_text *t, ql_err *err);
+QL_MUST_USE ql_status ql_text_blocks(int fd, ql_text *t, ql_err *err);
 
 /* Try to inflate a whole file of `size` bytes in memory; *done = false: it does not fit the bounds
  * or is not sound, fd is still the caller's and its position the start. */
-ql_status ql_text_whole(int fd, int64_t size, ql_text *t, bool *done, ql_err *err);
+QL_MUST_USE ql_status ql_text_whole(int fd, int64_t size, ql_text *t, bool *done, ql_err *err);
 
 /* Bytes [offset, offset + n) of fd, less at the end of the file; -1 and errno on failure. */
 int64_t ql_pread_full(int fd, void *buf, size_t n, int64_t offset);
 
 /* The error of a gzip file that is wrong inside. */
-ql_status ql_text_fail_damaged(const char *why, ql_err *err);
+QL_MUST_USE ql_status ql_text_fail_damaged(const char *why, ql_err *err);
 
 #endif

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "mtx_dataset.h"
-#include "quell/alloc.h"
 
 enum { SPLICED = 1, UNSPLICED = 2, AMBIGUOUS = 4 };
 

@@ -6,9 +6,9 @@
 #include "quell/frame.h"
 
 /* Decode &#N; and &#xN; in all names to UTF-8. */
-ql_status ql_xml_decode_names(ql_names *names, ql_err *err);
+QL_MUST_USE ql_status ql_xml_decode_names(ql_names *names, ql_err *err);
 
 /* The reverse, appended to out: pure ASCII that decodes to the names, references included. */
-ql_status ql_xml_encode_names(const ql_names *names, ql_names *out, ql_err *err);
+QL_MUST_USE ql_status ql_xml_encode_names(const ql_names *names, ql_names *out, ql_err *err);
 
 #endif

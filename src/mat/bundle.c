@@ -24,7 +24,7 @@ size_t ql_elem_size(ql_elem type)
     return elems[type].size;
 }
 
-const char *ql_elem_text(ql_elem type)
+static const char *elem_text(ql_elem type)
 {
     return elems[type].text;
 }
@@ -230,9 +230,9 @@ static void shape_text(char out[KIND_TEXT], ql_elem elem, int64_t n_rows, int64_
     if (n_rows >= 0) (void)snprintf(rows, sizeof rows, "%" PRId64, n_rows);
     if (n_cols >= 0) (void)snprintf(cols, sizeof cols, "%" PRId64, n_cols);
     if (n_cols == -1)
-        (void)snprintf(out, KIND_TEXT, "%s [%s]", ql_elem_text(elem), rows);
+        (void)snprintf(out, KIND_TEXT, "%s [%s]", elem_text(elem), rows);
     else
-        (void)snprintf(out, KIND_TEXT, "%s [%s, %s]", ql_elem_text(elem), rows, cols);
+        (void)snprintf(out, KIND_TEXT, "%s [%s, %s]", elem_text(elem), rows, cols);
 }
 
 static void kind_text(char out[KIND_TEXT], const ql_entry *e)

@@ -60,11 +60,6 @@ void ql_runs_free(ql_entry_runs *r)
     ql_free(r);
 }
 
-int64_t ql_runs_entries(const ql_entry_runs *r)
-{
-    return r->added;
-}
-
 int64_t ql_runs_bytes(const ql_entry_runs *r)
 {
     return r->file_bytes;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+/* A word is a value of either width: a type cannot be a parameter. */
 uint64_t ql_floats_fingerprint(const float *x, int64_t n, uint64_t hash)
 {
     for (int64_t i = 0; i < n; i++) {

@@ -10,12 +10,13 @@
 
 /* Names that several cells have get "-" and the cell's sample behind them, each of them; what is
  * not unique then is made so. */
-ql_status ql_join_cell_names(ql_frame *cells, ql_notes *notes, ql_err *err);
+QL_MUST_USE ql_status ql_join_cell_names(ql_frame *cells, ql_notes *notes, ql_err *err);
 
 /* Always QL_EDATA: the genes at path have no name in common with those of another input; the hint
  * says why, as far as that can be seen. */
-ql_status ql_join_fail_strangers(const char *path, const ql_frame *genes, const char *other_path,
-                                 const ql_frame *other, ql_err *err);
+QL_MUST_USE ql_status ql_join_fail_strangers(const char *path, const ql_frame *genes,
+                                             const char *other_path, const ql_frame *other,
+                                             ql_err *err);
 
 /* A warning "<what>: a, b, c and 5 more"; nothing for an empty list. Repeats are listed once. */
 void ql_join_note_list(const ql_names *names, const char *what, ql_notes *notes);

@@ -1,4 +1,6 @@
 /* Lists of names. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -101,5 +103,47 @@ ql_status ql_names_copy(const ql_names *names, ql_names *out, ql_err *err)
     copy = (ql_names){0};
 out:
     ql_names_free(&copy);
+    return st;
+}
+
+void ql_names_move(ql_names *from, ql_names *to)
+{
+    ql_names_free(to);
+    *to = *from;
+    *from = (ql_names){0};
+}
+
+ql_status ql_names_number(const char *what, int64_t n, ql_names *out, ql_err *err)
+{
+    char text[64];
+    for (int64_t i = 0; i < n; i++) {
+        int len = snprintf(text, sizeof text, "%s_%" PRId64, what, i + 1);
+        QL_TRY(ql_names_add(out, text, (size_t)len, err));
+    }
+    return QL_OK;
+}
+
+ql_status ql_names_fill_empty(ql_names *names, int64_t *n_empty, ql_err *err)
+{
+    ql_names filled = {0};
+    ql_status st = QL_OK;
+    char text[40];
+    *n_empty = 0;
+    for (int64_t i = 0; i < names->n; i++) *n_empty += ql_name(names, i)[0] == '\0';
+    if (*n_empty == 0) return QL_OK;
+    for (int64_t i = 0; st == QL_OK && i < names->n; i++) {
+        const char *s = ql_name(names, i);
+        if (s[0] == '\0') {
+            (void)snprintf(text, sizeof text, "unnamed_%" PRId64, i + 1);
+            s = text;
+        }
+        st = ql_names_add(&filled, s, strlen(s), err);
+    }
+    if (st == QL_OK) {
+        ql_names_free(names);
+        *names = filled;
+    } else {
+        ql_names_free(&filled);
+    }
     return st;
 }

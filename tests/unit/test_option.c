@@ -427,7 +427,6 @@ static void precedence(void **state)
     assert_false(args.batchnorm);              /* preset over default */
     assert_string_equal(args.type, "poisson"); /* an empty variable is none */
     assert_false(args.help);                   /* --help is for the command line only */
-    assert_string_equal(ql_opts_preset(opts), "dca");
     assert_int_equal(ql_opts_source(opts, "rate"), QL_SRC_CLI);
     assert_int_equal(ql_opts_source(opts, "epochs"), QL_SRC_ENV);
     assert_int_equal(ql_opts_source(opts, "dropout"), QL_SRC_CONFIG);

@@ -55,7 +55,7 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
 {
     if (need <= b->cap) return QL_OK;
     int64_t cap = need > INT64_MAX / 2 ? need : need + need / 2;
-    QL_TRY(ql_h5r_need_memory((double)(cap - b->cap) * 8.0, b->a->path, err));
+    QL_TRY(ql_need_memory((double)(cap - b->cap) * 8.0, b->a->path, err));
     int32_t *indices = ql_realloc(b->m->indices, cap, sizeof *indices);
     if (indices) b->m->indices = indices;
     float *data = indices ? ql_realloc(b->m->data, cap, sizeof *data) : NULL;
@@ -68,19 +68,8 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
 
 static ql_status read_rows(band *b, ql_err *err)
 {
-    hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
-    hid_t space = H5Dget_space(b->data), mem = H5Screate_simple(2, count, NULL);
-    herr_t rc = -1;
-    if (space >= 0 && mem >= 0 &&
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0)
-        rc = H5Dread(b->data, b->a->mem_type, mem, space, H5P_DEFAULT, b->raw);
-    ql_status st = QL_OK;
-    if (rc < 0)
-        st = ql_h5_fail(err, QL_EDATA, "%s: is damaged in rows %" PRId64 " to %" PRId64, b->a->path,
-                        b->first, b->first + b->n - 1);
-    ql_h5r_close(mem);
-    ql_h5r_close(space);
-    return st;
+    const hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
+    return ql_h5r_read_block(b->a, b->data, start, count, 0, b->raw, err);
 }
 
 static ql_status read_band(band *b, int threads, ql_err *err)
@@ -150,7 +139,7 @@ static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
 static ql_status new_buffers(band *b, int64_t rows, ql_err *err)
 {
     double bytes = (double)(rows * b->n_cols) * (double)(ql_num_size(b->num) + sizeof(float));
-    QL_TRY(ql_h5r_need_memory(bytes, b->a->path, err));
+    QL_TRY(ql_need_memory(bytes, b->a->path, err));
     QL_TRY(QL_NEW(b->raw, rows * b->n_cols * (int64_t)ql_num_size(b->num), "a band of the matrix",
                   err));
     return QL_NEW(b->values, rows * b->n_cols, "a band of the matrix", err);

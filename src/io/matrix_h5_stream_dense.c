@@ -5,13 +5,10 @@
 #include <string.h>
 
 #include "entry_sink.h"
-#include "h5_error.h"
-#include "h5_values.h"
-#include "matrix_h5.h"
+#include "matrix_h5_stream.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/parallel.h"
-#include "sparse_bands.h"
 
 /* --- cells x genes --- */
 
@@ -102,19 +99,9 @@ static int64_t block_width(const ql_h5r_array *a)
 
 static ql_status read_block(block *b, ql_err *err)
 {
-    hsize_t start[2] = {0, (hsize_t)b->first}, count[2] = {(hsize_t)b->n_genes, (hsize_t)b->n};
-    hid_t space = H5Dget_space(b->a->id), mem = H5Screate_simple(2, count, NULL);
-    herr_t rc = -1;
-    if (space >= 0 && mem >= 0 &&
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0)
-        rc = H5Dread(b->a->id, b->a->mem_type, mem, space, H5P_DEFAULT, b->raw);
-    ql_status st = QL_OK;
-    if (rc < 0)
-        st = ql_h5_fail(err, QL_EDATA, "%s: is damaged in columns %" PRId64 " to %" PRId64,
-                        b->a->path, b->first, b->first + b->n - 1);
-    ql_h5r_close(mem);
-    ql_h5r_close(space);
-    return st;
+    const hsize_t start[2] = {0, (hsize_t)b->first},
+                  count[2] = {(hsize_t)b->n_genes, (hsize_t)b->n};
+    return ql_h5r_read_block(b->a, b->a->id, start, count, 1, b->raw, err);
 }
 
 static void convert_gene(void *ctx, int64_t g)
@@ -205,7 +192,7 @@ ql_status ql_matrix_h5_stream_dense_turned(hid_t file, const char *path, int64_t
     return stream_bands(file, path, n_rows, n_cols, s, err);
 }
 
-int64_t ql_matrix_h5_dense_turned_held(hid_t file, const char *path)
+int64_t ql_matrix_h5_stream_dense_turned_held(hid_t file, const char *path)
 {
     ql_h5r_array a;
     if (ql_h5r_array_open(file, path, 2, &a, NULL) != QL_OK) return 0;

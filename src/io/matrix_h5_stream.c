@@ -1,19 +1,15 @@
 /* Sparse matrices of an HDF5 file to a sink: compressed rows a band at a time, compressed columns
  * through an external sort. */
+#include "matrix_h5_stream.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
 #include "entry_sink.h"
-#include "matrix_h5.h"
-#include "quell/alloc.h"
 #include "quell/interrupt.h"
+#include "quell/order.h"
 #include "sparse_bands.h"
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+#include "triplets.h"
 
 /* --- rows --- */
 
@@ -28,7 +24,7 @@ static int64_t band_end(const ql_sparse_bands *b, int64_t row)
 
 static int64_t longest_band(const ql_sparse_bands *b)
 {
-    int64_t most = least(b->indptr[b->n], ql_band_entries());
+    int64_t most = ql_least(b->indptr[b->n], ql_band_entries());
     for (int64_t i = 0; i < b->n; i++)
         if (b->indptr[i + 1] - b->indptr[i] > most) most = b->indptr[i + 1] - b->indptr[i];
     return most;
@@ -47,7 +43,7 @@ static ql_status send_rows(ql_sparse_bands *b, int64_t row, int64_t end, ql_csr 
 
 static ql_status send_bands(ql_sparse_bands *b, ql_csr *m, ql_band_sink *s, ql_err *err)
 {
-    QL_TRY(ql_csr_alloc(m, least(b->n, ql_band_entries()), b->limit, longest_band(b), err));
+    QL_TRY(ql_csr_alloc(m, ql_least(b->n, ql_band_entries()), b->limit, longest_band(b), err));
     for (int64_t row = 0, end; row < b->n && !s->stop; row = end) {
         end = band_end(b, row);
         QL_TRY(send_rows(b, row, end, m, s, err));
@@ -72,28 +68,6 @@ out:
 
 /* --- columns --- */
 
-/* A band's entries. */
-typedef struct {
-    int32_t *row, *col; /* [n]; owned */
-    float *value;       /* [n]; owned */
-    int64_t n;
-} triplets;
-
-static ql_status new_triplets(triplets *t, int64_t n, ql_err *err)
-{
-    t->n = n;
-    QL_TRY(QL_NEW(t->row, n, "a band of the matrix", err));
-    QL_TRY(QL_NEW(t->col, n, "a band of the matrix", err));
-    return QL_NEW(t->value, n, "a band of the matrix", err);
-}
-
-static void free_triplets(triplets *t)
-{
-    ql_free(t->row);
-    ql_free(t->col);
-    ql_free(t->value);
-}
-
 /* Which column each entry from `first` on is of; *col: that of the one before. */
 static void name_columns(const ql_sparse_bands *b, int64_t first, int64_t n, int64_t *col,
                          int32_t *out)
@@ -104,11 +78,12 @@ static void name_columns(const ql_sparse_bands *b, int64_t first, int64_t n, int
     }
 }
 
-static ql_status sort_columns(ql_sparse_bands *b, triplets *t, ql_entry_runs *runs, ql_err *err)
+/* t: room for a band. */
+static ql_status sort_columns(ql_sparse_bands *b, ql_triplets *t, ql_entry_runs *runs, ql_err *err)
 {
     int64_t nnz = b->indptr[b->n], col = 0;
     for (int64_t first = 0, n; first < nnz; first += n) {
-        n = nnz - first < t->n ? nnz - first : t->n;
+        n = ql_least(nnz - first, t->cap);
         QL_TRY(ql_interrupt_check(err));
         QL_TRY(ql_sparse_bands_read(b, first, n, t->row, t->value, err));
         name_columns(b, first, n, &col, t->col);
@@ -121,21 +96,20 @@ static ql_status stream_columns(hid_t file, const char *group, int64_t n_rows, i
                                 const char *rows, ql_band_sink *s, ql_err *err)
 {
     ql_sparse_bands b = {0};
-    triplets t = {0};
+    ql_triplets t = {0};
     ql_entry_runs *runs = NULL;
     ql_status st;
     QL_GO(ql_sparse_bands_open(&b, file, group, n_cols, n_rows, rows, s->threads, err));
     int64_t nnz = b.indptr[n_cols];
-    QL_GO(new_triplets(&t, least(nnz, ql_band_entries()), err));
+    QL_GO(ql_triplets_reserve(&t, ql_least(nnz, ql_band_entries()), err));
     QL_GO(ql_runs_new(s->folder, ql_sort_entries(nnz), &runs, err));
     QL_GO(sort_columns(&b, &t, runs, err));
-    free_triplets(&t);
-    t = (triplets){0};
+    ql_triplets_free(&t);
     ql_sparse_bands_close(&b);
     QL_GO(ql_sink_sorted(s, runs, n_rows, n_cols, err));
 out:
     ql_runs_free(runs);
-    free_triplets(&t);
+    ql_triplets_free(&t);
     ql_sparse_bands_close(&b);
     return st;
 }
@@ -156,58 +130,44 @@ static ql_status send_whole(hid_t file, const char *path, int64_t n_rows, int64_
     return st;
 }
 
-static ql_status send_layout(hid_t file, const char *path, ql_matrix_layout layout, int64_t n_rows,
-                             int64_t n_cols, ql_band_sink *s, ql_err *err)
+/* turned: what is wanted are the file's columns. Messages count the file's columns as genes and its
+ * rows as cells whichever they are, as ql_matrix_h5_read does. */
+static ql_status send_layout(hid_t file, const char *path, ql_matrix_layout layout, bool turned,
+                             int64_t n_rows, int64_t n_cols, ql_band_sink *s, ql_err *err)
 {
-    switch (layout) {
-    case QL_LAYOUT_CSR:
-        return ql_matrix_h5_stream_arrays(file, path, n_rows, n_cols, "genes", s, err);
-    case QL_LAYOUT_CSC:
-        return stream_columns(file, path, n_rows, n_cols, "cells", s, err);
-    case QL_LAYOUT_DENSE:
-        return ql_matrix_h5_stream_dense(file, path, n_rows, n_cols, s, err);
-    }
-    return ql_fail(err, QL_EINTERNAL, "no such layout");
+    const char *counted = layout == QL_LAYOUT_CSR ? "genes" : "cells";
+    if (layout == QL_LAYOUT_DENSE)
+        return (turned ? ql_matrix_h5_stream_dense_turned
+                       : ql_matrix_h5_stream_dense)(file, path, n_rows, n_cols, s, err);
+    return ((layout == QL_LAYOUT_CSR) != turned ? ql_matrix_h5_stream_arrays : stream_columns)(
+        file, path, n_rows, n_cols, counted, s, err);
 }
 
 ql_status ql_matrix_h5_stream(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
                               ql_band_sink *s, ql_dataset *ds, ql_err *err)
 {
     ql_matrix_info info;
+    ql_sink_name(s, ds);
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     bool fits = info.n_rows == n_rows && info.n_cols == n_cols && n_cols <= INT32_MAX &&
                 n_rows <= INT32_MAX;
     if (fits)
-        QL_TRY(send_layout(file, path, info.layout, n_rows, n_cols, s, err));
+        QL_TRY(send_layout(file, path, info.layout, false, n_rows, n_cols, s, err));
     else
         QL_TRY(send_whole(file, path, n_rows, n_cols, s, err));
     return ql_sink_end(s, ds, err);
-}
-
-/* The file's rows are called cells in messages whichever they are, as by ql_matrix_h5_read. */
-static ql_status send_turned(hid_t file, const char *path, ql_matrix_layout layout, int64_t n_rows,
-                             int64_t n_cols, ql_band_sink *s, ql_err *err)
-{
-    switch (layout) {
-    case QL_LAYOUT_CSR:
-        return stream_columns(file, path, n_rows, n_cols, "genes", s, err);
-    case QL_LAYOUT_CSC:
-        return ql_matrix_h5_stream_arrays(file, path, n_rows, n_cols, "cells", s, err);
-    case QL_LAYOUT_DENSE:
-        return ql_matrix_h5_stream_dense_turned(file, path, n_rows, n_cols, s, err);
-    }
-    return ql_fail(err, QL_EINTERNAL, "no such layout");
 }
 
 ql_status ql_matrix_h5_stream_turned(hid_t file, const char *path, int64_t n_rows, int64_t n_cols,
                                      ql_band_sink *s, ql_dataset *ds, ql_err *err)
 {
     ql_matrix_info info;
+    ql_sink_name(s, ds);
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     if (info.n_rows > INT32_MAX || info.n_cols > INT32_MAX)
         return ql_fail(err, QL_EDATA,
                        "/%s: is %" PRId64 " x %" PRId64 ", more than 2147483647 of one kind", path,
                        info.n_rows, info.n_cols);
-    QL_TRY(send_turned(file, path, info.layout, n_rows, n_cols, s, err));
+    QL_TRY(send_layout(file, path, info.layout, true, n_rows, n_cols, s, err));
     return ql_sink_end(s, ds, err);
 }
