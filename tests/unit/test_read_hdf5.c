@@ -272,23 +272,18 @@ static void test_dataset(void **state)
 
 /* --- lack of memory --- */
 
+/* While a format is being detected, what could not be asked for lack of memory counts as not there;
+ * the error is then another. */
+static ql_status read_or_fail(void *reading, ql_err *err)
+{
+    return fx_read_and_free(reading, err) == QL_OK ? QL_OK : QL_EMEMORY;
+}
+
 static void assert_no_leak(const char *path, ql_read_options opt)
 {
-    ql_status st = QL_EMEMORY;
     opt.threads = 2;
     fx_release();
-    for (int64_t k = 1; st != QL_OK && k < 2000; k++) {
-        ql_dataset ds = {0};
-        ql_err err = {0};
-        int64_t before = ql_alloc_bytes();
-        ql_alloc_fail_after(k);
-        st = ql_read_counts(path, &opt, &ds, NULL, &err);
-        ql_alloc_fail_after(0);
-        if (st != QL_OK) assert_int_equal(ql_alloc_bytes(), before);
-        ql_dataset_free(&ds);
-        assert_int_equal(ql_alloc_bytes(), before);
-    }
-    assert_int_equal(st, QL_OK);
+    assert_true(fail_each_allocation(NULL, read_or_fail, &(fx_reading){path, opt}) > 10);
 }
 
 static void test_lack_of_memory(void **state)

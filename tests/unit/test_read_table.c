@@ -514,20 +514,7 @@ static void test_no_memory(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *path = file(cases[i].text);
-        ql_status st = QL_EMEMORY;
-        int64_t held = 0;
-        for (int n = 1; st != QL_OK && n < 1000; n++) {
-            fx_release();
-            held = ql_alloc_bytes();
-            ql_alloc_fail_after(n);
-            st = fx_read_once(path, (ql_read_options){.format = cases[i].format, .threads = 1});
-            if (st == QL_OK) break;
-            assert_int_equal(st, QL_EMEMORY);
-            ql_notes_free(&fx_notes);
-            assert_int_equal(ql_alloc_bytes(), held);
-        }
-        ql_alloc_fail_after(0);
-        fx_assert_ok(st);
+        fx_lacks_memory(&(fx_reading){path, {.format = cases[i].format, .threads = 1}});
         fx_assert_streams_without_memory(path, cases[i].format);
     }
 }
