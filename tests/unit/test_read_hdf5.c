@@ -204,20 +204,11 @@ static void test_loom_errors(void **state)
 static void put_genome(hid_t file, const char *group, const char *const *cells)
 {
     static const int64_t shape[2] = {FX_GENES, FX_CELLS};
-    char path[64];
     fx_h5_group(file, group);
-    (void)snprintf(path, sizeof path, "%s/shape", group);
-    fx_h5_ints(file, path, H5T_STD_I32LE, 2, shape);
-    (void)snprintf(path, sizeof path, "%s/indptr", group);
-    fx_h5_ints(file, path, H5T_STD_I64LE, FX_CELLS + 1, fx_indptr);
-    (void)snprintf(path, sizeof path, "%s/indices", group);
-    fx_h5_ints(file, path, H5T_STD_I64LE, FX_NNZ, fx_indices);
-    (void)snprintf(path, sizeof path, "%s/data", group);
-    fx_h5_ints(file, path, H5T_STD_I32LE, FX_NNZ, fx_data);
-    (void)snprintf(path, sizeof path, "%s/barcodes", group);
-    fx_h5_strings(file, path, FX_CELLS, cells);
-    (void)snprintf(path, sizeof path, "%s/genes", group);
-    fx_h5_strings(file, path, FX_GENES, fx_genes);
+    fx_h5_ints(file, fx_in(group, "shape"), H5T_STD_I32LE, 2, shape);
+    fx_h5_counts(file, group, H5T_STD_I64LE, H5T_STD_I32LE);
+    fx_h5_strings(file, fx_in(group, "barcodes"), FX_CELLS, cells);
+    fx_h5_strings(file, fx_in(group, "genes"), FX_GENES, fx_genes);
 }
 
 static void make_genomes(const char *name)
