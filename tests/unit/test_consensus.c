@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "../../src/space/sample.h"
 #include "fixture_alloc.h"
 #include "fixture_random.h"
 #include "fixture_space_r.h"
@@ -109,6 +111,27 @@ static void time_follows_a_curve(void **state)
         assert_true(time[17] == 0);
         assert_true(ql_r_squared(time, place, n) > 0.95);
     }
+}
+
+/* Where time starts is in the sample, drawn or not. */
+static void a_start_that_was_not_drawn(void **state)
+{
+    enum { MANY = QL_PSEUDOTIME_DIRECT + 100, DRAWN = 4900, D = 5 };
+    static double x[MANY * D], time[MANY];
+    static int64_t drawn[DRAWN];
+    static bool in[MANY];
+    (void)state;
+    ql_rng r = random_start(12);
+    for (int i = 0; i < MANY * D; i++) x[i] = random_normal(&r);
+    assert_int_equal(ql_sample_draw(MANY, DRAWN, 0, (uint64_t)1 << 41, drawn, NULL), QL_OK);
+    for (int i = 0; i < DRAWN; i++) in[drawn[i]] = true;
+    int64_t start = 0;
+    while (in[start]) start++;
+    const ql_pseudotime_member m = {x, D, NULL, 0};
+    const ql_pseudotime_task t = {
+        .n = MANY, .member = &m, .members = 1, .start = start, .threads = 1};
+    assert_int_equal(ql_pseudotime(&t, time, NULL), QL_OK);
+    assert_true(time[start] == 0);
 }
 
 /* A group that is all one time, or one cell, is left as it is. */
@@ -213,6 +236,7 @@ int main(void)
         cmocka_unit_test(path_lengths_are_those_of_r),
         cmocka_unit_test(times_are_drawn_in_as_in_r),
         cmocka_unit_test(time_follows_a_curve),
+        cmocka_unit_test(a_start_that_was_not_drawn),
         cmocka_unit_test(flat_groups_stay),
         cmocka_unit_test(consensus_mends_mistakes),
         cmocka_unit_test(members_that_agree_are_the_consensus),
