@@ -260,6 +260,7 @@ static void test_malformed(void **state)
         {"gene,c1,c2\nA,1,2\nB\n", "line 3: has 1 fields, 3 expected"},
         {"gene,c1,c2\nA,1,2,3,4\n", "line 2: has 5 fields, but the header, line 1, has 3"},
         {"gene,c1,c2\nA,1,2\n\"B,1,2\n", "opens a quote and does not close it"},
+        {"gene,c1,c2\nA,1,2\nB,1,\"2\n", "opens a quote and does not close it"},
         {"gene,c1,c2\n", "no rows"},
         {"gene,c1\rA,1\rB,2\r", "CR only"},
         {"gene,c1,c2\nA,1,-2\n", "cell \"c2\", gene \"A\" is -2"},
