@@ -219,6 +219,8 @@ static void rules_of_scvi(void **state)
     const ql_train_options o = {.validation = 0.1, .batch_size = 128};
     assert_int_equal(ql_scvi_validation(4409, &o), 441); /* 3969 = 31 * 128 + 1 would train */
     assert_int_equal(ql_scvi_validation(4410, &o), 442); /* 3969 again */
+    assert_int_equal(ql_scvi_validation(4411, &o), 443); /* 3970, with two over */
+    assert_int_equal(ql_scvi_validation(4412, &o), 441); /* 3971, with three */
     assert_int_equal(ql_scvi_validation(4400, &o), 440);
     assert_int_equal(ql_scvi_validation(10, &o), 1);
 }
