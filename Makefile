@@ -110,8 +110,8 @@ $(BUILD)/.source: FORCE
 $(BUILD)/src/app/source_id.o: $(BUILD)/.source
 $(BUILD)/src/app/source_id.o: FILE_CFLAGS := -DQL_SOURCE_ID='"$(SOURCE_ID)"'
 
-$(BUILD)/src/kern/%_avx2.o:   ISA_CFLAGS := -mavx2 -mfma
-$(BUILD)/src/kern/%_avx512.o: ISA_CFLAGS := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+$(BUILD)/src/kern/%_avx2.o $(BUILD)/tidy/src/kern/%_avx2.ok: ISA_CFLAGS := -mavx2 -mfma
+$(BUILD)/src/kern/%_avx512.o $(BUILD)/tidy/src/kern/%_avx512.ok: ISA_CFLAGS := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 # Older compilers do not know these; the file then compiles to nothing.
 BF16_CFLAGS := -mavx512bf16 -mamx-tile -mamx-bf16
 $(BUILD)/src/kern/gemm_bf16_avx512.o: ISA_CFLAGS += $(shell echo | $(CC) $(BF16_CFLAGS) -E - >/dev/null 2>&1 && echo $(BF16_CFLAGS))
@@ -360,6 +360,22 @@ lint: check-layers ## check layers, headers, banned functions, sizes, format, li
 	@sh tests/lint/check-version.sh
 	@sh tests/lint/self-test.sh
 
+# A file is looked at again when it, a header or the checks have changed. Clang without OpenMP's library
+# will do here too.
+TIDY      ?= clang-tidy
+TIDY_DONE := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(SRC) $(call sources,app))
+TIDY_FLAGS = $(filter-out -fopenmp $(WARN),$(ALL_CFLAGS)) -DQL_SOURCE_ID='""' -Itests/fuzz/serial -D_OPENMP=201511
+
+tidy: ## look for mistakes in src with clang-tidy, as .clang-tidy says (minutes; not part of `make check` or `make lint`)
+	@$(AGAIN) --keep-going $(TIDY_DONE) && echo 'tidy: nothing found'
+
+$(BUILD)/tidy/%.ok: %.c .clang-tidy $(HEADERS) $(wildcard src/*/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(TIDY) --quiet --warnings-as-errors='*' $< -- $(TIDY_FLAGS) $(ISA_CFLAGS) 2>/dev/null && touch $@
+
+format: ## put sources and tests into the form that .clang-format says
+	@find src include tests -name '*.[ch]' -exec $${CLANG_FORMAT:-clang-format} -i {} +
+
 check-layers: ## check that includes point down only
 	@sh tests/lint/check-layers.sh
 
@@ -457,7 +473,7 @@ help: ## print this list
 
 FORCE:
 -include $(OBJ:.o=.d) $(OBJ64:.o=.d) $(APP:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d)
-.PHONY: bench quality fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-tests venv-anndata08 venv-workflows demo check tests unit cli python \
+.PHONY: bench tidy format quality fuzz check-neon check-races FORCE all deps deps-build deps-all deps-bench deps-workflows deps-slurm venvs venv-tests venv-anndata08 venv-workflows demo check tests unit cli python \
         workflows workflows-engines workflows-tools workflows-snakemake workflows-snakemake7 workflows-nextflow workflows-slurm nextflow broken asan mutants coverage lint check-layers \
         man completions docs figure install install-program uninstall dist distcheck static static-archive clean distclean help
 .SECONDARY:

@@ -219,7 +219,7 @@ static void tell_result(const job *j)
 static void tell_copy(const job *j, const ql_out_options *opt)
 {
     bool copies = j->format->carries && !strcmp(j->format->carries, j->ds.format);
-    if (!copies || opt->new_matrix || !strncmp(j->ds.matrix, "X", 2)) return;
+    if (!copies || opt->new_matrix || !strcmp(j->ds.matrix, "X")) return;
     ql_log_info(j->run->log,
                 "the h5ad is copied as it is: the counts stay in %s (--layer or --use-raw puts "
                 "them into X)",

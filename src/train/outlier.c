@@ -113,7 +113,7 @@ ql_status ql_outlier_fit(ql_outlier *o, const ql_cell_scores *s, const double *t
     double *x = NULL, *y = NULL;
     ql_status st;
     *o = (ql_outlier){.n = n_peers};
-    if (n_peers < 1) return ql_fail(err, QL_EINTERNAL, "no cells to ql_by_value with");
+    if (n_peers < 1) return ql_fail(err, QL_EINTERNAL, "no cells to compare with");
     QL_GO(QL_NEW(o->sorted, n_peers, "outliers", err));
     QL_GO(QL_NEW(x, n_peers, "outliers", err));
     QL_GO(QL_NEW(y, n_peers, "outliers", err));

@@ -6,6 +6,7 @@ QUELL_SHARED  a folder whose data/ holds real counts; default ../shared; tests t
 """
 import os
 import pathlib
+import resource
 import subprocess
 
 import pytest
@@ -51,6 +52,52 @@ def quell(program):
         return done
 
     return run
+
+
+@pytest.fixture
+def writes_the_same_bytes(quell, tmp_path):
+    """Check that quell(command, source, "-o", OUT, *options) writes one OUT for any number of threads, any
+    processor and with --stream, and another one for another seed."""
+
+    def run(name, command, source, *options, **environment):
+        (tmp_path / name).mkdir()
+        out = tmp_path / name / "out.h5ad"
+        done = quell(command, source, "-o", out, *options, code=None, env={**os.environ, **environment})
+        if "is not a set of kernels that runs here" in done.stderr:
+            return None
+        assert done.returncode == 0, done.stderr
+        return out.read_bytes()
+
+    def check(*line):
+        wanted = run("one", *line, "--threads", 1)
+        for threads in (2, 3, 7):
+            assert run(f"threads{threads}", *line, "--threads", threads) == wanted
+        for isa in ("scalar", "avx2", "avx512", "neon"):
+            assert run(isa, *line, QUELL_ISA=isa) in (None, wanted)
+        assert run("stream", *line, "--stream") == wanted
+        assert run("seed", *line, "--seed", 1) != wanted
+
+    return check
+
+
+@pytest.fixture
+def full_disk(program, tmp_path):
+    """Check that a run on source that streams through a folder with little room leaves one line and nothing
+    else, at exit code 74."""
+
+    def check(source):
+        cache = tmp_path / "cache"
+        cache.mkdir()
+        before = sorted(os.listdir(tmp_path))
+        done = subprocess.run(
+            [program, "denoise", source, "-o", tmp_path / "out.h5ad", "--stream", "--tmpdir", cache, "--quiet"],
+            capture_output=True, text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20)))
+        assert done.returncode == 74
+        assert done.stderr.count("\n") == 1 and "cannot be written" in done.stderr and str(cache) in done.stderr
+        assert sorted(os.listdir(tmp_path)) == before and os.listdir(cache) == []
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """What --write, --latent-at and --genes put into the output, against numpy."""
 import warnings
 
-import h5py
 import numpy as np
 import pytest
 import samples

@@ -245,7 +245,7 @@ def test_depth_with_missing_genes(quell, nb, x, tmp_path):
     samples.write_h5ad(tmp_path / "some.h5ad", x[:, kept], genes=[f"gene{g}" for g in kept])
     means = {}
     for name in ("zeros", "some"):
-        done = apply(quell, nb, tmp_path / f"{name}.h5ad", tmp_path / f"{name}.out.h5ad", "--estimate", "mean")
+        apply(quell, nb, tmp_path / f"{name}.h5ad", tmp_path / f"{name}.out.h5ad", "--estimate", "mean")
         (means[name],) = read(tmp_path / f"{name}.out.h5ad", "layers/denoised")
     total = np.asarray(x[:, kept].sum(1)).ravel()
     np.testing.assert_allclose(means["some"].sum(1), total, rtol=1e-4)

@@ -1,6 +1,5 @@
 """quell embed --model scdha: against a second implementation, as a model file, stopped and gone on
 with, and on labelled cells (docs/scdha.md)."""
-import os
 import signal
 import subprocess
 import time
@@ -162,24 +161,8 @@ def test_the_consensus_says_which(quell, source, tmp_path):
 
 # ---- the same bytes ----
 
-def test_same_bytes(quell, source, tmp_path):
-    def run(name, *options, **environment):
-        (tmp_path / name).mkdir()
-        out = tmp_path / name / "out.h5ad"
-        done = quell("embed", source, "-o", out, "--model", "scdha", "--top-genes", 40, *SHORT,
-                     *options, code=None, env={**os.environ, **environment})
-        if "is not a set of kernels that runs here" in done.stderr:
-            return None
-        assert done.returncode == 0, done.stderr
-        return out.read_bytes()
-
-    wanted = run("one", "--threads", 1)
-    for threads in (2, 3, 7):
-        assert run(f"threads{threads}", "--threads", threads) == wanted
-    for isa in ("scalar", "avx2", "avx512", "neon"):
-        assert run(isa, QUELL_ISA=isa) in (None, wanted)
-    assert run("stream", "--stream") == wanted
-    assert run("seed", "--seed", 1) != wanted
+def test_same_bytes(writes_the_same_bytes, source):
+    writes_the_same_bytes("embed", source, "--model", "scdha", "--top-genes", 40, *SHORT)
 
 
 # ---- models as files ----

@@ -4,8 +4,8 @@ beside them.
     mutants.py [--build FOLDER] [--cflags FLAGS] [--python PYTHON] [--only WORD]
 
 Works in a copy of the tree below FOLDER (build-mutants), so that no source is left changed; under the
-sanitizers, as a read behind an end shows in no number. A mistake that no named test turns red at is
-listed at the end, and the exit code is 1.
+sanitizers, as a read behind an end shows in no number. A mistake that no named test turns red at, or that
+does not compile, is listed at the end, and the exit code is 1.
 """
 import argparse
 import os
@@ -17,6 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = pathlib.Path(__file__).with_name("mutants.txt")
 LIMIT = 600  # seconds for a build or a test: a mutant may loop for ever
+NOT_NOTICED = "not noticed"
 
 
 class Mutant:
@@ -44,6 +45,9 @@ def read_table(path):
     for m in found:
         if m.old is None or m.new is None or not m.tests:
             sys.exit(f"{path}:{m.line}: a file with its tests, then a line with - and one with +")
+        times = (ROOT / m.file).read_text().count(m.old)
+        if times != 1:
+            sys.exit(f"{m}: '{m.old}' stands {times} times in the file")
     return found
 
 
@@ -62,12 +66,12 @@ class Tree:
             if not to.is_file() or to.read_bytes() != source.read_bytes():
                 shutil.copyfile(source, to)
 
-    def make(self, tests):
+    def make(self, tests, limit=LIMIT):
         targets = [f"build/tests/{t}" for t in tests if not t.startswith("tests/")]
         if len(targets) < len(tests):
             targets.append("build/quell")
         line = ["make", f"-j{os.cpu_count()}", "-s", "BUILD=build", f"CFLAGS={self.cflags}", *targets]
-        return subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=LIMIT)
+        return subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=limit)
 
     def passes(self, test):
         line = [f"build/tests/{test}"]
@@ -80,17 +84,15 @@ class Tree:
             return False
 
     def red(self, mutant):
-        """The first test that fails with this mistake, or None."""
+        """The first test that fails with this mistake, NOT_NOTICED, or what the compiler says of it."""
         path = self.folder / mutant.file
         text = path.read_text()
-        if text.count(mutant.old) != 1:
-            sys.exit(f"{mutant}: '{mutant.old}' stands {text.count(mutant.old)} times in the file")
         try:
             path.write_text(text.replace(mutant.old, mutant.new))
             built = self.make(mutant.tests)
             if built.returncode != 0:
-                sys.exit(f"{mutant}: does not compile\n{built.stderr}")
-            return next((t for t in mutant.tests if not self.passes(t)), None)
+                return f"does not compile:\n{built.stderr}"
+            return next((t for t in mutant.tests if not self.passes(t)), NOT_NOTICED)
         finally:
             path.write_text(text)
 
@@ -105,22 +107,20 @@ def main():
     mutants = [m for m in read_table(TABLE) if o.only in f"{m.file} {m.tests} {m.old} {m.new}"]
     tree = Tree(pathlib.Path(o.build).resolve(), o.cflags, o.python)
     tests = sorted({t for m in mutants for t in m.tests})
-    built = tree.make(tests)
+    built = tree.make(tests, limit=None)
     if built.returncode != 0:
         sys.exit(built.stderr)
     broken = [t for t in tests if not tree.passes(t)]
     if broken:
         sys.exit(f"red without any mistake: {' '.join(broken)}")
-    green = []
+    missed = []
     for m in mutants:
         red = tree.red(m)
-        print(f"{red or 'GREEN':24} {m}", flush=True)
-        if not red:
-            green.append(m)
-    print(f"{len(mutants)} mistakes, {len(mutants) - len(green)} noticed")
-    for m in green:
-        print(f"not noticed by {' '.join(m.tests)}: {m}")
-    sys.exit(len(green) > 0)
+        print(f"{red:24} {m}", flush=True)
+        if red not in m.tests:
+            missed.append(f"{m} ({' '.join(m.tests)}): {red}")
+    print(f"{len(mutants)} mistakes, {len(mutants) - len(missed)} noticed", *missed, sep="\n")
+    sys.exit(len(missed) > 0)
 
 
 if __name__ == "__main__":

@@ -134,30 +134,38 @@ FX_UNUSED static const int64_t fx_indptr[FX_CELLS + 1] = {0, 2, 3, 3, 5};
 FX_UNUSED static const int64_t fx_indices[FX_NNZ] = {0, 2, 1, 0, 2};
 FX_UNUSED static const int64_t fx_data[FX_NNZ] = {2, 1, 5, 7, 1};
 
+/* "group/member", until the next call. */
+FX_UNUSED static const char *fx_in(const char *group, const char *member)
+{
+    static char path[96];
+    (void)snprintf(path, sizeof path, "%s/%s", group, member);
+    return path;
+}
+
 FX_UNUSED static void fx_h5_frame(hid_t file, const char *path, int64_t n, const char *const *names)
 {
-    char index[64];
     fx_h5_group(file, path);
     fx_h5_attr(file, path, "encoding-type", "dataframe");
     fx_h5_attr(file, path, "_index", "_index");
-    (void)snprintf(index, sizeof index, "%s/_index", path);
-    fx_h5_strings(file, index, n, names);
+    fx_h5_strings(file, fx_in(path, "_index"), n, names);
 }
 
-/* The known counts as csr at path, data stored as float32. */
+/* The known counts by cell: members of a group, places and values of these types. */
+FX_UNUSED static void fx_h5_counts(hid_t file, const char *group, hid_t places, hid_t values)
+{
+    fx_h5_ints(file, fx_in(group, "indptr"), places, FX_CELLS + 1, fx_indptr);
+    fx_h5_ints(file, fx_in(group, "indices"), places, FX_NNZ, fx_indices);
+    fx_h5_ints(file, fx_in(group, "data"), values, FX_NNZ, fx_data);
+}
+
+/* As csr at path, data stored as float32. */
 FX_UNUSED static void fx_h5_csr(hid_t file, const char *path)
 {
     static const int64_t shape[2] = {FX_CELLS, FX_GENES};
-    char member[64];
     fx_h5_group(file, path);
     fx_h5_attr(file, path, "encoding-type", "csr_matrix");
     fx_h5_attr_ints(file, path, "shape", shape, 2);
-    (void)snprintf(member, sizeof member, "%s/indptr", path);
-    fx_h5_ints(file, member, H5T_STD_I32LE, FX_CELLS + 1, fx_indptr);
-    (void)snprintf(member, sizeof member, "%s/indices", path);
-    fx_h5_ints(file, member, H5T_STD_I32LE, FX_NNZ, fx_indices);
-    (void)snprintf(member, sizeof member, "%s/data", path);
-    fx_h5_ints(file, member, H5T_IEEE_F32LE, FX_NNZ, fx_data);
+    fx_h5_counts(file, path, H5T_STD_I32LE, H5T_IEEE_F32LE);
 }
 
 /* A complete small h5ad; returned open for changes. */

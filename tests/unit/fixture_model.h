@@ -8,6 +8,7 @@
 #include "quell/autoencoder.h"
 #include "quell/preprocess.h"
 
+#include "fixture_alloc.h"
 #include "fixture_random.h"
 #include "fixture_rows.h"
 
@@ -138,6 +139,31 @@ static inline void model_free(model_fixture *f)
     ql_prep_free(&f->prep);
     ql_csr_free(&f->counts);
     ql_free(f->rows);
+}
+
+typedef struct {
+    const ql_ae_config *cfg;
+    bool separate;
+} model_work;
+
+static inline ql_status model_make(void *ctx, ql_err *err)
+{
+    const model_work *w = ctx;
+    const ql_ae_sizes sizes = {.n_genes = 50,
+                               .max_row_nnz = 20,
+                               .batch_size = 16,
+                               .n_threads = 2,
+                               .separate_targets = w->separate};
+    ql_ae ae;
+    ql_status st =
+        ql_ae_new(&ae, w->cfg, &sizes, (ql_input_map){0}, NULL, ql_kern_find("scalar"), err);
+    if (st == QL_OK) ql_ae_free(&ae);
+    return st;
+}
+
+static inline void model_lacks_memory(const ql_ae_config *cfg, bool separate)
+{
+    assert_true(fail_each_allocation(NULL, model_make, &(model_work){cfg, separate}) > 10);
 }
 
 /* Move every trained weight off its start, so that no gradient is zero by symmetry. */

@@ -13,6 +13,7 @@
 
 #include "quell/likelihood.h"
 
+#include "fixture_lanes.h"
 #include "fixture_random.h"
 
 /* One entry: pre-activations of mean, dispersion, pi; count; size factor; penalty of pi^2. */
@@ -25,55 +26,16 @@ typedef struct {
     double mu, theta, pi;
 } result;
 
-static const ql_kern *scalar(void)
-{
-    return ql_kern_find("scalar");
-}
-
-static void fill(double *x, double value)
-{
-    for (int i = 0; i < QL_PAD; i++) x[i] = value;
-}
-
-/* As the engine does it: the sweep for count 0, then the list on top where there is a count. */
 static result evaluate(const ql_likelihood *lik, const entry *e)
 {
-    const ql_lik_kern *k = lik->kernel(scalar());
-    double head[3][QL_PAD], gene[1] = {e->a[1]}, count[QL_PAD], size[QL_PAD], weight[QL_PAD],
-                            loss[QL_PAD];
-    ql_lik_args args = {.n = 1,
-                        .ld = QL_PAD,
-                        .mean = head[0],
-                        .disp = head[1],
-                        .pi = head[2],
-                        .disp_gene = gene,
-                        .count = count,
-                        .size = size,
-                        .weight = weight,
-                        .loss = loss,
-                        .ridge = e->ridge};
+    lanes l;
     result r = {0};
-    for (int i = 0; i < 3; i++) fill(head[i], e->a[i]);
-    fill(count, e->y);
-    fill(size, e->size);
-    fill(weight, 1);
-    fill(loss, 0);
-    k->sweep(&args);
-    r.loss = loss[3];
-    for (int i = 0; i < 3; i++) r.grad[i] = head[i][3];
-    if (e->y > 0) {
-        args.n = QL_PAD;
-        for (int i = 0; i < 3; i++) fill(head[i], e->a[i]);
-        k->list(&args);
-        r.loss += loss[5] + (lik->gaussian ? 0 : lgamma(e->y + 1));
-        for (int i = 0; i < 3; i++) r.grad[i] = head[i][5];
-        args.n = 1;
-    }
-    for (int i = 0; i < 3; i++) fill(head[i], e->a[i]);
-    k->link(&args);
-    r.mu = head[0][7];
-    r.theta = lik->disp == QL_DISP_NONE ? 0 : head[1][7];
-    r.pi = lik->has_pi ? head[2][7] : 0;
+    r.loss = lanes_loss(&l, lik, e->a, e->y, e->size, e->ridge, r.grad);
+    lanes_heads(&l, e->a);
+    lik->kernel(ql_kern_find("scalar"))->link(&l.args);
+    r.mu = l.head[0][7];
+    r.theta = lik->disp == QL_DISP_NONE ? 0 : l.head[1][7];
+    r.pi = lik->has_pi ? l.head[2][7] : 0;
     return r;
 }
 

@@ -12,6 +12,7 @@
 
 #include "quell/fit.h"
 
+#include "fixture_lanes.h"
 #include "fixture_vae.h"
 
 #define NONE 1e300
@@ -56,46 +57,15 @@ static const entry table[] = {
 };
 enum { N_ENTRIES = sizeof table / sizeof *table };
 
-static void fill(double *x, double value)
-{
-    for (int i = 0; i < QL_PAD; i++) x[i] = value;
-}
-
-/* -loss and its gradients by mu, theta and the logit, as the engine makes them: a sweep at count 0,
- * the list on top. size is L; mu = L times what comes for the mean (Bernoulli: its exponential). */
+/* -loss and its gradients by mu, theta and the logit. The size factor is L; mu = L times what comes
+ * for the mean (Bernoulli: its exponential). */
 static wanted evaluate(const ql_likelihood *lik, const entry *e, double library)
 {
-    const ql_lik_kern *k = lik->kernel(ql_kern_find("scalar"));
+    lanes l;
     const double share = e->mu / library;
     const double a[3] = {lik->heads.odds ? log(share) : share, log(e->theta), e->logit};
-    double head[3][QL_PAD], gene[QL_PAD], count[QL_PAD], size[QL_PAD], weight[QL_PAD], loss[QL_PAD];
-    double product[QL_PAD];
-    ql_lik_args args = {.n = 1,
-                        .ld = QL_PAD,
-                        .mean = head[0],
-                        .disp = head[1],
-                        .pi = head[2],
-                        .disp_gene = gene,
-                        .count = count,
-                        .size = size,
-                        .weight = weight,
-                        .loss = loss,
-                        .product = product};
-    for (int i = 0; i < 3; i++) fill(head[i], a[i]);
-    fill(gene, a[1]);
-    fill(count, e->y);
-    fill(size, library);
-    fill(weight, 1);
-    fill(loss, 0);
-    k->sweep(&args);
-    double sum = loss[3];
-    if (e->y > 0) {
-        args.n = QL_PAD;
-        for (int i = 0; i < 3; i++) fill(head[i], a[i]);
-        k->list(&args);
-        sum += loss[3] + (lik->gaussian ? 0 : lgamma(e->y + 1));
-    }
-    return (wanted){-sum, -head[0][3] / e->mu, -head[1][3] / e->theta, -head[2][3]};
+    double grad[3], loss = lanes_loss(&l, lik, a, e->y, library, 0, grad);
+    return (wanted){-loss, -grad[0] / e->mu, -grad[1] / e->theta, -grad[2]};
 }
 
 static void like(double got, double want, const char *what, int i)
@@ -247,6 +217,8 @@ static void rules_of_scvi(void **state)
     const ql_train_options o = {.validation = 0.1, .batch_size = 128};
     assert_int_equal(ql_scvi_validation(4409, &o), 441); /* 3969 = 31 * 128 + 1 would train */
     assert_int_equal(ql_scvi_validation(4410, &o), 442); /* 3969 again */
+    assert_int_equal(ql_scvi_validation(4411, &o), 443); /* 3970, with two over */
+    assert_int_equal(ql_scvi_validation(4412, &o), 441); /* 3971, with three */
     assert_int_equal(ql_scvi_validation(4400, &o), 440);
     assert_int_equal(ql_scvi_validation(10, &o), 1);
 }

@@ -440,28 +440,9 @@ static void memory_is_planned(void **state)
 static void failed_allocations_release_everything(void **state)
 {
     (void)state;
-    ql_ae ae;
     ql_ae_config c = adam_config("zinb-fork");
-    const ql_ae_sizes sizes = {.n_genes = 50,
-                               .max_row_nnz = 20,
-                               .batch_size = 16,
-                               .n_threads = 2,
-                               .separate_targets = true};
-    int64_t before = ql_alloc_bytes();
     c.start_at_means = false;
-    for (int n = 1;; n++) {
-        ql_err err = {0};
-        ql_alloc_fail_after(n);
-        ql_status st =
-            ql_ae_new(&ae, &c, &sizes, (ql_input_map){0}, NULL, ql_kern_find("scalar"), &err);
-        ql_alloc_fail_after(0);
-        if (st == QL_OK) break;
-        assert_int_equal(st, QL_EMEMORY);
-        assert_int_equal(ql_alloc_bytes(), before);
-        assert_true(n < 200);
-    }
-    ql_ae_free(&ae);
-    assert_int_equal(ql_alloc_bytes(), before);
+    model_lacks_memory(&c, true);
 }
 
 static void the_deepest_network(void **state)

@@ -101,6 +101,20 @@ static void distances_of_a_known_covariance(void **state)
     ql_gauss_free(&g);
 }
 
+/* Variances 5, covariance 4: its inverse is {5, -4; -4, 5} / 9. */
+static void distances_along_and_across(void **state)
+{
+    (void)state;
+    const float x[] = {3, 3, -3, -3, 1, -1, -1, 1, 1, 0};
+    const int64_t rows[] = {0, 1, 2, 3};
+    ql_gauss g;
+    assert_int_equal(ql_gauss_fit(&g, x, 2, rows, 4, NULL), QL_OK);
+    assert_true(fabs(ql_gauss_distance(&g, x) - 1) < 1e-5);
+    assert_true(fabs(ql_gauss_distance(&g, x + 4) - 1) < 1e-5);
+    assert_true(fabs(ql_gauss_distance(&g, x + 8) - sqrt(5.0 / 18)) < 1e-5);
+    ql_gauss_free(&g);
+}
+
 /* ---- ranks ---- */
 
 enum { CELLS = 60 };
@@ -190,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(likelihood_under_other_dispersions),
         cmocka_unit_test(distances_of_a_known_covariance),
+        cmocka_unit_test(distances_along_and_across),
         cmocka_unit_test(depth_alone_makes_no_outlier),
         cmocka_unit_test(shares_count_the_cell_itself),
         cmocka_unit_test(depths_that_are_alike),

@@ -7,12 +7,14 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "../../src/space/sample.h"
+#include "fixture_alloc.h"
 #include "fixture_random.h"
 #include "fixture_space_r.h"
 #include "quell/agreement.h"
-#include "quell/alloc.h"
 #include "quell/consensus.h"
 #include "quell/pseudotime.h"
 #include "quell/quantile.h"
@@ -111,6 +113,27 @@ static void time_follows_a_curve(void **state)
     }
 }
 
+/* Where time starts is in the sample, drawn or not. */
+static void a_start_that_was_not_drawn(void **state)
+{
+    enum { MANY = QL_PSEUDOTIME_DIRECT + 100, DRAWN = 4900, D = 5 };
+    static double x[MANY * D], time[MANY];
+    static int64_t drawn[DRAWN];
+    static bool in[MANY];
+    (void)state;
+    ql_rng r = random_start(12);
+    for (int i = 0; i < MANY * D; i++) x[i] = random_normal(&r);
+    assert_int_equal(ql_sample_draw(MANY, DRAWN, 0, (uint64_t)1 << 41, drawn, NULL), QL_OK);
+    for (int i = 0; i < DRAWN; i++) in[drawn[i]] = true;
+    int64_t start = 0;
+    while (in[start]) start++;
+    const ql_pseudotime_member m = {x, D, NULL, 0};
+    const ql_pseudotime_task t = {
+        .n = MANY, .member = &m, .members = 1, .start = start, .threads = 1};
+    assert_int_equal(ql_pseudotime(&t, time, NULL), QL_OK);
+    assert_true(time[start] == 0);
+}
+
 /* A group that is all one time, or one cell, is left as it is. */
 static void flat_groups_stay(void **state)
 {
@@ -187,22 +210,22 @@ static void members_that_agree_are_the_consensus(void **state)
     }
 }
 
+static ql_status one_consensus(void *task, ql_err *err)
+{
+    ql_consensus c;
+    ql_status st = ql_consensus_make(task, &c, err);
+    if (st == QL_OK) ql_consensus_free(&c);
+    return st;
+}
+
 static void lost_memory_is_an_error(void **state)
 {
     int32_t truth[N], label[MEMBERS * N];
-    int64_t groups[MEMBERS], before = ql_alloc_bytes(), left = 1;
+    int64_t groups[MEMBERS];
     (void)state;
     make_members(0.1, truth, label, groups);
-    const ql_consensus_task t = {N, MEMBERS, label, groups, 1, 1};
-    for (; left < 4000; left = left * 3 / 2 + 1) {
-        ql_consensus c;
-        ql_alloc_fail_after(left);
-        ql_status st = ql_consensus_make(&t, &c, NULL);
-        ql_alloc_fail_after(0);
-        if (st == QL_OK) ql_consensus_free(&c);
-        assert_true(st == QL_OK || st == QL_EMEMORY);
-        assert_int_equal(ql_alloc_bytes(), before);
-    }
+    ql_consensus_task t = {N, MEMBERS, label, groups, 1, 1};
+    assert_true(fail_each_allocation(NULL, one_consensus, &t) > 10);
 }
 
 int main(void)
@@ -213,6 +236,7 @@ int main(void)
         cmocka_unit_test(path_lengths_are_those_of_r),
         cmocka_unit_test(times_are_drawn_in_as_in_r),
         cmocka_unit_test(time_follows_a_curve),
+        cmocka_unit_test(a_start_that_was_not_drawn),
         cmocka_unit_test(flat_groups_stay),
         cmocka_unit_test(consensus_mends_mistakes),
         cmocka_unit_test(members_that_agree_are_the_consensus),

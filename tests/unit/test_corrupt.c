@@ -171,6 +171,33 @@ static double sum(const ql_entries *e, int64_t i)
     return s;
 }
 
+/* Which molecules are lost: that of the same epoch and seed alone is the same. */
+static void losses_belong_to_seed_and_epoch(void **state)
+{
+    (void)state;
+    model_fixture f;
+    ql_real kept[4][60];
+    ql_rows rows;
+    ql_ae_config c = adam_config("nb");
+    const ql_batch_source sources[] = {{.seed = 3, .epoch = 2},
+                                       {.seed = 3, .epoch = 2},
+                                       {.seed = 3, .epoch = 1},
+                                       {.seed = 4, .epoch = 2}};
+    model_new(&f, &c, (model_shape){.cells = 60, .genes = 200, .seed = 6, .separate = true});
+    rows = ql_rows_of_csr(&f.counts);
+    for (int k = 0; k < 4; k++) {
+        ql_batch_source s = sources[k];
+        s.counts = &rows;
+        s.lose = 0.25;
+        fill(&f, &f.ae.batch[0], &s);
+        for (int64_t i = 0; i < 60; i++) kept[k][i] = i < f.n ? (ql_real)f.ae.batch[0].total[i] : 0;
+    }
+    assert_memory_equal(kept[0], kept[1], sizeof kept[0]);
+    assert_memory_not_equal(kept[0], kept[2], sizeof kept[0]);
+    assert_memory_not_equal(kept[0], kept[3], sizeof kept[0]);
+    model_free(&f);
+}
+
 /* Lost molecules are missing from the input alone, and size factors are of what is there. */
 static void thinning_keeps_the_target_whole(void **state)
 {
@@ -203,6 +230,7 @@ int main(void)
         cmocka_unit_test(draws_belong_to_row_and_epoch),
         cmocka_unit_test(dense_inputs_are_the_sparse_ones),
         cmocka_unit_test(thinning_keeps_the_target_whole),
+        cmocka_unit_test(losses_belong_to_seed_and_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

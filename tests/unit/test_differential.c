@@ -59,6 +59,9 @@ static void summary(void **state)
     assert_true(s.low == 0 && s.high == 1); /* 5 steps: -8 -1 [0 .125 .25 .5 .75 1] 2 9 */
     assert_true(s.least == -8 && s.most == 9 && s.median == 0.375);
     assert_true(fabs(s.mean - 0.4625) < 1e-7 && fabs(s.sd - 3.8697747) < 1e-5); /* numpy.std */
+    float whole[] = {2, 5, 1, 99}; /* the last is none of the draws */
+    de_summarise(whole, 3, 1, room, &s);
+    assert_true(s.low == 1 && s.high == 5);
     enum { N = 20001 };
     static float y[N], z[N];
     ql_rng r = random_start(6);

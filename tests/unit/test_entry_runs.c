@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../../src/mat/run_code.h"
-#include "quell/alloc.h"
+#include "fixture_alloc.h"
 #include "quell/entry_runs.h"
 #include "quell/rng.h"
 
@@ -267,30 +267,27 @@ static void no_folder(void **state)
     free(e);
 }
 
+/* Runs of all entries written and merged again. */
+static ql_status there_and_back(void *ctx, ql_err *err)
+{
+    const entries *e = ctx;
+    ql_entry_runs *q = NULL;
+    rows *r = calloc(1, sizeof *r);
+    r->stop_at = ROWS + 1;
+    ql_status st = ql_runs_new(folder(), 150, &q, err);
+    if (st == QL_OK) st = ql_runs_add(q, e->row, e->col, e->value, ENTRIES, err);
+    if (st == QL_OK) st = ql_runs_merge(q, ROWS, COLS, 300, take, r, err);
+    if (st == QL_OK) assert_rows(e, r);
+    ql_runs_free(q);
+    free(r);
+    return st;
+}
+
 static void no_memory(void **state)
 {
     (void)state;
     entries *e = make(RANDOM);
-    int64_t held = ql_alloc_bytes();
-    ql_status st = QL_EMEMORY;
-    int64_t fail = 1;
-    for (; st != QL_OK; fail++) {
-        ql_entry_runs *q = NULL;
-        ql_err err = {0};
-        rows *r = calloc(1, sizeof *r);
-        r->stop_at = ROWS + 1;
-        ql_alloc_fail_after(fail);
-        st = ql_runs_new(folder(), 150, &q, &err);
-        if (st == QL_OK) st = ql_runs_add(q, e->row, e->col, e->value, ENTRIES, &err);
-        if (st == QL_OK) st = ql_runs_merge(q, ROWS, COLS, 300, take, r, &err);
-        ql_alloc_fail_after(0);
-        if (st == QL_OK) assert_rows(e, r);
-        if (st != QL_OK) assert_int_equal(st, QL_EMEMORY);
-        ql_runs_free(q);
-        free(r);
-        assert_int_equal(ql_alloc_bytes(), held);
-    }
-    assert_true(fail > 10);
+    assert_true(fail_each_allocation(NULL, there_and_back, e) >= 10);
     free(e);
 }
 

@@ -180,6 +180,64 @@ static void masked_genes(void **state)
     task_free(&t);
 }
 
+typedef struct {
+    count_model *model;
+    float filled; /* what the last input had for gene 3 of cell 0 */
+} spy;
+
+static ql_status spy_encode(void *ctx, const ql_gen_cells *c, float *mean, float *var, ql_err *err)
+{
+    spy *s = ctx;
+    int32_t gene[GENES];
+    float count[GENES];
+    const int64_t n = ql_rows_get(c->counts, c->row[0], gene, count);
+    s->filled = 0;
+    for (int64_t k = 0; k < n; k++)
+        if (gene[k] == 3) s->filled = count[k];
+    return count_encode(s->model, c, mean, var, err);
+}
+
+static ql_status spy_decode(void *ctx, const ql_gen_codes *c, float *mean, float *theta, float *pi,
+                            ql_err *err)
+{
+    return count_decode(((spy *)ctx)->model, c, mean, theta, pi, err);
+}
+
+/* Asked for in another batch: the input is filled as the cell's own batch has it. */
+static void masked_genes_in_another_batch(void **state)
+{
+    (void)state;
+    task t;
+    uint8_t masked[GENES] = {0};
+    float own, other;
+    static kept k = {.n_masked = 1};
+    ql_err err = {0};
+    task_new(&t, QL_LAW_NB);
+    spy s = {.model = &t.model};
+    t.g.ctx = &s;
+    t.g.encode = spy_encode;
+    t.g.decode = spy_decode;
+    t.g.block = CELLS;
+    t.g.n_batches = 2;
+    t.model.batch[3] = 2;
+    for (int64_t i = 0; i < CELLS; i++) t.row[i] = i;
+    masked[3] = 1;
+    ql_masking m = {.cells = {.counts = &t.rows, .row = t.row, .n = CELLS},
+                    .masked = masked,
+                    .rounds = 2,
+                    .batch = QL_OWN_BATCH};
+    const ql_imputed sink = {keep, &k};
+    assert_int_equal(ql_impute(&t.g, &m, &sink, &err), QL_OK);
+    own = k.expected[0];
+    assert_true(own > 0 && s.filled == own);
+    m.batch = 1;
+    assert_int_equal(ql_impute(&t.g, &m, &sink, &err), QL_OK);
+    other = k.expected[0];
+    assert_true(other > 3 * own);
+    assert_true(s.filled == own);
+    task_free(&t);
+}
+
 /* A cell's imputed figures against the definition. */
 static void imputation_error(void **state)
 {
@@ -302,10 +360,15 @@ static void gene_means(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(predictive_moments), cmocka_unit_test(keyed),
-        cmocka_unit_test(masked_genes),       cmocka_unit_test(imputation_error),
-        cmocka_unit_test(balanced_shift),     cmocka_unit_test(near_strata_weigh_more),
-        cmocka_unit_test(agreement),          cmocka_unit_test(walks),
+        cmocka_unit_test(predictive_moments),
+        cmocka_unit_test(keyed),
+        cmocka_unit_test(masked_genes),
+        cmocka_unit_test(masked_genes_in_another_batch),
+        cmocka_unit_test(imputation_error),
+        cmocka_unit_test(balanced_shift),
+        cmocka_unit_test(near_strata_weigh_more),
+        cmocka_unit_test(agreement),
+        cmocka_unit_test(walks),
         cmocka_unit_test(gene_means),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../src/io/h5_heap.h"
+#include "../../src/io/lzf.h"
 #include "../../src/io/h5_names.h"
 #include "fixture_h5.h"
 
@@ -323,12 +324,38 @@ static void test_lying_heap(void **state)
     }
 }
 
+/* Blocks of LZF: literals and copies that fit, and those that would leave the block or the room. */
+static void test_lzf_blocks(void **state)
+{
+    static const struct {
+        unsigned char in[8];
+        size_t n, room, got;
+    } blocks[] = {
+        {{1, 'a', 'b'}, 3, 2, 2},        {{1, 'a', 'b'}, 3, 1, 0},
+        {{4, 'a', 'b'}, 3, 8, 0},        {{0, 'a', 0x20, 0}, 4, 4, 4},
+        {{0, 'a', 0x20, 0}, 4, 3, 0},    {{0, 'a', 0x20, 1}, 4, 8, 0},
+        {{0, 'a', 0x20}, 3, 8, 0},       {{0, 'a', 0xe0}, 3, 8, 0},
+        {{0, 'a', 0xe0, 0}, 4, 16, 0},   {{0, 'a', 0xe0, 0, 0}, 5, 10, 10},
+        {{0, 'a', 0xe0, 0, 0}, 5, 9, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        unsigned char out[24] = {0};
+        assert_int_equal(ql_lzf_decode(blocks[i].in, blocks[i].n, out, blocks[i].room),
+                         blocks[i].got);
+        for (size_t k = blocks[i].room; k < sizeof out; k++) assert_int_equal(out[k], 0);
+        if (blocks[i].got > 2)
+            for (size_t k = 0; k < blocks[i].got; k++) assert_int_equal(out[k], 'a');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries),          cmocka_unit_test(test_order),
         cmocka_unit_test(test_first_damage),     cmocka_unit_test(test_strings),
         cmocka_unit_test(test_lying_references), cmocka_unit_test(test_lying_heap),
+        cmocka_unit_test(test_lzf_blocks),
     };
     return cmocka_run_group_tests(tests, fx_setup, fx_teardown);
 }

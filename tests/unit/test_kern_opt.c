@@ -198,6 +198,22 @@ static void reciprocals_are_accurate(void **state)
 
 /* One step of RMSprop and of Adam from arbitrary moments: the change of the weight to a few units
  * in the last place of what float32 can hold. */
+/* PyTorch adds epsilon to the corrected root of the second moment, the others to the plain one. */
+static void epsilon_of_each_form(void **state)
+{
+    (void)state;
+    ql_optimizer torch, plain;
+    ql_opt_start(&torch, ql_opt_rule_find("torch-adam"), ql_kern_find("scalar"), 0, 0, 0);
+    ql_opt_start(&plain, ql_opt_rule_find("adam"), ql_kern_find("scalar"), 0, 0, 0);
+    ql_opt_set_eps(&torch, 0.01);
+    ql_opt_set_eps(&plain, 0.01);
+    for (int step = 1; step < 4; step++) {
+        const double want = 0.01 * sqrt(1 - pow(0.999, step));
+        assert_true(fabs((double)ql_opt_next(&torch).eps / want - 1) < 1e-6);
+        assert_true(fabs((double)ql_opt_next(&plain).eps / 0.01 - 1) < 1e-6);
+    }
+}
+
 static void steps_are_accurate(void **state)
 {
     (void)state;
@@ -298,6 +314,7 @@ int main(void)
         cmocka_unit_test(rules_are_found_by_name),
         cmocka_unit_test(adamw_decays_apart_from_the_gradient),
         cmocka_unit_test(reciprocals_are_accurate),
+        cmocka_unit_test(epsilon_of_each_form),
         cmocka_unit_test(steps_are_accurate),
         cmocka_unit_test(faded_moments_are_not_denormal),
         cmocka_unit_test(moments_keep_nan),

@@ -126,6 +126,49 @@ static void cancellation_does_not_matter(void **state)
     check(900, 8, 1000, 10, 2, 1);
 }
 
+/* Two groups so tight that float32 products say nothing of the order within: what they may be wrong
+ * by must be allowed for. */
+static void rounded_products_hide_no_neighbour(void **state)
+{
+    (void)state;
+    enum { N = 700, DIMS = 16 };
+    ql_err err = {0};
+    const ql_kern *kern;
+    ql_knn knn;
+    assert_ok(ql_kern_select(&kern, &err));
+    float *x = random_points(N, DIMS, 0, 11);
+    for (int64_t i = 0; i < N * DIMS; i++) {
+        const float centre = (i / DIMS % 2 ? -1 : 1) * (float)(1 + i % DIMS);
+        x[i] = 100 * centre + 0.001f * x[i];
+    }
+    for (int metric = 0; metric < 3; metric++) {
+        const ql_knn_options opt = {
+            .metric = &ql_metrics[metric], .k = 5, .threads = 1, .kern = kern};
+        assert_ok(ql_knn_points(x, N, DIMS, &opt, &knn, &err));
+        assert_is_brute_force(&knn, x, N, x, DIMS, metric);
+        ql_knn_free(&knn);
+    }
+    free(x);
+}
+
+/* A point is none of its own neighbours. */
+static void no_more_neighbours_than_others(void **state)
+{
+    (void)state;
+    ql_err err = {0};
+    const ql_kern *kern;
+    ql_knn knn;
+    assert_ok(ql_kern_select(&kern, &err));
+    float *x = random_points(6, 3, 0, 1);
+    ql_knn_options opt = {.metric = &ql_metrics[0], .k = 6, .threads = 1, .kern = kern};
+    assert_int_equal(ql_knn_points(x, 6, 3, &opt, &knn, &err), QL_EINTERNAL);
+    assert_ok(ql_knn_queries(x, 6, x, 6, 3, &opt, &knn, &err));
+    ql_knn_free(&knn);
+    opt.k = 7;
+    assert_int_equal(ql_knn_queries(x, 6, x, 6, 3, &opt, &knn, &err), QL_EINTERNAL);
+    free(x);
+}
+
 static void ties_go_by_position(void **state)
 {
     enum { N = 1200, K = 5 };
@@ -208,9 +251,14 @@ static void graph_is_that_of_umap_learn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_brute_force),      cmocka_unit_test(cancellation_does_not_matter),
-        cmocka_unit_test(ties_go_by_position),     cmocka_unit_test(odd_rows_have_distance_one),
-        cmocka_unit_test(huge_values_are_refused), cmocka_unit_test(graph_is_that_of_umap_learn),
+        cmocka_unit_test(equals_brute_force),
+        cmocka_unit_test(cancellation_does_not_matter),
+        cmocka_unit_test(rounded_products_hide_no_neighbour),
+        cmocka_unit_test(no_more_neighbours_than_others),
+        cmocka_unit_test(ties_go_by_position),
+        cmocka_unit_test(odd_rows_have_distance_one),
+        cmocka_unit_test(huge_values_are_refused),
+        cmocka_unit_test(graph_is_that_of_umap_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

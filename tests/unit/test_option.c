@@ -263,6 +263,28 @@ static void sizes(void **state)
     }
 }
 
+/* Numbers that the type does not hold, where the row itself sets no bound. */
+static void values_beyond_the_type(void **state)
+{
+    static const ql_option whole = {
+        .name = "n", QL_INT_AT(args_type, epochs), .min = -INFINITY, .max = INFINITY};
+    static const ql_option size = {
+        .name = "m", QL_BYTES_AT(args_type, memory), .min = 0, .max = INFINITY};
+    int n = 0;
+    int64_t m = 0;
+    (void)state;
+    assert_int_equal(ql_opt_set(&whole, "2147483647", &n, &err), QL_OK);
+    assert_int_equal(n, INT32_MAX);
+    assert_int_equal(ql_opt_set(&whole, "2147483648", &n, &err), QL_EUSAGE);
+    assert_string_equal(err.msg, "'2147483648' is too large");
+    assert_int_equal(ql_opt_set(&whole, "-2147483649", &n, &err), QL_EUSAGE);
+    assert_int_equal(n, INT32_MAX);
+    assert_int_equal(ql_opt_set(&size, "4194303T", &m, &err), QL_OK);
+    assert_true(m == (int64_t)4194303 << 40);
+    assert_int_equal(ql_opt_set(&size, "4194304T", &m, &err), QL_EUSAGE);
+    assert_string_equal(err.msg, "'4194304T' is too large");
+}
+
 static void bad_values(void **state)
 {
     static const struct {
@@ -700,6 +722,7 @@ int main(void)
         cmocka_unit_test_teardown(good_values, tear_down),
         cmocka_unit_test_teardown(sizes, tear_down),
         cmocka_unit_test_teardown(bad_values, tear_down),
+        cmocka_unit_test(values_beyond_the_type),
         cmocka_unit_test_teardown(unset_by_word, tear_down),
         cmocka_unit_test_teardown(flags, tear_down),
         cmocka_unit_test_teardown(letters_and_words, tear_down),

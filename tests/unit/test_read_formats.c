@@ -58,26 +58,12 @@ static void add_v2_genome(hid_t file, const char *group)
 {
     static const int64_t shape[2] = {FX_GENES, FX_CELLS};
     static const char *const ids[] = {"ENSG1", "ENSG2", "ENSG3"};
-    const struct {
-        const char *name;
-        int64_t n;
-        const int64_t *values;
-    } arrays[] = {{"shape", 2, shape},
-                  {"indptr", 5, fx_indptr},
-                  {"indices", 5, fx_indices},
-                  {"data", 5, fx_data}};
-    char path[64];
     fx_h5_group(file, group);
-    for (int i = 0; i < 4; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", group, arrays[i].name);
-        fx_h5_ints(file, path, H5T_STD_I64LE, arrays[i].n, arrays[i].values);
-    }
-    (void)snprintf(path, sizeof path, "%s/barcodes", group);
-    fx_h5_strings(file, path, FX_CELLS, fx_cells);
-    (void)snprintf(path, sizeof path, "%s/genes", group);
-    fx_h5_strings(file, path, FX_GENES, ids);
-    (void)snprintf(path, sizeof path, "%s/gene_names", group);
-    fx_h5_strings(file, path, FX_GENES, fx_genes);
+    fx_h5_ints(file, fx_in(group, "shape"), H5T_STD_I64LE, 2, shape);
+    fx_h5_counts(file, group, H5T_STD_I64LE, H5T_STD_I64LE);
+    fx_h5_strings(file, fx_in(group, "barcodes"), FX_CELLS, fx_cells);
+    fx_h5_strings(file, fx_in(group, "genes"), FX_GENES, ids);
+    fx_h5_strings(file, fx_in(group, "gene_names"), FX_GENES, fx_genes);
 }
 
 static void test_10x_v2(void **state)

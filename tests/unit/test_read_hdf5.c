@@ -204,20 +204,11 @@ static void test_loom_errors(void **state)
 static void put_genome(hid_t file, const char *group, const char *const *cells)
 {
     static const int64_t shape[2] = {FX_GENES, FX_CELLS};
-    char path[64];
     fx_h5_group(file, group);
-    (void)snprintf(path, sizeof path, "%s/shape", group);
-    fx_h5_ints(file, path, H5T_STD_I32LE, 2, shape);
-    (void)snprintf(path, sizeof path, "%s/indptr", group);
-    fx_h5_ints(file, path, H5T_STD_I64LE, FX_CELLS + 1, fx_indptr);
-    (void)snprintf(path, sizeof path, "%s/indices", group);
-    fx_h5_ints(file, path, H5T_STD_I64LE, FX_NNZ, fx_indices);
-    (void)snprintf(path, sizeof path, "%s/data", group);
-    fx_h5_ints(file, path, H5T_STD_I32LE, FX_NNZ, fx_data);
-    (void)snprintf(path, sizeof path, "%s/barcodes", group);
-    fx_h5_strings(file, path, FX_CELLS, cells);
-    (void)snprintf(path, sizeof path, "%s/genes", group);
-    fx_h5_strings(file, path, FX_GENES, fx_genes);
+    fx_h5_ints(file, fx_in(group, "shape"), H5T_STD_I32LE, 2, shape);
+    fx_h5_counts(file, group, H5T_STD_I64LE, H5T_STD_I32LE);
+    fx_h5_strings(file, fx_in(group, "barcodes"), FX_CELLS, cells);
+    fx_h5_strings(file, fx_in(group, "genes"), FX_GENES, fx_genes);
 }
 
 static void make_genomes(const char *name)
@@ -272,23 +263,18 @@ static void test_dataset(void **state)
 
 /* --- lack of memory --- */
 
+/* While a format is being detected, what could not be asked for lack of memory counts as not there;
+ * the error is then another. */
+static ql_status read_or_fail(void *reading, ql_err *err)
+{
+    return fx_read_and_free(reading, err) == QL_OK ? QL_OK : QL_EMEMORY;
+}
+
 static void assert_no_leak(const char *path, ql_read_options opt)
 {
-    ql_status st = QL_EMEMORY;
     opt.threads = 2;
     fx_release();
-    for (int64_t k = 1; st != QL_OK && k < 2000; k++) {
-        ql_dataset ds = {0};
-        ql_err err = {0};
-        int64_t before = ql_alloc_bytes();
-        ql_alloc_fail_after(k);
-        st = ql_read_counts(path, &opt, &ds, NULL, &err);
-        ql_alloc_fail_after(0);
-        if (st != QL_OK) assert_int_equal(ql_alloc_bytes(), before);
-        ql_dataset_free(&ds);
-        assert_int_equal(ql_alloc_bytes(), before);
-    }
-    assert_int_equal(st, QL_OK);
+    assert_true(fail_each_allocation(NULL, read_or_fail, &(fx_reading){path, opt}) > 10);
 }
 
 static void test_lack_of_memory(void **state)

@@ -158,6 +158,32 @@ static void telling_apart(void **state)
     ql_csr_free(&c);
 }
 
+/* A feature that is the same everywhere tells nothing, and breaks nothing. */
+static void a_feature_that_does_not_vary(void **state)
+{
+    (void)state;
+    enum { ROWS = 60 };
+    ql_csr x;
+    ql_err err;
+    ql_auroc a;
+    uint8_t kind[ROWS];
+    int64_t group[ROWS];
+    const ql_folds how = {.folds = 3, .threads = 1, .ridge = 1, .seed = 1};
+    assert_int_equal(ql_csr_alloc(&x, ROWS, 2, 2 * ROWS, &err), QL_OK);
+    for (int i = 0; i < ROWS; i++) {
+        kind[i] = (uint8_t)(i % 2);
+        group[i] = i;
+        x.indices[2 * i] = 0;
+        x.indices[2 * i + 1] = 1;
+        x.data[2 * i] = 3;
+        x.data[2 * i + 1] = (float)(1 + i % 2 + i % 5);
+        x.indptr[i + 1] = 2 * i + 2;
+    }
+    assert_int_equal(ql_auroc_across(&x, kind, group, ROWS, &how, &a, &err), QL_OK);
+    assert_true(a.auroc > 0.6 && a.auroc < 0.9);
+    ql_csr_free(&x);
+}
+
 static const ql_realism_row *row_of(const ql_realism *r, const char *name)
 {
     for (int k = 0; k < r->n; k++)
@@ -193,9 +219,8 @@ static void figures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(coefficients),
-        cmocka_unit_test(curve),
-        cmocka_unit_test(telling_apart),
+        cmocka_unit_test(coefficients),  cmocka_unit_test(curve),
+        cmocka_unit_test(telling_apart), cmocka_unit_test(a_feature_that_does_not_vary),
         cmocka_unit_test(figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

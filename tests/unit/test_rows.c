@@ -471,6 +471,30 @@ static void validation_is_bounded(void **state)
     }
 }
 
+/* Which cells validate, or test, is the seed's choice. */
+static void another_seed_holds_others_out(void **state)
+{
+    (void)state;
+    enum { N = 500 };
+    static int64_t kept[N];
+    const ql_prep prep = {.n_kept_cells = N, .kept_cell = kept};
+    const uint64_t seeds[] = {3, 3, 4};
+    for (int64_t i = 0; i < N; i++) kept[i] = i;
+    for (int test = 0; test < 2; test++) {
+        const int64_t *held[3], n = 50;
+        ql_split s[3];
+        for (int k = 0; k < 3; k++) {
+            const ql_train_options opt = {.validation = 0.1, .test = 0.1 * test, .seed = seeds[k]};
+            assert_int_equal(ql_split_cells(NULL, &prep, &opt, &s[k], NULL), QL_OK);
+            assert_int_equal(test ? s[k].n_test : s[k].n_valid, n);
+            held[k] = test ? s[k].test : s[k].valid;
+        }
+        assert_memory_equal(held[0], held[1], (size_t)n * sizeof *held[0]);
+        assert_memory_not_equal(held[0], held[2], (size_t)n * sizeof *held[0]);
+        for (int k = 0; k < 3; k++) ql_split_free(&s[k]);
+    }
+}
+
 /* Columns 3 j keep their order at the end, columns 3 j + 1 come first in reverse, others go. */
 static int64_t odd_map(int32_t *map)
 {
@@ -544,6 +568,7 @@ int main(void)
         cmocka_unit_test(one_window),
         cmocka_unit_test(damaged_file),
         cmocka_unit_test(validation_is_bounded),
+        cmocka_unit_test(another_seed_holds_others_out),
         cmocka_unit_test(columns_are_picked_and_put_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

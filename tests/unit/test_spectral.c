@@ -297,6 +297,21 @@ static void members_vote(void **state)
     assert_true(fabs(share - 2.0 / 3) < 1e-15);
 }
 
+/* Asked for nine neighbours where there are four: half of them have the label. */
+static void fewer_cells_than_neighbours(void **state)
+{
+    const double known[] = {1, 0, 0, 0.9, 0.1, 0, 0, 1, 0, 0, 0.9, 0.2}, asked[] = {1, 0.05, 0};
+    const int32_t label[] = {0, 0, 1, 1};
+    const ql_vote_task t = {known, 4, label, 2, asked, 1, 3, 9, 1};
+    const ql_vote_ensemble e = {&t, 1};
+    int32_t out;
+    double share;
+    (void)state;
+    assert_int_equal(ql_vote_ensemble_run(&e, &out, &share, NULL), QL_OK);
+    assert_int_equal(out, 0);
+    assert_true(share == 0.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +326,7 @@ int main(void)
         cmocka_unit_test(large_sets_are_sampled),
         cmocka_unit_test(the_first_of_a_tie_wins),
         cmocka_unit_test(members_vote),
+        cmocka_unit_test(fewer_cells_than_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

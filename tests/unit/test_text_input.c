@@ -232,6 +232,9 @@ static void test_inflaters(void **state)
     assert_non_null(out);
     assert_in_range(block, 100, len);
     assert_int_equal(ql_bgzf_block_size(bytes, 17), 0);
+    bytes[14] = 3; /* a subfield of these letters, but of three bytes */
+    assert_int_equal(ql_bgzf_block_size(bytes, len), 0);
+    bytes[14] = 2;
     for (const ql_gzip_inflater *by = ql_gzip_inflaters; by->name; by++) {
         size_t used = 0, got = 0;
         assert_int_equal(by->inflate(bytes, len, out, N, &used, &got), QL_GZIP_OK);
