@@ -21,6 +21,7 @@
 
 #include "quell/dataset.h"
 #include "quell/notes.h"
+#include "quell/output_check.h"
 #include "quell/status.h"
 
 #ifdef __cplusplus
@@ -37,12 +38,6 @@ typedef struct {
     bool new_matrix; /* X is ds's matrix, even where an input h5ad could be copied whole; the rest
                       * of that file is carried through all the same */
 } ql_write_options;
-
-/* Check, before any work is done, that out_path can be written: folder exists and is writable, is
- * not a folder, does not exist (unless force): QL_ECREATE otherwise. QL_EUSAGE when it is the input
- * (in_path; may be NULL), a pipe or a device. */
-QL_MUST_USE ql_status ql_output_check(const char *out_path, const char *in_path, bool force,
-                                      ql_err *err);
 
 /* Start out_path from ds. If ds came from an h5ad of a layout that can be added to (0.7 or newer)
  * and its genes are those of the file's var, that file's bytes are the start. Otherwise X, obs and

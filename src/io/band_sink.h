@@ -7,6 +7,9 @@
 #include "count_check.h"
 #include "quell/reader.h"
 
+/* About so many entries are in work at a time. */
+enum { QL_BAND = 1 << 19 };
+
 struct ql_band_sink {
     const char *folder; /* of the store; borrowed */
     int64_t near_bytes; /* as in ql_store_finish */

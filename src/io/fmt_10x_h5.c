@@ -4,10 +4,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "formats.h"
 #include "h5_10x.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
+#include "quell/reader.h"
+#include "wording.h"
 #include "xml_text.h"
 
 static bool sniff(const char *path)

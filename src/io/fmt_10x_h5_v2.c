@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats.h"
 #include "genomes_10x.h"
 #include "h5_10x.h"
 #include "h5_names.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
+#include "wording.h"
 
 enum { MAX_MEMBERS = 1000, MAX_GENOMES = 64 };
 

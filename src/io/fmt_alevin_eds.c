@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "folder.h"
-#include "formats.h"
 #include "mtx_dataset.h"
 #include "mtx_folder.h"
 #include "numbers.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "text_input.h"
+#include "wording.h"
 
 static const char NAME[] = "alevin-eds";
 static const char MATRIX[] = "quants_mat.gz", GENES[] = "quants_mat_cols.txt",

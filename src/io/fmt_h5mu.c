@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats.h"
 #include "h5ad_read.h"
+#include "quell/reader.h"
+#include "wording.h"
 
 enum { MAX_MODALITIES = 200 };
 

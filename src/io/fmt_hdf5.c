@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "formats.h"
+#include "h5_describe.h"
 #include "matrix_h5_stream.h"
 #include "name_lines.h"
+#include "quell/reader.h"
+#include "wording.h"
 
 static bool sniff(const char *path)
 {

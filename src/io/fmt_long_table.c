@@ -6,13 +6,14 @@
 
 #include "entry_sink.h"
 #include "folder.h"
-#include "formats.h"
 #include "name_intern.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "read_sizes.h"
 #include "table_rows.h"
 #include "text_input.h"
 #include "triplets.h"
+#include "wording.h"
 
 typedef enum { GENE, CELL, COUNT, N_ROLES } role;
 

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats.h"
 #include "h5_columns.h"
+#include "h5_describe.h"
 #include "h5_names.h"
 #include "matrix_h5_stream.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "read_sizes.h"
+#include "wording.h"
 #include "xml_text.h"
 
 enum { MAX_ATTRS = 5000 };

@@ -5,12 +5,14 @@
 
 #include "entry_sink.h"
 #include "folder.h"
-#include "formats.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "read_sizes.h"
+#include "refuse.h"
 #include "table_orient.h"
 #include "table_rows.h"
 #include "text_input.h"
+#include "wording.h"
 
 static bool sniff(const char *path)
 {

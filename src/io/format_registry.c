@@ -2,10 +2,11 @@
  * ql_format_NAME, and a line here. */
 #include <string.h>
 
-#include "formats.h"
 #include "h5_error.h"
 #include "pipe_input.h"
+#include "quell/reader.h"
 #include "quell/strbuf.h"
+#include "refuse.h"
 
 /* Any text is a table, so those come last. */
 #define FORMATS(X)                                                                                 \

@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "formats.h"
 #include "h5_values.h"
 #include "matrix_h5_stream.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "read_sizes.h"
+#include "wording.h"
 
 ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err)
 {

@@ -2,8 +2,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "formats.h"
+#include "h5_describe.h"
 #include "h5ad_read.h"
+#include "quell/reader.h"
+#include "wording.h"
 
 static void describe_matrix(hid_t file, const char *path, ql_str *out)
 {

@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "formats.h"
 #include "h5_error.h"
 #include "h5_values.h"
 #include "h5ad_read.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
+#include "wording.h"
 
 enum {
     MEMBERS_LISTED = 200, /* of a group; a file with more has no list anybody reads */

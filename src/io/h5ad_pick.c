@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "count_check.h"
-#include "formats.h"
 #include "h5ad_read.h"
 #include "matrix_h5_stream.h"
+#include "quell/reader.h"
+#include "wording.h"
 
 /* Usual places of counts beside X; raw's X comes after them. */
 static const char *const usual_layers[] = {"layers/counts", "layers/raw_counts", "layers/raw",

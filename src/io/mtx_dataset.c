@@ -5,14 +5,15 @@
 
 #include "entry_sink.h"
 #include "folder.h"
-#include "formats.h"
 #include "mtx_folder.h"
 #include "mtx_stream.h"
 #include "quell/alloc.h"
 #include "quell/order.h"
+#include "quell/reader.h"
 #include "read_sizes.h"
 #include "sparse_bands.h"
 #include "text_input.h"
+#include "wording.h"
 
 static bool is_matrix_market(const char *path)
 {

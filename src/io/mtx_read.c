@@ -3,12 +3,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "formats.h"
 #include "line_blocks.h"
 #include "mtx_parse.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "text_input.h"
 #include "triplets.h"
+#include "wording.h"
 
 enum { LONGEST_LINE = 1 << 22 };
 

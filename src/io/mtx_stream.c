@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "entry_sink.h"
-#include "formats.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "triplets.h"
+#include "wording.h"
 
 typedef struct {
     ql_band_sink *sink;

@@ -14,8 +14,8 @@
 #endif
 
 #include "quell/alloc.h"
-#include "quell/h5ad_writer.h"
 #include "quell/interrupt.h"
+#include "quell/output_check.h"
 
 enum {
     MAX_LINKS = 40,  /* the kernel's own limit on following links */

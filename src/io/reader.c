@@ -7,8 +7,8 @@
 
 #include "band_sink.h"
 #include "count_check.h"
-#include "formats.h"
 #include "pipe_input.h"
+#include "wording.h"
 
 /* float32 holds every whole number up to here. */
 static const float EXACT_MAX = 16777216.0f;

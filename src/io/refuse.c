@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "folder.h"
-#include "formats.h"
 #include "h5_read.h"
 #include "mtx_folder.h"
+#include "refuse.h"
 #include "table_layout.h"
 #include "text_input.h"
+#include "wording.h"
 
 static ql_status fail_missing(const char *path, ql_err *err)
 {

@@ -3,10 +3,8 @@
 #ifndef QUELL_IO_SPARSE_BANDS_H
 #define QUELL_IO_SPARSE_BANDS_H
 
+#include "band_sink.h"
 #include "matrix_h5.h"
-
-/* About so many entries are read at a time. */
-enum { QL_BAND = 1 << 19 };
 
 typedef struct {
     ql_sparse_h5 from;

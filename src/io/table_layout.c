@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "decimal.h"
-#include "formats.h"
 #include "quell/alloc.h"
+#include "quell/reader.h"
 #include "table_orient.h"
+#include "wording.h"
 
 static const struct {
     char delim;
