@@ -74,7 +74,7 @@ KERN_ISA          := %_avx2.c %_avx512.c %_neon.c
 KERN_SKIP_x86_64  := %_neon.c
 KERN_SKIP_aarch64 := %_avx2.c %_avx512.c
 
-sources = $(foreach l,$(1),$(sort $(wildcard src/$(l)/*.c)))
+sources = $(foreach l,$(1),$(sort $(wildcard src/$(l)/*.c src/$(l)/*/*.c)))
 SRC     := $(filter-out $(or $(KERN_SKIP_$(ARCH)),$(KERN_ISA)),$(call sources,$(LAYERS)))
 SRC64   := $(filter-out $(KERN_ISA),$(call sources,$(ENGINE_LAYERS)))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
@@ -369,7 +369,7 @@ TIDY_FLAGS = $(filter-out -fopenmp $(WARN),$(ALL_CFLAGS)) -DQL_SOURCE_ID='""' -I
 tidy: ## look for mistakes in src with clang-tidy, as .clang-tidy says (minutes; not part of `make check` or `make lint`)
 	@$(AGAIN) --keep-going $(TIDY_DONE) && echo 'tidy: nothing found'
 
-$(BUILD)/tidy/%.ok: %.c .clang-tidy $(HEADERS) $(wildcard src/*/*.h)
+$(BUILD)/tidy/%.ok: %.c .clang-tidy $(HEADERS) $(wildcard src/*/*.h src/*/*/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(TIDY) --quiet --warnings-as-errors='*' $< -- $(TIDY_FLAGS) $(ISA_CFLAGS) 2>/dev/null && touch $@
 

@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "denoise_job.h"
-#include "denoise_layers.h"
-#include "gene_match.h"
+#include "denoise/denoise_job.h"
+#include "denoise/denoise_layers.h"
+#include "fit/gene_match.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
 #include "quell/gene_gain.h"
-#include "scdha_file.h"
+#include "embed/scdha_file.h"
 
 enum { BATCH = 128 }; /* decides no value */
 

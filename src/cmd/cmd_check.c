@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check_tests.h"
-#include "fit_run.h"
+#include "check/check_tests.h"
+#include "fit/fit_run.h"
 #include "quell/alloc.h"
 #include "quell/gene_gain.h"
 #include "quell/h5ad_writer.h"

@@ -5,7 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/vote.h"
-#include "space_ensemble.h"
+#include "space/space_ensemble.h"
 
 typedef struct {
     ql_common_args common;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cluster.h"
+#include "space/cluster.h"
 #include "quell/alloc.h"
 
 /* The registry, in the order of the help. */

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "label_source.h"
+#include "input/label_source.h"
 #include "quell/agreement.h"
 #include "quell/alloc.h"
 #include "quell/json.h"
-#include "space_job.h"
+#include "space/space_job.h"
 
 typedef struct {
     ql_common_args common;

@@ -1,8 +1,8 @@
 /* quell convert: a count matrix from one format to another. */
 #include <string.h>
 
-#include "compression.h"
-#include "inputs.h"
+#include "input/compression.h"
+#include "input/inputs.h"
 #include "quell/frame_table.h"
 #include "quell/h5ad_writer.h"
 #include "quell/out_format.h"

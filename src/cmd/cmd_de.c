@@ -5,8 +5,8 @@
 
 #include "quell/alloc.h"
 #include "quell/differential.h"
-#include "rank_groups.h"
-#include "use_run.h"
+#include "generate/rank_groups.h"
+#include "generate/use_run.h"
 
 enum { MEMORY = 256 << 20 }; /* most bytes for the shares of the pairs */
 

@@ -1,6 +1,6 @@
 /* quell denoise: read counts, train a count autoencoder, write denoised counts and a latent space.
  */
-#include "denoise_job.h"
+#include "denoise/denoise_job.h"
 
 static ql_status denoise_run(const void *args, ql_run *run)
 {

@@ -1,8 +1,8 @@
 /* quell embed: a latent space, and nothing else, by one of several models. */
 #include <string.h>
 
-#include "denoise_job.h"
-#include "embed.h"
+#include "denoise/denoise_job.h"
+#include "embed/embed.h"
 #include "quell/pca.h"
 
 /* The latent space of denoise, without its layers. */

@@ -4,7 +4,7 @@
 
 #include "quell/alloc.h"
 #include "quell/latent_arithmetic.h"
-#include "use_run.h"
+#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

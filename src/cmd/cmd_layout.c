@@ -1,5 +1,5 @@
 /* quell layout: cells in the plane, to look at. */
-#include "neighbors.h"
+#include "space/neighbors.h"
 #include "quell/alloc.h"
 #include "quell/layout.h"
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "denoise_args.h"
-#include "merge_parts.h"
+#include "denoise/denoise_args.h"
+#include "merge/merge_parts.h"
 #include "quell/alloc.h"
 
 extern const ql_command ql_cmd_apply;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "neighbors.h"
+#include "space/neighbors.h"
 #include "quell/alloc.h"
 
 typedef struct {

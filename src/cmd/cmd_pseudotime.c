@@ -7,7 +7,7 @@
 #include "quell/alloc.h"
 #include "quell/consensus.h"
 #include "quell/pseudotime.h"
-#include "space_ensemble.h"
+#include "space/space_ensemble.h"
 
 typedef struct {
     ql_common_args common;

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "query_cells.h"
-#include "query_search.h"
+#include "space/query_cells.h"
+#include "space/query_search.h"
 #include "quell/alloc.h"
 #include "quell/metric.h"
 #include "quell/text_file.h"

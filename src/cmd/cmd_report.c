@@ -3,7 +3,7 @@
 
 #include "quell/h5ad_writer.h"
 #include "quell/text_file.h"
-#include "report_page.h"
+#include "report/report_page.h"
 
 typedef struct {
     ql_common_args common;

@@ -4,7 +4,7 @@
 
 #include "quell/alloc.h"
 #include "quell/evidence.h"
-#include "use_run.h"
+#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

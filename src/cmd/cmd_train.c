@@ -1,8 +1,8 @@
 /* quell train: read counts, train a count autoencoder, write it. */
-#include "denoise_output.h"
-#include "fit_run.h"
+#include "denoise/denoise_output.h"
+#include "fit/fit_run.h"
 #include <string.h>
-#include "mqc.h"
+#include "denoise/mqc.h"
 #include "quell/h5ad_writer.h"
 #include "quell/outlier.h"
 

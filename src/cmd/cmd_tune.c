@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "denoise_job.h"
+#include "denoise/denoise_job.h"
 #include "quell/alloc.h"
 #include "quell/trials.h"
-#include "search_space.h"
+#include "fit/search_space.h"
 
 #define TUNE_KEY "uns/quell/tune"
 

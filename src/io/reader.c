@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "band_sink.h"
-#include "count_check.h"
-#include "pipe_input.h"
-#include "wording.h"
+#include "counts/band_sink.h"
+#include "counts/count_check.h"
+#include "file/pipe_input.h"
+#include "text/wording.h"
 
 /* float32 holds every whole number up to here. */
 static const float EXACT_MAX = 16777216.0f;

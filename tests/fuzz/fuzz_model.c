@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../src/cmd/model_file.h"
+#include "../../src/cmd/fit/model_file.h"
 #include "../../src/cmd/model_info.h"
 #include "fuzz.h"
 #include "quell/alloc.h"

@@ -25,8 +25,8 @@ if command -v "${CXX:-c++}" >/dev/null 2>&1; then
 else
     echo "headers: no C++ compiler here, C only"
 fi
-for header in src/*/*.h; do
-    case $header in src/kern/kern_tables.h) ;; src/kern/*|'src/*/*.h') continue ;; esac
+for header in src/*/*.h src/*/*/*.h; do
+    case $header in src/kern/kern_tables.h) ;; src/kern/*|'src/*/*.h'|'src/*/*/*.h') continue ;; esac
     compiles "${CC:-cc} -std=c11 -D_GNU_SOURCE -I. -I$(dirname "$header") -x c" "$header"
     n=$((n + 1))
 done

@@ -6,6 +6,9 @@
 #   cli and draw above base
 #   io never sees kern, nn, model, train, infer, space, nor they io.
 #
+# Inside a layer that has folders, private headers point down too: `floors` lists them from the lowest
+# up; what stands beside the folders may see all of them and is seen by none.
+#
 # A header of include/quell belongs to the layer that has a .c file of its name, or to the row of
 # `homeless` below. Some system headers have one place each.
 #
@@ -29,6 +32,9 @@ BEGIN {
     may["cmd"]   = " base mat kern nn model train infer space io draw cli cmd "
     may["app"]   = " base mat kern nn model train infer space io draw cli cmd app "
 
+    floors["io"]  = "file text counts hdf5 mtx table h5ad formats"
+    floors["cmd"] = "input fit denoise embed generate space check merge report"
+
     # headers without a .c file of their name
     homeless["real.h"] = "base"
     homeless["rng_draw.h"] = "base"
@@ -36,6 +42,7 @@ BEGIN {
     homeless["bundle_h5.h"] = "io"
     homeless["option.h"] = "cli"
     homeless["reader.h"] = "io"
+    homeless["output_check.h"] = "io"
 
     # system header -> where alone it may be included (a prefix of the path)
     place["hdf5.h"] = "src/io/"
@@ -69,6 +76,20 @@ function layer_of(path,    part, name) {
     return name in homeless ? homeless[name] : ""
 }
 
+# 1, 2, ... by the order of `floors`; above all of them what is in no folder; 0: no such folder.
+function floor_of(path,    part, name, n, i) {
+    split(path, part, "/")
+    n = split(floors[part[2]], name, " ")
+    if (part[4] == "") return n + 1
+    for (i = 1; i <= n; i++) if (name[i] == part[3]) return i
+    return 0
+}
+
+function check_floor(target) {
+    if (floor_of(file) == 0) complain("the folder of " file " is not in the table of this script")
+    else if (floor_of(target) > floor_of(file)) complain(target " is above it in " layer)
+}
+
 function check_system(name) {
     if (name in place && index(file, place[name]) != 1)
         complain("<" name "> belongs in " place[name] " only")
@@ -85,6 +106,7 @@ function check_include(name,    target, to, dir) {
     to = layer_of(target)
     if (to == "") complain("no layer is known for " target ": add it to the table in this script")
     else if (!index(may[layer], " " to " ")) complain(layer " may not include " name " of " to)
+    else if (to == layer && target ~ /^src\// && file ~ /^src\//) check_floor(target)
 }
 
 function check_file(    line, name) {
@@ -107,7 +129,7 @@ function check_file(    line, name) {
     close(file)
 }
 
-{ exists[$0] = 1; files[++n] = $0; if ($0 ~ /^src\/[^\/]+\/[^\/]+\.c$/) { split($0, part, "/"); home[part[3]] = part[2] } }
+{ exists[$0] = 1; files[++n] = $0; if ($0 ~ /^src\/.*\.c$/) { split($0, part, "/"); home[base_name($0)] = part[2] } }
 
 END {
     for (i = 1; i <= n; i++) { file = files[i]; check_file() }

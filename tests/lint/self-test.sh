@@ -9,7 +9,7 @@ bad=0
 
 fresh() {
     rm -rf "${root:?}"/*
-    mkdir -p "$root/include/quell" "$root/tests" "$root/src/base" "$root/src/mat" "$root/src/nn" "$root/src/io"
+    mkdir -p "$root/include/quell" "$root/tests" "$root/src/base" "$root/src/mat" "$root/src/nn" "$root/src/io/text" "$root/src/io/hdf5"
     echo 'int ql_csr(void);' > "$root/include/quell/csr.h"
     printf '#include "quell/csr.h"\n\nint ql_csr(void)\n{\n    return 0;\n}\n' > "$root/src/mat/csr.c"
     mkdir -p "$root/docs" "$root/packaging/conda" "$root/packaging/debian" "$root/packaging/homebrew"
@@ -20,6 +20,9 @@ fresh() {
     echo 'quell (1.2.3-1) unstable; urgency=medium' > "$root/packaging/debian/changelog"
     echo 'url "https://x/quell-1.2.3.tar.gz"' > "$root/packaging/homebrew/quell.rb"
     printf '#include <hdf5.h>\n#include "quell/csr.h"\n/* printf("x") */\n' > "$root/src/io/reader.c"
+    echo 'int ql_h5(void);' > "$root/src/io/hdf5/h5.h"
+    echo '#include "../text/line.h"' > "$root/src/io/hdf5/h5.c"
+    echo 'int ql_line(void);' > "$root/src/io/text/line.h"
 }
 
 expect() { # 0|1 check
@@ -34,6 +37,7 @@ expect() { # 0|1 check
 
 wrong() { # check file text
     fresh
+    mkdir -p "$(dirname "$root/$2")"
     printf '%b\n' "$3" > "$root/$2"
     expect 1 "$1"
 }
@@ -46,6 +50,8 @@ wrong check-layers.sh src/base/log.c '#include "../mat/csr.h"\n#include <omp.h>'
 wrong check-layers.sh src/nn/tile.c '#include <hdf5.h>'
 wrong check-layers.sh src/nn/tile.c '#pragma omp parallel for'
 wrong check-layers.sh src/misc.c 'int x;'
+wrong check-layers.sh src/io/text/line.c '#include "../hdf5/h5.h"'
+wrong check-layers.sh src/io/other/line.c 'int x;\n#include "../hdf5/h5.h"'
 wrong check-layers.sh include/quell/orphan.h 'int x;'
 wrong check-banned.sh src/nn/tile.c 'void f(void)\n{\n    printf("x");\n}'
 wrong check-banned.sh src/nn/tile.c 'void f(char *s)\n{\n    /* no\n */ free (s);\n}'

@@ -87,7 +87,7 @@ FX_UNUSED static void fx_release(void)
     memset(&fx_err, 0, sizeof fx_err);
 }
 
-/* Of src/io/entry_sink.h, which needs HDF5. */
+/* Of src/io/counts/entry_sink.h, which needs HDF5. */
 void ql_stream_in_pieces(int64_t run, int64_t band);
 
 FX_UNUSED static void fx_assert_same_names(const ql_names *a, const ql_names *b)

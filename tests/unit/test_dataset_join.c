@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/cmd/sample_names.h"
+#include "../../src/cmd/input/sample_names.h"
 #include "fixture_alloc.h"
 #include "quell/dataset_join.h"
 #include "quell/rng.h"

@@ -1,14 +1,14 @@
 /* Values of HDF5 files taken from their chunks and heaps without the library's help: against the
  * library and against plain loops. */
-#include "../../src/io/h5_values.h"
+#include "../../src/io/hdf5/h5_values.h"
 
 #include <fcntl.h>
 #include <math.h>
 #include <unistd.h>
 
-#include "../../src/io/h5_heap.h"
-#include "../../src/io/lzf.h"
-#include "../../src/io/h5_names.h"
+#include "../../src/io/hdf5/h5_heap.h"
+#include "../../src/io/hdf5/lzf.h"
+#include "../../src/io/hdf5/h5_names.h"
 #include "fixture_h5.h"
 
 static ql_h5r_array open_array(const char *name, hid_t *file)

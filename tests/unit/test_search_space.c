@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/cmd/search_space.h"
+#include "../../src/cmd/fit/search_space.h"
 
 typedef struct {
     ql_int_list hidden;

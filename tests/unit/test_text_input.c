@@ -1,8 +1,8 @@
 /* Text of plain and gzip files by every way it can be read: the same bytes, the same refusals. */
 #include "fixture_read.h"
 
-#include "../../src/io/gzip_member.h"
-#include "../../src/io/text_input.h"
+#include "../../src/io/file/gzip_member.h"
+#include "../../src/io/text/text_input.h"
 #include "quell/alloc.h"
 
 enum { N = 3000000, CAP = 1 << 17 };

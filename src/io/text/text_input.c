@@ -1,0 +1,143 @@
+#include "text_input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../file/gzip_member.h"
+#include "quell/alloc.h"
+#include "text_source.h"
+
+int64_t ql_pread_full(int fd, void *buf, size_t n, int64_t offset)
+{
+    size_t got = 0;
+    while (got < n) {
+        ssize_t k = pread(fd, (char *)buf + got, n - got, (off_t)(offset + (int64_t)got));
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return -1;
+        if (k == 0) break;
+        got += (size_t)k;
+    }
+    return (int64_t)got;
+}
+
+ql_status ql_text_fail_damaged(const char *why, ql_err *err)
+{
+    return ql_fail(err, QL_EDATA, "is damaged: the gzip checksum or stream is wrong (%s)", why);
+}
+
+/* The way to read an open file; zlib also takes what cannot be looked into first, such as a pipe.
+ */
+static ql_status choose_source(int fd, ql_text_extent extent, ql_text *t, ql_err *err)
+{
+    struct stat s;
+    unsigned char head[64];
+    bool done = false;
+    if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) return ql_text_stream(fd, extent, t, err);
+    int64_t n = ql_pread_full(fd, head, sizeof head, 0);
+    if (n >= 0 && !ql_is_gzip(head, (size_t)n)) return ql_text_plain(fd, s.st_size, t, err);
+    if (n < 0 || extent == QL_TEXT_HEAD) return ql_text_stream(fd, extent, t, err);
+    if (ql_bgzf_block_size(head, (size_t)n) > 0) return ql_text_blocks(fd, t, err);
+    if (extent == QL_TEXT_BOUNDED) return ql_text_stream(fd, extent, t, err);
+    ql_status st = ql_text_whole(fd, s.st_size, t, &done, err);
+    if (st == QL_OK && done) return QL_OK;
+    if (st == QL_OK) return ql_text_stream(fd, extent, t, err);
+    (void)close(fd);
+    return st;
+}
+
+ql_status ql_text_open(const char *path, ql_text_extent extent, ql_text **out, ql_err *err)
+{
+    ql_text *t = NULL;
+    *out = NULL;
+    QL_TRY(QL_NEW(t, 1, "a text file", err));
+    t->length = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ql_status st = fd < 0 ? ql_fail(err, QL_ENOINPUT, "cannot be read: %s", strerror(errno))
+                          : choose_source(fd, extent, t, err);
+    if (st == QL_OK)
+        *out = t;
+    else
+        ql_free(t);
+    return st;
+}
+
+void ql_text_close(ql_text *t)
+{
+    if (!t) return;
+    t->source->close(t->state);
+    ql_free(t);
+}
+
+bool ql_text_ended(const ql_text *t)
+{
+    return t->ended;
+}
+
+int64_t ql_text_length(const ql_text *t)
+{
+    return t->length;
+}
+
+ql_status ql_text_begin(ql_text *t, char *buf, size_t cap, int64_t *n_parts, ql_err *err)
+{
+    *n_parts = 0;
+    return t->ended ? QL_OK : t->source->begin(t->state, buf, cap, n_parts, err);
+}
+
+void ql_text_part(ql_text *t, int64_t part)
+{
+    t->source->part(t->state, part);
+}
+
+ql_status ql_text_end(ql_text *t, size_t *got, ql_err *err)
+{
+    *got = 0;
+    return t->ended ? QL_OK : t->source->end(t->state, got, &t->ended, err);
+}
+
+ql_status ql_text_read(ql_text *t, char *buf, size_t cap, size_t *got, ql_err *err)
+{
+    int64_t n_parts = 0;
+    *got = 0;
+    QL_TRY(ql_text_begin(t, buf, cap, &n_parts, err));
+    for (int64_t i = 0; i < n_parts; i++) ql_text_part(t, i);
+    return ql_text_end(t, got, err);
+}
+
+ql_status ql_text_slurp(const char *path, int64_t max, ql_str *out, ql_err *err)
+{
+    enum { BLOCK = 1 << 18 };
+    ql_text *t = NULL;
+    char *block = NULL;
+    size_t got = 0;
+    ql_status st;
+    QL_GO(ql_text_open(path, QL_TEXT_ALL, &t, err));
+    QL_GO(QL_NEW(block, BLOCK, "a block of text", err));
+    while (!ql_text_ended(t)) {
+        QL_GO(ql_text_read(t, block, BLOCK, &got, err));
+        ql_str_bytes(out, block, got);
+        if (out->failed || (int64_t)out->len > max) {
+            st = ql_fail(err, out->failed ? QL_EMEMORY : QL_EDATA, "is too long (%zu bytes)",
+                         out->len);
+            goto out;
+        }
+    }
+out:
+    ql_free(block);
+    ql_text_close(t);
+    return st;
+}
+
+size_t ql_text_peek(const char *path, char *buf, size_t cap)
+{
+    ql_text *t = NULL;
+    size_t got = 0;
+    if (ql_text_open(path, QL_TEXT_HEAD, &t, NULL) != QL_OK) return 0;
+    const ql_status ignored = ql_text_read(t, buf, cap, &got, NULL); /* got says what there is */
+    (void)ignored;
+    ql_text_close(t);
+    return got;
+}
