@@ -264,7 +264,7 @@ double ql_ae_penalty(const ql_ae *ae);
 /* What the model says of one tile of genes and up to QL_BLOCK cells. */
 typedef struct {
     const ql_batch *batch;
-    int64_t shard, tile;
+    int64_t strip, tile;
     ql_span genes;
     int64_t first_row; /* position in rows[] of the batch's first cell */
     int64_t first, n;  /* cells of the batch */
@@ -280,8 +280,8 @@ typedef struct {
 const ql_real *ql_ae_tile_counts(const ql_ae_tile *t, const ql_csr *m);
 
 /* Called from any thread for each tile (tile may be NULL), and from one thread for each batch after
- * its forward pass (cells may be NULL). Shards of a batch run on different threads, tiles of a
- * shard in order on one. */
+ * its forward pass (cells may be NULL). Strips of a batch run on different threads, tiles of a
+ * strip in order on one. */
 typedef struct {
     void (*tile)(void *ctx, const ql_ae_tile *tile);
     ql_status (*cells)(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err);

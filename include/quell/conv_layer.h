@@ -32,7 +32,7 @@ typedef struct {
     int weight, bias;     /* tensors [width, filters], [filters] */
     const int32_t *place; /* [genes] place of each in genome order; NULL: as they are; borrowed */
     ql_real *shift_at;    /* [genes] constant part of the inputs, by place; owned */
-    ql_real *parts;       /* [shards, part] partial gradients of weight and bias; owned */
+    ql_real *parts;       /* [strips, part] partial gradients of weight and bias; owned */
     ql_real *sum;         /* [part]; owned */
 } ql_conv;
 
@@ -43,7 +43,7 @@ int64_t ql_conv_features(const ql_conv_shape *shape, int64_t n_genes);
  * activation's. */
 void ql_conv_declare(ql_conv *c, ql_params *p, ql_conv_shape shape, int64_t n_genes,
                      const ql_activation *act, ql_real slope);
-/* Memory for the sums of all shards, and the constant part of the inputs by place; map->place is
+/* Memory for the sums of all strips, and the constant part of the inputs by place; map->place is
  * borrowed. The bytes it takes. */
 QL_MUST_USE ql_status ql_conv_alloc(ql_conv *c, const ql_input_map *map, ql_err *err);
 void ql_conv_free(ql_conv *c);
@@ -63,19 +63,19 @@ typedef struct {
     ql_real *space;
 } ql_conv_pass;
 
-/* Add the tile's part of the dense layer's sums to the shard's; the constant part stays 0. */
-void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t shard, int64_t tile);
+/* Add the tile's part of the dense layer's sums to the strip's; the constant part stays 0. */
+void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t strip, int64_t tile);
 
-/* Gradients of a shard: clear its part, then add its tiles in order, each of which has its dense
+/* Gradients of a strip: clear its part, then add its tiles in order, each of which has its dense
  * weights updated. grad [units, n_pad] and d_t [cells, pad(units)] are the gradient by the dense
  * layer's output; dw is scratch [QL_TILE, pad(units)]. */
-void ql_conv_begin_shard(ql_conv *c, int64_t shard);
-void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t shard,
+void ql_conv_begin_strip(ql_conv *c, int64_t strip);
+void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t strip,
                            int64_t tile, const ql_real *grad, const ql_real *d_t, ql_real *dw,
                            const ql_opt_step *step);
 
-/* Sum the shards and update the filters; one thread, when all shards are done. */
-void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_shards,
+/* Sum the strips and update the filters; one thread, when all strips are done. */
+void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_strips,
                     const ql_opt_step *step);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* The output heads, as wide as the genes: for one tile and minibatch, pre-activations, likelihood,
  * gradient by the hidden layer, gradient and update of the tile's weights, without leaving the
  * cache. Nothing of size cells x genes reaches memory. What all genes share (heads with one unit,
- * scalars) is summed by shard and updated once the shards are done. */
+ * scalars) is summed by strip and updated once the strips are done. */
 #ifndef QUELL_HEADS_H
 #define QUELL_HEADS_H
 
@@ -60,18 +60,18 @@ typedef struct {
     ql_real ridge;
     double disp_rate; /* the learning rate of disp_gene is this times the others' */
     int64_t capacity;
-    ql_real *parts; /* [shards, branches, n_in, capacity] partial gradients by the last hidden
+    ql_real *parts; /* [strips, branches, n_in, capacity] partial gradients by the last hidden
                        layers; owned */
-    double *loss;   /* [shards, capacity] partial losses of the cells; owned */
-    ql_real *unit;  /* [QL_MAX_HEADS, shards, capacity] partial gradients by the pre-activations of
+    double *loss;   /* [strips, capacity] partial losses of the cells; owned */
+    ql_real *unit;  /* [QL_MAX_HEADS, strips, capacity] partial gradients by the pre-activations of
                        UNIT heads, [n_in] scratch; owned, NULL without such heads */
-    double *scalar; /* [shards, 2] partial gradients by a shared k and c; owned, NULL without */
+    double *scalar; /* [strips, 2] partial gradients by a shared k and c; owned, NULL without */
     /* of share and odds (heads_share.c); owned */
     ql_real *offset; /* odds: [capacity] added to the mean's pre-activations */
     ql_real *most;   /* [tiles, capacity] largest logit */
     ql_real *scale;  /* [tiles, capacity] sum of e = exp(logit - largest); once normalised, what
                         makes a share of e */
-    ql_real *pull;   /* [shards + 1, capacity] gradient by a common shift of the logits */
+    ql_real *pull;   /* [strips + 1, capacity] gradient by a common shift of the logits */
     ql_real *exp, *slope; /* [genes, capacity] blocks of tiles, with keep: e; d loss / d ln mu */
 } ql_heads;
 
@@ -113,35 +113,35 @@ typedef struct {
     const ql_opt_step *step;        /* NULL: loss only, no gradients */
 } ql_head_pass;
 
-/* Of means that are shares: the logits of a shard and their sums, before anything else looks at the
+/* Of means that are shares: the logits of a strip and their sums, before anything else looks at the
  * batch; then, on one thread, what normalises them. Without shares (but with odds) the second
  * alone.
  */
-void ql_heads_norm_shard(ql_heads *h, const ql_params *p, const ql_kern *kern,
-                         const ql_head_pass *pass, int64_t shard, ql_head_space *space);
+void ql_heads_norm_strip(ql_heads *h, const ql_params *p, const ql_kern *kern,
+                         const ql_head_pass *pass, int64_t strip, ql_head_space *space);
 void ql_heads_norm_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b);
 
-/* And after ql_heads_shard has gone over all of them in training: on one thread the sum of the
- * pulls, then for each shard the gradient by the logits, and what follows from it. */
+/* And after ql_heads_strip has gone over all of them in training: on one thread the sum of the
+ * pulls, then for each strip the gradient by the logits, and what follows from it. */
 void ql_heads_pull_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b);
-void ql_heads_share_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                          int64_t shard, ql_head_space *space);
+void ql_heads_share_strip(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                          int64_t strip, ql_head_space *space);
 
-/* All tiles of a shard: partial losses, and (training) partial gradients and updated weights.
- * Shards may run on different threads, each with a space of its own. */
-void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                    int64_t shard, ql_head_space *space);
+/* All tiles of a strip: partial losses, and (training) partial gradients and updated weights.
+ * Strips may run on different threads, each with a space of its own. */
+void ql_heads_strip(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                    int64_t strip, ql_head_space *space);
 
 /* out [n_in, n_pad]: sum of the partial gradients by a branch, for elements [first, first + n). */
 void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int branch, int64_t first,
                      int64_t n, ql_real *out);
 
-/* After all shards and reductions, on one thread: gradients and updates of what the genes share;
+/* After all strips and reductions, on one thread: gradients and updates of what the genes share;
  * what UNIT heads add goes to the gradient by the first branch, grad [n_in, n_pad]. */
 void ql_heads_finish(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
                      ql_real *grad);
 
-/* Loss of each cell of the batch, summed over the shards in their order. loss [b->n]. */
+/* Loss of each cell of the batch, summed over the strips in their order. loss [b->n]. */
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss);
 
 /* mu, theta and pi of one tile for cells [first, first + n) (first a multiple of QL_PAD, n at most

@@ -21,9 +21,9 @@ void ql_input_block(const ql_input_layer *in, const ql_batch *b, const ql_corrup
                     int64_t first, int64_t n, ql_real *x);
 
 /* ql_input_forward_tile and ql_input_backward_tile for such inputs; x is scratch
- * [QL_INPUT_BLOCK]. The shard's constant part stays 0. */
+ * [QL_INPUT_BLOCK]. The strip's constant part stays 0. */
 void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                                 const ql_batch *b, const ql_corrupt *c, int64_t shard,
+                                 const ql_batch *b, const ql_corrupt *c, int64_t strip,
                                  int64_t tile, ql_real *x);
 void ql_input_dense_backward_tile(const ql_input_layer *in, ql_params *p, const ql_kern *kern,
                                   const ql_batch *b, const ql_corrupt *c, int64_t tile,

@@ -21,7 +21,7 @@ typedef struct {
     ql_tiling tiling;
     const ql_real *shift; /* [genes] or NULL; borrowed */
     int64_t capacity;
-    ql_real *parts; /* [shards, capacity + 1, pad(units)]: partial sums; the last row of a shard
+    ql_real *parts; /* [strips, capacity + 1, pad(units)]: partial sums; the last row of a strip
                        is the constant part; owned */
     ql_real *sum;   /* [capacity + 1, pad(units)]; owned */
 } ql_input_layer;
@@ -32,16 +32,16 @@ void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t
 QL_MUST_USE ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err);
 void ql_input_free(ql_input_layer *in);
 
-/* Partial sums of one shard: clear them, then add its tiles in order. Shards may run on different
+/* Partial sums of one strip: clear them, then add its tiles in order. Strips may run on different
  * threads. */
-void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard);
+void ql_input_begin_strip(ql_input_layer *in, const ql_batch *b, int64_t strip);
 void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                           const ql_batch *b, int64_t shard, int64_t tile);
+                           const ql_batch *b, int64_t strip, int64_t tile);
 
-/* Partial sums of a shard, [capacity + 1, pad(units)]. */
-ql_real *ql_input_part(const ql_input_layer *in, int64_t shard);
+/* Partial sums of a strip, [capacity + 1, pad(units)]. */
+ql_real *ql_input_part(const ql_input_layer *in, int64_t strip);
 
-/* Sum the shards for cells [first, first + n) of the batch (cell b->n: the constant part). */
+/* Sum the strips for cells [first, first + n) of the batch (cell b->n: the constant part). */
 void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b, int64_t first,
                      int64_t n);
 

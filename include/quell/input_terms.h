@@ -26,7 +26,7 @@ typedef struct {
     bool tied;         /* kept is added */
     uint64_t seed;
     uint64_t step;   /* number of the training step, of which the signs are; set by the caller */
-    ql_real *parts;  /* [shards, 1 + units, pad(units)]; the units only if orthogonal; owned */
+    ql_real *parts;  /* [strips, 1 + units, pad(units)]; the units only if orthogonal; owned */
     ql_real *sums;   /* [1 + units, pad(units)] Jacobian; 4 orthogonal (W'W - 1); owned */
     ql_real *spread; /* [pad(units)] gradient by the Jacobian's row of sums, to be filled by the
                         caller; owned */
@@ -44,11 +44,11 @@ QL_MUST_USE ql_status ql_input_terms_alloc(ql_input_terms *t, ql_err *err);
 void ql_input_terms_free(ql_input_terms *t);
 int64_t ql_input_terms_bytes(const ql_input_terms *t);
 
-/* Partial sums of one shard; shards may run on different threads. */
-void ql_input_terms_shard(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
-                          int64_t shard);
+/* Partial sums of one strip; strips may run on different threads. */
+void ql_input_terms_strip(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
+                          int64_t strip);
 
-/* sums, once all shards are there. */
+/* sums, once all strips are there. */
 void ql_input_terms_reduce(const ql_input_terms *t, const ql_kern *kern);
 
 /* Add the terms to the gradient dw [genes of the tile, pad(units)]. */

@@ -156,7 +156,7 @@ int64_t ql_ae_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes)
     bytes += ql_ae_variational_bytes(&ae, cells);
     bytes +=
         2 * ql_batch_bytes(cells, sizes->max_row_nnz, ae.heads.tiling, sizes->separate_targets);
-    bytes += (ae.input.tiling.n_shards + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
+    bytes += (ae.input.tiling.n_strips + 1) * (cells + 1) * ql_pad(ae.input.n_out) * real;
     bytes += ql_heads_bytes(&ae.heads, cells) + ql_ae_fork_bytes(&ae, cells);
     for (int b = 0; b < ae.heads.n_branches; b++)
         for (int i = b ? ae.center + 1 : 0; i < ae.n_hidden; i++)

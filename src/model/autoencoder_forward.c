@@ -1,5 +1,5 @@
 /* A minibatch forward, as training and inference share it: its cells are filled in, the input layer
- * goes by shards, the hidden layers on one thread; then the heads' view of it. */
+ * goes by strips, the hidden layers on one thread; then the heads' view of it. */
 #include "autoencoder_internal.h"
 
 enum { FILL_CELLS = 8 /* cells filled per item */ };
@@ -104,8 +104,8 @@ void ql_ae_normalise(ql_ae *ae, ql_ae_worker *w, const ql_kern *kern, const ql_h
     if (!ae->heads.share && !ae->heads.odds) return;
     if (ae->heads.share)
         QL_AE_EACH(
-            w, ae->heads.tiling.n_shards, shard,
-            ql_heads_norm_shard(&ae->heads, &ae->params, kern, pass, shard, &ae->space[w->rank]));
+            w, ae->heads.tiling.n_strips, strip,
+            ql_heads_norm_strip(&ae->heads, &ae->params, kern, pass, strip, &ae->space[w->rank]));
     if (w->rank == 0) ql_heads_norm_finish(&ae->heads, kern, pass->batch);
     ql_team_barrier(w->team);
 }

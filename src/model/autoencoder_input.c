@@ -2,7 +2,7 @@
  * at a time, and on what a convolution makes of them. */
 #include "autoencoder_internal.h"
 
-enum { REDUCE_CELLS = 16 /* cells summed over shards per item */ };
+enum { REDUCE_CELLS = 16 /* cells summed over strips per item */ };
 
 /* ---- shape and memory ---- */
 
@@ -46,31 +46,31 @@ static ql_conv_pass conv_pass(const ql_ae *ae, const ql_batch *b, const ql_corru
 }
 
 /* One tile of the first layer going forward; c NULL: in inference, without corruption. */
-static void input_tile(ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int64_t shard,
+static void input_tile(ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int64_t strip,
                        int64_t tile, int rank)
 {
     if (ae->cfg.conv.filters > 0) {
         const ql_conv_pass pass = conv_pass(ae, b, c, rank);
-        ql_conv_forward_tile(&ae->conv, &pass, shard, tile);
+        ql_conv_forward_tile(&ae->conv, &pass, strip, tile);
     } else if (c && ae->tile_x) {
-        ql_input_dense_forward_tile(&ae->input, &ae->params, ae->kern, b, c, shard, tile,
+        ql_input_dense_forward_tile(&ae->input, &ae->params, ae->kern, b, c, strip, tile,
                                     ae->tile_x[rank]);
     } else {
-        ql_input_forward_tile(&ae->input, &ae->params, ae->kern, b, shard, tile);
+        ql_input_forward_tile(&ae->input, &ae->params, ae->kern, b, strip, tile);
     }
 }
 
-static void input_shard(ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int64_t shard, int rank)
+static void input_strip(ql_ae *ae, const ql_batch *b, const ql_corrupt *c, int64_t strip, int rank)
 {
-    const ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
-    ql_input_begin_shard(&ae->input, b, shard);
+    const ql_span tiles = ql_strip_tiles(&ae->input.tiling, strip);
+    ql_input_begin_strip(&ae->input, b, strip);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
-        input_tile(ae, b, c, shard, tile, rank);
+        input_tile(ae, b, c, strip, tile, rank);
 }
 
 void ql_ae_input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_corrupt *c)
 {
-    QL_AE_EACH(w, ae->input.tiling.n_shards, shard, input_shard(ae, b, c, shard, w->rank));
+    QL_AE_EACH(w, ae->input.tiling.n_strips, strip, input_strip(ae, b, c, strip, w->rank));
 }
 
 void ql_ae_input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
@@ -83,12 +83,12 @@ void ql_ae_input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b)
 
 /* Update the input layer; a tile that has just been updated is in the cache, so the next minibatch
  * goes forward through it at once. */
-static void input_backward_shard(ql_ae *ae, const ql_opt_step *step, const ql_batch *b,
-                                 const ql_batch *next, int64_t shard, int rank)
+static void input_backward_strip(ql_ae *ae, const ql_opt_step *step, const ql_batch *b,
+                                 const ql_batch *next, int64_t strip, int rank)
 {
     const ql_real *sum, *by_units = ql_ae_input_grad(ae, &sum);
-    ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
-    if (next) ql_input_begin_shard(&ae->input, next, shard);
+    ql_span tiles = ql_strip_tiles(&ae->input.tiling, strip);
+    if (next) ql_input_begin_strip(&ae->input, next, strip);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         if (ae->tile_x)
             ql_input_dense_backward_tile(&ae->input, &ae->params, ae->kern, b, &ae->cfg.corrupt,
@@ -97,19 +97,19 @@ static void input_backward_shard(ql_ae *ae, const ql_opt_step *step, const ql_ba
         else
             ql_input_backward_tile(&ae->input, &ae->params, ae->kern, b, tile, by_units, sum,
                                    ae->tile_dw[rank], &ae->input_terms, step);
-        if (next) input_tile(ae, next, &ae->cfg.corrupt, shard, tile, rank);
+        if (next) input_tile(ae, next, &ae->cfg.corrupt, strip, tile, rank);
     }
 }
 
-static void conv_backward_shard(ql_ae *ae, const ql_opt_step *step, const ql_batch *b,
-                                int64_t shard, int rank)
+static void conv_backward_strip(ql_ae *ae, const ql_opt_step *step, const ql_batch *b,
+                                int64_t strip, int rank)
 {
     const ql_hidden *first = &ae->hidden[0];
     const ql_conv_pass pass = conv_pass(ae, b, &ae->cfg.corrupt, rank);
-    ql_span tiles = ql_shard_tiles(&ae->input.tiling, shard);
-    ql_conv_begin_shard(&ae->conv, shard);
+    ql_span tiles = ql_strip_tiles(&ae->input.tiling, strip);
+    ql_conv_begin_strip(&ae->conv, strip);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++)
-        ql_conv_backward_tile(&ae->conv, &pass, &ae->params, shard, tile, first->grad, first->out_t,
+        ql_conv_backward_tile(&ae->conv, &pass, &ae->params, strip, tile, first->grad, first->out_t,
                               ae->tile_dw[rank], step);
 }
 
@@ -117,9 +117,9 @@ static void conv_backward_shard(ql_ae *ae, const ql_opt_step *step, const ql_bat
 static void conv_backward(ql_ae *ae, const ql_opt_step *step, ql_ae_worker *w, const ql_batch *b,
                           const ql_batch *next)
 {
-    const int n_shards = ae->input.tiling.n_shards;
-    QL_AE_EACH(w, n_shards, shard, conv_backward_shard(ae, step, b, shard, w->rank));
-    if (w->rank == 0) ql_conv_update(&ae->conv, &ae->params, ae->kern, n_shards, step);
+    const int n_strips = ae->input.tiling.n_strips;
+    QL_AE_EACH(w, n_strips, strip, conv_backward_strip(ae, step, b, strip, w->rank));
+    if (w->rank == 0) ql_conv_update(&ae->conv, &ae->params, ae->kern, n_strips, step);
     ql_team_barrier(w->team);
     if (next) ql_ae_input_forward(ae, w, next, &ae->cfg.corrupt);
 }
@@ -130,6 +130,6 @@ void ql_ae_input_backward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const q
     if (ae->cfg.conv.filters > 0)
         conv_backward(ae, step, w, b, next);
     else
-        QL_AE_EACH(w, ae->input.tiling.n_shards, shard,
-                   input_backward_shard(ae, step, b, next, shard, w->rank));
+        QL_AE_EACH(w, ae->input.tiling.n_strips, strip,
+                   input_backward_strip(ae, step, b, next, strip, w->rank));
 }

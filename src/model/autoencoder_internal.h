@@ -58,8 +58,8 @@ int64_t ql_ae_input_scratch(const ql_ae_config *cfg);
 void ql_ae_input_declare_terms(ql_ae *ae);
 ql_status ql_ae_input_alloc_dense(ql_ae *ae, ql_err *err);
 
-/* Every thread calls these. The partial sums of all shards; c
- * NULL: in inference, without corruption. Their sums over the shards. Update, and the partial sums
+/* Every thread calls these. The partial sums of all strips; c
+ * NULL: in inference, without corruption. Their sums over the strips. Update, and the partial sums
  * of the next minibatch (NULL: none). */
 void ql_ae_input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_corrupt *c);
 void ql_ae_input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b);
@@ -224,11 +224,11 @@ void ql_ae_decodings_values(ql_ae *ae, const ql_ae_decodings *d, int64_t tile, i
 ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
 
 /* The penalties of a step of training (autoencoder_penalty.c). Before the weights change, sums over
- * a shard of the genes. On one thread: after the heads, the penalty of the code's Jacobian, whose
+ * a strip of the genes. On one thread: after the heads, the penalty of the code's Jacobian, whose
  * gradients wait in the layers; when the gradient by the bottleneck's output is there, that of the
  * code, which is added to it; after the update of the hidden layers, the scale of the weights out
  * of the code. */
-void ql_ae_penalty_shard(ql_ae *ae, int64_t shard);
+void ql_ae_penalty_strip(ql_ae *ae, int64_t strip);
 double ql_ae_jacobian_penalty(ql_ae *ae, const ql_batch *b);
 double ql_ae_code_penalty(ql_ae *ae, const ql_batch *b);
 void ql_ae_unit_code(ql_ae *ae);

@@ -231,7 +231,7 @@ double ql_ae_library_kl(const ql_ae *ae, int64_t i)
 static double posterior_gradient(ql_ae *ae, const ql_batch *b)
 {
     ql_gauss_net *g = &ae->library.net;
-    const ql_real *pull = ae->heads.pull + ae->heads.capacity * ae->heads.tiling.n_shards;
+    const ql_real *pull = ae->heads.pull + ae->heads.capacity * ae->heads.tiling.n_strips;
     double loss = 0;
     for (int64_t i = 0; i < b->n_pad; i++) g->mean.grad[i] = g->var.grad[i] = 0;
     for (int64_t i = 0; i < b->n; i++) {

@@ -98,8 +98,8 @@ static double element_penalty(const ql_params *p)
 static double orthogonal_penalty(const ql_ae *ae)
 {
     const ql_input_terms *t = &ae->input_terms;
-    for (int64_t shard = 0; shard < t->tiling.n_shards; shard++)
-        ql_input_terms_shard(t, &ae->params, ae->kern, shard);
+    for (int64_t strip = 0; strip < t->tiling.n_strips; strip++)
+        ql_input_terms_strip(t, &ae->params, ae->kern, strip);
     ql_input_terms_reduce(t, ae->kern);
     double sum = ql_input_terms_penalty(t);
     for (int i = 1; i <= ae->center; i++)
@@ -113,9 +113,9 @@ double ql_ae_penalty(const ql_ae *ae)
     return ae->cfg.orthogonal > 0 ? sum + orthogonal_penalty(ae) : sum;
 }
 
-void ql_ae_penalty_shard(ql_ae *ae, int64_t shard)
+void ql_ae_penalty_strip(ql_ae *ae, int64_t strip)
 {
-    ql_input_terms_shard(&ae->input_terms, &ae->params, ae->kern, shard);
+    ql_input_terms_strip(&ae->input_terms, &ae->params, ae->kern, strip);
 }
 
 /* ---- of the code ---- */

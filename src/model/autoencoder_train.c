@@ -1,5 +1,5 @@
 /* Training: minibatch by minibatch, the phases of a step gone through by a team of threads: input
- * layer by shards, hidden layers on one thread, heads by shards, hidden layers backward on one
+ * layer by strips, hidden layers on one thread, heads by strips, hidden layers backward on one
  * thread, input layer backward by tiles. The next minibatch is filled by the threads that the
  * hidden layers leave idle. */
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "quell/interrupt.h"
 #include "autoencoder_internal.h"
 
-enum { REDUCE_UNITS = 16 /* units whose gradient is summed over shards per item */ };
+enum { REDUCE_UNITS = 16 /* units whose gradient is summed over strips per item */ };
 
 /* One epoch, as its threads see it. */
 typedef struct {
@@ -93,14 +93,14 @@ static void heads_backward(epoch_job *job, ql_ae_worker *w, const ql_batch *b)
     ql_head_pass pass = ql_ae_head_pass(ae, b, &job->step);
     const ql_kern *kern = ql_ae_train_kern(ae);
     ql_ae_normalise(ae, w, kern, &pass);
-    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-               ql_heads_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
+    QL_AE_EACH(w, ae->heads.tiling.n_strips, strip,
+               ql_heads_strip(&ae->heads, &ae->params, kern, &pass, strip, &ae->space[w->rank]));
     if (ae->heads.share) {
         if (w->rank == 0) ql_heads_pull_finish(&ae->heads, kern, b);
         ql_team_barrier(w->team);
         QL_AE_EACH(
-            w, ae->heads.tiling.n_shards, shard,
-            ql_heads_share_shard(&ae->heads, &ae->params, kern, &pass, shard, &ae->space[w->rank]));
+            w, ae->heads.tiling.n_strips, strip,
+            ql_heads_share_strip(&ae->heads, &ae->params, kern, &pass, strip, &ae->space[w->rank]));
     }
     const int64_t n_slices = ql_ae_items(ae->hidden[ae->n_hidden - 1].n_out, REDUCE_UNITS);
     QL_AE_EACH(w, n_slices * ae->heads.n_branches, item,
@@ -169,7 +169,7 @@ static void train_step(epoch_job *job, ql_ae_worker *w, const ql_batch *b,
     const int64_t n_fill = next ? ql_ae_fill_items(next->batch->n) : 0;
     const int64_t n_load = job->n_load; /* the same for all, as it was set before they last met */
     if (ql_input_terms_sums(&ae->input_terms))
-        QL_AE_EACH(w, ae->input.tiling.n_shards, shard, ql_ae_penalty_shard(ae, shard));
+        QL_AE_EACH(w, ae->input.tiling.n_strips, strip, ql_ae_penalty_strip(ae, strip));
     if (w->rank == 0) ql_ae_hidden_forward(ae, b, job->source, pass);
     if (next && n_load > 0) load_rows(w, next->source, n_load);
     ql_ae_fill(ae, w, next, 0, n_fill / 2);

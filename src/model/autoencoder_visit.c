@@ -34,12 +34,12 @@ static bool seen(const ql_ae *ae, int64_t tile, int64_t g)
     return !ae->lacks || !ae->lacks[ql_tile_genes(&ae->heads.tiling, tile).first + g];
 }
 
-/* Sum of the predicted means of each cell over the shard's genes, into the heads' partial sums. */
-static void depth_shard(ql_ae *ae, int64_t shard, int rank)
+/* Sum of the predicted means of each cell over the strip's genes, into the heads' partial sums. */
+static void depth_strip(ql_ae *ae, int64_t strip, int rank)
 {
     ql_head_pass pass = inference_pass(ae);
-    const ql_span tiles = ql_shard_tiles(&ae->heads.tiling, shard);
-    double *sum = ae->heads.loss + shard * ae->heads.capacity;
+    const ql_span tiles = ql_strip_tiles(&ae->heads.tiling, strip);
+    double *sum = ae->heads.loss + strip * ae->heads.capacity;
     memset(sum, 0, (size_t)ae->batch[0].n * sizeof *sum);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         int64_t genes = ql_tile_genes(&ae->heads.tiling, tile).count;
@@ -102,15 +102,15 @@ static void mix_means(const ql_ae *ae, const ql_ae_tile *t, ql_real *mean)
     }
 }
 
-static void visit_shard(visit_job *job, int64_t first_row, int64_t shard, int rank)
+static void visit_strip(visit_job *job, int64_t first_row, int64_t strip, int rank)
 {
     ql_ae *ae = job->ae;
     const ql_heads *h = &ae->heads;
     ql_head_pass pass = inference_pass(ae);
     ql_head_space *space = &ae->space[rank];
-    ql_span tiles = ql_shard_tiles(&h->tiling, shard);
+    ql_span tiles = ql_strip_tiles(&h->tiling, strip);
     ql_ae_tile t = {.batch = &ae->batch[0],
-                    .shard = shard,
+                    .strip = strip,
                     .first_row = first_row,
                     .mean = space->act[QL_HEAD_MEAN],
                     .scratch = space->list[QL_HEAD_MEAN]};
@@ -169,7 +169,7 @@ static void match_depths(visit_job *job, ql_ae_worker *w)
         ql_team_barrier(w->team);
     }
     if (ae->heads.share && !ae->lacks) return; /* shares add up to 1 */
-    QL_AE_EACH(w, ae->heads.tiling.n_shards, shard, depth_shard(ae, shard, w->rank));
+    QL_AE_EACH(w, ae->heads.tiling.n_strips, strip, depth_strip(ae, strip, w->rank));
     if (w->rank == 0) match_depth(ae, job->depth);
     ql_team_barrier(w->team);
 }
@@ -203,13 +203,13 @@ static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
     if (job->cell_loss) {
         match_depths(job, w);
         QL_AE_EACH(
-            w, ae->heads.tiling.n_shards, shard,
-            ql_heads_shard(&ae->heads, &ae->params, ae->kern, &pass, shard, &ae->space[w->rank]));
+            w, ae->heads.tiling.n_strips, strip,
+            ql_heads_strip(&ae->heads, &ae->params, ae->kern, &pass, strip, &ae->space[w->rank]));
         if (w->rank == 0) cell_losses(job, first_row);
     } else if (v->tile) {
         match_depths(job, w);
-        QL_AE_EACH(w, ae->heads.tiling.n_shards, shard,
-                   visit_shard(job, first_row, shard, w->rank));
+        QL_AE_EACH(w, ae->heads.tiling.n_strips, strip,
+                   visit_strip(job, first_row, strip, w->rank));
     }
 }
 

@@ -21,14 +21,14 @@ static int64_t part_size(const ql_conv_shape *shape)
     return (shape->width + 1) * ql_pad(shape->filters);
 }
 
-static int64_t shards_of(const ql_conv_shape *shape, int64_t n_genes)
+static int64_t strips_of(const ql_conv_shape *shape, int64_t n_genes)
 {
-    return ql_tiling_of(ql_conv_features(shape, n_genes)).n_shards;
+    return ql_tiling_of(ql_conv_features(shape, n_genes)).n_strips;
 }
 
 int64_t ql_conv_bytes(const ql_conv_shape *shape, int64_t n_genes)
 {
-    int64_t parts = (shards_of(shape, n_genes) + 1) * part_size(shape);
+    int64_t parts = (strips_of(shape, n_genes) + 1) * part_size(shape);
     return (parts + n_genes) * (int64_t)sizeof(ql_real);
 }
 
@@ -43,10 +43,10 @@ void ql_conv_declare(ql_conv *c, ql_params *p, ql_conv_shape shape, int64_t n_ge
 
 ql_status ql_conv_alloc(ql_conv *c, const ql_input_map *map, ql_err *err)
 {
-    const int64_t shards = shards_of(&c->shape, c->n_genes);
+    const int64_t strips = strips_of(&c->shape, c->n_genes);
     c->place = map->place;
     QL_TRY(QL_NEW(c->shift_at, c->n_genes, "convolution", err));
-    QL_TRY(QL_NEW(c->parts, shards * part_size(&c->shape), "convolution", err));
+    QL_TRY(QL_NEW(c->parts, strips * part_size(&c->shape), "convolution", err));
     QL_TRY(QL_NEW(c->sum, part_size(&c->shape), "convolution", err));
     for (int64_t g = 0; g < c->n_genes && map->shift; g++)
         c->shift_at[c->place ? c->place[g] : g] = map->shift[g];
@@ -177,7 +177,7 @@ static const ql_real *dense_weights(const ql_conv *c, const ql_conv_pass *pass, 
            k->q0 * c->shape.filters * ql_pad(pass->dense->n_out);
 }
 
-void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t shard, int64_t tile)
+void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t strip, int64_t tile)
 {
     const int64_t h = ql_pad(pass->dense->n_out);
     for (int64_t first = 0; first < pass->batch->n; first += QL_BLOCK) {
@@ -191,7 +191,7 @@ void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t sh
                                     .a_col = k.ld,
                                     .b = dense_weights(c, pass, &k),
                                     .ldb = h,
-                                    .c = ql_input_part(pass->dense, shard) + first * h,
+                                    .c = ql_input_part(pass->dense, strip) + first * h,
                                     .ldc = h,
                                     .start = QL_FROM_C});
     }
@@ -199,14 +199,14 @@ void ql_conv_forward_tile(const ql_conv *c, const ql_conv_pass *pass, int64_t sh
 
 /* ---- backward ---- */
 
-static ql_real *part_of(const ql_conv *c, int64_t shard)
+static ql_real *part_of(const ql_conv *c, int64_t strip)
 {
-    return c->parts + shard * part_size(&c->shape);
+    return c->parts + strip * part_size(&c->shape);
 }
 
-void ql_conv_begin_shard(ql_conv *c, int64_t shard)
+void ql_conv_begin_strip(ql_conv *c, int64_t strip)
 {
-    memset(part_of(c, shard), 0, (size_t)part_size(&c->shape) * sizeof(ql_real));
+    memset(part_of(c, strip), 0, (size_t)part_size(&c->shape) * sizeof(ql_real));
 }
 
 /* From the gradient by the dense layer's output to that by the features' pre-activations. */
@@ -251,7 +251,7 @@ static void filter_gradient(const ql_conv *c, const ql_kern *kern, const conv_bl
     }
 }
 
-void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t shard,
+void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, int64_t strip,
                            int64_t tile, const ql_real *grad, const ql_real *d_t, ql_real *dw,
                            const ql_opt_step *step)
 {
@@ -272,16 +272,16 @@ void ql_conv_backward_tile(ql_conv *c, const ql_conv_pass *pass, ql_params *p, i
                                     .ldc = h,
                                     .start = first ? QL_FROM_C : QL_FROM_ZERO});
         feature_gradient(c, pass, &k, grad);
-        filter_gradient(c, pass->kern, &k, part_of(c, shard));
+        filter_gradient(c, pass->kern, &k, part_of(c, strip));
     }
     ql_params_update(p, pass->dense->weight, rows.first, rows.count, dw, step);
 }
 
-void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_shards,
+void ql_conv_update(ql_conv *c, ql_params *p, const ql_kern *kern, int n_strips,
                     const ql_opt_step *step)
 {
     const int64_t size = part_size(&c->shape), weights = c->shape.width * ql_pad(c->shape.filters);
-    ql_shard_sum(kern, n_shards, c->parts, size, 0, size, c->sum);
+    ql_strip_sum(kern, n_strips, c->parts, size, 0, size, c->sum);
     ql_params_update(p, c->weight, 0, c->shape.width, c->sum, step);
     ql_params_update(p, c->bias, 0, 1, c->sum + weights, step);
 }

@@ -50,16 +50,16 @@ void ql_heads_declare(ql_heads *h, ql_params *p, int64_t n_genes, int64_t n_in,
     h->disp_rate = 1;
 }
 
-/* Numbers of all shards' partial gradients by the last hidden layers. */
+/* Numbers of all strips' partial gradients by the last hidden layers. */
 static int64_t part_reals(const ql_heads *h, int64_t capacity)
 {
-    return (int64_t)h->tiling.n_shards * h->n_branches * h->n_in * capacity;
+    return (int64_t)h->tiling.n_strips * h->n_branches * h->n_in * capacity;
 }
 
 int64_t ql_heads_bytes(const ql_heads *h, int64_t capacity)
 {
     return part_reals(h, capacity) * (int64_t)sizeof(ql_real) +
-           h->tiling.n_shards * capacity * (int64_t)sizeof(double) +
+           h->tiling.n_strips * capacity * (int64_t)sizeof(double) +
            ql_head_share_reals(h, capacity) * (int64_t)sizeof(ql_real) +
            ql_head_shared_bytes(h, capacity);
 }
@@ -68,7 +68,7 @@ ql_status ql_heads_alloc(ql_heads *h, int64_t capacity, ql_err *err)
 {
     h->capacity = capacity;
     QL_TRY(QL_NEW(h->parts, part_reals(h, capacity), "output heads", err));
-    QL_TRY(QL_NEW(h->loss, h->tiling.n_shards * capacity, "output heads", err));
+    QL_TRY(QL_NEW(h->loss, h->tiling.n_strips * capacity, "output heads", err));
     QL_TRY(ql_head_share_alloc(h, err));
     return ql_head_shared_alloc(h, err);
 }
@@ -364,10 +364,10 @@ static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern
     }
 }
 
-/* A shard's partial gradient by the last hidden layer of a branch. */
-static ql_real *part_of(const ql_heads *h, int64_t shard, int branch)
+/* A strip's partial gradient by the last hidden layer of a branch. */
+static ql_real *part_of(const ql_heads *h, int64_t strip, int branch)
 {
-    return h->parts + (shard * h->n_branches + branch) * h->n_in * h->capacity;
+    return h->parts + (strip * h->n_branches + branch) * h->n_in * h->capacity;
 }
 
 void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
@@ -379,17 +379,17 @@ void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
 
 /* Gradients of one block, and with the tile's last block the update of its parameters. */
 void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                      const tile_block *t, int64_t shard, int from, int to, ql_head_space *s)
+                      const tile_block *t, int64_t strip, int from, int to, ql_head_space *s)
 {
     const bool last = ql_is_last_block(pass->batch, t);
     if (h->kind[QL_HEAD_PI] == QL_KIND_ELEMENT)
-        ql_head_element_backward(h, p, kern, pass, t, shard, s);
+        ql_head_element_backward(h, p, kern, pass, t, strip, s);
     for (int k = from; k < to; k++) {
-        if (h->kind[k] == QL_KIND_UNIT) ql_head_unit_backward(h, kern, t, k, shard, s);
+        if (h->kind[k] == QL_KIND_UNIT) ql_head_unit_backward(h, kern, t, k, strip, s);
         if (h->kind[k] == QL_KIND_GROUP) weight_gradient(h, p, kern, pass, t, k, s);
         if (h->kind[k] != QL_KIND_DENSE) continue;
         ql_head_row_sums(kern, t, s->act[k], s->sums, s->db[k]);
-        hidden_gradient(h, p, kern, pass, t, k, part_of(h, shard, h->branch[k]), s);
+        hidden_gradient(h, p, kern, pass, t, k, part_of(h, strip, h->branch[k]), s);
         weight_gradient(h, p, kern, pass, t, k, s);
         if (last) ql_head_update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
     }
@@ -399,39 +399,39 @@ void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_h
         ql_head_update_vector(p, h->disp_gene, t->genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
 }
 
-/* What one block adds to a shard. */
-static void shard_block(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                        const tile_block *t, int64_t shard, ql_head_space *s)
+/* What one block adds to a strip. */
+static void strip_block(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                        const tile_block *t, int64_t strip, ql_head_space *s)
 {
     ql_real *own = s->act[QL_HEAD_MEAN];
-    double *loss = h->loss + shard * h->capacity + t->first;
+    double *loss = h->loss + strip * h->capacity + t->first;
     const bool keep = pass->step && h->share && h->keep;
     if (keep) s->act[QL_HEAD_MEAN] = ql_head_kept(h, t, h->slope);
     ql_head_block(h, p, kern, pass, t, s, loss);
     if (pass->step && h->share)
         kern->column_sums(t->genes.count, t->ld, s->act[QL_HEAD_MEAN],
-                          h->pull + shard * h->capacity + t->first);
+                          h->pull + strip * h->capacity + t->first);
     s->act[QL_HEAD_MEAN] = own;
     if (!pass->step || (h->share && !keep)) return;
-    ql_head_backward(h, p, kern, pass, t, shard, keep ? QL_HEAD_DISP : QL_HEAD_MEAN, QL_MAX_HEADS,
+    ql_head_backward(h, p, kern, pass, t, strip, keep ? QL_HEAD_DISP : QL_HEAD_MEAN, QL_MAX_HEADS,
                      s);
 }
 
-void ql_heads_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                    int64_t shard, ql_head_space *space)
+void ql_heads_strip(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                    int64_t strip, ql_head_space *space)
 {
     const ql_batch *b = pass->batch;
-    const ql_span tiles = ql_shard_tiles(&h->tiling, shard);
-    double *loss = h->loss + shard * h->capacity;
+    const ql_span tiles = ql_strip_tiles(&h->tiling, strip);
+    double *loss = h->loss + strip * h->capacity;
     memset(loss, 0, (size_t)b->n * sizeof *loss);
     for (int k = 0; pass->step && k < h->n_branches; k++)
-        memset(part_of(h, shard, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
-    if (pass->step) ql_head_shared_begin(h, b, shard);
-    if (h->share) memset(h->pull + shard * h->capacity, 0, (size_t)b->n_pad * sizeof(ql_real));
+        memset(part_of(h, strip, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
+    if (pass->step) ql_head_shared_begin(h, b, strip);
+    if (h->share) memset(h->pull + strip * h->capacity, 0, (size_t)b->n_pad * sizeof(ql_real));
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
             tile_block t = ql_head_block_at(h, b, tile, first);
-            shard_block(h, p, kern, pass, &t, shard, space);
+            strip_block(h, p, kern, pass, &t, strip, space);
         }
     }
 }
@@ -442,14 +442,14 @@ void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int br
     int64_t size = h->n_in * b->n_pad, stride = h->n_branches * h->n_in * h->capacity;
     if (first + n > size) n = size - first;
     if (n <= 0) return;
-    ql_shard_sum(kern, h->tiling.n_shards, part_of(h, 0, branch), stride, first, n, out + first);
+    ql_strip_sum(kern, h->tiling.n_strips, part_of(h, 0, branch), stride, first, n, out + first);
 }
 
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss)
 {
     for (int64_t i = 0; i < b->n; i++) {
         loss[i] = 0;
-        for (int s = 0; s < h->tiling.n_shards; s++) loss[i] += h->loss[s * h->capacity + i];
+        for (int s = 0; s < h->tiling.n_strips; s++) loss[i] += h->loss[s * h->capacity + i];
     }
 }
 

@@ -38,9 +38,9 @@ void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *gra
 void ql_head_unit(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                   const ql_head_pass *pass, const tile_block *t, int head, ql_head_space *s);
 
-/* UNIT: add the block's gradients, summed over its genes, to the shard's. */
+/* UNIT: add the block's gradients, summed over its genes, to the strip's. */
 void ql_head_unit_backward(ql_heads *h, const ql_kern *kern, const tile_block *t, int head,
-                           int64_t shard, const ql_head_space *s);
+                           int64_t strip, const ql_head_space *s);
 
 /* ELEMENT: pre-activations of the dropout from those of the mean. */
 void ql_head_element(const ql_heads *h, const ql_params *p, const tile_block *t, ql_head_space *s);
@@ -48,7 +48,7 @@ void ql_head_element(const ql_heads *h, const ql_params *p, const tile_block *t,
 /* ELEMENT: gradients by k and c, and what the dropout adds to the gradient by the mean's
  * pre-activation. Comes before the mean's own backward. */
 void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
-                              const ql_head_pass *pass, const tile_block *t, int64_t shard,
+                              const ql_head_pass *pass, const tile_block *t, int64_t strip,
                               ql_head_space *s);
 
 /* Is the mean more than its pre-activation: a share, or log-odds with an offset of the cell? */
@@ -90,12 +90,12 @@ void ql_head_share_free(ql_heads *h);
 void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                    const ql_head_pass *pass, const tile_block *t, ql_head_space *s, double *loss);
 void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                      const tile_block *t, int64_t shard, int from, int to, ql_head_space *s);
+                      const tile_block *t, int64_t strip, int from, int to, ql_head_space *s);
 tile_block ql_head_block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first);
 
-/* Memory of what the genes share; begin a shard's sums. */
+/* Memory of what the genes share; begin a strip's sums. */
 ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);
 int64_t ql_head_shared_bytes(const ql_heads *h, int64_t capacity);
-void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t shard);
+void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t strip);
 
 #endif

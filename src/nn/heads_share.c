@@ -17,7 +17,7 @@
 
 int64_t ql_head_share_reals(const ql_heads *h, int64_t capacity)
 {
-    const int64_t rows = 2 * (int64_t)h->tiling.n_tiles + (int64_t)h->tiling.n_shards + 1;
+    const int64_t rows = 2 * (int64_t)h->tiling.n_tiles + (int64_t)h->tiling.n_strips + 1;
     if (h->odds) return capacity;
     if (!h->share) return 0;
     return rows * capacity + (h->keep ? 2 * h->tiling.n_genes * capacity : 0);
@@ -31,7 +31,7 @@ ql_status ql_head_share_alloc(ql_heads *h, ql_err *err)
     if (!h->share) return QL_OK;
     QL_TRY(QL_NEW(h->most, by_tile, "output heads", err));
     QL_TRY(QL_NEW(h->scale, by_tile, "output heads", err));
-    QL_TRY(QL_NEW(h->pull, (h->tiling.n_shards + 1) * h->capacity, "output heads", err));
+    QL_TRY(QL_NEW(h->pull, (h->tiling.n_strips + 1) * h->capacity, "output heads", err));
     if (!h->keep) return QL_OK;
     QL_TRY(QL_NEW(h->exp, kept, "shares of a minibatch", err));
     return QL_NEW(h->slope, kept, "shares of a minibatch", err);
@@ -45,11 +45,11 @@ void ql_head_share_free(ql_heads *h)
 
 /* ---- the first sweep ---- */
 
-void ql_heads_norm_shard(ql_heads *h, const ql_params *p, const ql_kern *kern,
-                         const ql_head_pass *pass, int64_t shard, ql_head_space *space)
+void ql_heads_norm_strip(ql_heads *h, const ql_params *p, const ql_kern *kern,
+                         const ql_head_pass *pass, int64_t strip, ql_head_space *space)
 {
     const ql_batch *b = pass->batch;
-    const ql_span tiles = ql_shard_tiles(&h->tiling, shard);
+    const ql_span tiles = ql_strip_tiles(&h->tiling, strip);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
             tile_block t = ql_head_block_at(h, b, tile, first);
@@ -116,15 +116,15 @@ void ql_head_special_mean(const ql_heads *h, const ql_params *p, const ql_kern *
 
 void ql_heads_pull_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b)
 {
-    ql_real *all = h->pull + h->capacity * h->tiling.n_shards;
-    if (h->share) ql_shard_sum(kern, h->tiling.n_shards, h->pull, h->capacity, 0, b->n_pad, all);
+    ql_real *all = h->pull + h->capacity * h->tiling.n_strips;
+    if (h->share) ql_strip_sum(kern, h->tiling.n_strips, h->pull, h->capacity, 0, b->n_pad, all);
 }
 
 /* Into s->act[QL_HEAD_MEAN]: the gradient by the logits. */
 static void share_gradient(ql_heads *h, const ql_kern *kern, const tile_block *t, const ql_real *e,
                            const ql_real *slope, ql_head_space *s)
 {
-    const ql_real *pull = h->pull + h->capacity * h->tiling.n_shards + t->first;
+    const ql_real *pull = h->pull + h->capacity * h->tiling.n_strips + t->first;
     const ql_real *scale = ql_head_scale(h, t);
     for (int64_t i = 0; i < t->ld; i++) s->size[i] = scale[i] * pull[i];
     kern->share_gradient(t->genes.count, t->ld, e, s->size, slope, s->act[QL_HEAD_MEAN]);
@@ -132,7 +132,7 @@ static void share_gradient(ql_heads *h, const ql_kern *kern, const tile_block *t
 
 /* One block without what would be kept of it. */
 static void share_again(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                        const tile_block *t, int64_t shard, ql_head_space *s)
+                        const tile_block *t, int64_t strip, ql_head_space *s)
 {
     double known[QL_BLOCK] = {0};       /* the losses, which the second sweep has counted */
     ql_real *e = s->list[QL_HEAD_MEAN]; /* of use to the likelihood only */
@@ -141,15 +141,15 @@ static void share_again(ql_heads *h, ql_params *p, const ql_kern *kern, const ql
     s->act[QL_HEAD_MEAN] = e;
     ql_head_special_mean(h, p, kern, pass, t, s);
     s->act[QL_HEAD_MEAN] = slope;
-    ql_head_backward(h, p, kern, pass, t, shard, QL_HEAD_DISP, QL_MAX_HEADS, s);
+    ql_head_backward(h, p, kern, pass, t, strip, QL_HEAD_DISP, QL_MAX_HEADS, s);
     share_gradient(h, kern, t, e, slope, s);
 }
 
-void ql_heads_share_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                          int64_t shard, ql_head_space *space)
+void ql_heads_share_strip(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                          int64_t strip, ql_head_space *space)
 {
     const ql_batch *b = pass->batch;
-    const ql_span tiles = ql_shard_tiles(&h->tiling, shard);
+    const ql_span tiles = ql_strip_tiles(&h->tiling, strip);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
             tile_block t = ql_head_block_at(h, b, tile, first);
@@ -157,8 +157,8 @@ void ql_heads_share_shard(ql_heads *h, ql_params *p, const ql_kern *kern, const 
                 share_gradient(h, kern, &t, ql_head_kept(h, &t, h->exp),
                                ql_head_kept(h, &t, h->slope), space);
             else
-                share_again(h, p, kern, pass, &t, shard, space);
-            ql_head_backward(h, p, kern, pass, &t, shard, QL_HEAD_MEAN, QL_HEAD_DISP, space);
+                share_again(h, p, kern, pass, &t, strip, space);
+            ql_head_backward(h, p, kern, pass, &t, strip, QL_HEAD_MEAN, QL_HEAD_DISP, space);
         }
     }
 }

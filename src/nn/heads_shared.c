@@ -1,6 +1,6 @@
 /* Heads that share something over the genes: one unit for all of them (UNIT), or a dropout that is
  * a function of the mean (ELEMENT), where k and c may be one number each. A tile only adds to its
- * shard's sums; the shards are added in a fixed order, and weights change once all tiles have read
+ * strip's sums; the strips are added in a fixed order, and weights change once all tiles have read
  * them. */
 #include <string.h>
 
@@ -14,16 +14,16 @@ static bool has_unit(const ql_heads *h)
     return false;
 }
 
-/* Numbers of h->unit: each head's shards and their sum, then the gradients by weight and bias. */
+/* Numbers of h->unit: each head's strips and their sum, then the gradients by weight and bias. */
 static int64_t unit_reals(const ql_heads *h, int64_t capacity)
 {
     if (!has_unit(h)) return 0;
-    return QL_MAX_HEADS * (h->tiling.n_shards + 1) * capacity + ql_pad(h->n_in) + QL_PAD;
+    return QL_MAX_HEADS * (h->tiling.n_strips + 1) * capacity + ql_pad(h->n_in) + QL_PAD;
 }
 
 static int64_t scalars(const ql_heads *h)
 {
-    return h->shared_pi ? 2 * (int64_t)h->tiling.n_shards : 0;
+    return h->shared_pi ? 2 * (int64_t)h->tiling.n_strips : 0;
 }
 
 int64_t ql_head_shared_bytes(const ql_heads *h, int64_t capacity)
@@ -40,18 +40,18 @@ ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err)
     return QL_OK;
 }
 
-/* A shard's sums of a UNIT head [capacity]; shard n_shards: their total. */
-static ql_real *unit_sums(const ql_heads *h, int head, int64_t shard)
+/* A strip's sums of a UNIT head [capacity]; strip n_strips: their total. */
+static ql_real *unit_sums(const ql_heads *h, int head, int64_t strip)
 {
-    return h->unit + (head * (int64_t)(h->tiling.n_shards + 1) + shard) * h->capacity;
+    return h->unit + (head * (int64_t)(h->tiling.n_strips + 1) + strip) * h->capacity;
 }
 
-void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t shard)
+void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t strip)
 {
     for (int k = 0; k < QL_MAX_HEADS; k++)
         if (h->kind[k] == QL_KIND_UNIT)
-            memset(unit_sums(h, k, shard), 0, (size_t)b->n_pad * sizeof(ql_real));
-    if (h->scalar) h->scalar[2 * shard] = h->scalar[2 * shard + 1] = 0;
+            memset(unit_sums(h, k, strip), 0, (size_t)b->n_pad * sizeof(ql_real));
+    if (h->scalar) h->scalar[2 * strip] = h->scalar[2 * strip + 1] = 0;
 }
 
 void ql_head_unit(const ql_heads *h, const ql_params *p, const ql_kern *kern,
@@ -75,9 +75,9 @@ void ql_head_unit(const ql_heads *h, const ql_params *p, const ql_kern *kern,
 }
 
 void ql_head_unit_backward(ql_heads *h, const ql_kern *kern, const tile_block *t, int head,
-                           int64_t shard, const ql_head_space *s)
+                           int64_t strip, const ql_head_space *s)
 {
-    ql_real *sums = unit_sums(h, head, shard) + t->first;
+    ql_real *sums = unit_sums(h, head, strip) + t->first;
     for (int64_t g = 0; g < t->genes.count; g++) kern->add(t->ld, s->act[head] + g * t->ld, sums);
 }
 
@@ -129,7 +129,7 @@ static double sum_block(const ql_kern *kern, const tile_block *t, const ql_real 
 }
 
 void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
-                              const ql_head_pass *pass, const tile_block *t, int64_t shard,
+                              const ql_head_pass *pass, const tile_block *t, int64_t strip,
                               ql_head_space *s)
 {
     const element e = element_of(h, p, t);
@@ -139,8 +139,8 @@ void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
     ql_head_dense(h, p, kern, pass, t, QL_HEAD_MEAN, u);
     through_mean(&e, t, u, s);
     if (h->shared_pi) {
-        h->scalar[2 * shard] += sum_block(kern, t, u, s->sums);
-        h->scalar[2 * shard + 1] += sum_block(kern, t, d, s->sums);
+        h->scalar[2 * strip] += sum_block(kern, t, u, s->sums);
+        h->scalar[2 * strip + 1] += sum_block(kern, t, d, s->sums);
         return;
     }
     ql_head_row_sums(kern, t, u, s->sums, dk);
@@ -155,9 +155,9 @@ static void finish_unit(ql_heads *h, ql_params *p, const ql_kern *kern, const ql
 {
     const ql_batch *b = pass->batch;
     const ql_real *w = ql_param(p, h->weight[head]);
-    ql_real *g = unit_sums(h, head, h->tiling.n_shards);
+    ql_real *g = unit_sums(h, head, h->tiling.n_strips);
     ql_real *dw = unit_sums(h, QL_MAX_HEADS, 0), *db = dw + ql_pad(h->n_in);
-    ql_shard_sum(kern, h->tiling.n_shards, unit_sums(h, head, 0), h->capacity, 0, b->n_pad, g);
+    ql_strip_sum(kern, h->tiling.n_strips, unit_sums(h, head, 0), h->capacity, 0, b->n_pad, g);
     kern->gemm(&(ql_gemm){.m = 1,
                           .n = ql_pad(h->n_in),
                           .p = b->n,
@@ -183,7 +183,7 @@ static void finish_scalars(ql_heads *h, ql_params *p, const ql_head_pass *pass)
     for (int v = 0; v < 2; v++) {
         ql_real grad[QL_PAD] = {0};
         double sum = 0;
-        for (int s = 0; s < h->tiling.n_shards; s++) sum += h->scalar[2 * s + v];
+        for (int s = 0; s < h->tiling.n_strips; s++) sum += h->scalar[2 * s + v];
         grad[0] = (ql_real)sum;
         ql_params_update(p, tensor[v], 0, 1, grad, pass->step);
     }

@@ -34,7 +34,7 @@ static int64_t block_cells(const ql_batch *b, int64_t first)
 }
 
 void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                                 const ql_batch *b, const ql_corrupt *c, int64_t shard,
+                                 const ql_batch *b, const ql_corrupt *c, int64_t strip,
                                  int64_t tile, ql_real *x)
 {
     const int64_t h = ql_pad(in->n_out);
@@ -50,7 +50,7 @@ void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const q
                               .a_col = ql_pad(n),
                               .b = ql_param(p, in->weight) + genes.first * h,
                               .ldb = h,
-                              .c = ql_input_part(in, shard) + first * h,
+                              .c = ql_input_part(in, strip) + first * h,
                               .ldc = h,
                               .start = QL_FROM_C});
     }

@@ -11,7 +11,7 @@ void ql_input_declare(ql_input_layer *in, ql_params *p, int64_t n_genes, int64_t
     in->weight = ql_params_add(p, "input/weight", n_genes, n_out, true);
 }
 
-static int64_t shard_stride(const ql_input_layer *in)
+static int64_t strip_stride(const ql_input_layer *in)
 {
     return (in->capacity + 1) * ql_pad(in->n_out);
 }
@@ -19,8 +19,8 @@ static int64_t shard_stride(const ql_input_layer *in)
 ql_status ql_input_alloc(ql_input_layer *in, int64_t capacity, ql_err *err)
 {
     in->capacity = capacity;
-    QL_TRY(QL_NEW(in->parts, in->tiling.n_shards * shard_stride(in), "input layer", err));
-    return QL_NEW(in->sum, shard_stride(in), "input layer", err);
+    QL_TRY(QL_NEW(in->parts, in->tiling.n_strips * strip_stride(in), "input layer", err));
+    return QL_NEW(in->sum, strip_stride(in), "input layer", err);
 }
 
 void ql_input_free(ql_input_layer *in)
@@ -30,22 +30,22 @@ void ql_input_free(ql_input_layer *in)
     *in = (ql_input_layer){0};
 }
 
-ql_real *ql_input_part(const ql_input_layer *in, int64_t shard)
+ql_real *ql_input_part(const ql_input_layer *in, int64_t strip)
 {
-    return in->parts + shard * shard_stride(in);
+    return in->parts + strip * strip_stride(in);
 }
 
-void ql_input_begin_shard(ql_input_layer *in, const ql_batch *b, int64_t shard)
+void ql_input_begin_strip(ql_input_layer *in, const ql_batch *b, int64_t strip)
 {
     size_t n = (size_t)((b->n + 1) * ql_pad(in->n_out));
-    memset(ql_input_part(in, shard), 0, n * sizeof(ql_real));
+    memset(ql_input_part(in, strip), 0, n * sizeof(ql_real));
 }
 
 void ql_input_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,
-                           const ql_batch *b, int64_t shard, int64_t tile)
+                           const ql_batch *b, int64_t strip, int64_t tile)
 {
     const int64_t h = ql_pad(in->n_out);
-    ql_real *part = ql_input_part(in, shard);
+    ql_real *part = ql_input_part(in, strip);
     ql_span genes = ql_tile_genes(&in->tiling, tile);
     const ql_real *w = ql_param(p, in->weight) + genes.first * h;
     for (int64_t i = 0; i < b->n; i++) {
@@ -62,7 +62,7 @@ void ql_input_reduce(ql_input_layer *in, const ql_kern *kern, const ql_batch *b,
     const int64_t h = ql_pad(in->n_out);
     if (first + n > b->n + 1) n = b->n + 1 - first;
     if (n <= 0) return;
-    ql_shard_sum(kern, in->tiling.n_shards, in->parts, shard_stride(in), first * h, n * h,
+    ql_strip_sum(kern, in->tiling.n_strips, in->parts, strip_stride(in), first * h, n * h,
                  in->sum + first * h);
 }
 

@@ -24,7 +24,7 @@ static int64_t kept_size(const ql_input_terms *t)
 int64_t ql_input_terms_bytes(const ql_input_terms *t)
 {
     int64_t n = kept_size(t);
-    if (ql_input_terms_sums(t)) n += (t->tiling.n_shards + 1) * stride(t) + ql_pad(t->n_out);
+    if (ql_input_terms_sums(t)) n += (t->tiling.n_strips + 1) * stride(t) + ql_pad(t->n_out);
     return n * (int64_t)sizeof(ql_real);
 }
 
@@ -32,7 +32,7 @@ ql_status ql_input_terms_alloc(ql_input_terms *t, ql_err *err)
 {
     if (t->tied) QL_TRY(QL_NEW(t->kept, kept_size(t), "gradient of tied weights", err));
     if (!ql_input_terms_sums(t)) return QL_OK;
-    QL_TRY(QL_NEW(t->parts, t->tiling.n_shards * stride(t), "weight penalties", err));
+    QL_TRY(QL_NEW(t->parts, t->tiling.n_strips * stride(t), "weight penalties", err));
     QL_TRY(QL_NEW(t->sums, stride(t), "weight penalties", err));
     return QL_NEW(t->spread, ql_pad(t->n_out), "weight penalties", err);
 }
@@ -62,12 +62,12 @@ static void add_squares(int64_t rows, int64_t ld, const ql_real *w, ql_real *acc
         for (int64_t j = 0; j < ld; j++) acc[j] += w[g * ld + j] * w[g * ld + j];
 }
 
-void ql_input_terms_shard(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
-                          int64_t shard)
+void ql_input_terms_strip(const ql_input_terms *t, const ql_params *p, const ql_kern *kern,
+                          int64_t strip)
 {
     const int64_t ld = ql_pad(t->n_out);
-    const ql_span tiles = ql_shard_tiles(&t->tiling, shard);
-    ql_real *part = t->parts + shard * stride(t), u[QL_TILE];
+    const ql_span tiles = ql_strip_tiles(&t->tiling, strip);
+    ql_real *part = t->parts + strip * stride(t), u[QL_TILE];
     memset(part, 0, (size_t)stride(t) * sizeof *part);
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
         ql_span genes = ql_tile_genes(&t->tiling, tile);
@@ -96,7 +96,7 @@ void ql_input_terms_reduce(const ql_input_terms *t, const ql_kern *kern)
 {
     const int64_t ld = ql_pad(t->n_out);
     ql_real *gram = t->sums + ld;
-    ql_shard_sum(kern, t->tiling.n_shards, t->parts, stride(t), 0, stride(t), t->sums);
+    ql_strip_sum(kern, t->tiling.n_strips, t->parts, stride(t), 0, stride(t), t->sums);
     if (t->jacobian == QL_JACOBIAN_EXACT)
         for (int64_t u = 0; u < t->n_out; u++) t->sums[u] = (ql_real)sqrt((double)t->sums[u]);
     if (!(t->orthogonal > 0)) return;

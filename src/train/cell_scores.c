@@ -70,13 +70,13 @@ enum { ERROR, PEARSON, N_SUMS };
 
 typedef struct {
     const ql_fitted *f;
-    double *sum; /* [shards, N_SUMS, capacity] */
+    double *sum; /* [strips, N_SUMS, capacity] */
     double *out[N_SUMS];
 } residuals;
 
-static double *shard_sums(const residuals *r, int64_t shard, int which)
+static double *strip_sums(const residuals *r, int64_t strip, int which)
 {
-    return r->sum + (shard * N_SUMS + which) * r->f->ae.capacity;
+    return r->sum + (strip * N_SUMS + which) * r->f->ae.capacity;
 }
 
 /* Expected counts of a gene in the tile's cells: m, of which mu is the part without dropout. */
@@ -134,9 +134,9 @@ static void add_tile(void *ctx, const ql_ae_tile *t)
         gene_cells c = {
             .x = x + g * t->ld, .mu = t->mean + g * t->ld, .pi = t->pi ? t->pi + g * t->ld : NULL};
         expect(r->f, t, g, &c);
-        if (r->out[PEARSON]) add_pearson(t, &c, shard_sums(r, t->shard, PEARSON) + t->first);
+        if (r->out[PEARSON]) add_pearson(t, &c, strip_sums(r, t->strip, PEARSON) + t->first);
         if (r->out[ERROR])
-            add_error(r->f->ae.kern, t, &c, shard_sums(r, t->shard, ERROR) + t->first);
+            add_error(r->f->ae.kern, t, &c, strip_sums(r, t->strip, ERROR) + t->first);
     }
 }
 
@@ -146,11 +146,11 @@ static ql_status begin_batch(void *ctx, const ql_ae *ae, int64_t first_row, int6
     (void)first_row;
     (void)n;
     (void)err;
-    memset(r->sum, 0, sizeof *r->sum * (size_t)(ae->heads.tiling.n_shards * N_SUMS * ae->capacity));
+    memset(r->sum, 0, sizeof *r->sum * (size_t)(ae->heads.tiling.n_strips * N_SUMS * ae->capacity));
     return QL_OK;
 }
 
-/* Fold the shards of a batch, cell by cell in order. */
+/* Fold the strips of a batch, cell by cell in order. */
 static ql_status end_batch(void *ctx, int64_t first_row, int64_t n, ql_err *err)
 {
     const residuals *r = ctx;
@@ -160,8 +160,8 @@ static ql_status end_batch(void *ctx, int64_t first_row, int64_t n, ql_err *err)
     for (int which = 0; which < N_SUMS; which++) {
         for (int64_t i = 0; r->out[which] && i < n; i++) {
             double sum = 0;
-            for (int shard = 0; shard < r->f->ae.heads.tiling.n_shards; shard++)
-                sum += shard_sums(r, shard, which)[i];
+            for (int strip = 0; strip < r->f->ae.heads.tiling.n_strips; strip++)
+                sum += strip_sums(r, strip, which)[i];
             r->out[which][p->kept_cell[first_row + i]] = sum / (double)n_genes;
         }
     }
@@ -175,7 +175,7 @@ static ql_status score_residuals(ql_fitted *f, const ql_rows *counts, double *er
     const ql_batch_source source = {.counts = counts};
     const ql_ae_visitor visitor = {add_tile, begin_batch, end_batch, &r};
     ql_status st;
-    QL_TRY(QL_NEW(r.sum, (int64_t)f->ae.heads.tiling.n_shards * N_SUMS * f->ae.capacity,
+    QL_TRY(QL_NEW(r.sum, (int64_t)f->ae.heads.tiling.n_strips * N_SUMS * f->ae.capacity,
                   "residuals", err));
     st = ql_ae_visit(&f->ae, &source, f->prep.kept_cell, f->prep.n_kept_cells, 0, &visitor, err);
     ql_free(r.sum);
@@ -245,7 +245,7 @@ int64_t ql_cell_scores_bytes(const ql_fit_options *opt, int64_t n_cells, unsigne
     int64_t n_scores = 0, latent = 0;
     for (int k = 0; k < QL_N_SCORES; k++) n_scores += (which & QL_SCORE_BIT(k)) != 0;
     if (which & QL_SCORE_BIT(QL_SCORE_DISTANCE)) latent = width * (int64_t)sizeof(float);
-    int64_t sums = (int64_t)QL_SHARDS * N_SUMS * (batch > BATCH ? batch : BATCH);
+    int64_t sums = (int64_t)QL_STRIPS * N_SUMS * (batch > BATCH ? batch : BATCH);
     return n_cells * (latent + (n_scores + 4) * (int64_t)sizeof(double)) +
            sums * (int64_t)sizeof(double);
 }

@@ -9,7 +9,7 @@
 
 typedef struct {
     const ql_fitted *f;
-    double *sum; /* [shards, capacity] */
+    double *sum; /* [strips, capacity] */
     double *nll; /* [n] */
 } job;
 
@@ -26,7 +26,7 @@ static void add_tile(void *ctx, const ql_ae_tile *t)
 {
     const job *j = ctx;
     const ql_real *x = ql_ae_tile_counts(t, NULL);
-    double *sum = j->sum + t->shard * j->f->ae.capacity + t->first;
+    double *sum = j->sum + t->strip * j->f->ae.capacity + t->first;
     for (int64_t g = 0; g < t->genes.count; g++) {
         const double theta = (double)j->f->theta[t->genes.first + g];
         for (int64_t i = 0; i < t->n; i++) {
@@ -42,19 +42,19 @@ static ql_status begin(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n,
     (void)first_row;
     (void)n;
     (void)err;
-    memset(j->sum, 0, sizeof *j->sum * (size_t)(ae->heads.tiling.n_shards * ae->capacity));
+    memset(j->sum, 0, sizeof *j->sum * (size_t)(ae->heads.tiling.n_strips * ae->capacity));
     return QL_OK;
 }
 
-/* Fold the shards of a batch, cell by cell in order. */
+/* Fold the strips of a batch, cell by cell in order. */
 static ql_status end(void *ctx, int64_t first_row, int64_t n, ql_err *err)
 {
     const job *j = ctx;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         double sum = 0;
-        for (int shard = 0; shard < j->f->ae.heads.tiling.n_shards; shard++)
-            sum += j->sum[shard * j->f->ae.capacity + i];
+        for (int strip = 0; strip < j->f->ae.heads.tiling.n_strips; strip++)
+            sum += j->sum[strip * j->f->ae.capacity + i];
         j->nll[first_row + i] = sum;
     }
     return QL_OK;
@@ -67,7 +67,7 @@ ql_status ql_mixture_nll(ql_fitted *f, const ql_rows *counts, const int64_t *row
     const ql_batch_source source = {.counts = counts};
     const ql_ae_visitor visitor = {add_tile, begin, end, &j};
     QL_TRY(
-        QL_NEW(j.sum, (int64_t)f->ae.heads.tiling.n_shards * f->ae.capacity, "likelihoods", err));
+        QL_NEW(j.sum, (int64_t)f->ae.heads.tiling.n_strips * f->ae.capacity, "likelihoods", err));
     ql_status st = ql_ae_visit(&f->ae, &source, rows, n, 0, &visitor, err);
     ql_free(j.sum);
     return st;

@@ -19,16 +19,16 @@ typedef struct {
     double total;            /* of gene_total */
     double ratio;            /* held-out molecules per molecule seen */
     const float *theta;      /* NULL: the model's */
-    double *cell;            /* [shards, capacity, QL_N_PREDS, 2]: log-likelihood terms, mass */
+    double *cell;            /* [strips, capacity, QL_N_PREDS, 2]: log-likelihood terms, mass */
     double *n_seen, *n_held; /* [cells] molecules */
     ql_score *out;
     double held_total;
     double *cell_gain; /* [cells, QL_N_PREDS]: log-likelihood above the base; the caller's */
 } scoring;
 
-static double *shard_cell(const scoring *s, int64_t shard, int64_t i)
+static double *strip_cell(const scoring *s, int64_t strip, int64_t i)
 {
-    return s->cell + (shard * s->ae->capacity + i) * QL_N_PREDS * 2;
+    return s->cell + (strip * s->ae->capacity + i) * QL_N_PREDS * 2;
 }
 
 static double prediction(const scoring *s, const ql_ae_tile *t, ql_prediction which, int64_t g,
@@ -62,7 +62,7 @@ static void score_held(const scoring *s, const ql_ae_tile *t, const ql_real *x)
 {
     const ql_batch *b = t->batch;
     for (int64_t i = 0; i < t->n; i++) {
-        double *cell = shard_cell(s, t->shard, t->first + i);
+        double *cell = strip_cell(s, t->strip, t->first + i);
         ql_span e = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile);
         for (int64_t k = e.first; k < e.first + e.count; k++) {
             int64_t g = b->out.gene[k] - t->genes.first;
@@ -82,7 +82,7 @@ static void score_mass(const scoring *s, const ql_ae_tile *t, const ql_real *x)
     for (int64_t g = 0; g < t->genes.count; g++) {
         if (lacks && lacks[t->genes.first + g]) continue;
         for (int64_t i = 0; i < t->n; i++) {
-            double *cell = shard_cell(s, t->shard, t->first + i);
+            double *cell = strip_cell(s, t->strip, t->first + i);
             for (int w = 0; w < QL_N_PREDS; w++)
                 cell[2 * w + 1] +=
                     prediction(s, t, (ql_prediction)w, g, i, (double)x[g * t->ld + i]);
@@ -105,19 +105,19 @@ static ql_status score_begin(void *ctx, const ql_ae *ae, int64_t first_row, int6
     (void)n;
     (void)err;
     memset(s->cell, 0,
-           sizeof(double) * (size_t)(ae->heads.tiling.n_shards * ae->capacity * QL_N_PREDS * 2));
+           sizeof(double) * (size_t)(ae->heads.tiling.n_strips * ae->capacity * QL_N_PREDS * 2));
     return QL_OK;
 }
 
-/* Fold the shards of a batch, cell by cell in order. */
+/* Fold the strips of a batch, cell by cell in order. */
 static ql_status score_done(void *ctx, int64_t first_row, int64_t n, ql_err *err)
 {
     scoring *s = ctx;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         double sum[QL_N_PREDS * 2] = {0};
-        for (int shard = 0; shard < s->ae->heads.tiling.n_shards; shard++)
-            for (int v = 0; v < QL_N_PREDS * 2; v++) sum[v] += shard_cell(s, shard, i)[v];
+        for (int strip = 0; strip < s->ae->heads.tiling.n_strips; strip++)
+            for (int v = 0; v < QL_N_PREDS * 2; v++) sum[v] += strip_cell(s, strip, i)[v];
         double base = sum[2 * QL_PRED_BASE] - sum[2 * QL_PRED_BASE + 1];
         for (int w = 0; w < QL_N_PREDS; w++) {
             s->out->line[w].log_lik += sum[2 * w] - sum[2 * w + 1];
@@ -163,7 +163,7 @@ static ql_status score_rows(scoring *s, ql_ae *ae, const int64_t *cell, double l
     int64_t n = s->seen->n_rows, *rows = NULL;
     double seen = 0;
     ql_status st;
-    QL_GO(QL_NEW(s->cell, (int64_t)ae->heads.tiling.n_shards * ae->capacity * QL_N_PREDS * 2,
+    QL_GO(QL_NEW(s->cell, (int64_t)ae->heads.tiling.n_strips * ae->capacity * QL_N_PREDS * 2,
                  "scores", err));
     QL_GO(QL_NEW(s->n_seen, n, "scores", err));
     QL_GO(QL_NEW(s->n_held, n, "scores", err));

@@ -20,7 +20,7 @@
 
 /* Looked at in each tensor: a random direction, which sees every element; in small models, where it
  * costs little, single elements too, whose share of a direction may be small. In large ones whole
- * tiles, blocks or shards would be wrong. Under a sanitizer, which asks what memory is touched and
+ * tiles, blocks or strips would be wrong. Under a sanitizer, which asks what memory is touched and
  * not what the numbers are, the direction alone runs the same code. */
 #ifdef QL_SANITIZED
 enum { ELEMENTS = 0, ONE_SKIPPED_OF = 4 };

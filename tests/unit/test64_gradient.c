@@ -22,7 +22,7 @@ static void every_likelihood(void **state)
 }
 
 /* Heads that share something over the genes, and those with layers of their own: over several
- * tiles, shards and blocks of cells, with penalties. */
+ * tiles, strips and blocks of cells, with penalties. */
 static void shared_and_forked_heads(void **state)
 {
     (void)state;
@@ -304,8 +304,8 @@ static void scaled_inputs_as_targets(void **state)
           0);
 }
 
-/* More than a tile of genes, more than a block of cells; more tiles than shards. */
-static void several_tiles_shards_and_blocks(void **state)
+/* More than a tile of genes, more than a block of cells; more tiles than strips. */
+static void several_tiles_strips_and_blocks(void **state)
 {
     (void)state;
     const int64_t widths[] = {10, 4, 9};
@@ -318,7 +318,7 @@ static void several_tiles_shards_and_blocks(void **state)
     d.contractive = 0.1;
     check("tied and penalised", &d, (model_shape){.cells = 140, .genes = 270, .seed = 22}, 0);
     c = model_config("nb", 3, widths);
-    check("35 tiles, 32 shards", &c, (model_shape){.cells = 14, .genes = 4400, .seed = 23}, 0);
+    check("35 tiles, 32 strips", &c, (model_shape){.cells = 14, .genes = 4400, .seed = 23}, 0);
     /* less of them: sums over so many genes would hide the loss in their rounding */
     d.orthogonal = 5e-5;
     d.contractive = 1e-3;
@@ -391,7 +391,7 @@ int main(void)
         cmocka_unit_test(corrupted_inputs_and_penalties),
         cmocka_unit_test(scaled_inputs_as_targets),
         cmocka_unit_test(convolution),
-        cmocka_unit_test(several_tiles_shards_and_blocks),
+        cmocka_unit_test(several_tiles_strips_and_blocks),
         cmocka_unit_test(sum_over_genes),
         cmocka_unit_test(moving_statistics_do_not_matter),
         cmocka_unit_test(wrong_gradients_are_noticed),

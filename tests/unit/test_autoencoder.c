@@ -182,7 +182,7 @@ static void threads_and_processors_change_no_bit(void **state)
     }
 }
 
-/* What the genes share is summed over shards that run on any thread. */
+/* What the genes share is summed over strips that run on any thread. */
 static void shared_heads_change_no_bit(void **state)
 {
     (void)state;

@@ -71,9 +71,9 @@ static void forward(model_fixture *f)
     const ql_conv_pass pass = {b, NULL, &ae->input, &ae->params, ae->kern, ae->tile_x[0]};
     ql_batch_begin(b, &source, f->n, 1);
     for (int64_t i = 0; i < f->n; i++) ql_batch_fill(b, i, &source, f->rows[i], &ae->map, ae->kern);
-    for (int64_t s = 0; s < ae->input.tiling.n_shards; s++) {
-        ql_span tiles = ql_shard_tiles(&ae->input.tiling, s);
-        ql_input_begin_shard(&ae->input, b, s);
+    for (int64_t s = 0; s < ae->input.tiling.n_strips; s++) {
+        ql_span tiles = ql_strip_tiles(&ae->input.tiling, s);
+        ql_input_begin_strip(&ae->input, b, s);
         for (int64_t t = tiles.first; t < tiles.first + tiles.count; t++)
             ql_conv_forward_tile(&ae->conv, &pass, s, t);
     }

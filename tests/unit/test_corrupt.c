@@ -148,10 +148,10 @@ static void dense_inputs_are_the_sparse_ones(void **state)
     assert_int_equal(QL_NEW(x, QL_INPUT_BLOCK, "x", NULL), QL_OK);
     assert_int_equal(QL_NEW(sparse, size, "x", NULL), QL_OK);
     for (int64_t tile = 0; tile < in->tiling.n_tiles; tile++) {
-        ql_input_begin_shard(in, batch, 0);
+        ql_input_begin_strip(in, batch, 0);
         ql_input_forward_tile(in, &f.ae.params, f.ae.kern, batch, 0, tile);
         memcpy(sparse, ql_input_part(in, 0), (size_t)size * sizeof *x);
-        ql_input_begin_shard(in, batch, 0);
+        ql_input_begin_strip(in, batch, 0);
         ql_input_dense_forward_tile(in, &f.ae.params, f.ae.kern, batch, &none, 0, tile, x);
         const ql_real *dense = ql_input_part(in, 0);
         for (int64_t i = 0; i < f.n * h; i++) {
