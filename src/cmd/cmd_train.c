@@ -23,7 +23,7 @@ static const ql_option train_rows[] = {
     {.name = "force", QL_FLAG_AT(S, force), .group = "Output", .bits = QL_OPT_VOLATILE,
      .help = "replace an existing file"},
     {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output",
-     .help = "as quell denoise --shrink-genes: for models whose draws are tested"},
+     .help = "as quell denoise --shrink-genes, which --draws wants"},
     {.name = "estimate", QL_CHOICE_AT(S, estimate), .choices = estimates, .group = "Output",
      .level = QL_OPT_EXPERT, .unset = "by the data applied to",
      .help = "what quell apply puts into layers/denoised"},

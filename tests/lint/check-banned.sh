@@ -16,7 +16,7 @@ find src include -name '*.[ch]' | sort | while read -r file; do
         add("rand srand random srandom drand48 lrand48", "", "use quell/rng.h")
         add("setjmp longjmp system popen tmpnam mktemp", "", "not in this program")
         # lzf.c: a filter hands HDF5 a block that HDF5 frees; folder.c: scandir allocates
-        add("malloc calloc realloc aligned_alloc posix_memalign free strdup strndup", "^src/(base/alloc|io/lzf|io/folder)\\.c$", "use quell/alloc.h")
+        add("malloc calloc realloc aligned_alloc posix_memalign free strdup strndup", "^src/(base/alloc|io/hdf5/lzf|io/file/folder)\\.c$", "use quell/alloc.h")
         add("abort exit quick_exit", "^src/app/", "return a ql_status")
         add("printf puts putchar perror", "^src/(cmd|app)/", "only commands print")
     }

@@ -84,7 +84,7 @@ const ql_option ql_denoise_rows[] = {
 
 const ql_option ql_denoise_save_rows[] = {
     {.name = "shrink-genes", QL_FLAG_AT(S, shrink_genes), .group = "Output", .unset = "with --draws",
-     .help = "genes the model knows little of go back to their mean",
+     .help = "genes of which the model knows little: their mean",
      .more = "By molecules held out of the validation cells, and all the way where a gene's counts do "
              "not depend on the latent space; weights in var/quell_model_weight, genes that are mostly "
              "their mean in var/quell_from_mean. Then a test of draws calls no more than it should of "

@@ -1,6 +1,5 @@
 #include "entry_sink.h"
 
-
 /* Runs of a size that there are at most RUNS of them, within bounds. */
 enum { RUNS = 256, LEAST = 1 << 20, MOST = 1 << 22, FEW = 1 << 10, ENTRY_BYTES = 4 };
 
