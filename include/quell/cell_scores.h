@@ -29,8 +29,8 @@ typedef struct {
 
 /* counts: as ql_fit left them. Release *out with ql_cell_scores_free; it is empty after a failure.
  */
-ql_status ql_cell_scores_of(ql_fitted *fitted, const ql_rows *counts, unsigned which,
-                            ql_cell_scores *out, ql_err *err);
+QL_MUST_USE ql_status ql_cell_scores_of(ql_fitted *fitted, const ql_rows *counts, unsigned which,
+                                        ql_cell_scores *out, ql_err *err);
 void ql_cell_scores_free(ql_cell_scores *s);
 
 /* Bytes of the scores, and what making them takes at most beside the fit. */

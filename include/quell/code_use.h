@@ -19,8 +19,8 @@ typedef struct {
 } ql_code_use;
 
 /* Over n rows of the counts, in inference. */
-ql_status ql_measure_code(ql_ae *ae, const ql_rows *counts, const int64_t *rows, int64_t n,
-                          ql_code_use *out, ql_err *err);
+QL_MUST_USE ql_status ql_measure_code(ql_ae *ae, const ql_rows *counts, const int64_t *rows,
+                                      int64_t n, ql_code_use *out, ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@ extern "C" {
 
 /* Make f's coverage of the parts that are held out. Nothing is done where the model has no
  * distribution of counts. */
-ql_status ql_coverage_make(struct ql_fitted *f, const ql_held_out *parts, ql_err *err);
+QL_MUST_USE ql_status ql_coverage_make(struct ql_fitted *f, const ql_held_out *parts, ql_err *err);
 
 /* Share of a group's counts that are covered; NaN without any. */
 double ql_covered(const ql_cover *c);

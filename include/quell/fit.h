@@ -85,8 +85,8 @@ int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt);
 
 /* Fit a model to counts. Empty genes are set aside IN PLACE (ql_prep_counts). Release *out with
  * ql_fitted_free; it is empty after a failure. */
-ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
-                 const ql_train_listener *listener, ql_fitted *out, ql_err *err);
+QL_MUST_USE ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
+                             const ql_train_listener *listener, ql_fitted *out, ql_err *err);
 void ql_fitted_free(ql_fitted *f);
 
 /* Dispersions of the genes around the means as they are now, by the cells that were trained on. */
@@ -103,8 +103,8 @@ typedef struct {
 
 /* Score by molecular cross-validation: split every cell's molecules, fit on 90 %, predict the rest
  * (a run of its own). */
-ql_status ql_cross_validate(const ql_rows *counts, uint64_t seed, const ql_fit_call *fit,
-                            ql_score *out, ql_err *err);
+QL_MUST_USE ql_status ql_cross_validate(const ql_rows *counts, uint64_t seed,
+                                        const ql_fit_call *fit, ql_score *out, ql_err *err);
 
 #ifdef __cplusplus
 }

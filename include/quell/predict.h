@@ -25,31 +25,35 @@ typedef struct {
 enum { QL_QUANTILES_KNOWN = 4 };
 
 /* genes: the file's gene numbers that make the columns, none twice; NULL: all genes of the file. */
-ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
-                           ql_value value, const int32_t *genes, int64_t n_genes, ql_err *err);
+QL_MUST_USE ql_status ql_predictor_new(ql_predictor *p, ql_fitted *fitted, const ql_rows *counts,
+                                       ql_value value, const int32_t *genes, int64_t n_genes,
+                                       ql_err *err);
 /* Another view than the value on the scale of counts that it was made with. */
-ql_status ql_predictor_look(ql_predictor *p, const ql_view *view, ql_err *err);
+QL_MUST_USE ql_status ql_predictor_look(ql_predictor *p, const ql_view *view, ql_err *err);
 
 void ql_predictor_free(ql_predictor *p);
 
 /* out [n, n_columns]: the file's cells row0 .. row0 + n - 1. */
-ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float *out, ql_err *err);
+QL_MUST_USE ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float *out,
+                                       ql_err *err);
 
 /* out [n, kept cells]: genes gene0 .. gene0 + n - 1, for the cells that have counts; numbers among
  * the chosen genes, or among the kept ones where none were chosen. */
-ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out,
-                           ql_err *err);
+QL_MUST_USE ql_status ql_predict_genes(const ql_predictor *p, int64_t gene0, int64_t n, float *out,
+                                       ql_err *err);
 
 /* Probabilities of the labels of --labels, out [cells of the file, labels]; NaN for cells that were
  * set aside. */
-ql_status ql_predict_labels(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
+QL_MUST_USE ql_status ql_predict_labels(ql_fitted *fitted, const ql_rows *counts, float *out,
+                                        ql_err *err);
 
 /* out [cells of the file, ql_ae_latent_width]. */
-ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at, float *out,
-                            ql_err *err);
+QL_MUST_USE ql_status ql_predict_latent(ql_fitted *fitted, const ql_rows *counts, ql_latent_at at,
+                                        float *out, ql_err *err);
 
 /* Means of the second code of a ladder, out [cells of the file, ae.ladder.n_out]. */
-ql_status ql_predict_second(ql_fitted *fitted, const ql_rows *counts, float *out, ql_err *err);
+QL_MUST_USE ql_status ql_predict_second(ql_fitted *fitted, const ql_rows *counts, float *out,
+                                        ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -48,13 +48,14 @@ double ql_held_ratio(const ql_held_out *h);
 /* Score the model on cells. gene_total [genes]: the molecules from which the base model's gene
  * means are taken; lost: held-out molecules in genes that the model does not have. theta [genes]:
  * dispersion for the posterior (NULL: the model's own). */
-ql_status ql_score_model(ql_ae *ae, const ql_held_out *parts, const double *gene_total, double lost,
-                         const float *theta, ql_score *out, ql_err *err);
+QL_MUST_USE ql_status ql_score_model(ql_ae *ae, const ql_held_out *parts, const double *gene_total,
+                                     double lost, const float *theta, ql_score *out, ql_err *err);
 
 /* The same, and the cells' log-likelihoods above the base model's into cell_gain [cells,
  * QL_N_PREDS]. */
-ql_status ql_score_cells(ql_ae *ae, const ql_held_out *parts, const double *gene_total, double lost,
-                         const float *theta, ql_score *out, double *cell_gain, ql_err *err);
+QL_MUST_USE ql_status ql_score_cells(ql_ae *ae, const ql_held_out *parts, const double *gene_total,
+                                     double lost, const float *theta, ql_score *out,
+                                     double *cell_gain, ql_err *err);
 
 #ifdef __cplusplus
 }

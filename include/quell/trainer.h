@@ -67,8 +67,8 @@ enum { QL_VALID_CELLS = 10000 };
 /* Cells that validate by the rule of scvi-tools. */
 int64_t ql_scvi_validation(int64_t n, const ql_train_options *opt);
 
-ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep, const ql_train_options *opt,
-                         ql_split *out, ql_err *err);
+QL_MUST_USE ql_status ql_split_cells(const ql_rows *counts, const ql_prep *prep,
+                                     const ql_train_options *opt, ql_split *out, ql_err *err);
 void ql_split_free(ql_split *s);
 
 /* Bytes of the validation cells' molecules in two parts, while there is room for all in each. */
@@ -114,9 +114,9 @@ typedef struct {
 /* Train ae on the split. A loss that is not finite rolls back to the best weights and lowers the
  * rate tenfold, three times at most; then QL_EDIVERGED. With a keeper it goes on from the state
  * that is kept, and leaves one behind when it is done or a signal stops it. */
-ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
-                   const ql_train_options *opt, const ql_train_listener *listener,
-                   ql_train_result *out, ql_err *err);
+QL_MUST_USE ql_status ql_train(ql_ae *ae, const ql_rows *counts, const ql_split *split,
+                               const ql_train_options *opt, const ql_train_listener *listener,
+                               ql_train_result *out, ql_err *err);
 void ql_train_result_free(ql_train_result *r);
 
 #ifdef __cplusplus

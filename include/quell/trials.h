@@ -67,9 +67,9 @@ typedef struct {
 /* Run n trials on counts, which stay as they are. Trial 0 is the one that the others are compared
  * with: it goes through all rungs. A trial that diverges loses; any other failure is returned.
  * Release the trials with ql_trials_free. */
-ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
-                        const ql_trials_options *opt, const ql_kern *kern, ql_trials_facts *facts,
-                        ql_err *err);
+QL_MUST_USE ql_status ql_trials_run(const ql_rows *counts, ql_trial *trials, int n,
+                                    const ql_trials_options *opt, const ql_kern *kern,
+                                    ql_trials_facts *facts, ql_err *err);
 void ql_trials_free(ql_trial *trials, int n);
 
 /* How much better a is than b on the same part, in nats per held-out molecule, and the standard

@@ -56,7 +56,7 @@ void ql_ae_fill(const ql_ae *ae, ql_ae_worker *w, const ql_ae_filling *f, int64_
 int64_t ql_ae_input_width(const ql_ae_config *cfg, int64_t n_genes);
 int64_t ql_ae_input_scratch(const ql_ae_config *cfg);
 void ql_ae_input_declare_terms(ql_ae *ae);
-ql_status ql_ae_input_alloc_dense(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_input_alloc_dense(ql_ae *ae, ql_err *err);
 
 /* Every thread calls these. The partial sums of all strips; c
  * NULL: in inference, without corruption. Their sums over the strips. Update, and the partial sums
@@ -85,7 +85,7 @@ int64_t ql_ae_extra(const ql_ae *ae, int i);
 int64_t ql_ae_groups(const ql_ae_config *cfg);
 void ql_ae_variational_declare(ql_ae *ae);
 int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells);
-ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err);
 void ql_ae_variational_free(ql_ae *ae);
 
 /* Before the layers of a batch: the covariates of its cells. decode NULL: those of the source. */
@@ -109,7 +109,7 @@ void ql_ae_input_cov_backward(ql_ae *ae, const ql_batch *b, const ql_opt_step *s
 int64_t ql_ae_library_width(const ql_ae_config *cfg);
 void ql_ae_library_declare(ql_ae *ae);
 int64_t ql_ae_library_bytes(const ql_ae *ae, int64_t cells);
-ql_status ql_ae_library_alloc(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_library_alloc(ql_ae *ae, ql_err *err);
 void ql_ae_library_free(ql_ae *ae);
 void ql_ae_library_start(ql_ae *ae, int64_t fan_in);
 void ql_ae_library_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
@@ -138,7 +138,7 @@ double ql_ae_labels_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
  * What they return belongs to the loss. */
 void ql_ae_scanvi_declare(ql_ae *ae);
 int64_t ql_ae_scanvi_bytes(const ql_ae *ae, int64_t cells);
-ql_status ql_ae_scanvi_alloc(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_scanvi_alloc(ql_ae *ae, ql_err *err);
 void ql_ae_scanvi_free(ql_ae *ae);
 void ql_ae_scanvi_start(ql_ae *ae);
 void ql_ae_scanvi_forward(ql_ae *ae, const ql_batch *b, const ql_batch_source *source,
@@ -151,7 +151,7 @@ double ql_ae_scanvi_latent(ql_ae *ae, const ql_batch *b);
  * pass. */
 void ql_ae_ladder_declare(ql_ae *ae);
 int64_t ql_ae_ladder_bytes(const ql_ae *ae, int64_t cells);
-ql_status ql_ae_ladder_alloc(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_ladder_alloc(ql_ae *ae, ql_err *err);
 void ql_ae_ladder_free(ql_ae *ae);
 void ql_ae_ladder_start(ql_ae *ae);
 void ql_ae_ladder_forward(ql_ae *ae, const ql_batch *b, const ql_kern *kern, ql_pass pass,
@@ -209,7 +209,7 @@ typedef struct {
     ql_real *most, *scale; /* [n, tiles, capacity] of shares */
     ql_real *group;        /* [n, groups, capacity] */
 } ql_ae_decodings;
-ql_status ql_ae_decodings_new(const ql_ae *ae, int n, ql_ae_decodings *d, ql_err *err);
+QL_MUST_USE ql_status ql_ae_decodings_new(const ql_ae *ae, int n, ql_ae_decodings *d, ql_err *err);
 void ql_ae_decodings_free(ql_ae_decodings *d);
 
 /* Every thread calls it, when the batch has its codes. */
@@ -221,7 +221,7 @@ void ql_ae_decodings_values(ql_ae *ae, const ql_ae_decodings *d, int64_t tile, i
                             int64_t n, ql_head_space *space);
 
 /* Settings of a variational model that contradict each other. */
-ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
+QL_MUST_USE ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err);
 
 /* The penalties of a step of training (autoencoder_penalty.c). Before the weights change, sums over
  * a strip of the genes. On one thread: after the heads, the penalty of the code's Jacobian, whose
@@ -247,7 +247,7 @@ ql_head_pass ql_ae_head_pass(ql_ae *ae, const ql_batch *b, const ql_opt_step *st
  * whose gradient they add. */
 void ql_ae_fork_declare(ql_ae *ae);
 int64_t ql_ae_fork_bytes(const ql_ae *ae, int64_t cells);
-ql_status ql_ae_fork_alloc(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_fork_alloc(ql_ae *ae, ql_err *err);
 void ql_ae_fork_free(ql_ae *ae);
 void ql_ae_fork_forward(ql_ae *ae, const ql_kern *kern, const ql_batch *b, ql_pass pass);
 void ql_ae_fork_backward(ql_ae *ae, const ql_kern *kern, const ql_batch *b,

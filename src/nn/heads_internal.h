@@ -82,7 +82,7 @@ void ql_head_special_mean(const ql_heads *h, const ql_params *p, const ql_kern *
 
 /* Numbers of what normalising takes; allocate it. */
 int64_t ql_head_share_reals(const ql_heads *h, int64_t capacity);
-ql_status ql_head_share_alloc(ql_heads *h, ql_err *err);
+QL_MUST_USE ql_status ql_head_share_alloc(ql_heads *h, ql_err *err);
 void ql_head_share_free(ql_heads *h);
 
 /* One block: pre-activations, likelihood (losses added to loss), and the gradients by the heads
@@ -94,7 +94,7 @@ void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_h
 tile_block ql_head_block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first);
 
 /* Memory of what the genes share; begin a strip's sums. */
-ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);
+QL_MUST_USE ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);
 int64_t ql_head_shared_bytes(const ql_heads *h, int64_t capacity);
 void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t strip);
 

@@ -8,8 +8,9 @@
  * opt->layer_epochs epochs each: as the last layer of a network whose heads read it, on top of
  * those before it, which stay as they are. Their weights, norms and moving moments then start those
  * of f->ae, which has been built. Corruption of the inputs is that of the whole training. */
-ql_status ql_pretrain_layers(ql_fitted *f, const ql_rows *counts, const ql_fit_options *opt,
-                             const ql_ae_sizes *sizes, const ql_kern *kern, ql_err *err);
+QL_MUST_USE ql_status ql_pretrain_layers(ql_fitted *f, const ql_rows *counts,
+                                         const ql_fit_options *opt, const ql_ae_sizes *sizes,
+                                         const ql_kern *kern, ql_err *err);
 
 /* Bytes that takes beside the model. */
 int64_t ql_pretrain_bytes(const ql_ae_config *cfg, const ql_ae_sizes *sizes);

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "quell/differential.h"
 #include "../../src/infer/de_summary.h"
+#include "quell/differential.h"
 
 #include "fixture_generative.h"
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "../../src/io/hdf5/h5_heap.h"
-#include "../../src/io/hdf5/lzf.h"
 #include "../../src/io/hdf5/h5_names.h"
+#include "../../src/io/hdf5/lzf.h"
 #include "fixture_h5.h"
 
 static ql_h5r_array open_array(const char *name, hid_t *file)

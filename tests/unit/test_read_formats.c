@@ -1,7 +1,7 @@
 /* 10x HDF5 of both generations, refusals of what is not read, and the real files of the shared data
  * where they are there. */
-#include "fixture_h5.h"
 #include "../../src/io/hdf5/lzf.h"
+#include "fixture_h5.h"
 
 static void test_10x_v3(void **state)
 {

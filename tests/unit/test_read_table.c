@@ -4,10 +4,10 @@
 
 #include "fixture_read.h"
 
-#include "../../src/io/text/decimal.h"
-#include "../../src/io/text/name_intern.h"
 #include "../../src/io/table/table_orient.h"
 #include "../../src/io/table/table_text.h"
+#include "../../src/io/text/decimal.h"
+#include "../../src/io/text/name_intern.h"
 #include "quell/alloc.h"
 
 static int files;

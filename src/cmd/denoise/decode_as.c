@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "../fit/vae_args.h"
 #include "quell/alloc.h"
 #include "quell/ensemble.h"
-#include "../fit/vae_args.h"
 
 enum { NAME = 256, MOST = 1000 };
 

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../fit/ensemble_run.h"
 #include "cell_labels.h"
 #include "denoise_layers.h"
 #include "denoise_output.h"
-#include "../fit/ensemble_run.h"
 #include "quell/alloc.h"
 #include "quell/fingerprint.h"
 #include "quell/interrupt.h"

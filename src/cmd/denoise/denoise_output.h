@@ -2,13 +2,13 @@
 #ifndef QL_DENOISE_OUTPUT_H
 #define QL_DENOISE_OUTPUT_H
 
+#include "../input/gene_list.h"
+#include "../input/shard.h"
 #include "denoise_args.h"
 #include "denoise_extras.h"
-#include "../input/gene_list.h"
 #include "quell/dataset.h"
 #include "quell/h5ad_writer.h"
 #include "quell/predict.h"
-#include "../input/shard.h"
 
 /* A model that was trained elsewhere, as it met these counts. */
 typedef struct {

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "checkpoint_seal.h"
 #include "../input/duration.h"
+#include "checkpoint_seal.h"
 #include "quell/bundle_h5.h"
 #include "quell/fingerprint.h"
 #include "quell/hash.h"

@@ -68,6 +68,6 @@ const ql_train_keeper *checkpoint_keeper(checkpoint *c, checkpoint_stage stage);
 
 /* The command ends so: remove what is no longer needed, or add to run->err where it goes on.
  * Returns st. */
-ql_status checkpoint_end(checkpoint *c, ql_status st);
+QL_MUST_USE ql_status checkpoint_end(checkpoint *c, ql_status st);
 
 #endif

@@ -3,11 +3,11 @@
 #ifndef QL_FIT_RUN_H
 #define QL_FIT_RUN_H
 
+#include "../input/inputs.h"
 #include "auto_choice.h"
 #include "checkpoint.h"
 #include "dca_args.h"
 #include "ensemble_specs.h"
-#include "../input/inputs.h"
 #include "model_args.h"
 #include "model_start.h"
 #include "mqc_args.h"
@@ -107,6 +107,6 @@ QL_MUST_USE ql_status fit_run_train(fit_run *f);
 
 /* The command has ended with st, its outputs in place if that is QL_OK: settle the checkpoints.
  * Before fit_run_free; returns st. */
-ql_status fit_run_end(fit_run *f, ql_status st);
+QL_MUST_USE ql_status fit_run_end(fit_run *f, ql_status st);
 
 #endif

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "quell/utf8.h"
 #include "../input/sample_names.h"
+#include "quell/utf8.h"
 
 enum { LONGEST = 200 };
 

@@ -3,9 +3,9 @@
 #ifndef QL_USE_RUN_H
 #define QL_USE_RUN_H
 
-#include "../input/cell_select.h"
 #include "../fit/fit_run.h"
 #include "../fit/gene_match.h"
+#include "../input/cell_select.h"
 #include "quell/h5ad_writer.h"
 #include "quell/vae_generative.h"
 

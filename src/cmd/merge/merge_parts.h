@@ -2,8 +2,8 @@
 #ifndef QL_MERGE_PARTS_H
 #define QL_MERGE_PARTS_H
 
-#include "quell/h5ad_part.h"
 #include "../input/shard.h"
+#include "quell/h5ad_part.h"
 
 /* Zero-initialise; release with merge_parts_free. */
 typedef struct {

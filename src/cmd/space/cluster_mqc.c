@@ -1,8 +1,8 @@
 /* quell cluster --mqc: two files, a general one and the sizes. */
 #include <math.h>
 
-#include "cluster.h"
 #include "../denoise/mqc_file.h"
+#include "cluster.h"
 #include "quell/alloc.h"
 
 typedef struct {

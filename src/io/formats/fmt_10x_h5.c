@@ -4,12 +4,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "h5_10x.h"
 #include "../hdf5/h5_names.h"
 #include "../hdf5/matrix_h5.h"
-#include "quell/reader.h"
 #include "../text/wording.h"
 #include "../text/xml_text.h"
+#include "h5_10x.h"
+#include "quell/reader.h"
 
 static bool sniff(const char *path)
 {

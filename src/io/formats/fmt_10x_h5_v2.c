@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "genomes_10x.h"
-#include "h5_10x.h"
 #include "../hdf5/h5_names.h"
 #include "../hdf5/matrix_h5.h"
+#include "../text/wording.h"
+#include "genomes_10x.h"
+#include "h5_10x.h"
 #include "quell/alloc.h"
 #include "quell/reader.h"
-#include "../text/wording.h"
 
 enum { MAX_MEMBERS = 1000, MAX_GENOMES = 64 };
 

@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../counts/numbers.h"
 #include "../file/folder.h"
 #include "../mtx/mtx_dataset.h"
 #include "../mtx/mtx_folder.h"
-#include "../counts/numbers.h"
-#include "quell/alloc.h"
-#include "quell/reader.h"
 #include "../text/text_input.h"
 #include "../text/wording.h"
+#include "quell/alloc.h"
+#include "quell/reader.h"
 
 static const char NAME[] = "alevin-eds";
 static const char MATRIX[] = "quants_mat.gz", GENES[] = "quants_mat_cols.txt",

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "../h5ad/h5ad_read.h"
-#include "quell/order.h"
 #include "../hdf5/read_sizes.h"
+#include "quell/order.h"
 
 static bool sniff(const char *path)
 {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "../h5ad/h5ad_read.h"
-#include "quell/reader.h"
 #include "../text/wording.h"
+#include "quell/reader.h"
 
 enum { MAX_MODALITIES = 200 };
 

@@ -6,8 +6,8 @@
 #include "../hdf5/h5_describe.h"
 #include "../hdf5/matrix_h5_stream.h"
 #include "../text/name_lines.h"
-#include "quell/reader.h"
 #include "../text/wording.h"
+#include "quell/reader.h"
 
 static bool sniff(const char *path)
 {

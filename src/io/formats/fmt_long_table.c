@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "../counts/entry_sink.h"
+#include "../counts/triplets.h"
 #include "../file/folder.h"
-#include "../text/name_intern.h"
-#include "quell/alloc.h"
-#include "quell/reader.h"
 #include "../hdf5/read_sizes.h"
 #include "../table/table_rows.h"
+#include "../text/name_intern.h"
 #include "../text/text_input.h"
-#include "../counts/triplets.h"
 #include "../text/wording.h"
+#include "quell/alloc.h"
+#include "quell/reader.h"
 
 typedef enum { GENE, CELL, COUNT, N_ROLES } role;
 

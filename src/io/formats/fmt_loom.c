@@ -7,11 +7,11 @@
 #include "../hdf5/h5_describe.h"
 #include "../hdf5/h5_names.h"
 #include "../hdf5/matrix_h5_stream.h"
-#include "quell/alloc.h"
-#include "quell/reader.h"
 #include "../hdf5/read_sizes.h"
 #include "../text/wording.h"
 #include "../text/xml_text.h"
+#include "quell/alloc.h"
+#include "quell/reader.h"
 
 enum { MAX_ATTRS = 5000 };
 

@@ -5,14 +5,14 @@
 
 #include "../counts/entry_sink.h"
 #include "../file/folder.h"
-#include "quell/alloc.h"
-#include "quell/reader.h"
 #include "../hdf5/read_sizes.h"
-#include "refuse.h"
 #include "../table/table_orient.h"
 #include "../table/table_rows.h"
 #include "../text/text_input.h"
 #include "../text/wording.h"
+#include "quell/alloc.h"
+#include "quell/reader.h"
+#include "refuse.h"
 
 static bool sniff(const char *path)
 {

@@ -2,8 +2,8 @@
  * ql_format_NAME, and a line here. */
 #include <string.h>
 
-#include "../hdf5/h5_error.h"
 #include "../file/pipe_input.h"
+#include "../hdf5/h5_error.h"
 #include "quell/reader.h"
 #include "quell/strbuf.h"
 #include "refuse.h"

@@ -5,10 +5,10 @@
 
 #include "../hdf5/h5_values.h"
 #include "../hdf5/matrix_h5_stream.h"
-#include "quell/alloc.h"
-#include "quell/reader.h"
 #include "../hdf5/read_sizes.h"
 #include "../text/wording.h"
+#include "quell/alloc.h"
+#include "quell/reader.h"
 
 ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err)
 {

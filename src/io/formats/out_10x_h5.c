@@ -5,10 +5,10 @@
 #include "../hdf5/chunk_writer.h"
 #include "../hdf5/h5_out.h"
 #include "../hdf5/h5_result.h"
+#include "../text/xml_text.h"
 #include "out_formats.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
-#include "../text/xml_text.h"
 
 enum {
     CHUNK = 65536,      /* values */

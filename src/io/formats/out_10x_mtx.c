@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "../file/out_folder.h"
-#include "out_formats.h"
 #include "../text/text_field.h"
 #include "../text/text_output.h"
+#include "out_formats.h"
 
 enum { BARCODES, FEATURES, MATRIX };
 static const char *const members[] = {"barcodes.tsv.gz", "features.tsv.gz", "matrix.mtx.gz", NULL};

@@ -1,9 +1,9 @@
 /* Text tables of counts: names in the first line and the first column, the corner empty. */
 #include <string.h>
 
-#include "out_formats.h"
 #include "../text/text_field.h"
 #include "../text/text_output.h"
+#include "out_formats.h"
 
 /* Rows of a table as they are written. */
 typedef struct {

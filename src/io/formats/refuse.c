@@ -8,10 +8,10 @@
 #include "../file/folder.h"
 #include "../hdf5/h5_read.h"
 #include "../mtx/mtx_folder.h"
-#include "refuse.h"
 #include "../table/table_layout.h"
 #include "../text/text_input.h"
 #include "../text/wording.h"
+#include "refuse.h"
 
 static ql_status fail_missing(const char *path, ql_err *err)
 {

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "../hdf5/h5_describe.h"
+#include "../text/wording.h"
 #include "h5ad_read.h"
 #include "quell/reader.h"
-#include "../text/wording.h"
 
 static void describe_matrix(hid_t file, const char *path, ql_str *out)
 {

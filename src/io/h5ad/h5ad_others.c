@@ -5,10 +5,10 @@
 
 #include "../hdf5/h5_error.h"
 #include "../hdf5/h5_values.h"
+#include "../text/wording.h"
 #include "h5ad_read.h"
 #include "quell/alloc.h"
 #include "quell/reader.h"
-#include "../text/wording.h"
 
 enum {
     MEMBERS_LISTED = 200, /* of a group; a file with more has no list anybody reads */

@@ -7,8 +7,8 @@
 #include "../hdf5/h5_error.h"
 #include "../hdf5/h5_names.h"
 #include "../hdf5/h5_values.h"
-#include "h5ad_read.h"
 #include "../hdf5/matrix_h5.h"
+#include "h5ad_read.h"
 #include "quell/alloc.h"
 
 enum { MEMBERS_READ = 10000, NAMES_SHOWN = 20 };

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "../counts/count_check.h"
-#include "h5ad_read.h"
 #include "../hdf5/matrix_h5_stream.h"
-#include "quell/reader.h"
 #include "../text/wording.h"
+#include "h5ad_read.h"
+#include "quell/reader.h"
 
 /* Usual places of counts beside X; raw's X comes after them. */
 static const char *const usual_layers[] = {"layers/counts", "layers/raw_counts", "layers/raw",

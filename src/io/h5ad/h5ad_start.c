@@ -5,8 +5,8 @@
 
 #include "../hdf5/h5_error.h"
 #include "../hdf5/h5_out.h"
-#include "h5ad_read.h"
 #include "../hdf5/lzf.h"
+#include "h5ad_read.h"
 #include "quell/strbuf.h"
 
 enum { LOSSES_NAMED = 12 };

@@ -4,8 +4,8 @@
 
 #include <hdf5.h>
 
-#include "../hdf5/chunk_writer.h"
 #include "../file/out_file.h"
+#include "../hdf5/chunk_writer.h"
 #include "quell/h5ad_writer.h"
 
 /* The matrix that is being written in bands. */

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "matrix_h5.h"
 #include "../text/wording.h"
+#include "matrix_h5.h"
 
 void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const char *cols,
                            ql_str *out)

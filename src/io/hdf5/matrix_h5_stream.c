@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "../counts/entry_sink.h"
+#include "../counts/triplets.h"
 #include "quell/interrupt.h"
 #include "quell/order.h"
 #include "sparse_bands.h"
-#include "../counts/triplets.h"
 
 /* --- rows --- */
 

@@ -6,9 +6,9 @@
 
 #include "../counts/entry_sink.h"
 #include "../file/gzip_member.h"
+#include "../file/pipe_input.h"
 #include "h5_values.h"
 #include "matrix_h5.h"
-#include "../file/pipe_input.h"
 #include "quell/alloc.h"
 #include "quell/order.h"
 

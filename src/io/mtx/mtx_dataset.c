@@ -5,15 +5,15 @@
 
 #include "../counts/entry_sink.h"
 #include "../file/folder.h"
+#include "../hdf5/read_sizes.h"
+#include "../hdf5/sparse_bands.h"
+#include "../text/text_input.h"
+#include "../text/wording.h"
 #include "mtx_folder.h"
 #include "mtx_stream.h"
 #include "quell/alloc.h"
 #include "quell/order.h"
 #include "quell/reader.h"
-#include "../hdf5/read_sizes.h"
-#include "../hdf5/sparse_bands.h"
-#include "../text/text_input.h"
-#include "../text/wording.h"
 
 static bool is_matrix_market(const char *path)
 {

@@ -5,9 +5,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "../text/name_lines.h"
 #include "mtx_makers.h"
 #include "mtx_parse.h"
-#include "../text/name_lines.h"
 #include "quell/notes.h"
 
 typedef struct {

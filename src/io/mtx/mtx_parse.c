@@ -9,8 +9,8 @@
 #include <strings.h>
 
 #include "../counts/numbers.h"
-#include "quell/strbuf.h"
 #include "quell/alloc.h"
+#include "quell/strbuf.h"
 
 static bool is_blank(char c)
 {

@@ -3,13 +3,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../counts/triplets.h"
 #include "../text/line_blocks.h"
+#include "../text/text_input.h"
+#include "../text/wording.h"
 #include "mtx_parse.h"
 #include "quell/alloc.h"
 #include "quell/reader.h"
-#include "../text/text_input.h"
-#include "../counts/triplets.h"
-#include "../text/wording.h"
 
 enum { LONGEST_LINE = 1 << 22 };
 

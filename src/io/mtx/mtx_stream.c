@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "../counts/entry_sink.h"
-#include "quell/alloc.h"
-#include "quell/reader.h"
 #include "../counts/triplets.h"
 #include "../text/wording.h"
+#include "quell/alloc.h"
+#include "quell/reader.h"
 
 typedef struct {
     ql_band_sink *sink;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "../text/decimal.h"
+#include "../text/wording.h"
 #include "quell/alloc.h"
 #include "quell/reader.h"
 #include "table_orient.h"
-#include "../text/wording.h"
 
 static const struct {
     char delim;

@@ -3,10 +3,10 @@
 #ifndef QUELL_IO_TABLE_LAYOUT_H
 #define QUELL_IO_TABLE_LAYOUT_H
 
+#include "../text/line_blocks.h"
 #include "quell/frame.h"
 #include "quell/reader.h"
 #include "table_text.h"
-#include "../text/line_blocks.h"
 
 typedef enum {
     QL_HEAD_NONE,         /* --no-header: columns are numbered */

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "../text/decimal.h"
 #include "../counts/numbers.h"
+#include "../text/decimal.h"
 #include "quell/alloc.h"
 
 typedef enum { ROW_OK, ROW_WIDTH, ROW_VALUE, ROW_TOO_LARGE, ROW_QUOTE } row_fault;
