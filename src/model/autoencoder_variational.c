@@ -309,11 +309,6 @@ void ql_ae_latent_backward(ql_ae *ae, const ql_batch *b, const ql_kern *kern,
 
 /* ---- settings ---- */
 
-static ql_status refuse(ql_err *err, const char *what)
-{
-    return ql_fail(err, QL_EUSAGE, "a variational model does not go with %s", what);
-}
-
 static ql_status check_groups(const ql_ae_config *cfg, ql_err *err)
 {
     const ql_vae_config *v = &cfg->vae;
@@ -325,9 +320,11 @@ static ql_status check_groups(const ql_ae_config *cfg, ql_err *err)
     return QL_OK;
 }
 
-ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
+/* What other kinds of network have, and two that exclude each other. */
+static ql_status check_strangers(const ql_ae_config *cfg, ql_err *err)
 {
-    const bool needs = cfg->likelihood->heads.share || cfg->likelihood->heads.odds;
+    const ql_likelihood *lik = cfg->likelihood;
+    const ql_vae_config *v = &cfg->vae;
     const struct {
         bool given;
         const char *what;
@@ -339,31 +336,46 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
         {!cfg->linear_latent, "--no-linear-latent"},
         {cfg->contractive > 0, "--contractive"},
         {cfg->stage > 0, "--pretrain layers"},
-        {!needs, "this type"},
-        {cfg->vae.latent_library && !cfg->likelihood->heads.share,
-         "a latent library and this type"},
-        {cfg->vae.latent_library && cfg->orthogonal > 0, "a latent library and --orthogonal"},
-        {cfg->vae.kl.capacity > 0 && cfg->vae.kl.free_bits > 0, "both --capacity and --free-bits"},
+        {!lik->heads.share && !lik->heads.odds, "this type"},
+        {v->latent_library && !lik->heads.share, "a latent library and this type"},
+        {v->latent_library && cfg->orthogonal > 0, "a latent library and --orthogonal"},
+        {v->kl.capacity > 0 && v->kl.free_bits > 0, "both --capacity and --free-bits"},
     };
-    const bool ruled = cfg->vae.kl.capacity > 0 || cfg->vae.kl.free_bits > 0;
-    if (!cfg->vae.on)
-        return needs ? ql_fail(err, QL_EUSAGE, "type %s is for variational models",
-                               cfg->likelihood->name)
-                     : QL_OK;
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-        if (strangers[i].given) return refuse(err, strangers[i].what);
+        if (strangers[i].given)
+            return ql_fail(err, QL_EUSAGE, "a variational model does not go with %s",
+                           strangers[i].what);
+    return QL_OK;
+}
+
+/* Of a second code, by label or as in a ladder. */
+static ql_status check_second_code(const ql_ae_config *cfg, ql_err *err)
+{
+    const ql_vae_config *v = &cfg->vae;
+    const bool ruled = v->kl.capacity > 0 || v->kl.free_bits > 0;
+    if (v->scanvi && (v->cov.n_labels == 0 || !(cfg->label_weight > 0)))
+        return ql_fail(err, QL_EUSAGE,
+                       "--labels-as scanvi needs --labels COLUMN and a --label-weight");
+    if (v->latent2 > 0 && (ruled || v->scanvi))
+        return ql_fail(err, QL_EUSAGE,
+                       "--latent2 does not go with --capacity, --free-bits or --labels-as scanvi");
+    if (v->scanvi && ruled)
+        return ql_fail(err, QL_EUSAGE,
+                       "--labels-as scanvi does not go with --capacity or --free-bits");
+    return QL_OK;
+}
+
+ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
+{
+    const ql_likelihood *lik = cfg->likelihood;
+    if (!cfg->vae.on && (lik->heads.share || lik->heads.odds))
+        return ql_fail(err, QL_EUSAGE, "type %s is for variational models", lik->name);
+    if (!cfg->vae.on) return QL_OK;
+    QL_TRY(check_strangers(cfg, err));
     if (cfg->n_hidden < 2) {
         ql_fail(err, QL_EUSAGE, "a variational model needs a layer before its bottleneck");
         return ql_hint(err, "give --hidden such as 128,10,128 or, for a linear decoder, 128,10");
     }
-    if (cfg->vae.scanvi && (cfg->vae.cov.n_labels == 0 || !(cfg->label_weight > 0)))
-        return ql_fail(err, QL_EUSAGE,
-                       "--labels-as scanvi needs --labels COLUMN and a --label-weight");
-    if (cfg->vae.latent2 > 0 && (ruled || cfg->vae.scanvi))
-        return ql_fail(err, QL_EUSAGE,
-                       "--latent2 does not go with --capacity, --free-bits or --labels-as scanvi");
-    if (cfg->vae.scanvi && ruled)
-        return ql_fail(err, QL_EUSAGE,
-                       "--labels-as scanvi does not go with --capacity or --free-bits");
+    QL_TRY(check_second_code(cfg, err));
     return check_groups(cfg, err);
 }
