@@ -66,15 +66,6 @@ static ql_status raw_columns(const ql_de_groups *groups, int which, ql_de_result
 
 /* ---- pseudocount ---- */
 
-double ql_de_quantile(double *v, int64_t n, double q)
-{
-    qsort(v, (size_t)n, sizeof *v, ql_by_value);
-    const double at = q * (double)(n - 1);
-    const int64_t below = (int64_t)at;
-    if (below + 1 >= n) return v[n - 1];
-    return v[below] + (at - (double)below) * (v[below + 1] - v[below]);
-}
-
 /* What the model says at most of genes that a group hardly has. */
 static ql_status noise_level(const double *raw_mean, const float *most, int64_t n_genes,
                              double *out, ql_err *err)

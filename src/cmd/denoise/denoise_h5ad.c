@@ -20,38 +20,7 @@ static bool has_loadings(const denoise_args *a)
     return model_is_vae(&a->fit.model) && a->fit.model.hidden.n == 2;
 }
 
-const char *denoise_scale_text(bool posterior)
-{
-    return posterior
-               ? "expected counts at each cell's own depth (posterior mean): raw scale, not "
-                 "normalised, not logged; normalise before comparing cells"
-               : "mean counts at each cell's own depth (model mean): raw scale, not normalised, "
-                 "not logged; normalise before comparing cells";
-}
-
-const char *denoise_scale_of(const denoise_result *r, bool posterior)
-{
-    if (r->args && r->args->decode_as)
-        return "mean counts at each cell's own depth, were it of the batch that uns/quell/denoise/"
-               "decoded_as names (mean: the mean over all batches): raw scale, not normalised, not "
-               "logged; normalise before comparing cells";
-    if (r->fitted->ae.heads.odds)
-        return "probability that the gene (or peak) is seen at each cell's own depth; no counts";
-    if (!r->fitted->ae.cfg.likelihood->of_inputs) return denoise_scale_text(posterior);
-    return "counts at each cell's own depth, turned back from predicted scaled inputs (means of "
-           "logarithms, so below mean counts where these vary): raw scale, not normalised, not "
-           "logged; normalise before comparing cells";
-}
-
 /* ---- layers ---- */
-
-/* Progress over the cells of one layer. */
-void denoise_tell_cells(const denoise_result *r, int64_t done)
-{
-    ql_progress p = QL_PROGRESS("write", "cells", (double)done, (double)r->range.n);
-    p.cells = done;
-    ql_log_progress(r->run->log, &p);
-}
 
 static ql_status write_bands(const denoise_result *r, ql_h5ad_writer *w, const ql_predictor *p,
                              int64_t band_rows, ql_err *err)

@@ -113,6 +113,29 @@ static const char *const scale_texts[] = {
                          "centred, for principal components; no counts, normalise nothing",
 };
 
+const char *denoise_scale_text(bool posterior)
+{
+    return posterior
+               ? "expected counts at each cell's own depth (posterior mean): raw scale, not "
+                 "normalised, not logged; normalise before comparing cells"
+               : "mean counts at each cell's own depth (model mean): raw scale, not normalised, "
+                 "not logged; normalise before comparing cells";
+}
+
+const char *denoise_scale_of(const denoise_result *r, bool posterior)
+{
+    if (r->args && r->args->decode_as)
+        return "mean counts at each cell's own depth, were it of the batch that uns/quell/denoise/"
+               "decoded_as names (mean: the mean over all batches): raw scale, not normalised, not "
+               "logged; normalise before comparing cells";
+    if (r->fitted->ae.heads.odds)
+        return "probability that the gene (or peak) is seen at each cell's own depth; no counts";
+    if (!r->fitted->ae.cfg.likelihood->of_inputs) return denoise_scale_text(posterior);
+    return "counts at each cell's own depth, turned back from predicted scaled inputs (means of "
+           "logarithms, so below mean counts where these vary): raw scale, not normalised, not "
+           "logged; normalise before comparing cells";
+}
+
 static void add(denoise_layer **at, const char *key, ql_view view, const char *what)
 {
     denoise_layer *l = (*at)++;

@@ -91,3 +91,10 @@ void denoise_report_coverage(const denoise_result *r)
         put_figure(r->run->summary, "coverage", third[i], "genes", ql_covered(&c->third[i]));
     ql_summary_double(r->run->summary, "coverage_from_1", from_1);
 }
+
+void denoise_tell_cells(const denoise_result *r, int64_t done)
+{
+    ql_progress p = QL_PROGRESS("write", "cells", (double)done, (double)r->range.n);
+    p.cells = done;
+    ql_log_progress(r->run->log, &p);
+}

@@ -3,6 +3,7 @@
 #define QL_REPORT_PAGE_H
 
 #include "report_data.h"
+#include "report_parts.h"
 
 /* Append the whole page to out. It is UTF-8, needs no network and no script, and depends on d and
  * color alone. color: column of obs that colours the cells at first, or NULL. QL_EUSAGE for a
@@ -25,9 +26,6 @@ void report_put_scales(const report_data *d, ql_str *out);
 void report_put_next(ql_str *out);
 void report_put_citation(const report_data *d, ql_str *out);
 
-/* What a section begins and ends with. */
-void report_put_heading(ql_str *out, const char *title);
-void report_end_section(ql_str *out);
 QL_MUST_USE ql_status report_put_cells(const report_data *d, const char *color, ql_str *out,
                                        ql_err *err);
 QL_MUST_USE ql_status report_put_clusters(const report_data *d, ql_str *out, ql_err *err);
@@ -43,11 +41,6 @@ const ql_column *report_clustering(const report_data *d);
 
 /* Has the column some, but not too many different words? */
 QL_MUST_USE ql_status report_tells_groups(const ql_column *c, bool *does, ql_err *err);
-
-/* Cells of a table: a text, escaped. */
-void report_put_text(const char *text, ql_str *out);
-/* A number with so many decimals; nothing where it is not finite. */
-void report_put_number(int decimals, double value, ql_str *out);
 
 extern const char report_style[];
 
