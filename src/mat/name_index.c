@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/frame.h"
+#include "quell/names.h"
 #include "quell/strbuf.h"
 
 /* Of the hash in a slot, above a position; names of different tags need not be compared. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/frame.h"
+#include "quell/names.h"
 #include "quell/utf8.h"
 
 static int64_t bytes_used(const ql_names *names)
