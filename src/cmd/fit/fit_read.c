@@ -172,41 +172,64 @@ static ql_status read_covariates(fit_run *f)
     return ql_ae_check(&f->options.ae, err);
 }
 
-ql_status fit_run_read(fit_run *f, bool *done)
+static ql_status read_options(const fit_run *f, ql_read_options *opt)
 {
-    ql_read_options opt;
-    ql_read_sizes sizes;
+    QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, opt, &f->run->err));
+    opt->allow_noncounts = f->args->allow_noncounts;
+    opt->columns = f->output.columns || f->output.model || has_covariates(f);
+    return QL_OK;
+}
+
+/* The sizes are known: to where the plan says. What only may be too large is read in bands, which
+ * tells how large it is. */
+static ql_status read_known(fit_run *f, const ql_read_options *opt, const ql_read_sizes *sizes)
+{
     bool stream = f->args->stream;
-    ql_err *err = &f->run->err;
-    QL_TRY(ql_read_args_options(&f->args->read, f->run->threads, &opt, err));
-    opt.allow_noncounts = f->args->allow_noncounts;
-    opt.columns = f->output.columns || f->output.model || has_covariates(f);
-    QL_TRY(measure(f, &opt, &sizes));
-    memory_plan p = plan_of(f, &sizes, 0);
-    *done = f->args->plan && sizes.n_rows > 0;
-    if (*done) return memory_plan_print(&p, f->args->plan, f->run);
-    ql_status st = QL_OK;
-    if (sizes.n_rows > 0) st = memory_plan_choose(&p, stream, f->run, &stream);
-    if (st == QL_EMEMORY && sizes.rough && sizes.streams) {
-        stream = true; /* reading in bands will tell how large it is */
-        *err = (ql_err){0};
+    const memory_plan p = plan_of(f, sizes, 0);
+    ql_status st = memory_plan_choose(&p, stream, f->run, &stream);
+    if (st == QL_EMEMORY && sizes->rough && sizes->streams) {
+        stream = true;
+        f->run->err = (ql_err){0};
         st = QL_OK;
     }
-    if (st != QL_OK) return st;
-    st =
-        sizes.n_rows > 0 ? read_as(f, &opt, p.near, stream) : read_unknown(f, &opt, &sizes, stream);
-    if (st != QL_OK) return st;
-    *done = f->args->plan != NULL;
-    p = *done ? plan_next(f, &sizes) : final_plan(f);
-    if (*done) return memory_plan_print(&p, f->args->plan, f->run);
+    return st == QL_OK ? read_as(f, opt, p.near, stream) : st;
+}
+
+/* The counts are there, and all is known of them: they stay, or move into a file. */
+static ql_status settle(fit_run *f)
+{
+    bool stream;
+    memory_plan p = final_plan(f);
     QL_TRY(memory_plan_choose(&p, f->ds.store != NULL, f->run, &stream));
     if (stream && !f->ds.store) {
-        QL_TRY(ql_dataset_stream(&f->ds, cache_folder(f), p.near, err));
+        QL_TRY(ql_dataset_stream(&f->ds, cache_folder(f), p.near, &f->run->err));
         f->rows = ql_dataset_rows(&f->ds);
         p.cache = ql_store_bytes(f->ds.store);
     }
     f->options.train.molecules = f->ds.is_counts;
     memory_plan_tell(&p, stream, stream ? ql_store_folder(f->ds.store) : NULL, f->run);
+    return QL_OK;
+}
+
+ql_status fit_run_read(fit_run *f, bool *done)
+{
+    ql_read_options opt;
+    ql_read_sizes sizes;
+    memory_plan p;
+    QL_TRY(read_options(f, &opt));
+    QL_TRY(measure(f, &opt, &sizes));
+    const bool known = sizes.n_rows > 0;
+    *done = f->args->plan != NULL;
+    if (*done && known) {
+        p = plan_of(f, &sizes, 0);
+        return memory_plan_print(&p, f->args->plan, f->run);
+    }
+    QL_TRY(known ? read_known(f, &opt, &sizes) : read_unknown(f, &opt, &sizes, f->args->stream));
+    if (*done) {
+        p = plan_next(f, &sizes);
+        return memory_plan_print(&p, f->args->plan, f->run);
+    }
+    QL_TRY(settle(f));
     QL_TRY(read_covariates(f));
     return order_genes(f);
 }
