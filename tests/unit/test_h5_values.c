@@ -291,13 +291,27 @@ static void test_lying_references(void **state)
     }
 }
 
+/* The first object is said to end 8 bytes behind its heap, and the second value, which refers to
+ * it, agrees. */
+static void lie_together(int64_t reference, int64_t heap, int64_t size)
+{
+    const int64_t bytes = size - 24;
+    for (int i = 0; i < 4; i++) {
+        const unsigned char value = (unsigned char)(bytes >> (8 * i));
+        overwrite("h.h5", reference + i, value);
+        overwrite("h.h5", heap + 16 + 8 + i, value);
+        overwrite("h.h5", reference + 12 + i, i == 0);
+        overwrite("h.h5", heap + 16 + i, i == 0);
+    }
+}
+
 /* The same of the heap: the size of an object, its number, and the free space at the end, whose
  * size of 0 the library walks along for ever. */
 static void test_lying_heap(void **state)
 {
     unsigned char ref[16];
     (void)state;
-    for (int lie = 0; lie < 4; lie++) {
+    for (int lie = 0; lie < 5; lie++) {
         hid_t file;
         int64_t address = 0, at = 0, size;
         write_strings("h.h5", H5P_DEFAULT, false, make_strings());
@@ -319,6 +333,7 @@ static void test_lying_heap(void **state)
         assert_true(size - at >= 16);
         if (lie == 3)
             for (int i = 8; i < 16; i++) overwrite("h.h5", address + at + i, 0);
+        if (lie == 4) lie_together((int64_t)H5Dget_offset(a.id) + 16, address, size);
         assert_outcome(&a, QL_HEAP_DAMAGED, 1);
         close_array(&a, file);
     }
