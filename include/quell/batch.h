@@ -100,8 +100,9 @@ QL_MUST_USE ql_status ql_batch_alloc(ql_batch *b, int64_t capacity, int64_t max_
 QL_MUST_USE ql_status ql_batch_alloc_ordered(ql_batch *b, ql_err *err);
 int64_t ql_batch_ordered_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling);
 
-/* And the bytes that ql_batch_alloc takes. */
 void ql_batch_free(ql_batch *b);
+
+/* Bytes that ql_batch_alloc takes. */
 int64_t ql_batch_bytes(int64_t capacity, int64_t max_nnz, ql_tiling tiling, bool separate);
 
 /* Make the batch ready for n cells of the source; weight of each real cell. */

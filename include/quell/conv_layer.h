@@ -44,9 +44,11 @@ int64_t ql_conv_features(const ql_conv_shape *shape, int64_t n_genes);
 void ql_conv_declare(ql_conv *c, ql_params *p, ql_conv_shape shape, int64_t n_genes,
                      const ql_activation *act, ql_real slope);
 /* Memory for the sums of all strips, and the constant part of the inputs by place; map->place is
- * borrowed. The bytes it takes. */
+ * borrowed. */
 QL_MUST_USE ql_status ql_conv_alloc(ql_conv *c, const ql_input_map *map, ql_err *err);
 void ql_conv_free(ql_conv *c);
+
+/* Bytes that ql_conv_alloc takes. */
 int64_t ql_conv_bytes(const ql_conv_shape *shape, int64_t n_genes);
 
 /* Work space of one thread, in numbers, which ql_conv_forward_tile and ql_conv_backward_tile get.

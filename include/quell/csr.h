@@ -58,8 +58,9 @@ QL_MUST_USE ql_status ql_csr_subset(const ql_csr *m, const uint8_t *keep_row,
  * order of the rest must be kept by the map. Returns the sum of what went. */
 double ql_csr_keep_columns(ql_csr *m, const int32_t *map, int64_t n_cols);
 
-/* Sums in float64. row_sum [n_rows], col_sum [n_cols]; either may be NULL. */
-double ql_csr_total(const ql_csr *m); /* of all entries */
+/* Sums in float64: of all entries; of rows and columns, row_sum [n_rows], col_sum [n_cols], of
+ * which either may be NULL. */
+double ql_csr_total(const ql_csr *m);
 void ql_csr_sums(const ql_csr *m, double *row_sum, double *col_sum);
 
 #ifdef __cplusplus

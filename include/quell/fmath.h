@@ -8,6 +8,8 @@
 extern "C" {
 #endif
 
+#define QL_HALF_LOG_2PI 0.91893853320467274178 /* ln(2 pi) / 2, of the normal density */
+
 double ql_log(double x); /* x > 0 and finite; within 2 ulp */
 double ql_exp(double x); /* 0 below -708, held at 709 above; within 2 ulp */
 

@@ -92,5 +92,5 @@ double ql_ln_factorial(double y)
     for (; z < 10; z += 1) product *= z;
     double i = 1 / z, q = i * i;
     double series = i * (1.0 / 12 - q * (1.0 / 360 - q * (1.0 / 1260 - q / 1680)));
-    return (z - 0.5) * ql_log(z) - z + 0.91893853320467274178 + series - ql_log(product);
+    return (z - 0.5) * ql_log(z) - z + QL_HALF_LOG_2PI + series - ql_log(product);
 }

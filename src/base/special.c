@@ -4,8 +4,6 @@
 
 #include "quell/fmath.h"
 
-#define LN_SQRT_2PI 0.91893853320467274178
-
 /* The rounding of 1 + x is made good to first order. */
 double ql_log1p(double x)
 {
@@ -51,5 +49,5 @@ double ql_lgamma(double x)
     const double i = 1 / z, q = i * i;
     const double series =
         i * (1.0 / 12 - q * (1.0 / 360 - q * (1.0 / 1260 - q * (1.0 / 1680 - q * (1.0 / 1188)))));
-    return (z - 0.5) * ql_log(z) - z + LN_SQRT_2PI + series - ql_log(product);
+    return (z - 0.5) * ql_log(z) - z + QL_HALF_LOG_2PI + series - ql_log(product);
 }

@@ -4,11 +4,11 @@
 
 #include "denoise/denoise_job.h"
 #include "denoise/denoise_layers.h"
+#include "embed/scdha_file.h"
 #include "fit/gene_match.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
 #include "quell/gene_gain.h"
-#include "embed/scdha_file.h"
 
 enum { BATCH = 128 }; /* decides no value */
 

@@ -1,8 +1,8 @@
 /* quell arithmetic: A - B + C in the latent space. */
 
+#include "generate/use_run.h"
 #include "quell/alloc.h"
 #include "quell/latent_arithmetic.h"
-#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

@@ -66,7 +66,7 @@ static const look looks[] = {
     {"draw_counts", "one draw of counts", QL_VALUE_DRAW_COUNTS, true, false, true},
     {"draws_counts", "draws of counts, pooled", QL_VALUE_DRAW_COUNTS, true, true, true},
 };
-enum { N_LOOKS = sizeof looks / sizeof *looks, FIRST_DRAW = 3 };
+enum { N_LOOKS = sizeof looks / sizeof *looks };
 
 typedef struct {
     check_called at_5, at_1;
@@ -408,7 +408,7 @@ static ql_status work(check_job *j)
     QL_TRY(use_groups(j));
     QL_TRY(QL_NEW(j->values, j->n_cells * 2 * j->n_null, "values of genes", &j->run->err));
     for (int i = 0; i < N_LOOKS; i++) {
-        if (!set && i == FIRST_DRAW && j->fit.options.fit_theta)
+        if (!set && looks[i].draw && j->fit.options.fit_theta && !j->fit.fitted.mix_weight)
             QL_TRY(ql_shrink_genes(&j->fit.fitted, &j->fit.rows, &j->run->err));
         QL_TRY(find(j, i));
     }

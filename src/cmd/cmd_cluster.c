@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "space/cluster.h"
 #include "quell/alloc.h"
+#include "space/cluster.h"
 
 /* The registry, in the order of the help. */
 static const cluster_method *const methods[] = {&ql_cluster_leiden, &ql_cluster_louvain,

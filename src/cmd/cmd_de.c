@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quell/alloc.h"
-#include "quell/differential.h"
 #include "generate/rank_groups.h"
 #include "generate/use_run.h"
+#include "quell/alloc.h"
+#include "quell/differential.h"
 
 enum { MEMORY = 256 << 20 }; /* most bytes for the shares of the pairs */
 

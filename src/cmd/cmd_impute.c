@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "generate/use_run.h"
 #include "input/cell_select.h"
 #include "input/compression.h"
 #include "input/gene_list.h"
 #include "quell/alloc.h"
 #include "quell/h5ad_writer.h"
 #include "quell/impute.h"
-#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

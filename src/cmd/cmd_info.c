@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "input/count_facts.h"
 #include "fit/model_file.h"
+#include "input/count_facts.h"
 #include "model_info.h"
 #include "quell/json.h"
 #include "quell/read_args.h"

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "generate/use_run.h"
 #include "quell/alloc.h"
 #include "quell/latent_arithmetic.h"
-#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

@@ -1,7 +1,7 @@
 /* quell layout: cells in the plane, to look at. */
-#include "space/neighbors.h"
 #include "quell/alloc.h"
 #include "quell/layout.h"
+#include "space/neighbors.h"
 
 typedef struct {
     ql_common_args common;

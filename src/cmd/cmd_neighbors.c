@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "space/neighbors.h"
 #include "quell/alloc.h"
+#include "space/neighbors.h"
 
 typedef struct {
     ql_common_args common;

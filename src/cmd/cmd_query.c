@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "space/query_cells.h"
-#include "space/query_search.h"
 #include "quell/alloc.h"
 #include "quell/metric.h"
 #include "quell/text_file.h"
+#include "space/query_cells.h"
+#include "space/query_search.h"
 
 typedef struct {
     ql_common_args common;

@@ -1,12 +1,12 @@
 /* quell sample: cells drawn from a generative model, and how real they look. */
 #include <string.h>
 
+#include "generate/use_run.h"
 #include "input/compression.h"
 #include "quell/alloc.h"
 #include "quell/h5ad_writer.h"
 #include "quell/realism.h"
 #include "quell/sampling.h"
-#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "generate/use_run.h"
 #include "quell/alloc.h"
 #include "quell/evidence.h"
-#include "generate/use_run.h"
 
 typedef struct {
     ql_common_args common;

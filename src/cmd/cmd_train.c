@@ -1,8 +1,9 @@
 /* quell train: read counts, train a count autoencoder, write it. */
-#include "denoise/denoise_output.h"
-#include "fit/fit_run.h"
 #include <string.h>
+
+#include "denoise/denoise_output.h"
 #include "denoise/mqc.h"
+#include "fit/fit_run.h"
 #include "quell/h5ad_writer.h"
 #include "quell/outlier.h"
 

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "denoise/denoise_job.h"
+#include "fit/search_space.h"
 #include "quell/alloc.h"
 #include "quell/trials.h"
-#include "fit/search_space.h"
 
 #define TUNE_KEY "uns/quell/tune"
 

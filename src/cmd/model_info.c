@@ -1,12 +1,12 @@
-#include "model_info.h"
 #include "fit/option_rows.h"
+#include "model_info.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "embed/scdha_file.h"
 #include "fit/model_file.h"
 #include "quell/json.h"
-#include "embed/scdha_file.h"
 
 /* The figures of a file: they were not needed to read it, so they may be missing. */
 static bool find_int(const model_file *m, const char *name, int64_t *out)

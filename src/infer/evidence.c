@@ -42,8 +42,6 @@ double ql_weights_stderr(const ql_weights *w)
 
 /* ---- of cells ---- */
 
-#define HALF_LOG_2PI 0.91893853320467274178
-
 enum { ENCODER_PART = 4, ENCODER_LEAST = 2 }; /* of the draws: a fourth, two at least */
 enum { PRIOR_DRAWS = 8 }; /* of z2, for a normal distribution like the prior of a code under it */
 
@@ -137,7 +135,7 @@ static double draw_library(blocks *b, int64_t i, int64_t cell, int64_t draw)
 static double log_encoder(const blocks *b, int64_t i, const float *z)
 {
     const int64_t width = b->g->n_latent;
-    double sum = -HALF_LOG_2PI * (double)width;
+    double sum = -QL_HALF_LOG_2PI * (double)width;
     for (int64_t u = 0; u < width; u++)
         sum +=
             log_normal((double)z[u], (double)b->mean[i * width + u], (double)b->var[i * width + u]);

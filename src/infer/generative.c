@@ -5,8 +5,6 @@
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 
-#define HALF_LOG_2PI 0.91893853320467274178
-
 void ql_gen_draw(ql_gen_key key, int64_t cell, int64_t draw, int64_t n_latent, const float *mean,
                  const float *var, float *z, double *log_q)
 {
@@ -19,14 +17,14 @@ void ql_gen_draw(ql_gen_key key, int64_t cell, int64_t draw, int64_t n_latent, c
         const double d = (double)z[u] - (double)mean[u];
         sum += 0.5 * (d * d / v + ql_log(v));
     }
-    if (log_q) *log_q = -(sum + (double)n_latent * HALF_LOG_2PI);
+    if (log_q) *log_q = -(sum + (double)n_latent * QL_HALF_LOG_2PI);
 }
 
 double ql_gen_log_prior(int64_t n_latent, const float *z)
 {
     double sum = 0;
     for (int64_t u = 0; u < n_latent; u++) sum += 0.5 * (double)z[u] * (double)z[u];
-    return -(sum + (double)n_latent * HALF_LOG_2PI);
+    return -(sum + (double)n_latent * QL_HALF_LOG_2PI);
 }
 
 static int64_t block_at(const ql_generative *g, int64_t at, int64_t n)

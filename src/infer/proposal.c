@@ -12,10 +12,9 @@
 #include "quell/special.h"
 
 enum { STEPS = 3, SLOPES_AT_ONCE = 128 };
-#define DEGREES      10.0 /* of freedom: tails heavier than what is integrated */
-#define SLOPE_STEP   0.3  /* of the encoder's standard deviation */
-#define LOG_PI       1.14472988584940017414
-#define HALF_LOG_2PI 0.91893853320467274178
+#define DEGREES    10.0 /* of freedom: tails heavier than what is integrated */
+#define SLOPE_STEP 0.3  /* of the encoder's standard deviation */
+#define LOG_PI     1.14472988584940017414
 
 /* ---- room ---- */
 
@@ -246,7 +245,7 @@ static double log_prior(const proposals *p, int64_t i)
         const double d = (double)p->z[k] - p->prior_mean[k];
         sum += 0.5 * d * d / p->prior_var[k];
     }
-    return -(sum + (double)width * HALF_LOG_2PI);
+    return -(sum + (double)width * QL_HALF_LOG_2PI);
 }
 
 /* ln p(x, z) of the cells at mode + share of the step. */

@@ -209,3 +209,17 @@ ql_status ql_read_streamed(const char *path, const ql_read_options *opt, const c
     ql_sink_free(&sink);
     return st;
 }
+
+ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
+                          ql_err *err)
+{
+    const ql_format *format = NULL;
+    ql_input in;
+    *out = (ql_read_sizes){0};
+    QL_TRY(ql_format_detect(path, opt, &format, err));
+    QL_TRY(ql_input_find(path, &in, err));
+    /* a failure shows again, and better, when the file is read */
+    if (format->measure && format->measure(in.path, opt, out, NULL) != QL_OK)
+        *out = (ql_read_sizes){0};
+    return QL_OK;
+}

@@ -232,7 +232,7 @@ static ql_status allocate(ql_ae *ae, const ql_ae_sizes *sizes, ql_err *err)
     QL_TRY(QL_NEW(ae->code_scale, ae->hidden[ae->center].n_out, "hidden layer", err));
     QL_TRY(ql_heads_alloc(&ae->heads, ae->capacity, err));
     QL_TRY(allocate_threads(ae, err));
-    return ql_ae_input_alloc_dense(ae, err);
+    return ql_ae_input_alloc_conv(ae, err);
 }
 
 static ql_status choose_products(ql_ae *ae, ql_err *err)

@@ -6,7 +6,7 @@ enum { FILL_CELLS = 8 /* cells filled per item */ };
 
 int64_t ql_ae_fill_items(int64_t n)
 {
-    return (n + FILL_CELLS - 1) / FILL_CELLS;
+    return ql_ae_items(n, FILL_CELLS);
 }
 
 static void fill_cells(const ql_ae *ae, const ql_ae_filling *f, int64_t item)

@@ -30,10 +30,9 @@ int64_t ql_ae_input_scratch(const ql_ae_config *cfg)
     return ql_corrupt_is_dense(&cfg->corrupt) ? QL_INPUT_BLOCK : 0;
 }
 
-ql_status ql_ae_input_alloc_dense(ql_ae *ae, ql_err *err)
+ql_status ql_ae_input_alloc_conv(ql_ae *ae, ql_err *err)
 {
-    const int64_t size = ql_ae_input_scratch(&ae->cfg);
-    if (size == 0 || ae->cfg.conv.filters == 0) return QL_OK;
+    if (ae->cfg.conv.filters == 0) return QL_OK;
     for (int i = 0; i < 2; i++) QL_TRY(ql_batch_alloc_ordered(&ae->batch[i], err));
     return ql_conv_alloc(&ae->conv, &ae->map, err);
 }

@@ -52,15 +52,15 @@ void ql_ae_fill(const ql_ae *ae, ql_ae_worker *w, const ql_ae_filling *f, int64_
 
 /* The first layer (autoencoder_input.c). What its dense part sees: genes, or what a convolution
  * makes of them; scratch of a thread for inputs that are not sparse, in numbers (0: they are); its
- * terms; and what inputs that are not sparse take of the batches. */
+ * terms; and what a convolution takes, of the batches too. */
 int64_t ql_ae_input_width(const ql_ae_config *cfg, int64_t n_genes);
 int64_t ql_ae_input_scratch(const ql_ae_config *cfg);
 void ql_ae_input_declare_terms(ql_ae *ae);
-QL_MUST_USE ql_status ql_ae_input_alloc_dense(ql_ae *ae, ql_err *err);
+QL_MUST_USE ql_status ql_ae_input_alloc_conv(ql_ae *ae, ql_err *err);
 
-/* Every thread calls these. The partial sums of all strips; c
- * NULL: in inference, without corruption. Their sums over the strips. Update, and the partial sums
- * of the next minibatch (NULL: none). */
+/* Every thread calls these. The partial sums of all strips; c NULL: in inference, without
+ * corruption. Their sums over the strips. Update, and the partial sums of the next minibatch (NULL:
+ * none). */
 void ql_ae_input_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_corrupt *c);
 void ql_ae_input_reduce(ql_ae *ae, ql_ae_worker *w, const ql_batch *b);
 void ql_ae_input_backward(ql_ae *ae, ql_ae_worker *w, const ql_batch *b, const ql_batch *next,

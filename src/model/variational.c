@@ -112,9 +112,10 @@ int64_t ql_ae_code_labels(const ql_ae *ae)
 static ql_status take_levels(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
 {
     const ql_ae_levels *out = ctx;
-    const codes own = {out->mean, out->var};
     const int64_t units = ae->latent.n_out;
-    QL_TRY(place_codes((void *)&own, ae, first_row, n, err));
+    (void)err;
+    place(ae->latent.mean, units, first_row, n, out->mean);
+    place(ae->latent.var, units, first_row, n, out->var);
     for (int64_t i = 0; i < n && out->prior_mean; i++) {
         const int64_t to = (first_row + i) * units;
         for (int64_t u = 0; u < units; u++) {
@@ -138,13 +139,11 @@ ql_status ql_ae_second(ql_ae *ae, const ql_batch_source *source, const int64_t *
     return ql_ae_visit(ae, &own, rows, n, 0, &visitor, err);
 }
 
-#define HALF_LOG_2PI 0.91893853320467274178
-
 static ql_status take_priors(void *ctx, const ql_ae *ae, int64_t first_row, int64_t n, ql_err *err)
 {
     const ql_ae_priors *p = ctx;
     const int64_t units = ae->latent.n_out;
-    const double constant = HALF_LOG_2PI * (double)units;
+    const double constant = QL_HALF_LOG_2PI * (double)units;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         const int64_t at = first_row + i;

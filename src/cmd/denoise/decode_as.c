@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../fit/cell_covariates.h"
 #include "../fit/vae_args.h"
 #include "quell/alloc.h"
 #include "quell/ensemble.h"
@@ -17,17 +18,6 @@ void decode_as_free(decode_as *d)
     *d = (decode_as){0};
 }
 
-static ql_status unknown(const ql_covariate *c, const char *level, ql_err *err)
-{
-    ql_str known = {0};
-    for (int64_t i = 0; i < c->levels.n; i++)
-        ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(&c->levels, i));
-    ql_fail(err, QL_EUSAGE, "--decode-as %s: no level of %s", level, c->name);
-    ql_status st = ql_hint(err, "it has %.400s; or mean", ql_str_text(&known));
-    ql_str_free(&known);
-    return st;
-}
-
 /* One entry of the list: fixed becomes the level's number, or *mean the covariate. */
 static ql_status take_entry(const ql_covariates *cov, int k, const char *level, float *fixed,
                             int *mean, ql_err *err)
@@ -38,7 +28,8 @@ static ql_status take_entry(const ql_covariates *cov, int k, const char *level, 
         fixed[k] = (float)number;
         return QL_OK;
     }
-    if (strcmp(level, "mean") != 0) return unknown(c, level, err);
+    if (strcmp(level, "mean") != 0)
+        return cell_level_unknown(&c->levels, c->name, "--decode-as", level, "; or mean", err);
     if (*mean >= 0) return ql_fail(err, QL_EUSAGE, "--decode-as: mean of one column at most");
     *mean = k;
     return QL_OK;

@@ -260,3 +260,15 @@ void cell_covariates_tell(const ql_covariates *c, ql_logger *log)
     }
     if (c->label) ql_log_info(log, "labels %s: %lld", c->label, (long long)c->labels.n);
 }
+
+ql_status cell_level_unknown(const ql_names *levels, const char *column, const char *option,
+                             const char *name, const char *also, ql_err *err)
+{
+    ql_str known = {0};
+    for (int64_t i = 0; i < levels->n; i++)
+        ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(levels, i));
+    ql_fail(err, QL_EUSAGE, "%s %s: no level of %s", option, name, column);
+    ql_status st = ql_hint(err, "it has %.400s%s", ql_str_text(&known), also);
+    ql_str_free(&known);
+    return st;
+}

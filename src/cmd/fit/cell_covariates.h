@@ -17,6 +17,12 @@ QL_MUST_USE ql_status cell_covariates_read(const vae_args *a, const ql_frame *ce
 QL_MUST_USE ql_status cell_covariates_match(const vae_args *a, const ql_frame *cells, bool free,
                                             ql_covariates *known, ql_err *err);
 
+/* Fails, as no level of the column is called what the option says: which there are, and what else
+ * the option takes ("": nothing). QL_EUSAGE. */
+QL_MUST_USE ql_status cell_level_unknown(const ql_names *levels, const char *column,
+                                         const char *option, const char *name, const char *also,
+                                         ql_err *err);
+
 /* In words, for the log. */
 void cell_covariates_tell(const ql_covariates *c, ql_logger *log);
 

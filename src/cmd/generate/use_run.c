@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../fit/cell_covariates.h"
 #include "../input/compression.h"
 #include "quell/alloc.h"
 #include "quell/frame_table.h"
@@ -67,15 +68,9 @@ static void adopt_options(use_run *u)
 ql_status use_find_level(const ql_names *levels, const char *column, const char *option,
                          const char *name, int64_t *at, ql_err *err)
 {
-    ql_str known = {0};
     for (*at = 0; *at < levels->n; ++*at)
         if (strcmp(ql_name(levels, *at), name) == 0) return QL_OK;
-    for (int64_t i = 0; i < levels->n; i++)
-        ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(levels, i));
-    ql_fail(err, QL_EUSAGE, "%s %s: no level of %s", option, name, column);
-    ql_status st = ql_hint(err, "it has %.400s", ql_str_text(&known));
-    ql_str_free(&known);
-    return st;
+    return cell_level_unknown(levels, column, option, name, "", err);
 }
 
 static ql_status find_batch(use_run *u)

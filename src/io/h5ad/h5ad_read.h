@@ -1,7 +1,7 @@
 /* The parts of an h5ad: frames and the choice of the matrix that holds counts. What is called file
  * here is the root of an AnnData: a file, or a modality's group of an h5mu. Private to src/io. */
-#ifndef QUELL_IO_H5AD_PARTS_H
-#define QUELL_IO_H5AD_PARTS_H
+#ifndef QUELL_IO_H5AD_READ_H
+#define QUELL_IO_H5AD_READ_H
 
 #include "../hdf5/h5_columns.h"
 #include "quell/reader.h"

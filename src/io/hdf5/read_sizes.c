@@ -6,7 +6,6 @@
 
 #include "../counts/entry_sink.h"
 #include "../file/gzip_member.h"
-#include "../file/pipe_input.h"
 #include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
@@ -85,8 +84,7 @@ bool ql_is_gzip_file(const char *path)
     return is;
 }
 
-/* A value takes two of them at least, and nearly all
- * are zeros. */
+/* A value takes two bytes of a table at least, and nearly all are zeros. */
 ql_status ql_sizes_of_text(const char *path, const ql_read_options *opt, ql_read_sizes *out,
                            ql_err *err)
 {
@@ -101,19 +99,5 @@ ql_status ql_sizes_of_text(const char *path, const ql_read_options *opt, ql_read
     out->band_bytes = QL_TEXT_BUFFERS + ql_sort_held(values, 0, 0);
     out->sort_bytes = ql_sort_file(values);
     out->whole_bytes = bytes < (double)(INT64_MAX / 4) ? (int64_t)bytes : INT64_MAX / 4;
-    return QL_OK;
-}
-
-ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
-                          ql_err *err)
-{
-    const ql_format *format = NULL;
-    ql_input in;
-    *out = (ql_read_sizes){0};
-    QL_TRY(ql_format_detect(path, opt, &format, err));
-    QL_TRY(ql_input_find(path, &in, err));
-    /* a failure shows again, and better, when the file is read */
-    if (format->measure && format->measure(in.path, opt, out, NULL) != QL_OK)
-        *out = (ql_read_sizes){0};
     return QL_OK;
 }
