@@ -287,7 +287,8 @@ static ql_status work(job *j)
     j->n = j->run->n_args;
     if (j->n < 2 && !space) {
         ql_fail(err, QL_EUSAGE, "one labeling has nothing to be compared with");
-        return ql_hint(err, "name a second one, or --silhouette for how well it parts the cells");
+        return ql_hint(err, QL_EUSAGE,
+                       "name a second one, or --silhouette for how well it parts the cells");
     }
     QL_TRY(QL_NEW(j->source, j->n, "labelings", err));
     QL_TRY(QL_NEW(j->against, j->n, "labelings", err));

@@ -177,7 +177,7 @@ ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_datase
     }
     ql_dataset_free(&read);
     ql_input_rename_err(&in, err);
-    if (strncmp(err->msg, in.shown, strlen(in.shown)) != 0) ql_context(err, "%s", in.shown);
+    if (strncmp(err->msg, in.shown, strlen(in.shown)) != 0) ql_context(err, st, "%s", in.shown);
     return st;
 }
 

@@ -46,8 +46,8 @@ QL_MUST_USE ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_er
 QL_MUST_USE ql_status model_file_read_genes(model_file *m, ql_err *err);
 
 /* What the file says is quoted in messages: it must break no line and steer no terminal. Adds the
- * path and returns the code in err. */
-QL_MUST_USE ql_status model_file_blame(const char *path, ql_err *err);
+ * path and returns st. */
+QL_MUST_USE ql_status model_file_blame(const char *path, ql_status st, ql_err *err);
 
 /* What is written beside the fit itself. */
 typedef struct {

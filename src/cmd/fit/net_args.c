@@ -229,7 +229,8 @@ ql_status net_args_check(const model_args *a, ql_err *err)
     if (conv_of(a->conv, &shape)) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--conv %s: not FILTERS:WIDTH:STRIDE", a->conv);
     return ql_hint(
-        err, "such as 8:32:16; filters 1, 2, 4, ... %d, width at most %d, stride at most width",
+        err, QL_EUSAGE,
+        "such as 8:32:16; filters 1, 2, 4, ... %d, width at most %d, stride at most width",
         QL_CONV_FILTERS, QL_CONV_WIDTH);
 }
 

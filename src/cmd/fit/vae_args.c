@@ -129,7 +129,7 @@ static ql_status check_others(const vae_args *a, ql_err *err)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].given) {
             ql_fail(err, QL_EUSAGE, "--%s is of use to variational models only", own[i].name);
-            return ql_hint(err, "add --model vae");
+            return ql_hint(err, QL_EUSAGE, "add --model vae");
         }
     return QL_OK;
 }

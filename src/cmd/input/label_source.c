@@ -167,7 +167,7 @@ static ql_status split(const char *word, const char *path_of_first, label_source
         return ql_fail(err, QL_EUSAGE, "'%s' does not name labels: FILE:COLUMN is wanted", word);
     if (!*column && !is_table(out->path)) {
         ql_fail(err, QL_EUSAGE, "'%s' does not say which column", word);
-        return ql_hint(err, "as in %s:cell_type", word);
+        return ql_hint(err, QL_EUSAGE, "as in %s:cell_type", word);
     }
     return QL_OK;
 }
@@ -184,7 +184,7 @@ ql_status label_source_read(const char *word, const char *path_of_first, label_s
     else
         QL_GO(read_h5ad(out->path, column, &out->cells, &frame, err));
     st = ql_labels_of(&frame.columns[0], out->cells.n, &out->labels, err);
-    if (st != QL_OK) ql_context(err, "%s", out->path);
+    if (st != QL_OK) ql_context(err, st, "%s", out->path);
 out:
     ql_frame_free(&frame);
     return st;

@@ -252,7 +252,7 @@ static ql_status read_names(const ql_path *file, ql_names *out, ql_err *err)
 {
     ql_name_lines lines = {.n_fields = 0};
     ql_status st = ql_name_lines_read(file->path, &lines, err);
-    if (st != QL_OK) ql_context(err, "%s", file->path);
+    if (st != QL_OK) ql_context(err, st, "%s", file->path);
     *out = lines.field[0];
     lines.field[0] = (ql_names){0};
     ql_name_lines_free(&lines);
@@ -281,7 +281,7 @@ static ql_status read_eds(const char *path, const ql_read_options *opt, ql_datas
     job.n_cells = ds->cells.index.n;
     st = read_matrix(&job, f.matrix.path, notes, err);
     if (st != QL_OK) {
-        ql_context(err, "%s", f.matrix.path);
+        ql_context(err, st, "%s", f.matrix.path);
         goto out;
     }
     QL_GO(ql_fold_usa(&features, opt, &fold, notes, err));

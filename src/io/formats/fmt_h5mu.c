@@ -66,7 +66,7 @@ static ql_status pick_modality(const ql_names *found, const char *want, int64_t 
         ql_fail(err, QL_EDATA, "has several modalities, none of them called rna: %s",
                 ql_str_text(&list));
     ql_str_free(&list);
-    return ql_hint(err, "pick one with --modality");
+    return ql_hint(err, QL_EDATA, "pick one with --modality");
 }
 
 /* The matrix is called by its path from the file's root. */
@@ -97,7 +97,7 @@ static ql_status read_modality(hid_t file, const char *group, const ql_read_opti
     if (root < 0) return ql_fail(err, QL_EDATA, "/%s: cannot be opened", group);
     ql_status st = ql_h5ad_read(root, &ql_h5ad_modern_names, opt, true, ds, notes, err);
     ql_h5r_close(root);
-    if (st != QL_OK) return ql_context(err, "%s", group);
+    if (st != QL_OK) return ql_context(err, st, "%s", group);
     return name_matrix(group, ds, err);
 }
 

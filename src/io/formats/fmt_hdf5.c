@@ -109,8 +109,7 @@ static ql_status read_hdf5(const char *path, const ql_read_options *opt, ql_data
     ql_status st;
     if (!opt->dataset) {
         ql_fail(err, QL_EUSAGE, "format hdf5 needs --dataset");
-        return err ? ql_hint(err, "name the dataset that holds the counts, cells x genes")
-                   : QL_EUSAGE;
+        return ql_hint(err, QL_EUSAGE, "name the dataset that holds the counts, cells x genes");
     }
     const char *dataset = without_slash(opt->dataset);
     QL_GO(ql_h5r_open(path, &file, err));

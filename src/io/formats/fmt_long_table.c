@@ -95,7 +95,8 @@ static bool sniff(const char *path)
 static ql_status fail_roles(ql_err *err)
 {
     ql_fail(err, QL_EDATA, "its header does not name the columns gene, cell and count");
-    return ql_hint(err, "without a header say --no-header: gene, cell, count in this order");
+    return ql_hint(err, QL_EDATA,
+                   "without a header say --no-header: gene, cell, count in this order");
 }
 
 static ql_status find_layout(ql_blocks *b, const ql_read_options *opt, long_layout *l, ql_err *err)
@@ -258,7 +259,7 @@ static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err
             n -= eol ? (size_t)(eol + 1 - text) : 0;
             text = eol ? eol + 1 : text;
         }
-        ql_context(err, "line %" PRId64, j->lines + p->n_lines);
+        ql_context(err, p->st, "line %" PRId64, j->lines + p->n_lines);
         return ql_hint_cut(last && !memchr(text, '\n', n), err);
     }
     ql_triplets *all = &j->all;

@@ -79,6 +79,6 @@ ql_status ql_format_detect(const char *path, const ql_read_options *opt, const q
     QL_TRY(ql_input_find(path, &in, err));
     ql_status st = detect(in.path, opt, out, err);
     ql_input_rename_err(&in, err);
-    if (st != QL_OK && st != QL_EUSAGE) ql_context(err, "%s", in.shown);
+    if (st != QL_OK && st != QL_EUSAGE) ql_context(err, st, "%s", in.shown);
     return st;
 }

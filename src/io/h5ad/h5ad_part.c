@@ -29,7 +29,7 @@ ql_status ql_part_open(const char *path, ql_part **out, ql_err *err)
         return QL_OK;
     }
     ql_free(p);
-    return ql_context(err, "%s", path);
+    return ql_context(err, st, "%s", path);
 }
 
 void ql_part_close(ql_part *p)
@@ -41,7 +41,7 @@ void ql_part_close(ql_part *p)
 
 static ql_status named(const ql_part *p, ql_status st, ql_err *err)
 {
-    return st == QL_OK ? st : ql_context(err, "%s", p->path);
+    return st == QL_OK ? st : ql_context(err, st, "%s", p->path);
 }
 
 bool ql_part_has(const ql_part *p, const char *key)

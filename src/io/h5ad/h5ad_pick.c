@@ -169,7 +169,7 @@ static ql_status fail_no_counts(const ql_str *why_not_x, const ql_str *tried, ql
         ql_fail(err, QL_EDATA, "%s%s; no counts in %s either", x, why, ql_str_text(tried));
     else
         ql_fail(err, QL_EDATA, "%s%s; there is no layers/counts or raw/X", x, why);
-    return ql_hint(err,
+    return ql_hint(err, QL_EDATA,
                    "training needs the counts as they were counted; if they are in another layer, "
                    "name it with --layer; --allow-noncounts accepts fractions");
 }

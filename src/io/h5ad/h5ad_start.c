@@ -204,7 +204,7 @@ static ql_status write_frame(hid_t file, const char *name, const ql_frame *frame
 out:
     ql_names_free(&order);
     if (st != QL_OK) {
-        ql_context(err, "%s", name);
+        ql_context(err, st, "%s", name);
         if (group >= 0) H5Gclose(group);
         return st;
     }
@@ -277,7 +277,7 @@ ql_status ql_h5ad_extent(const char *path, int64_t *n_cells, int64_t *n_genes, q
     H5Fclose(input);
     if (*n_cells >= 0 && *n_genes >= 0) return QL_OK;
     ql_fail(err, QL_EDATA, "%s: has no obs and var that can be added to", path);
-    return ql_hint(err, "quell convert writes a file of an anndata before 0.7 anew");
+    return ql_hint(err, QL_EDATA, "quell convert writes a file of an anndata before 0.7 anew");
 }
 
 ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_options *opt,

@@ -253,7 +253,7 @@ static ql_status read_file(const char *path, ql_bundle *b, bool root_only, ql_er
     if (st == QL_OK) return QL_OK;
     ql_bundle_free(b);
     if (err) ql_utf8_make_safe(err->msg); /* it may quote names of the file */
-    return st == QL_EINT || st == QL_ETERM ? st : ql_context(err, "%s", path);
+    return st == QL_EINT || st == QL_ETERM ? st : ql_context(err, st, "%s", path);
 }
 
 ql_status ql_bundle_h5_read(const char *path, ql_bundle *b, ql_err *err)

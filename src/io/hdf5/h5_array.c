@@ -30,7 +30,7 @@ static ql_status fail_filter(const char *path, H5Z_filter_t id, const char *stor
     ql_fail(err, QL_EDATA,
             "%s: is compressed with %.40s (HDF5 filter %d), which this program cannot read", path,
             filter_name(id, stored), (int)id);
-    return ql_hint(err,
+    return ql_hint(err, QL_EDATA,
                    "rewrite it with gzip: python -c \"import hdf5plugin, anndata; "
                    "anndata.read_h5ad('IN.h5ad').write_h5ad('OUT.h5ad', compression='gzip')\"");
 }

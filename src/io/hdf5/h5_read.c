@@ -28,7 +28,7 @@ static ql_status fail_open(ql_err *err)
     long long has = strtoll(eof + sizeof eof_mark - 1, NULL, 10);
     long long want = strtoll(stored + sizeof stored_mark - 1, NULL, 10);
     ql_fail(err, QL_EDATA, "is truncated: has %lld bytes, %lld expected", has, want);
-    return ql_hint(err, "copy or download the file again");
+    return ql_hint(err, QL_EDATA, "copy or download the file again");
 }
 
 /* The failure is described before the next call of the library forgets it. */

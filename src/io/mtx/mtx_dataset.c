@@ -83,7 +83,7 @@ static ql_status read_whole(const ql_mtx_folder *f, beside *b, ql_mtx_change cha
 {
     ql_csr m = {0};
     ql_status st = ql_mtx_read(f->matrix.path, &b->how, &m, notes, err);
-    if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
+    if (st != QL_OK) return ql_context(err, st, "%s", f->matrix.path);
     if (m.n_rows != b->n_cells || m.n_cols != b->n_features)
         QL_GO(ql_fail(err, QL_EDATA, "%s: changed while it was read", f->matrix.path));
     QL_GO(fold_features(b, f->by_layer, change, opt, notes, err));
@@ -109,7 +109,7 @@ static ql_status read_bands(const ql_mtx_folder *f, beside *b, ql_mtx_change cha
     s->n_folded = b->fold.n;
     ql_sink_name(s, ds);
     st = ql_mtx_stream(f->matrix.path, &b->how, b->n_cells, b->n_features, s, notes, err);
-    if (st != QL_OK) ql_context(err, "%s", f->matrix.path);
+    if (st != QL_OK) ql_context(err, st, "%s", f->matrix.path);
     if (st == QL_OK) st = ql_sink_end(s, ds, err);
 out:
     s->keep = NULL;

@@ -37,7 +37,8 @@ static ql_status fail_many(const ql_names *files, ql_err *err)
     }
     ql_fail(err, QL_EDATA, "has several matrices: %s", ql_str_text(&text));
     ql_str_free(&text);
-    return ql_hint(err, "name one of them, or its layer: --layer spliced takes spliced.mtx");
+    return ql_hint(err, QL_EDATA,
+                   "name one of them, or its layer: --layer spliced takes spliced.mtx");
 }
 
 /* Both kinds of a matrix: the gzip one if all of its names are gzip too. */
@@ -172,7 +173,7 @@ static ql_status fail_nothing(const char *path, ql_err *err)
             "cells_x_genes.mtx, DGE.mtx)");
     if (ql_join(path, "filtered_feature_bc_matrix.h5", h5.path, sizeof h5.path) &&
         ql_is_file(h5.path))
-        return ql_hint(err, "it holds filtered_feature_bc_matrix.h5: name that file");
+        return ql_hint(err, QL_EDATA, "it holds filtered_feature_bc_matrix.h5: name that file");
     return QL_EDATA;
 }
 
@@ -191,7 +192,7 @@ ql_status ql_mtx_folder_find(const char *path, const char *format, const char *l
         return ql_fail(err, QL_EDATA, "%s: is no matrix of the format %s", f->matrix.path, format);
     if (!f->maker->refuse) return QL_OK;
     ql_fail(err, QL_EDATA, "%s: %s", f->matrix.path, f->maker->refuse);
-    return ql_hint(err, "count genes: kb count without --tcc");
+    return ql_hint(err, QL_EDATA, "count genes: kb count without --tcc");
 }
 
 const ql_mtx_maker *ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f)
