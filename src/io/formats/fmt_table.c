@@ -122,20 +122,20 @@ static ql_status sort_genes(void *ctx, ql_csr *rows, int64_t first_row, ql_err *
 }
 
 static ql_status stream_entries(ql_blocks *b, const ql_table_layout *layout, bool rows_are_cells,
-                                ql_table_how *how, ql_band_sink *s, ql_table *table, ql_dataset *ds,
+                                ql_table_how how, ql_band_sink *s, ql_table *table, ql_dataset *ds,
                                 ql_err *err)
 {
     streaming t = {.sink = s};
     ql_status st = QL_OK;
-    how->ctx = &t;
-    how->take = rows_are_cells ? send_cells : sort_genes;
+    how.ctx = &t;
+    how.take = rows_are_cells ? send_cells : sort_genes;
     s->cells = rows_are_cells ? &table->names : &layout->columns;
     s->genes = rows_are_cells ? &layout->columns : &table->names;
     if (rows_are_cells)
         QL_GO(ql_sink_begin(s, QL_ROWS_UNKNOWN, layout->columns.n, err));
     else
         QL_GO(ql_runs_new(s->folder, ql_sort_entries(-1), &t.runs, err));
-    QL_GO(ql_table_read(b, layout, how, table, err));
+    QL_GO(ql_table_read(b, layout, &how, table, err));
     if (!rows_are_cells) QL_GO(ql_sink_sorted(s, t.runs, layout->columns.n, table->names.n, err));
     QL_GO(ql_sink_end(s, ds, err));
 out:
@@ -151,8 +151,7 @@ static ql_status read_entries(ql_blocks *b, const ql_table_layout *layout, bool 
     ql_table_how how = {.what = {"gene", "cell"}, .threads = opt->threads};
     if (rows_are_cells) how.what[0] = "cell";
     if (rows_are_cells) how.what[1] = "gene";
-    if (opt->sink)
-        return stream_entries(b, layout, rows_are_cells, &how, opt->sink, table, ds, err);
+    if (opt->sink) return stream_entries(b, layout, rows_are_cells, how, opt->sink, table, ds, err);
     QL_TRY(ql_table_read(b, layout, &how, table, err));
     return take_entries(table, rows_are_cells, ds, err);
 }
