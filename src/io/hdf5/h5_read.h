@@ -77,10 +77,14 @@ QL_MUST_USE ql_status ql_h5r_array_open(hid_t file, const char *path, int rank, 
                                         ql_err *err);
 void ql_h5r_array_close(ql_h5r_array *a); /* harmless on a zeroed or closed one */
 
-/* The block of count[] elements from start[] on (a->rank of each) of type a->mem_type into out; id:
- * the dataset, a->id or opened anew with another cache. QL_EDATA says where the damage is: near a
- * value of a list, else by the rows (told = 0) or columns (1) of the block. */
-QL_MUST_USE ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *start,
+/* From now on HDF5 keeps so many bytes of the dataset's chunks, those read last; of few bytes
+ * nothing changes, as it keeps some anyway. Nothing else may have the dataset open. */
+QL_MUST_USE ql_status ql_h5r_array_keep(ql_h5r_array *a, int64_t bytes, ql_err *err);
+
+/* The block of count[] elements from start[] on (a->rank of each) of type a->mem_type into out.
+ * QL_EDATA says where the damage is: near a value of a list, else by the rows (told = 0) or columns
+ * (1) of the block. */
+QL_MUST_USE ql_status ql_h5r_read_block(const ql_h5r_array *a, const hsize_t *start,
                                         const hsize_t *count, int told, void *out, ql_err *err);
 
 /* Elements first .. first + n - 1 of a list. */
