@@ -87,8 +87,9 @@ QL_MUST_USE ql_status ql_read_obsm(const char *path, const char *key, ql_frame *
 typedef struct {
     const char *name;    /* identity, used by --format and stored in outputs */
     const char *summary; /* one line for help and docs */
-    /* Does path hold this format? Looks at content only. */
-    bool (*sniff)(const char *path);
+    /* *is: path holds this format, by its content. QL_EMEMORY alone says that this is not known;
+     * what else fails is told when it is read. */
+    ql_status (*sniff)(const char *path, bool *is, ql_err *err);
     ql_status (*read)(const char *path, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
                       ql_err *err);
     /* What is in the file, for `quell info`: text lines appended to out. NULL: shape only. */
@@ -101,7 +102,8 @@ typedef struct {
 
 extern const ql_format *const ql_formats[]; /* NULL-terminated, in order of detection */
 
-/* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead. */
+/* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead, or with
+ * QL_EMEMORY. */
 QL_MUST_USE ql_status ql_format_detect(const char *path, const ql_read_options *opt,
                                        const ql_format **out, ql_err *err);
 

@@ -191,6 +191,8 @@ ql_status ql_describe_input(const ql_format *format, const char *path, ql_str *o
     if (st == QL_OK) st = ql_input_rename(&in, &text.text, err);
     ql_input_rename_err(&in, err);
     ql_str_puts(out, ql_str_text(&text));
+    if (st == QL_OK && (text.failed || out->failed))
+        st = ql_fail(err, QL_EMEMORY, "%s: no memory to describe it", in.shown);
     ql_str_free(&text);
     return st;
 }
@@ -215,11 +217,13 @@ ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_
 {
     const ql_format *format = NULL;
     ql_input in;
+    ql_err own = {0};
     *out = (ql_read_sizes){0};
     QL_TRY(ql_format_detect(path, opt, &format, err));
     QL_TRY(ql_input_find(path, &in, err));
-    /* a failure shows again, and better, when the file is read */
-    if (format->measure && format->measure(in.path, opt, out, NULL) != QL_OK)
-        *out = (ql_read_sizes){0};
-    return QL_OK;
+    const ql_status st = format->measure ? format->measure(in.path, opt, out, &own) : QL_OK;
+    if (st == QL_OK) return QL_OK;
+    *out = (ql_read_sizes){0};
+    if (st != QL_EMEMORY) return QL_OK; /* it shows again, and better, when the file is read */
+    return ql_fail(err, st, "%s: %s", in.shown, own.msg);
 }

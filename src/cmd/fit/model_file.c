@@ -120,14 +120,16 @@ static bool has_mark(const ql_bundle *root)
     return e && e->kind == QL_ENTRY_TEXT && strcmp(e->text, FORMAT) == 0;
 }
 
-bool model_file_is(const char *path)
+ql_status model_file_is(const char *path, bool *is, ql_err *err)
 {
     ql_bundle root = {0};
     struct stat s;
-    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return false; /* a pipe can be read once only */
-    bool is = ql_bundle_h5_read_root(path, &root, NULL) == QL_OK && has_mark(&root);
+    *is = false;
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return QL_OK; /* a pipe can be read once only */
+    const ql_status st = ql_bundle_h5_read_root(path, &root, err);
+    *is = st == QL_OK && has_mark(&root);
     ql_bundle_free(&root);
-    return is;
+    return st == QL_EMEMORY ? st : QL_OK;
 }
 
 ql_status model_file_blame(const char *path, ql_status st, ql_err *err)

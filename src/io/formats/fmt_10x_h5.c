@@ -11,13 +11,14 @@
 #include "h5_10x.h"
 #include "quell/reader.h"
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
+    (void)err;
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && ql_h5r_kind_of(file, "matrix") == QL_H5R_GROUP &&
-              ql_h5r_kind_of(file, "matrix/features") == QL_H5R_GROUP;
+    *is = file >= 0 && ql_h5r_kind_of(file, "matrix") == QL_H5R_GROUP &&
+          ql_h5r_kind_of(file, "matrix/features") == QL_H5R_GROUP;
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
 /* An optional list of the features: as many as there are ids, or one for all. */

@@ -43,14 +43,15 @@ static ql_status find_genomes(hid_t file, ql_names *out, ql_err *err)
     return st;
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     ql_names found = {0};
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && find_genomes(file, &found, NULL) == QL_OK && found.n > 0;
+    const ql_status st = file < 0 ? QL_OK : find_genomes(file, &found, err);
+    *is = st == QL_OK && found.n > 0;
     ql_names_free(&found);
     ql_h5r_close(file);
-    return is;
+    return st == QL_EMEMORY ? st : QL_OK;
 }
 
 static ql_status fail_no_genome(const ql_names *found, const char *want, ql_err *err)

@@ -47,10 +47,12 @@ static bool find_files(const char *path, eds_files *f)
            ql_join(inner.path, MATRIX, f->matrix.path, sizeof f->matrix.path) && complete(f);
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     eds_files f;
-    return find_files(path, &f);
+    (void)err;
+    *is = find_files(path, &f);
+    return QL_OK;
 }
 
 /* --- bytes --- */

@@ -10,13 +10,14 @@ enum { MAX_MODALITIES = 200 };
 
 static const char DEFAULT_MODALITY[] = "rna";
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
+    (void)err;
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && (ql_h5r_attr_is(file, "/", "encoding-type", "MuData") ||
-                            ql_h5r_kind_of(file, "mod") == QL_H5R_GROUP);
+    *is = file >= 0 && (ql_h5r_attr_is(file, "/", "encoding-type", "MuData") ||
+                        ql_h5r_kind_of(file, "mod") == QL_H5R_GROUP);
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
 static ql_status group_of(const char *modality, char *out, size_t cap, ql_err *err)
@@ -142,8 +143,9 @@ static ql_status describe_modality(hid_t file, const char *name, ql_str *out, ql
     ql_str_printf(out, "modality  %s\n", group);
     hid_t root = H5Gopen2(file, group, H5P_DEFAULT);
     ql_status st = root < 0 ? QL_EDATA : ql_h5ad_describe(root, &ql_h5ad_modern_names, out, &own);
-    if (st != QL_OK) ql_str_printf(out, "not readable (%s)\n", own.msg);
     ql_h5r_close(root);
+    if (st == QL_EMEMORY) return ql_fail(err, st, "%s: %s", group, own.msg);
+    if (st != QL_OK) ql_str_printf(out, "not readable (%s)\n", own.msg);
     return QL_OK;
 }
 

@@ -9,10 +9,12 @@
 #include "../text/wording.h"
 #include "quell/reader.h"
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     (void)path;
-    return false;
+    (void)err;
+    *is = false;
+    return QL_OK;
 }
 
 static const char *without_slash(const char *path)

@@ -79,17 +79,20 @@ static bool find_roles(const ql_field *header, bool sure, long_layout *l)
     return seen[GENE] == 1 && seen[CELL] == 1 && seen[COUNT] == 1 && !(sure && seen[N_ROLES]);
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     char head[4096];
     ql_table_top top;
     long_layout l = {0};
-    if (!ql_is_file(path)) return false;
-    size_t n = ql_text_peek(path, head, sizeof head);
+    size_t n;
+    *is = false;
+    if (!ql_is_file(path)) return QL_OK;
+    QL_TRY(ql_text_peek(path, head, sizeof head, &n, err));
     ql_table_find_top(head, n, n < sizeof head, &top);
-    if (!top.row.s) return false;
+    if (!top.row.s) return QL_OK;
     l.delim = ql_table_delim(&top);
-    return find_roles(&top.header, true, &l);
+    *is = find_roles(&top.header, true, &l);
+    return QL_OK;
 }
 
 static ql_status fail_roles(ql_err *err)

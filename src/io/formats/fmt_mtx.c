@@ -16,9 +16,9 @@
     X(mtx, "mtx", NULL, "MatrixMarket file of any tool; names in text files beside it, or none")
 
 #define X(id, NAME, change, text)                                                                  \
-    static bool sniff_##id(const char *path)                                                       \
+    static ql_status sniff_##id(const char *path, bool *is, ql_err *err)                           \
     {                                                                                              \
-        return ql_mtx_sniff(path, NAME);                                                           \
+        return ql_mtx_sniff(path, NAME, is, err);                                                  \
     }                                                                                              \
     static ql_status read_##id(const char *path, const ql_read_options *opt, ql_dataset *ds,       \
                                ql_notes *notes, ql_err *err)                                       \

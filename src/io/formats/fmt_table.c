@@ -14,20 +14,28 @@
 #include "quell/reader.h"
 #include "refuse.h"
 
-static bool sniff(const char *path)
+static bool looks_like_table(const char *head, size_t n, bool all)
+{
+    ql_table_top top;
+    if (!ql_is_plain_text(head, n)) return false;
+    ql_table_find_top(head, n, all, &top);
+    if (!top.header.s) return false;
+    /* a header longer than what was looked at is no reason against a table */
+    if (!top.row.s && !all) return true;
+    const ql_field *line = top.row.s ? &top.row : &top.header;
+    return ql_count_fields(line->s, line->n, ql_table_delim(&top)) > 1;
+}
+
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     enum { HEAD = 1 << 16 };
     char head[HEAD];
-    ql_table_top top;
-    if (!ql_is_file(path)) return false;
-    size_t n = ql_text_peek(path, head, sizeof head);
-    if (!ql_is_plain_text(head, n)) return false;
-    ql_table_find_top(head, n, n < sizeof head, &top);
-    if (!top.header.s) return false;
-    /* a header longer than what was looked at is no reason against a table */
-    if (!top.row.s && n == sizeof head) return true;
-    const ql_field *line = top.row.s ? &top.row : &top.header;
-    return ql_count_fields(line->s, line->n, ql_table_delim(&top)) > 1;
+    size_t n;
+    *is = false;
+    if (!ql_is_file(path)) return QL_OK;
+    QL_TRY(ql_text_peek(path, head, sizeof head, &n, err));
+    *is = looks_like_table(head, n, n < sizeof head);
+    return QL_OK;
 }
 
 static void note_layout(const ql_table_layout *l, ql_str *out)
@@ -188,7 +196,11 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     const char *why = "";
     ql_status st;
     QL_GO(ql_blocks_open(path, QL_TEXT_BOUNDED, &b, err));
-    if (ql_table_layout_find(b, &none, &layout, NULL) != QL_OK) goto out;
+    st = ql_table_layout_find(b, &none, &layout, err);
+    if (st != QL_OK) {
+        if (st != QL_EMEMORY) st = QL_OK; /* reading it says what is wrong */
+        goto out;
+    }
     note_layout(&layout, out);
     bool rows_are_cells = ql_rows_are_cells(&none, layout.corner, &why);
     ql_str_printf(out, "\n%s by default: %" PRId64 " columns, the first one \"",

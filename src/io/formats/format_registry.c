@@ -54,6 +54,15 @@ static ql_status by_name(const char *name, const ql_format **out, ql_err *err)
     return fail_unknown(name, err);
 }
 
+/* What formats that it is not say of the path is forgotten. */
+static ql_status ask(const ql_format *format, const char *path, bool *is, ql_err *err)
+{
+    ql_err own = {0};
+    const ql_status st = format->sniff(path, is, &own);
+    if (st != QL_OK && err) *err = own;
+    return st;
+}
+
 static ql_status detect(const char *path, const ql_read_options *opt, const ql_format **out,
                         ql_err *err)
 {
@@ -65,7 +74,9 @@ static ql_status detect(const char *path, const ql_read_options *opt, const ql_f
         return QL_OK;
     }
     for (const ql_format *const *f = ql_formats; *f; f++) {
-        if (!(*f)->sniff(path)) continue;
+        bool is = false;
+        QL_TRY(ask(*f, path, &is, err));
+        if (!is) continue;
         *out = *f;
         return QL_OK;
     }

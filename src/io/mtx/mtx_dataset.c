@@ -15,20 +15,29 @@
 #include "quell/order.h"
 #include "quell/reader.h"
 
-static bool is_matrix_market(const char *path)
+/* A folder may hold one. */
+static ql_status may_be_matrix_market(const char *path, bool *may, ql_err *err)
 {
     char head[32] = "";
-    size_t n = ql_text_peek(path, head, sizeof head - 1);
+    size_t n;
+    *may = ql_is_folder(path);
+    if (!ql_is_file(path)) return QL_OK;
+    QL_TRY(ql_text_peek(path, head, sizeof head - 1, &n, err));
     const char *s = n >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? head + 3 : head;
-    return strncmp(s, "%%MatrixMarket", 14) == 0;
+    *may = strncmp(s, "%%MatrixMarket", 14) == 0;
+    return QL_OK;
 }
 
-bool ql_mtx_sniff(const char *path, const char *format)
+ql_status ql_mtx_sniff(const char *path, const char *format, bool *is, ql_err *err)
 {
     ql_mtx_folder f;
-    if (!ql_is_folder(path) && !(ql_is_file(path) && is_matrix_market(path))) return false;
-    const ql_mtx_maker *maker = ql_mtx_folder_maker(path, NULL, &f);
-    return maker && strcmp(maker->format, format) == 0;
+    bool may;
+    *is = false;
+    QL_TRY(may_be_matrix_market(path, &may, err));
+    if (!may) return QL_OK;
+    QL_TRY(ql_mtx_folder_maker(path, NULL, &f, err));
+    *is = f.maker && strcmp(f.maker->format, format) == 0;
+    return QL_OK;
 }
 
 /* Columns id, name, and what the maker has third; any but the first may lack. */
@@ -217,11 +226,16 @@ ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_
     static const ql_read_options plain = {.threads = 1};
     ql_mtx_folder f;
     ql_mtx_named named = {.unnamed_genes = false};
-    ql_err ignored = {0};
-    if (!ql_mtx_folder_maker(path, format, &f)) return QL_OK;
+    ql_err own = {0};
+    QL_TRY(ql_mtx_folder_maker(path, format, &f, err));
+    if (!f.maker) return QL_OK;
     QL_TRY(ql_mtx_read_header(f.matrix.path, &named.header, err));
-    bool fits = ql_mtx_folder_names(&f, &plain, &named, NULL, &ignored) == QL_OK &&
-                !(named.unnamed_genes && named.unnamed_cells);
+    const ql_status st = ql_mtx_folder_names(&f, &plain, &named, NULL, &own);
+    if (st == QL_EMEMORY) {
+        ql_mtx_named_free(&named);
+        return ql_fail(err, st, "%s", own.msg);
+    }
+    bool fits = st == QL_OK && !(named.unnamed_genes && named.unnamed_cells);
     const char *way = named.cells_are_columns ? "genes x cells" : "cells x genes";
     describe_header(&f, &named.header, fits ? way : "", out);
     if (fits && named.genes.n_fields > 2 && f.maker->third == QL_THIRD_TYPE) {
