@@ -11,7 +11,7 @@
 static bool variable_name(const char *option, char *out, size_t size)
 {
     int n = snprintf(out, size, "QUELL_%s", option);
-    for (char *c = out; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    for (char *c = out; *c; c++) *c = (char)(*c == '-' ? '_' : toupper((unsigned char)*c));
     return n > 0 && (size_t)n < size;
 }
 

@@ -159,8 +159,8 @@ static int64_t groups_in_use(const int64_t *size, int64_t n)
 static void put_name(ql_str *out, const char *name)
 {
     for (; *name; name++) {
-        char c = *name == '\t' || *name == '\n' || *name == '\r' ? ' ' : *name;
-        ql_str_bytes(out, &c, 1);
+        const bool ends = *name == '\t' || *name == '\n' || *name == '\r';
+        ql_str_bytes(out, ends ? " " : name, 1);
     }
 }
 
