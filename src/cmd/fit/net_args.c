@@ -197,10 +197,8 @@ static void add_dropout(const model_args *a, ql_ae_config *c)
 
 static ql_latent_at latent_at_of(const model_args *a, const ql_ae_config *c)
 {
-    int at = 0;
     if (!a->latent_at) return ql_ae_code_is_output(c) ? QL_LATENT_ACTIVATION : QL_LATENT_LINEAR;
-    while (strcmp(latent_choices[at], a->latent_at) != 0) at++; /* the parser lets no other pass */
-    return (ql_latent_at)at;
+    return (ql_latent_at)ql_place_in(a->latent_at, latent_choices);
 }
 
 /* The numbers of --conv; false: that is none. */

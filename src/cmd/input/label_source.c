@@ -69,7 +69,8 @@ static bool next_line(table *t)
     if (stop > line && stop[-1] == '\r') stop[-1] = '\0';
     t->number++;
     /* a header of one field leaves that to the first row */
-    if (!t->separator) t->separator = strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : 0;
+    if (!t->separator)
+        t->separator = (char)(strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : 0);
     t->n = 0;
     for (char *p = line; p && t->n < MOST_FIELDS;)
         p = cut_field(p, t->separator, &t->field[t->n++]);
