@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../counts/band_sink.h"
 #include "../counts/numbers.h"
 #include "../file/folder.h"
 #include "../mtx/mtx_dataset.h"
@@ -268,8 +269,8 @@ static ql_status find_or_fail(const char *path, eds_files *f, ql_err *err)
                    GENES, CELLS);
 }
 
-static ql_status read_eds(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                          ql_notes *notes, ql_err *err)
+static ql_status read_eds(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                          ql_err *err)
 {
     eds_files f;
     eds_job job = {.nnz = 0};
@@ -286,10 +287,10 @@ static ql_status read_eds(const char *path, const ql_read_options *opt, ql_datas
         ql_context(err, st, "%s", f.matrix.path);
         goto out;
     }
-    QL_GO(ql_fold_usa(&features, opt, &fold, notes, err));
-    QL_GO(ql_check_layer_used(opt, fold.apply != NULL, err));
+    QL_GO(ql_fold_usa(&features, r->opt, &fold, notes, err));
+    QL_GO(ql_check_layer_used(r->opt, fold.apply != NULL, err));
     QL_GO(ql_mtx_apply_fold(&fold, &job.m, err));
-    QL_GO(ql_features_apply(&features, opt, &job.m, ds, notes, err));
+    QL_GO(ql_features_apply(&features, r->opt, &job.m, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, MATRIX, err));
 out:
     end_job(&job);

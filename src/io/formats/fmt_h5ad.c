@@ -18,13 +18,13 @@ static ql_status sniff(const char *path, bool *is, ql_err *err)
     return QL_OK;
 }
 
-static ql_status read_h5ad(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_h5ad(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     hid_t file = -1;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(ql_h5ad_read(file, &ql_h5ad_modern_names, opt, false, ds, notes, err));
+    QL_GO(ql_h5ad_read(file, &ql_h5ad_modern_names, r, false, ds, notes, err));
 out:
     ql_h5r_close(file);
     return st;

@@ -40,14 +40,14 @@ static ql_status sniff(const char *path, bool *is, ql_err *err)
     return QL_OK;
 }
 
-static ql_status read_old(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                          ql_notes *notes, ql_err *err)
+static ql_status read_old(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                          ql_err *err)
 {
     hid_t file = -1;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     ql_h5ad_names names = find_names(file);
-    QL_GO(ql_h5ad_read(file, &names, opt, true, ds, notes, err));
+    QL_GO(ql_h5ad_read(file, &names, r, true, ds, notes, err));
 out:
     ql_h5r_close(file);
     return st;

@@ -329,8 +329,8 @@ static void say_layout(const long_layout *l, ql_str *out)
         ql_str_printf(out, ", %s in column %d", role_text[r], l->at[r] + 1);
 }
 
-static ql_status read_long(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_long(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     static const ql_piece_work work = {
         .reserve = reserve, .parse = parse_piece, .take = take_piece};
@@ -339,16 +339,16 @@ static ql_status read_long(const char *path, const ql_read_options *opt, ql_data
     ql_str text = {0};
     ql_status st;
     QL_TRY(QL_NEW(j, 1, "a parser", err));
-    QL_GO(ql_blocks_open(path, opt->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
-    QL_GO(find_layout(b, opt, &j->layout, err));
+    QL_GO(ql_blocks_open(path, r->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
+    QL_GO(find_layout(b, r->opt, &j->layout, err));
     say_layout(&j->layout, &text);
     ql_note_add(notes, QL_NOTE_INFO, "long table: %s", ql_str_text(&text));
     j->lines = j->layout.lines;
-    if (opt->sink) QL_GO(ql_runs_new(opt->sink->folder, ql_sort_entries(-1), &j->runs, err));
-    QL_GO(ql_blocks_run(b, j->layout.used, opt->threads, &work, j, err));
+    if (r->sink) QL_GO(ql_runs_new(r->sink->folder, ql_sort_entries(-1), &j->runs, err));
+    QL_GO(ql_blocks_run(b, j->layout.used, r->opt->threads, &work, j, err));
     ql_blocks_close(b);
     b = NULL;
-    st = take_all(j, opt->sink, ds, notes, err);
+    st = take_all(j, r->sink, ds, notes, err);
 out:
     ql_str_free(&text);
     ql_blocks_close(b);

@@ -222,24 +222,24 @@ static ql_status read_sides(hid_t file, int64_t n_cells, int64_t n_genes,
     return read_side(file, &genes_side, n_genes, &ds->genes, &left, notes, err);
 }
 
-static ql_status stream_matrix(hid_t file, const char *path, const ql_read_options *opt,
-                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status stream_matrix(hid_t file, const char *path, const ql_reading *r, ql_dataset *ds,
+                               ql_notes *notes, ql_err *err)
 {
     ql_matrix_info info;
-    ql_band_sink *s = opt->sink;
+    ql_band_sink *s = r->sink;
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
-    QL_TRY(read_sides(file, info.n_cols, info.n_rows, opt, ds, notes, err));
+    QL_TRY(read_sides(file, info.n_cols, info.n_rows, r->opt, ds, notes, err));
     return ql_matrix_h5_stream_turned(file, path, info.n_cols, info.n_rows, s, ds, err);
 }
 
-static ql_status read_all(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+static ql_status read_all(hid_t file, const char *path, const ql_reading *r, ql_dataset *ds,
                           ql_notes *notes, ql_err *err)
 {
     /* only a dataset can be dense; anything else is told by the reading of it whole */
-    if (opt->sink && ql_h5r_kind_of(file, path) == QL_H5R_DATASET)
-        return stream_matrix(file, path, opt, ds, notes, err);
-    QL_TRY(read_matrix(file, path, opt, ds, err));
-    return read_sides(file, ds->counts.n_rows, ds->counts.n_cols, opt, ds, notes, err);
+    if (r->sink && ql_h5r_kind_of(file, path) == QL_H5R_DATASET)
+        return stream_matrix(file, path, r, ds, notes, err);
+    QL_TRY(read_matrix(file, path, r->opt, ds, err));
+    return read_sides(file, ds->counts.n_rows, ds->counts.n_cols, r->opt, ds, notes, err);
 }
 
 /* Layers and graphs beside the matrix that was read. */
@@ -266,17 +266,17 @@ out:
     return st;
 }
 
-static ql_status read_loom(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_loom(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     hid_t file = -1;
     char matrix[1024];
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(pick_matrix(file, opt, matrix, sizeof matrix, err));
-    QL_GO(read_all(file, matrix, opt, ds, notes, err));
+    QL_GO(pick_matrix(file, r->opt, matrix, sizeof matrix, err));
+    QL_GO(read_all(file, matrix, r, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, matrix, err));
-    if (opt->columns) QL_GO(list_others(file, ds, err));
+    if (r->opt->columns) QL_GO(list_others(file, ds, err));
 out:
     ql_h5r_close(file);
     return st;

@@ -20,10 +20,10 @@
     {                                                                                              \
         return ql_mtx_sniff(path, NAME, is, err);                                                  \
     }                                                                                              \
-    static ql_status read_##id(const char *path, const ql_read_options *opt, ql_dataset *ds,       \
+    static ql_status read_##id(const char *path, const ql_reading *r, ql_dataset *ds,              \
                                ql_notes *notes, ql_err *err)                                       \
     {                                                                                              \
-        return ql_mtx_read_dataset(path, NAME, change, opt, ds, notes, err);                       \
+        return ql_mtx_read_dataset(path, NAME, change, r, ds, notes, err);                         \
     }                                                                                              \
     static ql_status describe_##id(const char *path, ql_str *out, ql_err *err)                     \
     {                                                                                              \

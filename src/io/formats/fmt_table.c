@@ -153,30 +153,30 @@ out:
 }
 
 static ql_status read_entries(ql_blocks *b, const ql_table_layout *layout, bool rows_are_cells,
-                              const ql_read_options *opt, ql_table *table, ql_dataset *ds,
-                              ql_err *err)
+                              const ql_reading *r, ql_table *table, ql_dataset *ds, ql_err *err)
 {
-    ql_table_how how = {.what = {"gene", "cell"}, .threads = opt->threads};
+    ql_table_how how = {.what = {"gene", "cell"}, .threads = r->opt->threads};
     if (rows_are_cells) how.what[0] = "cell";
     if (rows_are_cells) how.what[1] = "gene";
-    if (opt->sink) return stream_entries(b, layout, rows_are_cells, how, opt->sink, table, ds, err);
+    if (r->sink) return stream_entries(b, layout, rows_are_cells, how, r->sink, table, ds, err);
     QL_TRY(ql_table_read(b, layout, &how, table, err));
     return take_entries(table, rows_are_cells, ds, err);
 }
 
-static ql_status read_table(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                            ql_notes *notes, ql_err *err)
+static ql_status read_table(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                            ql_err *err)
 {
+    const ql_read_options *opt = r->opt;
     ql_blocks *b = NULL;
     ql_table_layout layout = {.second = -1};
     ql_table table = {0};
     const char *why = "";
     ql_status st;
-    QL_GO(ql_blocks_open(path, opt->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
+    QL_GO(ql_blocks_open(path, r->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
     QL_GO(ql_table_layout_find(b, opt, &layout, err));
     bool rows_are_cells = ql_rows_are_cells(opt, layout.corner, &why);
     note_choices(&layout, rows_are_cells, why, notes);
-    QL_GO(read_entries(b, &layout, rows_are_cells, opt, &table, ds, err));
+    QL_GO(read_entries(b, &layout, rows_are_cells, r, &table, ds, err));
     ql_warn_orient(opt, rows_are_cells, &table.names, &layout.columns, notes);
     QL_GO(take_names(&table, &layout, rows_are_cells, ds, err));
     ql_warn_dates(&ds->genes.index, notes);

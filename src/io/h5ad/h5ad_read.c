@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../counts/band_sink.h"
 #include "../hdf5/h5_names.h"
 
 static void warn_missing(const char *frame, const char *column, ql_notes *notes)
@@ -34,13 +35,14 @@ out:
 const ql_h5ad_names ql_h5ad_modern_names = {
     .x = "X", .raw_x = "raw/X", .obs = "obs", .var = "var", .raw_var = "raw/var"};
 
-ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_read_options *opt,
+ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_reading *r,
                        bool with_columns, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
+    const ql_read_options *opt = r->opt;
     QL_TRY(ql_h5ad_index(file, names->obs, &ds->cells.index, err));
     QL_TRY(check_columns(file, names->obs, notes, err));
     QL_TRY(check_columns(file, names->var, notes, err));
-    QL_TRY(ql_h5ad_pick(file, names, opt, ds, notes, err));
+    QL_TRY(ql_h5ad_pick(file, names, r, ds, notes, err));
     with_columns = with_columns || opt->columns;
     const ql_left_out left = {opt->columns ? &ds->others : NULL, notes};
     const char *var = ds->genes_differ ? names->raw_var : names->var;

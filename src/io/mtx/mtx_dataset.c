@@ -104,14 +104,13 @@ out:
 }
 
 static ql_status read_bands(const ql_mtx_folder *f, beside *b, ql_mtx_change change,
-                            const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                            ql_err *err)
+                            const ql_reading *r, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    ql_band_sink *s = opt->sink;
+    ql_band_sink *s = r->sink;
     uint8_t *keep = NULL;
     ql_status st;
-    QL_GO(fold_features(b, f->by_layer, change, opt, notes, err));
-    QL_GO(ql_features_choose(&b->features, opt, &keep, ds, notes, err));
+    QL_GO(fold_features(b, f->by_layer, change, r->opt, notes, err));
+    QL_GO(ql_features_choose(&b->features, r->opt, &keep, ds, notes, err));
     s->keep = keep;
     s->fold = b->fold.apply;
     s->fold_how = &b->fold;
@@ -127,14 +126,13 @@ out:
     return st;
 }
 
-static ql_status read_named(const ql_mtx_folder *f, ql_mtx_change change,
-                            const ql_read_options *opt, ql_mtx_named *named, ql_dataset *ds,
-                            ql_notes *notes, ql_err *err)
+static ql_status read_named(const ql_mtx_folder *f, ql_mtx_change change, const ql_reading *r,
+                            ql_mtx_named *named, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    beside b = {.how = {named->cells_are_columns, opt->allow_short, opt->threads}};
+    beside b = {.how = {named->cells_are_columns, r->opt->allow_short, r->opt->threads}};
     take_names(f, named, &b, ds);
-    ql_status st = opt->sink ? read_bands(f, &b, change, opt, ds, notes, err)
-                             : read_whole(f, &b, change, opt, ds, notes, err);
+    ql_status st = r->sink ? read_bands(f, &b, change, r, ds, notes, err)
+                           : read_whole(f, &b, change, r->opt, ds, notes, err);
     ql_features_free(&b.features);
     return st;
 }
@@ -149,17 +147,16 @@ static void note_choice(const ql_mtx_folder *f, ql_notes *notes)
 }
 
 ql_status ql_mtx_read_dataset(const char *path, const char *format, ql_mtx_change change,
-                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                              ql_err *err)
+                              const ql_reading *r, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     ql_mtx_folder f;
     ql_mtx_named named = {.unnamed_genes = false};
     const char *slash;
     ql_status st;
-    QL_GO(ql_mtx_folder_find(path, format, opt->layer, &f, err));
+    QL_GO(ql_mtx_folder_find(path, format, r->opt->layer, &f, err));
     note_choice(&f, notes);
-    QL_GO(ql_mtx_folder_names(&f, opt, &named, notes, err));
-    QL_GO(read_named(&f, change, opt, &named, ds, notes, err));
+    QL_GO(ql_mtx_folder_names(&f, r->opt, &named, notes, err));
+    QL_GO(read_named(&f, change, r, &named, ds, notes, err));
     slash = strrchr(f.matrix.path, '/');
     QL_GO(ql_set_text(&ds->matrix, slash ? slash + 1 : f.matrix.path, err));
 out:
