@@ -246,8 +246,8 @@ static void copy_text(void *ctx, const char *text)
     ql_str_puts(ctx, text);
 }
 
-/* What was put into out, or why it could not be. */
-static ql_status put(const ql_str *out, const char *path, const char *name, ql_err *err)
+/* Did out have room for the text? */
+static ql_status taken(const ql_str *out, const char *path, const char *name, ql_err *err)
 {
     if (!out->failed) return QL_OK;
     return ql_fail(err, QL_EMEMORY, "/%s: no memory for attribute \"%s\"", path, name);
@@ -257,7 +257,7 @@ ql_status ql_h5r_attr_string(hid_t file, const char *path, const char *name, ql_
                              ql_err *err)
 {
     *has = take_text(file, path, name, copy_text, out);
-    return *has ? put(out, path, name, err) : QL_OK;
+    return *has ? taken(out, path, name, err) : QL_OK;
 }
 
 typedef struct {
@@ -342,7 +342,7 @@ ql_status ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_
     attr_close(&a);
     if (!*has) return QL_OK;
     copy_text(out, target);
-    return put(out, path, name, err);
+    return taken(out, path, name, err);
 }
 
 ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,
