@@ -28,8 +28,8 @@ QL_MUST_USE ql_status ql_latent_shift(const ql_latent_group *a, const ql_latent_
                                       const ql_latent_group *to, int64_t n_latent, int64_t n_strata,
                                       double *shift, double *weight, ql_err *err);
 
-/* mean [n_genes]: mean over cells of molecules per 10000 of the model's genes; var (may be NULL):
- * variance over cells of ln(1 + that), log_mean (may be NULL): its mean. */
+/* mean [n_genes]: mean over cells of molecules per 10000 of the model's genes; log_mean: that of
+ * ln(1 + these); log_var: their variance, for which log_mean is needed. Each may be NULL. */
 typedef struct {
     double *mean, *log_mean, *log_var;
 } ql_gene_means;

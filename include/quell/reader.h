@@ -17,8 +17,6 @@ extern "C" {
 /* Which side of a file's table or matrix is the cells'. */
 typedef enum { QL_ORIENT_AUTO, QL_ORIENT_CELLS_X_GENES, QL_ORIENT_GENES_X_CELLS } ql_orient;
 
-typedef struct ql_band_sink ql_band_sink;
-
 /* What the user asked of a reader; zero-initialised means "decide yourself". Strings are borrowed.
  */
 typedef struct {
@@ -42,7 +40,6 @@ typedef struct {
     bool columns; /* fill the columns of cells and genes also where an output may copy the file, and
                    * ds->others */
     int threads;  /* at least 1 */
-    struct ql_band_sink *sink; /* set by ql_read_streamed alone */
 } ql_read_options;
 
 /* path is a file, a folder, or, for text formats, "-" (standard input), a FIFO or a device, which
@@ -83,13 +80,17 @@ QL_MUST_USE ql_status ql_read_measure(const char *path, const ql_read_options *o
  * "key_2", ... as float64, or the columns of a frame. QL_ENOINPUT, QL_EDATA, QL_EMEMORY. */
 QL_MUST_USE ql_status ql_read_obsm(const char *path, const char *key, ql_frame *out, ql_err *err);
 
+/* What a format reads with: these options, and where bands go. Known to src/io alone. */
+typedef struct ql_reading ql_reading;
+
 /* One format. */
 typedef struct {
     const char *name;    /* identity, used by --format and stored in outputs */
     const char *summary; /* one line for help and docs */
-    /* Does path hold this format? Looks at content only. */
-    bool (*sniff)(const char *path);
-    ql_status (*read)(const char *path, const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
+    /* *is: path holds this format, by its content. QL_EMEMORY alone says that this is not known;
+     * what else fails is told when it is read. */
+    ql_status (*sniff)(const char *path, bool *is, ql_err *err);
+    ql_status (*read)(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
                       ql_err *err);
     /* What is in the file, for `quell info`: text lines appended to out. NULL: shape only. */
     ql_status (*describe)(const char *path, ql_str *out, ql_err *err);
@@ -101,7 +102,8 @@ typedef struct {
 
 extern const ql_format *const ql_formats[]; /* NULL-terminated, in order of detection */
 
-/* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead. */
+/* The format of path; fails with QL_ENOINPUT or QL_EDATA and names what was found instead, or with
+ * QL_EMEMORY. */
 QL_MUST_USE ql_status ql_format_detect(const char *path, const ql_read_options *opt,
                                        const ql_format **out, ql_err *err);
 

@@ -54,13 +54,18 @@ const char *ql_status_text(ql_status status);
  * err may be NULL (the description is dropped). Overlong text is cut, never overflows. */
 ql_status ql_fail(ql_err *err, ql_status code, const char *fmt, ...) QL_PRINTF(3, 4);
 
-/* Add the sentence that says how to mend it; returns the code already in err (QL_EINTERNAL when err
- * is NULL, so that a failure stays one). */
-ql_status ql_hint(ql_err *err, const char *fmt, ...) QL_PRINTF(2, 3);
+/* Add the sentence that says how to mend a failure of that code, and return the code. */
+ql_status ql_hint(ql_err *err, ql_status code, const char *fmt, ...) QL_PRINTF(3, 4);
 
-/* Put what this level knows (file, dataset) in front of the message: "context: message".
- * Returns as ql_hint does. */
-ql_status ql_context(ql_err *err, const char *fmt, ...) QL_PRINTF(2, 3);
+/* Put what this level knows (file, dataset) in front of the message: "context: message". */
+ql_status ql_context(ql_err *err, ql_status code, const char *fmt, ...) QL_PRINTF(3, 4);
+
+/* What they return, told to clang's analyzer, which sees one source file at a time. */
+#ifdef __clang_analyzer__
+#define ql_fail(err, code, ...)    ((void)ql_fail(err, code, __VA_ARGS__), code)
+#define ql_hint(err, code, ...)    ((void)ql_hint(err, code, __VA_ARGS__), code)
+#define ql_context(err, code, ...) ((void)ql_context(err, code, __VA_ARGS__), code)
+#endif
 
 /* Forward a failure to the caller. Use only where nothing needs cleaning up. */
 #define QL_TRY(call)                                                                               \

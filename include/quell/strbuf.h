@@ -30,9 +30,10 @@ void ql_str_free(ql_str *s);
  * cut at 80 bytes with "...". Appends to s. */
 void ql_str_escape(ql_str *s, const char *bytes, size_t n);
 
-/* Is text in the list, which ends with NULL and may be NULL itself? The second in any case of
- * letters.
- */
+/* Place of text in the list, which ends with NULL and may be NULL itself; -1: nowhere. */
+int ql_place_in(const char *text, const char *const *list);
+
+/* Is it there at all? The second in any case of letters. */
 bool ql_is_one_of(const char *text, const char *const *list);
 bool ql_is_word_of(const char *text, const char *const *list);
 

@@ -164,7 +164,8 @@ static ql_status out_of_memory(int64_t n, size_t size, const char *what, ql_err 
     ql_fail(err, QL_EMEMORY, "not enough memory for %s: %lld bytes wanted, %lld held", what,
             (long long)bytes, (long long)ql_alloc_bytes());
     if (limit > 0)
-        ql_hint(err, "the limit is %lld bytes; raise it if the machine has more", (long long)limit);
+        ql_hint(err, QL_EMEMORY, "the limit is %lld bytes; raise it if the machine has more",
+                (long long)limit);
     return QL_EMEMORY;
 }
 
@@ -215,5 +216,5 @@ ql_status ql_need_memory(double bytes, const char *what, ql_err *err)
     const double gib = 1024.0 * 1024 * 1024;
     ql_fail(err, QL_EMEMORY, "%s: needs %.1f GiB of memory, %.1f GiB are available", what,
             bytes / gib, (double)left / gib);
-    return ql_hint(err, "run it on a machine with more memory");
+    return ql_hint(err, QL_EMEMORY, "run it on a machine with more memory");
 }

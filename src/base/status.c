@@ -50,6 +50,10 @@ static void format(char *out, size_t size, const char *fmt, va_list ap)
     if (n >= 0 && (size_t)n >= size) mark_cut(out, size);
 }
 
+#undef ql_fail
+#undef ql_hint
+#undef ql_context
+
 ql_status ql_fail(ql_err *err, ql_status code, const char *fmt, ...)
 {
     if (!err) return code;
@@ -65,19 +69,19 @@ ql_status ql_fail(ql_err *err, ql_status code, const char *fmt, ...)
     return code;
 }
 
-ql_status ql_hint(ql_err *err, const char *fmt, ...)
+ql_status ql_hint(ql_err *err, ql_status code, const char *fmt, ...)
 {
-    if (!err) return QL_EINTERNAL;
+    if (!err) return code;
     va_list ap;
     va_start(ap, fmt);
     format(err->hint, sizeof err->hint, fmt, ap);
     va_end(ap);
-    return err->code;
+    return err->code = code;
 }
 
-ql_status ql_context(ql_err *err, const char *fmt, ...)
+ql_status ql_context(ql_err *err, ql_status code, const char *fmt, ...)
 {
-    if (!err) return QL_EINTERNAL;
+    if (!err) return code;
     char text[sizeof err->msg];
     va_list ap;
     va_start(ap, fmt);
@@ -88,5 +92,5 @@ ql_status ql_context(ql_err *err, const char *fmt, ...)
     int rest = snprintf(text + n, sizeof text - n, ": %s", err->msg);
     if (rest < 0 || (size_t)rest >= sizeof text - n) mark_cut(text, sizeof text);
     memcpy(err->msg, text, sizeof text);
-    return err->code;
+    return err->code = code;
 }

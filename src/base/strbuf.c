@@ -110,11 +110,16 @@ void ql_str_escape(ql_str *s, const char *bytes, size_t n)
     }
 }
 
+int ql_place_in(const char *text, const char *const *list)
+{
+    for (int i = 0; list && list[i]; i++)
+        if (strcmp(text, list[i]) == 0) return i;
+    return -1;
+}
+
 bool ql_is_one_of(const char *text, const char *const *list)
 {
-    for (; list && *list; list++)
-        if (strcmp(text, *list) == 0) return true;
-    return false;
+    return ql_place_in(text, list) >= 0;
 }
 
 bool ql_is_word_of(const char *text, const char *const *list)

@@ -74,7 +74,7 @@ ql_status ql_command_check_words(const ql_command *command, const ql_opts *opts,
     const ql_positional *missing = first_missing(command->positionals, n);
     if (missing) {
         ql_fail(err, QL_EUSAGE, "%s is missing: %s", missing->name, missing->help);
-        return ql_hint(err, "see 'quell %s --help'", command->name);
+        return ql_hint(err, QL_EUSAGE, "see 'quell %s --help'", command->name);
     }
     if (most >= 0 && n > most)
         return ql_fail(err, QL_EUSAGE, "unexpected argument '%s'", ql_opts_positional(opts, most));

@@ -90,9 +90,9 @@ static int unknown_command(const char *word, const ql_command *const *commands)
     ql_log_text settings = ql_log_text_stderr("quell", false, false);
     ql_fail(&err, QL_EUSAGE, "unknown %s '%s'", kind, word);
     if (near)
-        ql_hint(&err, "did you mean '%s'?", near);
+        ql_hint(&err, QL_EUSAGE, "did you mean '%s'?", near);
     else
-        ql_hint(&err, "see 'quell --help'");
+        ql_hint(&err, QL_EUSAGE, "see 'quell --help'");
     if (ql_log_new(NULL, &log, NULL) == QL_OK && ql_log_add_text(log, &settings, NULL) == QL_OK)
         ql_log_error(log, &err);
     ql_log_free(log);

@@ -37,7 +37,8 @@ ql_status ql_help(const ql_command *const *commands, const ql_command *command, 
     else if (f->program)
         f->program(commands, out);
     else
-        for (; *commands; commands++) QL_TRY(help_command(f, *commands, all, out, err));
+        for (; f->command && *commands; commands++)
+            QL_TRY(help_command(f, *commands, all, out, err));
     return out->failed ? ql_fail(err, QL_EMEMORY, "no memory for the help") : QL_OK;
 }
 

@@ -19,8 +19,8 @@ static ql_status unknown(const ql_opts *o, const char *name, size_t len, ql_err 
     const char *near = ql_nearest(word, ql_opts_name_at, o);
     const char *base = !near && negative ? ql_nearest(word + 3, ql_opts_name_at, o) : NULL;
     ql_fail(err, QL_EUSAGE, "unknown option '--%s'", word);
-    if (near) ql_hint(err, "did you mean '--%s'?", near);
-    if (base) ql_hint(err, "did you mean '--no-%s'?", base);
+    if (near) ql_hint(err, QL_EUSAGE, "did you mean '--%s'?", near);
+    if (base) ql_hint(err, QL_EUSAGE, "did you mean '--no-%s'?", base);
     return QL_EUSAGE;
 }
 

@@ -73,9 +73,7 @@ static ql_status set_defaults(ql_opts *o, ql_err *err)
         const ql_opt_item *item = &o->items[i];
         if (!item->value || ql_opt_set(item->row, item->row->def, item->value, err) == QL_OK)
             continue;
-        ql_context(err, "default of --%s", item->row->name);
-        if (err) err->code = QL_EINTERNAL;
-        return QL_EINTERNAL;
+        return ql_context(err, QL_EINTERNAL, "default of --%s", item->row->name);
     }
     return QL_OK;
 }

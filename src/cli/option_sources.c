@@ -11,7 +11,7 @@
 static bool variable_name(const char *option, char *out, size_t size)
 {
     int n = snprintf(out, size, "QUELL_%s", option);
-    for (char *c = out; *c; c++) *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    for (char *c = out; *c; c++) *c = (char)(*c == '-' ? '_' : toupper((unsigned char)*c));
     return n > 0 && (size_t)n < size;
 }
 
@@ -51,7 +51,7 @@ static ql_status config_key(void *ctx, const char *key, const char *value, int l
     if (s.item < 0) {
         const char *near = ql_nearest(key, ql_opts_name_at, c->opts);
         ql_fail(err, QL_EUSAGE, "%s: line %d: unknown option '%.80s'", c->path, line, key);
-        return near ? ql_hint(err, "did you mean '%s'?", near) : QL_EUSAGE;
+        return near ? ql_hint(err, QL_EUSAGE, "did you mean '%s'?", near) : QL_EUSAGE;
     }
     const ql_option *row = c->opts->items[s.item].row;
     if (s.clear || row->bits & QL_OPT_META)
@@ -134,8 +134,8 @@ static ql_status apply(ql_opts *o, const ql_opt_setting *s, ql_err *err)
     ql_opt_item *item = &o->items[s->item];
     const char *text = s->text ? s->text : "yes";
     item->source = s->source;
-    if (ql_opt_set(item->row, text, item->value, err) != QL_OK)
-        return ql_context(err, "%s", s->label);
+    const ql_status st = ql_opt_set(item->row, text, item->value, err);
+    if (st != QL_OK) return ql_context(err, st, "%s", s->label);
     if (s->clear) *(bool *)item->value = !*(bool *)item->value;
     return QL_OK;
 }
@@ -175,7 +175,7 @@ ql_status ql_opts_check_required(const ql_opts *o, ql_err *err)
         const ql_option *row = o->items[i].row;
         if (!(row->bits & QL_OPT_REQUIRED) || o->items[i].source != QL_SRC_DEFAULT) continue;
         ql_fail(err, QL_EUSAGE, "--%s is missing", row->name);
-        return ql_hint(err, "--%s %s: %s", row->name, ql_opt_unit(row), row->help);
+        return ql_hint(err, QL_EUSAGE, "--%s %s: %s", row->name, ql_opt_unit(row), row->help);
     }
     return QL_OK;
 }

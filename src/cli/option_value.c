@@ -262,7 +262,7 @@ static ql_status bad_choice(const ql_option *row, const char *text, ql_err *err)
     ql_fail(err, QL_EUSAGE, "'%.80s' is none of: %s", text, ql_str_text(&list));
     ql_str_free(&list);
     const char *near = ql_nearest(text, choice_name_at, row);
-    if (near) ql_hint(err, "did you mean '%s'?", near);
+    if (near) ql_hint(err, QL_EUSAGE, "did you mean '%s'?", near);
     return QL_EUSAGE;
 }
 

@@ -149,7 +149,7 @@ static ql_status check_shard(const apply_job *a)
             "are for all cells");
     if (a->job.run->n_args == 1) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--shard takes one input");
-    return ql_hint(err, "quell convert joins several");
+    return ql_hint(err, QL_EUSAGE, "quell convert joins several");
 }
 
 /* Cells of other parts are predicted by those. */
@@ -246,7 +246,7 @@ static ql_status check_reference(const apply_job *a)
             "%s: does not know the cells it was trained on, which --write distance and outlier "
             "compare with",
             a->args.load_model);
-    return ql_hint(&a->job.run->err, "train it again with this quell");
+    return ql_hint(&a->job.run->err, QL_EDATA, "train it again with this quell");
 }
 
 static ql_status work(apply_job *a)

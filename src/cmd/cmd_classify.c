@@ -90,8 +90,9 @@ static ql_status part_cells(job *j)
     if (j->n_asked == 0) {
         ql_fail(err, QL_EDATA, "%s: obs/%s: every cell has a label: there is nobody to classify",
                 path, j->a->labels);
-        return ql_hint(err, "give labelled cells of another file with --reference, or name cells "
-                            "whose label is to be hidden with --mask");
+        return ql_hint(err, QL_EDATA,
+                       "give labelled cells of another file with --reference, or name cells "
+                       "whose label is to be hidden with --mask");
     }
     return QL_OK;
 }

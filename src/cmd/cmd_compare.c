@@ -159,8 +159,8 @@ static int64_t groups_in_use(const int64_t *size, int64_t n)
 static void put_name(ql_str *out, const char *name)
 {
     for (; *name; name++) {
-        char c = *name == '\t' || *name == '\n' || *name == '\r' ? ' ' : *name;
-        ql_str_bytes(out, &c, 1);
+        const bool ends = *name == '\t' || *name == '\n' || *name == '\r';
+        ql_str_bytes(out, ends ? " " : name, 1);
     }
 }
 
@@ -287,7 +287,8 @@ static ql_status work(job *j)
     j->n = j->run->n_args;
     if (j->n < 2 && !space) {
         ql_fail(err, QL_EUSAGE, "one labeling has nothing to be compared with");
-        return ql_hint(err, "name a second one, or --silhouette for how well it parts the cells");
+        return ql_hint(err, QL_EUSAGE,
+                       "name a second one, or --silhouette for how well it parts the cells");
     }
     QL_TRY(QL_NEW(j->source, j->n, "labelings", err));
     QL_TRY(QL_NEW(j->against, j->n, "labelings", err));

@@ -52,7 +52,7 @@ static ql_status help_run(const void *args, ql_run *run)
         if (!command) {
             const char *near = ql_nearest(run->args[0], command_name_at, run->commands);
             ql_fail(&run->err, QL_EUSAGE, "unknown command '%s'", run->args[0]);
-            return near ? ql_hint(&run->err, "did you mean '%s'?", near) : QL_EUSAGE;
+            return near ? ql_hint(&run->err, QL_EUSAGE, "did you mean '%s'?", near) : QL_EUSAGE;
         }
     }
     ql_status st = ql_help(run->commands, command, a->format, a->all, &text, &run->err);

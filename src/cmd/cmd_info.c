@@ -223,8 +223,10 @@ static ql_status one_file(const info_args *a, const char *path, ql_run *run)
     file_info f = {.path = path};
     ql_read_options opt;
     ql_str text = {0};
-    ql_status st = QL_OK;
-    if (model_file_is(path)) return one_model(a, path, run);
+    ql_status st;
+    bool is_model;
+    QL_TRY(model_file_is(path, &is_model, &run->err));
+    if (is_model) return one_model(a, path, run);
     QL_GO(ql_read_args_options(&a->read, run->threads, &opt, &run->err));
     opt.allow_noncounts = opt.only_look = true; /* to look is allowed */
     QL_GO(look(&f, &opt, &run->err));

@@ -68,7 +68,7 @@ static ql_status start(job *j)
     if (!same) {
         ql_fail(err, QL_EDATA, "%s: other cells have neighbours than have a place in the space",
                 j->space.path);
-        return ql_hint(err, "--use KEY finds the neighbours anew");
+        return ql_hint(err, QL_EDATA, "--use KEY finds the neighbours anew");
     }
     QL_TRY(QL_NEW(j->xy, 2 * p->n, "a layout", err));
     return ql_layout_start(p->x, p->n, p->n_dims, (uint64_t)j->a->seed.seed, j->xy, err);

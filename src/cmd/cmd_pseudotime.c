@@ -66,7 +66,7 @@ static ql_status start_at_cell(job *j)
         if (strcmp(ql_name(cells, i), j->a->start_cell) == 0) return point_of_cell(j, i, &j->start);
     ql_fail(err, QL_EDATA, "%s: no cell is named '%s'", j->space.path, j->a->start_cell);
     const char *near = ql_nearest(j->a->start_cell, cell_at, cells);
-    return near ? ql_hint(err, "did you mean '%s'?", near) : err->code;
+    return near ? ql_hint(err, QL_EDATA, "did you mean '%s'?", near) : QL_EDATA;
 }
 
 /* in [points]: cells with that label. */
@@ -87,7 +87,7 @@ static ql_status mark_group(job *j, const char *column, const char *value, uint8
         const char *near = code < 0 ? ql_nearest(value, cell_at, &l.names) : NULL;
         st = ql_fail(err, QL_EDATA, "%s: obs/%s: no cell with a place in the space is '%s'",
                      j->space.path, column, value);
-        if (near) st = ql_hint(err, "did you mean '%s'?", near);
+        if (near) st = ql_hint(err, st, "did you mean '%s'?", near);
     }
     ql_labels_free(&l);
     return st;
@@ -295,7 +295,8 @@ static ql_status check(const pseudotime_args *a, ql_run *run)
         ql_fail(&run->err, QL_EUSAGE, "%s",
                 a->start_cell ? "--start-cell and --start-group exclude each other"
                               : "where the process starts is not said");
-        return ql_hint(&run->err, "as in --start-group cell_type=HSC, or --start-cell NAME");
+        return ql_hint(&run->err, QL_EUSAGE,
+                       "as in --start-group cell_type=HSC, or --start-cell NAME");
     }
     if (a->stage_order && !a->stages)
         return ql_fail(&run->err, QL_EUSAGE, "--stage-order is of no use without --stages");

@@ -106,7 +106,7 @@ static ql_status read_all(job *j)
     const bool other = j->run->n_args > 1;
     if (!other && !query_choice_given(&j->a->choice)) {
         ql_fail(err, QL_EUSAGE, "which cells are asked about is missing");
-        return ql_hint(err, "--cells, --cells-from, --where, or a second h5ad");
+        return ql_hint(err, QL_EUSAGE, "--cells, --cells-from, --where, or a second h5ad");
     }
     if (j->a->output) QL_TRY(ql_output_check(j->a->output, j->run->args[0], j->a->force, err));
     QL_TRY(space_open(&j->ref, &j->a->space, j->run->args[0], j->run));

@@ -187,7 +187,8 @@ static void divide(const ql_gene_means *m, int64_t n_genes, double n)
 {
     for (int64_t g = 0; g < n_genes; g++) {
         if (m->mean) m->mean[g] /= n;
-        if (m->log_mean) m->log_mean[g] /= n;
+        if (!m->log_mean) continue;
+        m->log_mean[g] /= n;
         if (!m->log_var) continue;
         const double mean = m->log_mean[g], var = m->log_var[g] / n - mean * mean;
         m->log_var[g] = var > 0 && n > 1 ? var * n / (n - 1) : 0;

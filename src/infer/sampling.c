@@ -71,7 +71,7 @@ static void draw_priors(const job *j, int64_t first, int64_t n, priors *p)
             ql_rng_start(j->s->seed, QL_RNG_PRIOR, (uint64_t)(first + i), (uint64_t)j->s->draw);
         draw_normal(&rng, g->n_second, p->z2 + i * g->n_second);
         draw_normal(&rng, g->n_latent, j->z + (first + i) * g->n_latent);
-        if (g->n_labels == 0) continue;
+        if (!p->label || g->n_labels == 0) continue;
         p->label[i] =
             j->s->label != QL_ANY_LABEL ? j->s->label : ql_rng_below(&rng, (uint32_t)g->n_labels);
     }
@@ -110,7 +110,8 @@ static ql_status libraries(job *j, ql_err *err)
     const ql_generative *g = j->g;
     ql_gen_library l;
     for (int64_t i = 0; i < c->n; i++) {
-        if (c->row) j->cell[i] = c->cell ? c->cell[c->row[i]] : c->row[i];
+        const int64_t row = c->row ? c->row[i] : i; /* none: the library is given */
+        if (c->row) j->cell[i] = c->cell ? c->cell[row] : row;
         if (j->s->library) {
             j->library[i] = j->s->library[i];
         } else if (g->library) {
@@ -122,7 +123,7 @@ static ql_status libraries(job *j, ql_err *err)
             j->library[i] = ql_exp(j->s->prior ? l.prior_mean + sqrt(l.prior_var) * e
                                                : l.mean + sqrt(l.var) * e);
         } else {
-            j->library[i] = j->s->total[c->row[i]];
+            j->library[i] = j->s->total[row];
         }
     }
     return QL_OK;

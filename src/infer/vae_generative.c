@@ -124,7 +124,8 @@ ql_status ql_vae_generative_of(ql_fitted *fitted, ql_vae_generative *v, ql_gener
     const ql_covariates *cov = fitted->cov;
     if (!ae->cfg.vae.on) {
         ql_fail(err, QL_EUSAGE, "the model is no variational autoencoder: it has no prior");
-        return ql_hint(err, "quell embed INPUT --model vae --save-model FILE trains one");
+        return ql_hint(err, QL_EUSAGE,
+                       "quell embed INPUT --model vae --save-model FILE trains one");
     }
     *v = (ql_vae_generative){.fitted = fitted};
     fitted->ae.mix_weight = NULL; /* --shrink-genes is of denoised means, not of the model */

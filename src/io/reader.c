@@ -17,40 +17,39 @@ static const float EXACT_MAX = 16777216.0f;
 enum { RAW_CELLS = 200000, RAW_COUNTS = 10 };
 
 /* Of a streamed matrix it was said when the entry was at hand. */
-static void describe_entry(const ql_read_options *opt, const ql_dataset *ds,
-                           const ql_count_check *check, int64_t entry, ql_str *text)
+static void describe_entry(const ql_reading *r, const ql_dataset *ds, const ql_count_check *check,
+                           int64_t entry, ql_str *text)
 {
-    if (opt->sink)
-        ql_str_puts(text, ql_str_text(&opt->sink->why));
+    if (r->sink)
+        ql_str_puts(text, ql_str_text(&r->sink->why));
     else
         ql_describe_noncount(&ds->counts, check, entry, &ds->cells.index, &ds->genes.index, text);
 }
 
-static ql_status fail_noncount(const ql_read_options *opt, const ql_dataset *ds,
+static ql_status fail_noncount(const ql_reading *r, const ql_dataset *ds,
                                const ql_count_check *check, ql_err *err)
 {
     ql_str text = {0};
-    describe_entry(opt, ds, check, opt->allow_noncounts ? check->first_impossible : check->first,
+    describe_entry(r, ds, check, r->opt->allow_noncounts ? check->first_impossible : check->first,
                    &text);
     ql_fail(err, QL_EDATA, "%s: %s", ds->matrix, ql_str_text(&text));
     ql_str_free(&text);
     return QL_EDATA;
 }
 
-static void warn_noncount(const ql_read_options *opt, const ql_dataset *ds,
-                          const ql_count_check *check, ql_notes *notes)
+static void warn_noncount(const ql_reading *r, const ql_dataset *ds, const ql_count_check *check,
+                          ql_notes *notes)
 {
     ql_str text = {0};
-    describe_entry(opt, ds, check, check->first, &text);
+    describe_entry(r, ds, check, check->first, &text);
     ql_note_add(notes, QL_NOTE_WARNING, "%s: %s", ds->matrix, ql_str_text(&text));
     ql_str_free(&text);
 }
 
 /* Negative and non-finite entries have no likelihood at all; fractions can be asked for. */
-static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                              ql_err *err)
+static ql_status check_values(const ql_reading *r, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    ql_count_check check = opt->sink ? opt->sink->check : ql_check_dataset(ds, opt->threads);
+    ql_count_check check = r->sink ? r->sink->check : ql_check_dataset(ds, r->opt->threads);
     ds->is_counts = ql_are_counts(&check);
     if (check.max > EXACT_MAX)
         ql_note_add(notes, QL_NOTE_WARNING,
@@ -58,15 +57,15 @@ static ql_status check_values(const ql_read_options *opt, ql_dataset *ds, ql_not
                     "kept exactly",
                     ds->matrix, (double)check.max, (double)EXACT_MAX);
     if (ds->is_counts) return QL_OK;
-    if ((check.n_impossible > 0 && !opt->only_look) || !opt->allow_noncounts)
-        return fail_noncount(opt, ds, &check, err);
-    warn_noncount(opt, ds, &check, notes);
+    if ((check.n_impossible > 0 && !r->opt->only_look) || !r->opt->allow_noncounts)
+        return fail_noncount(r, ds, &check, err);
+    warn_noncount(r, ds, &check, notes);
     return QL_OK;
 }
 
-static ql_status check_not_empty(const ql_read_options *opt, const ql_dataset *ds, ql_err *err)
+static ql_status check_not_empty(const ql_reading *r, const ql_dataset *ds, ql_err *err)
 {
-    bool stopped = opt->sink && opt->sink->stop; /* it has entries, which are no counts */
+    bool stopped = r->sink && r->sink->stop; /* it has entries, which are no counts */
     if (ds->cells.index.n == 0)
         return ql_fail(err, QL_EDATA, "has no cells (%" PRId64 " genes)", ds->genes.index.n);
     if (ds->genes.index.n == 0)
@@ -109,11 +108,11 @@ static int64_t count_few(const ql_csr *m, bool is_counts)
     return few;
 }
 
-static void warn_raw(const ql_read_options *opt, const ql_dataset *ds, ql_notes *notes)
+static void warn_raw(const ql_reading *r, const ql_dataset *ds, ql_notes *notes)
 {
     const ql_csr *m = &ds->counts;
     if (m->n_rows <= RAW_CELLS) return;
-    int64_t few = opt->sink ? opt->sink->n_few : count_few(m, ds->is_counts);
+    int64_t few = r->sink ? r->sink->n_few : count_few(m, ds->is_counts);
     if (few * 2 > m->n_rows)
         ql_note_add(notes, QL_NOTE_WARNING,
                     "more than half of the %" PRId64 " cells have fewer than %d counts: "
@@ -141,27 +140,28 @@ static ql_status settle_texts(const ql_input *in, const ql_format *format, ql_da
     return ql_set_text(&ds->format, format->name, err);
 }
 
-static ql_status read_checked(const ql_input *in, const ql_format *format,
-                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                              ql_err *err)
+static ql_status read_checked(const ql_input *in, const ql_format *format, const ql_reading *r,
+                              ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    QL_TRY(format->read(in->path, opt, ds, notes, err));
-    if (opt->sink && !ds->store && !opt->sink->stop) QL_TRY(hand_over(opt->sink, ds, err));
+    QL_TRY(format->read(in->path, r, ds, notes, err));
+    if (r->sink && !ds->store && !r->sink->stop) QL_TRY(hand_over(r->sink, ds, err));
     QL_TRY(settle_texts(in, format, ds, err));
-    QL_TRY(check_not_empty(opt, ds, err));
-    QL_TRY(check_values(opt, ds, notes, err));
+    QL_TRY(check_not_empty(r, ds, err));
+    QL_TRY(check_values(r, ds, notes, err));
     QL_TRY(settle_names(&ds->cells.index, "cells", notes, err));
     QL_TRY(settle_names(&ds->genes.index, "genes", notes, err));
-    warn_raw(opt, ds, notes);
+    warn_raw(r, ds, notes);
     return QL_OK;
 }
 
-ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                         ql_notes *notes, ql_err *err)
+/* With options that may lack the number of threads, into a sink or (NULL) whole. */
+static ql_status read_into(const char *path, const ql_read_options *opt, ql_band_sink *sink,
+                           ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     ql_err own = {0};
     ql_dataset read = {0};
     ql_read_options o = *opt;
+    const ql_reading r = {&o, sink};
     const ql_format *format = NULL;
     ql_input in;
     int first_note = notes ? notes->n : 0;
@@ -169,7 +169,7 @@ ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_datase
     if (o.threads < 1) o.threads = 1;
     QL_TRY(ql_input_find(path, &in, err));
     QL_TRY(ql_format_detect(path, &o, &format, err));
-    ql_status st = read_checked(&in, format, &o, &read, notes, err);
+    ql_status st = read_checked(&in, format, &r, &read, notes, err);
     ql_input_rename_notes(&in, notes, first_note);
     if (st == QL_OK) {
         *ds = read;
@@ -177,8 +177,14 @@ ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_datase
     }
     ql_dataset_free(&read);
     ql_input_rename_err(&in, err);
-    if (strncmp(err->msg, in.shown, strlen(in.shown)) != 0) ql_context(err, "%s", in.shown);
+    if (strncmp(err->msg, in.shown, strlen(in.shown)) != 0) ql_context(err, st, "%s", in.shown);
     return st;
+}
+
+ql_status ql_read_counts(const char *path, const ql_read_options *opt, ql_dataset *ds,
+                         ql_notes *notes, ql_err *err)
+{
+    return read_into(path, opt, NULL, ds, notes, err);
 }
 
 ql_status ql_describe_input(const ql_format *format, const char *path, ql_str *out, ql_err *err)
@@ -191,6 +197,8 @@ ql_status ql_describe_input(const ql_format *format, const char *path, ql_str *o
     if (st == QL_OK) st = ql_input_rename(&in, &text.text, err);
     ql_input_rename_err(&in, err);
     ql_str_puts(out, ql_str_text(&text));
+    if (st == QL_OK && (text.failed || out->failed))
+        st = ql_fail(err, QL_EMEMORY, "%s: no memory to describe it", in.shown);
     ql_str_free(&text);
     return st;
 }
@@ -203,9 +211,7 @@ ql_status ql_read_streamed(const char *path, const ql_read_options *opt, const c
                          .fractions = opt->allow_noncounts,
                          .threads = opt->threads > 1 ? opt->threads : 1,
                          .few = RAW_COUNTS};
-    ql_read_options o = *opt;
-    o.sink = &sink;
-    ql_status st = ql_read_counts(path, &o, ds, notes, err);
+    const ql_status st = read_into(path, opt, &sink, ds, notes, err);
     ql_sink_free(&sink);
     return st;
 }
@@ -215,11 +221,13 @@ ql_status ql_read_measure(const char *path, const ql_read_options *opt, ql_read_
 {
     const ql_format *format = NULL;
     ql_input in;
+    ql_err own = {0};
     *out = (ql_read_sizes){0};
     QL_TRY(ql_format_detect(path, opt, &format, err));
     QL_TRY(ql_input_find(path, &in, err));
-    /* a failure shows again, and better, when the file is read */
-    if (format->measure && format->measure(in.path, opt, out, NULL) != QL_OK)
-        *out = (ql_read_sizes){0};
-    return QL_OK;
+    const ql_status st = format->measure ? format->measure(in.path, opt, out, &own) : QL_OK;
+    if (st == QL_OK) return QL_OK;
+    *out = (ql_read_sizes){0};
+    if (st != QL_EMEMORY) return QL_OK; /* it shows again, and better, when the file is read */
+    return ql_fail(err, st, "%s: %s", in.shown, own.msg);
 }

@@ -112,9 +112,12 @@ ql_status ql_join_fail_strangers(const char *path, const ql_frame *genes, const 
         column = column_with(other, &genes->index);
         owner = other_path;
     }
-    if (!column) return ql_hint(err, "are both of one species, and named alike (symbols, or ids)?");
-    return ql_hint(err, "%s has such names in var['%s']: in scanpy, a.var_names = a.var['%s']",
-                   owner, column, column);
+    if (!column)
+        return ql_hint(err, QL_EDATA,
+                       "are both of one species, and named alike (symbols, or ids)?");
+    return ql_hint(err, QL_EDATA,
+                   "%s has such names in var['%s']: in scanpy, a.var_names = a.var['%s']", owner,
+                   column, column);
 }
 
 void ql_join_note_list(const ql_names *names, const char *what, ql_notes *notes)

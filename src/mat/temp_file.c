@@ -37,7 +37,7 @@ static ql_status open_file(ql_temp_file *t, ql_err *err)
                 strerror(errno));
         ql_free(t->path);
         t->path = NULL;
-        return ql_hint(err, "--tmpdir names another folder");
+        return ql_hint(err, QL_ECREATE, "--tmpdir names another folder");
     }
     (void)fcntl(t->fd, F_SETFD, FD_CLOEXEC);
     ql_tempfile_register(t->path);
@@ -71,7 +71,7 @@ ql_status ql_temp_write(ql_temp_file *t, const uint8_t *bytes, int64_t n, ql_err
         if (some <= 0) {
             ql_fail(err, QL_EIO, "%s: the temporary cache of the counts cannot be written: %s",
                     t->folder, strerror(errno));
-            return ql_hint(err, "--tmpdir names a folder with more room");
+            return ql_hint(err, QL_EIO, "--tmpdir names a folder with more room");
         }
         done += some;
     }

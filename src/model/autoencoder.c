@@ -239,7 +239,7 @@ static ql_status choose_products(ql_ae *ae, ql_err *err)
 {
     if (!ae->cfg.bf16 || ql_kern_bf16(ae->kern, &ae->bf16_kern, &ae->bf16_how)) return QL_OK;
     ql_fail(err, QL_EUSAGE, "this processor has no products in bfloat16 (AMX or AVX512-BF16)");
-    return ql_hint(err, "leave out --precision bf16");
+    return ql_hint(err, QL_EUSAGE, "leave out --precision bf16");
 }
 
 ql_status ql_ae_new(ql_ae *ae, const ql_ae_config *cfg, const ql_ae_sizes *sizes, ql_input_map map,

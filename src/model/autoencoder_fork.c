@@ -19,7 +19,7 @@ static void declare_layer(ql_ae *ae, int branch, int i)
     ql_hidden *h = ql_ae_layer(ae, branch, i);
     snprintf(name, sizeof name, "dec%d_%s", i - ae->center, branch_names[branch]);
     *h = ae->hidden[i];
-    h->id = (uint64_t)(branch * QL_MAX_HIDDEN + i);
+    h->id = (uint64_t)branch * QL_MAX_HIDDEN + (uint64_t)i;
     ql_hidden_declare(h, &ae->params, name, true);
 }
 

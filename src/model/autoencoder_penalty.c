@@ -23,7 +23,7 @@ static ql_status check_code(const ql_ae_config *cfg, ql_err *err)
     if (cfg->code_kl > 0 && act != ql_activation_find("sigmoid")) {
         ql_fail(err, QL_EUSAGE, "--code-kl is for codes between 0 and 1, not for %s ones",
                 act->name);
-        return ql_hint(err, "leave out --code-activation, or make it sigmoid");
+        return ql_hint(err, QL_EUSAGE, "leave out --code-activation, or make it sigmoid");
     }
     return QL_OK;
 }
@@ -50,7 +50,7 @@ ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err)
     QL_TRY(ql_ae_variational_check(cfg, err));
     if (cfg->tied && !mirrors(cfg)) {
         ql_fail(err, QL_EUSAGE, "--tied needs layers that mirror each other around the bottleneck");
-        return ql_hint(err, "give --hidden such as 128,32,128");
+        return ql_hint(err, QL_EUSAGE, "give --hidden such as 128,32,128");
     }
     if (cfg->tied && cfg->likelihood->heads.fork)
         return ql_fail(err, QL_EUSAGE,
@@ -59,7 +59,7 @@ ql_status ql_ae_check(const ql_ae_config *cfg, ql_err *err)
     if (cfg->n_dropouts > 0 && cfg->n_dropouts != cfg->n_hidden) {
         ql_fail(err, QL_EUSAGE, "--dropout has %d values for %d hidden layers", cfg->n_dropouts,
                 cfg->n_hidden);
-        return ql_hint(err, "give one value, or one for each layer of --hidden");
+        return ql_hint(err, QL_EUSAGE, "give one value, or one for each layer of --hidden");
     }
     return check_code(cfg, err);
 }

@@ -374,7 +374,8 @@ ql_status ql_ae_variational_check(const ql_ae_config *cfg, ql_err *err)
     QL_TRY(check_strangers(cfg, err));
     if (cfg->n_hidden < 2) {
         ql_fail(err, QL_EUSAGE, "a variational model needs a layer before its bottleneck");
-        return ql_hint(err, "give --hidden such as 128,10,128 or, for a linear decoder, 128,10");
+        return ql_hint(err, QL_EUSAGE,
+                       "give --hidden such as 128,10,128 or, for a linear decoder, 128,10");
     }
     QL_TRY(check_second_code(cfg, err));
     return check_groups(cfg, err);

@@ -206,7 +206,7 @@ static void visit_heads(visit_job *job, ql_ae_worker *w, int64_t first_row)
             w, ae->heads.tiling.n_strips, strip,
             ql_heads_strip(&ae->heads, &ae->params, ae->kern, &pass, strip, &ae->space[w->rank]));
         if (w->rank == 0) cell_losses(job, first_row);
-    } else if (v->tile) {
+    } else if (v && v->tile) {
         match_depths(job, w);
         QL_AE_EACH(w, ae->heads.tiling.n_strips, strip,
                    visit_strip(job, first_row, strip, w->rank));

@@ -60,13 +60,14 @@ typedef struct {
 
 static void row_of(const ql_ae_tile *t, int64_t g, const ql_real *x, gene_row *row)
 {
+    const ql_real *mean = t->mean + g * t->ld;
     row->ld = t->ld;
     row->n = 0;
-    for (int64_t i = 0; i < t->ld; i++) row->mu[i] = i < t->n ? t->mean[g * t->ld + i] : 0;
+    for (int64_t i = 0; i < t->ld; i++) row->mu[i] = i < t->n ? mean[i] : 0;
     for (int64_t i = 0; i < t->n; i++) {
         if (!(x[i] > 0)) continue;
         row->count[row->n] = x[i];
-        row->rate[row->n++] = row->mu[i];
+        row->rate[row->n++] = mean[i];
     }
     for (int64_t i = row->n; i < ql_pad(row->n); i++) {
         row->count[i] = 0;

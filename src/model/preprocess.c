@@ -1,6 +1,7 @@
 #include "quell/order.h"
 #include "quell/preprocess.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +65,8 @@ static ql_status find_kept(const ql_rows *m, ql_prep *p, int32_t **renumber, ql_
     for (int64_t i = 0; i < m->n_rows; i++)
         if (p->total[i] > 0) p->kept_cell[p->n_kept_cells++] = i;
     if (p->n_kept_genes == 0 || p->n_kept_cells == 0)
-        st = ql_fail(err, QL_EDATA, "the matrix has no counts: all %lld entries are zero",
-                     (long long)(m->n_rows * m->n_cols));
+        st = ql_fail(err, QL_EDATA, "the matrix has no counts: all %" PRId64 " entries are zero",
+                     m->n_rows * m->n_cols);
 out:
     ql_free(gene_total);
     return st;

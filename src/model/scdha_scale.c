@@ -1,5 +1,6 @@
 #include "quell/scdha_scale.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "quell/alloc.h"
@@ -71,8 +72,8 @@ static ql_status number_genes(const ql_rows *rows, const gene_facts *f, ql_scdha
         s->lowest[at] = zero && f->lowest[g] > 0 ? 0 : f->lowest[g];
     }
     if (s->n_kept > 0) return QL_OK;
-    return ql_fail(err, QL_EDATA, "the matrix has no counts: all %lld entries are zero",
-                   (long long)(rows->n_rows * rows->n_cols));
+    return ql_fail(err, QL_EDATA, "the matrix has no counts: all %" PRId64 " entries are zero",
+                   rows->n_rows * rows->n_cols);
 }
 
 ql_status ql_scdha_scale_make(const ql_rows *rows, ql_scdha_scale *out, ql_err *err)

@@ -30,7 +30,7 @@ void ql_cov_fill(const ql_cov_shape *s, const float *row, int64_t stride, ql_rea
     for (int k = 0; k < s->n; k++) {
         const int64_t n = columns_of(s->n_levels[k]);
         for (int64_t c = 0; c < n; c++, x += stride)
-            *x = s->n_levels[k] == 0 ? (ql_real)row[k] : (int64_t)row[k] == c;
+            *x = s->n_levels[k] == 0 ? (ql_real)row[k] : (ql_real)((int64_t)row[k] == c);
     }
 }
 

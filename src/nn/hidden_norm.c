@@ -106,9 +106,10 @@ static void layer_norm_forward(ql_hidden *h, const ql_params *p, int64_t n_pad)
 
 /* The same formula, with the sums over a cell's units; dbeta and dgamma receive the gradients by
  * shift and gain. */
-static void layer_norm_backward(ql_hidden *h, const ql_real *gamma, int64_t n, int64_t n_pad,
+static void layer_norm_backward(ql_hidden *h, const ql_params *p, int64_t n, int64_t n_pad,
                                 ql_real *dbeta, ql_real *dgamma)
 {
+    const ql_real *gamma = ql_param(p, h->gamma);
     for (int64_t u = 0; u < h->n_out; u++) {
         const unit_sums s = sums_of(h, u, n, n_pad);
         dbeta[u] = (ql_real)s.dy;
@@ -150,7 +151,10 @@ void ql_hidden_norm_backward(ql_hidden *h, ql_params *p, const ql_kern *kern, in
     ql_real *dbeta = h->db, *dgamma = h->mask; /* whose work is done */
     if (!h->batch_norm && !h->layer_norm) return;
     if (gamma) memset(dgamma, 0, (size_t)ql_pad(h->n_out) * sizeof *dgamma);
-    (h->batch_norm ? batch_norm_backward : layer_norm_backward)(h, gamma, n, n_pad, dbeta, dgamma);
+    if (h->batch_norm)
+        batch_norm_backward(h, gamma, n, n_pad, dbeta, dgamma);
+    else
+        layer_norm_backward(h, p, n, n_pad, dbeta, dgamma);
     if (h->layer_norm && h->contracted) kern->add(ql_pad(h->n_out), h->tangent.dgamma, dgamma);
     ql_params_update(p, h->beta, 0, 1, dbeta, step);
     if (gamma) ql_params_update(p, h->gamma, 0, 1, dgamma, step);

@@ -88,7 +88,7 @@ ql_status igraph_run_room(const ql_csr *m, ql_err *err)
     if (edges < ql_alloc_room() / EDGE_BYTES) return QL_OK;
     ql_fail(err, QL_EMEMORY, "a graph of %lld edges takes up to %lld MiB in igraph",
             (long long)edges, (long long)(edges / 1024 * EDGE_BYTES / 1024));
-    return ql_hint(err, "--memory allows more, fewer --neighbors need less");
+    return ql_hint(err, QL_EMEMORY, "--memory allows more, fewer --neighbors need less");
 }
 
 static void list_edges(const ql_csr *m, igraph_vector_int_t *ends, igraph_vector_t *weights)
@@ -150,7 +150,8 @@ ql_status ql_igraph_check(const char *what, ql_err *err)
     return QL_OK;
 #else
     ql_fail(err, QL_EUSAGE, "%s needs igraph, and this program was built without it", what);
-    return ql_hint(err, "install igraph 0.10 (libigraph-dev of Debian, igraph of conda-forge and "
-                        "Homebrew) and build quell again; quell version says what it has");
+    return ql_hint(err, QL_EUSAGE,
+                   "install igraph 0.10 (libigraph-dev of Debian, igraph of conda-forge and "
+                   "Homebrew) and build quell again; quell version says what it has");
 #endif
 }

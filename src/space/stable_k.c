@@ -14,6 +14,7 @@
 
 enum {
     HALVES = 5,
+    PAIRS = HALVES * (HALVES - 1) / 2,
     HALF_MOST = 500, /* points of one, at most */
     POINTS = 1000,   /* that are labelled, at most */
     STARTS = 10,
@@ -76,7 +77,7 @@ static ql_status try_k(job *j, int64_t k)
             QL_GO(ql_adjusted_rand_of(j->n, label + a * j->n, k, label + b * j->n, k, &one, NULL));
             sum += one;
         }
-    j->agreement[k] = sum / (HALVES * (HALVES - 1) / 2);
+    j->agreement[k] = sum / PAIRS;
 out:
     ql_free(room);
     ql_free(label);

@@ -115,7 +115,7 @@ static ql_status check_member(const ql_bundle *b, const ql_member_spec *spec, in
     QL_TRY(ql_bundle_part(b, group, &part, err));
     ql_status st = spec->kind->check(&part, spec, n_genes, err);
     ql_bundle_free(&part);
-    return st == QL_OK ? QL_OK : ql_context(err, "%s", group);
+    return st == QL_OK ? QL_OK : ql_context(err, st, "%s", group);
 }
 
 ql_status ql_ensemble_check(const ql_bundle *b, const ql_member_spec *specs, int n, int64_t n_genes,

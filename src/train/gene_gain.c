@@ -30,8 +30,9 @@ static double log_lik(double t, double p)
 /* One pass over cells with held-out molecules, gene by gene; a gene is one thread's at a time. */
 typedef struct held_pass {
     ql_fitted *f;
-    const ql_held_out *parts;
-    double ratio;  /* held-out molecules per molecule seen */
+    double ratio; /* held-out molecules per molecule seen */
+    /* of the pass at hand */
+    const ql_csr *seen;
     double *depth; /* [cells] molecules seen */
     void (*entry)(const struct held_pass *p, const ql_ae_tile *t, int64_t g, int64_t i, double x,
                   double held);
@@ -41,7 +42,7 @@ typedef struct held_pass {
 static void pass_tile(void *ctx, const ql_ae_tile *t)
 {
     const held_pass *p = ctx;
-    const ql_real *x = ql_ae_tile_counts(t, p->parts->seen);
+    const ql_real *x = ql_ae_tile_counts(t, p->seen);
     const ql_batch *b = t->batch;
     for (int64_t i = 0; i < t->n; i++) {
         const ql_span e = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile);
@@ -60,9 +61,9 @@ static ql_status run_pass(held_pass *p, const ql_held_out *parts, ql_err *err)
     const ql_csr *seen = parts->seen;
     int64_t *rows = NULL;
     ql_status st;
-    p->parts = parts;
     p->ratio = ql_held_ratio(parts);
     if (!(p->ratio > 0)) return QL_OK;
+    p->seen = seen;
     QL_GO(QL_NEW(p->depth, seen->n_rows, "depths", err));
     ql_csr_sums(seen, p->depth, NULL);
     QL_GO(ql_rows_list(seen->n_rows, &rows, err));
@@ -73,6 +74,7 @@ static ql_status run_pass(held_pass *p, const ql_held_out *parts, ql_err *err)
 out:
     ql_free(rows);
     ql_free(p->depth);
+    p->seen = NULL;
     p->depth = NULL;
     return st;
 }

@@ -140,7 +140,7 @@ ql_status scdha_group_epoch(scdha_group *g, ql_err *err)
         if (g->unit[i].loss - g->unit[i].loss == 0) continue;
         ql_fail(err, QL_EDIVERGED, "the loss of network %d is not finite in epoch %lld", i + 1,
                 (long long)g->epoch + 1);
-        return ql_hint(err, "a lower --learning-rate may help");
+        return ql_hint(err, QL_EDIVERGED, "a lower --learning-rate may help");
     }
     g->epoch++;
     return QL_OK;

@@ -88,7 +88,7 @@ static ql_status resume(run *r)
     const ql_train_state s = state_of(r);
     QL_TRY(k->load(k->ctx, r->origin, &b, &found, r->err));
     if (found && ql_train_state_take(&s, &b, &err) != QL_OK) {
-        ql_context(&err, "the checkpoint is of another training and is not used");
+        ql_context(&err, err.code, "the checkpoint is of another training and is not used");
         warn(r, err.msg);
     } else if (found && k->resumed) {
         const ql_train_point at = {r->out->n_epochs, r->progress.at, r->finished};
@@ -285,8 +285,8 @@ static ql_status roll_back(run *r)
     ql_params *p = &r->ae->params;
     double rate = r->ae->opt.rate * RESTART_RATE;
     if (r->out->restarts == MAX_RESTARTS) {
-        ql_context(r->err, "training diverged %d times", MAX_RESTARTS + 1);
-        return ql_hint(r->err, "lower --learning-rate (it was %g)", r->ae->opt.rate);
+        ql_context(r->err, QL_EDIVERGED, "training diverged %d times", MAX_RESTARTS + 1);
+        return ql_hint(r->err, QL_EDIVERGED, "lower --learning-rate (it was %g)", r->ae->opt.rate);
     }
     memcpy(p->w, r->best, (size_t)p->size * sizeof *p->w);
     if (p->m) memset(p->m, 0, (size_t)p->size * sizeof *p->m);

@@ -113,7 +113,9 @@ static void describe(const char *path, const char *name)
     ql_err err = {0};
     for (const ql_format *const *f = ql_formats; *f; f++) {
         if (!(*f)->describe || (name && strcmp((*f)->name, name) != 0)) continue;
-        if (!(*f)->sniff(path)) continue;
+        bool is = false;
+        fz_require((*f)->sniff(path, &is, &err) == QL_OK);
+        if (!is) continue;
         ql_status st = (*f)->describe(path, &out, &err);
         if (st != QL_OK) check_error(st, &err);
         break;

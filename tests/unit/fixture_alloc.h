@@ -5,9 +5,9 @@
 #include "quell/alloc.h"
 #include "quell/status.h"
 
-/* What some work can do without (a note, what a guess is made from) may fail and the work succeed.
- */
-enum { SUCCESSES_AT_THE_END = 16 };
+/* What some work can do without (a note, what a guess is made from, the quick way to a list of
+ * names) may fail and the work succeed. */
+enum { SUCCESSES_AT_THE_END = 40 };
 
 /* Call work(ctx, err) with its first allocation failing, its second and so on, until all are behind
  * the end; before each call ready(ctx), where there is one, with none failing. work releases all

@@ -57,7 +57,7 @@ static ql_status work(const void *args, ql_run *run)
     ql_summary_string(run->summary, "kind", "x\"y");
     if (strcmp(a->mode, "bad") == 0) {
         ql_fail(&run->err, QL_EDATA, "%s: row 3 is bad", run->args[0]);
-        return ql_hint(&run->err, "mend it");
+        return ql_hint(&run->err, QL_EDATA, "mend it");
     }
     if (strcmp(a->mode, "silent") == 0) return QL_EDIVERGED;
     if (strcmp(a->mode, "greedy") == 0) {

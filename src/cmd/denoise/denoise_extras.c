@@ -62,7 +62,7 @@ static ql_status refuse_name(const char *name, int len, ql_err *err)
                            ql_str_text(&names));
     ql_str_free(&names);
     ql_str_free(&word);
-    return near ? ql_hint(err, "did you mean %s?", near) : st;
+    return near ? ql_hint(err, st, "did you mean %s?", near) : st;
 }
 
 static int find_name(const char *name, size_t len)

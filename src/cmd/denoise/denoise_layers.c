@@ -54,11 +54,12 @@ ql_status denoise_layers_check(const denoise_args *a, ql_err *err)
                        a->scale);
     if (a->sd && is_log(a->scale)) {
         ql_fail(err, QL_EUSAGE, "--sd: not with --scale %s", a->scale);
-        return ql_hint(err, "--intervals works on every scale");
+        return ql_hint(err, QL_EUSAGE, "--intervals works on every scale");
     }
     if (counts && a->draws > 0 && !on_counts(a)) {
         ql_fail(err, QL_EUSAGE, "--draws-of counts: not with --scale %s", a->scale);
-        return ql_hint(err, "drawn counts are treated as counts are; --draws-of rate has scales");
+        return ql_hint(err, QL_EUSAGE,
+                       "drawn counts are treated as counts are; --draws-of rate has scales");
     }
     if (a->tsv && !on_counts(a))
         return ql_fail(err, QL_EUSAGE,
@@ -79,7 +80,7 @@ ql_status denoise_layers_fit(const denoise_args *a, bool posterior, ql_err *err)
     ql_fail(err, QL_EUSAGE,
             "--intervals, --sd, --draws and --scale mean-log... need the posterior, "
             "which these counts or this model have not");
-    return ql_hint(err, "--estimate posterior for reads without UMIs, at your own risk");
+    return ql_hint(err, QL_EUSAGE, "--estimate posterior for reads without UMIs, at your own risk");
 }
 
 /* ---- views ---- */

@@ -54,7 +54,8 @@ static ql_status write_matrix(const tsv_job *j, const char *name, ql_value value
     ql_predictor p = {0};
     ql_status st;
     QL_GO(ql_predictor_new(&p, r->fitted, r->rows, value, j->chosen, j->genes.n, err));
-    int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / j->cells.n;
+    const int64_t row = j->cells.n * (int64_t)sizeof(float);
+    const int64_t block = row > 0 ? BLOCK_BYTES / row : 1;
     ql_tsv_table table = {
         .n_rows = j->genes.n,
         .n_cols = j->cells.n,

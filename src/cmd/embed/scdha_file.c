@@ -80,7 +80,7 @@ ql_status scdha_file_read(const char *path, scdha_file *f, ql_err *err)
     ql_status st = read_parts(f, err);
     if (st == QL_OK) return QL_OK;
     scdha_file_free(f);
-    return model_file_blame(path, err);
+    return model_file_blame(path, st, err);
 }
 
 void scdha_file_free(scdha_file *f)

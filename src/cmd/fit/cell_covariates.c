@@ -20,7 +20,8 @@ static ql_status find_column(const ql_frame *cells, const char *option, const ch
     for (int i = 0; i < cells->n_columns; i++)
         ql_str_printf(&names, "%s%s", i ? ", " : "", cells->columns[i].name);
     ql_fail(err, QL_EUSAGE, "--%s %s: the cells have no such column", option, name);
-    ql_status st = ql_hint(err, "they have %.400s", names.len ? ql_str_text(&names) : "none");
+    ql_status st =
+        ql_hint(err, QL_EUSAGE, "they have %.400s", names.len ? ql_str_text(&names) : "none");
     ql_str_free(&names);
     return st;
 }
@@ -90,7 +91,7 @@ static ql_status read_category(const ql_column *c, const ql_frame *cells, ql_cov
     QL_TRY(collect_levels(c, cells->index.n, NULL, &out->levels, err));
     if (out->levels.n <= MOST) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--batch %s: %lld levels", c->name, (long long)out->levels.n);
-    return ql_hint(err, "a column of numbers is a --covariate");
+    return ql_hint(err, QL_EUSAGE, "a column of numbers is a --covariate");
 }
 
 static ql_status read_number(const ql_column *c, const ql_frame *cells, ql_covariate *out,
@@ -166,7 +167,8 @@ static ql_status unknown_level(const ql_covariate *k, const ql_frame *cells, int
     else
         ql_fail(err, QL_EDATA, "obs['%s'] of cell %s is empty", k->name,
                 ql_name(&cells->index, cell));
-    ql_status st = level ? ql_hint(err, "it knows %.400s", ql_str_text(&known)) : QL_EDATA;
+    ql_status st =
+        level ? ql_hint(err, QL_EDATA, "it knows %.400s", ql_str_text(&known)) : QL_EDATA;
     ql_str_free(&known);
     return st;
 }
@@ -268,7 +270,7 @@ ql_status cell_level_unknown(const ql_names *levels, const char *column, const c
     for (int64_t i = 0; i < levels->n; i++)
         ql_str_printf(&known, "%s%s", i ? ", " : "", ql_name(levels, i));
     ql_fail(err, QL_EUSAGE, "%s %s: no level of %s", option, name, column);
-    ql_status st = ql_hint(err, "it has %.400s%s", ql_str_text(&known), also);
+    ql_status st = ql_hint(err, QL_EUSAGE, "it has %.400s%s", ql_str_text(&known), also);
     ql_str_free(&known);
     return st;
 }

@@ -306,6 +306,6 @@ ql_status checkpoint_end(checkpoint *c, ql_status st)
         if (c->file[i].there) path = ql_str_text(&c->file[i].path);
     }
     if (path && passing(st) && !*err->hint)
-        ql_hint(err, "the training is kept in %s: the same command goes on from there", path);
+        ql_hint(err, st, "the training is kept in %s: the same command goes on from there", path);
     return st;
 }

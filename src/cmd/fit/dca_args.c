@@ -39,7 +39,7 @@ ql_status dca_args_check(const dca_args *a, const model_args *model, ql_run *run
 {
     if (a->hyper || a->hyper_n || a->hyper_epochs) {
         ql_fail(&run->err, QL_EUSAGE, "--hyper: quell denoise searches no hyperparameters");
-        return ql_hint(&run->err, "quell tune does");
+        return ql_hint(&run->err, QL_EUSAGE, "quell tune does");
     }
     if (a->normtype)
         ql_log_warn(run->log, "--normtype %s has no effect (nor has it in DCA)", a->normtype);

@@ -19,7 +19,7 @@ ql_status ensemble_check(const model_args *a, ql_err *err)
                        a->vae.dispersion);
     if (fits && counts) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--ensemble mixes expected counts of types with a dispersion per gene");
-    return ql_hint(err, "leave out --type and --target, or give --type nb or poisson");
+    return ql_hint(err, QL_EUSAGE, "leave out --type and --target, or give --type nb or poisson");
 }
 
 /* ---- settings ---- */

@@ -130,7 +130,7 @@ static ql_status read_unknown(fit_run *f, const ql_read_options *opt, const ql_r
         st = read_as(f, opt, near, true);
     }
     if (st != QL_EMEMORY || sizes->streams) return st;
-    return ql_hint(err,
+    return ql_hint(err, st,
                    "the input is read whole; as an h5ad with csr counts (quell convert) it can be "
                    "read in pieces");
 }

@@ -82,7 +82,8 @@ static ql_status fail_strangers(const model_file *m, const ql_frame *genes, ql_e
             ql_str_text(&here));
     ql_str_free(&here);
     ql_str_free(&there);
-    return ql_hint(err, "the same names, or ids in a column gene_ids, are needed on both sides");
+    return ql_hint(err, QL_EMISMATCH,
+                   "the same names, or ids in a column gene_ids, are needed on both sides");
 }
 
 ql_status gene_match_make(const model_file *m, const ql_frame *genes, gene_match *out, ql_err *err)

@@ -179,7 +179,7 @@ ql_status memory_plan_choose(const memory_plan *p, bool forced, ql_run *run, boo
             (double)need / MIB, (double)run->memory / MIB, run->memory_from,
             (double)need / MIB + 1);
     if (p->bands < need)
-        return ql_hint(&run->err,
+        return ql_hint(&run->err, QL_EMEMORY,
                        "the input is read whole; as an h5ad with csr counts (quell convert) it can "
                        "be read in pieces, and %.0f MiB will do",
                        (double)p->bands / MIB + 1);

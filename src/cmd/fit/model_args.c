@@ -42,7 +42,8 @@ ql_status model_type_check(const model_args *a, ql_err *err)
     if (model_likelihood(a)) return QL_OK;
     if (!model_is_vae(a)) return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
     ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
-    return ql_hint(err, "it has zinb, nb, poisson, normal and bernoulli, with --dispersion");
+    return ql_hint(err, QL_EUSAGE,
+                   "it has zinb, nb, poisson, normal and bernoulli, with --dispersion");
 }
 
 /* What is predicted, against what is asked for beside it. */
@@ -51,7 +52,7 @@ static ql_status check_target(const model_args *a, ql_err *err)
     if (!predicts_input(a)) return QL_OK;
     if (is_auto(a)) {
         ql_fail(err, QL_EUSAGE, "--type auto chooses among likelihoods of counts");
-        return ql_hint(err, "leave it out with --target input");
+        return ql_hint(err, QL_EUSAGE, "leave it out with --target input");
     }
     if (a->input_thin > 0)
         return ql_fail(err, QL_EUSAGE,

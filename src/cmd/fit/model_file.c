@@ -120,23 +120,25 @@ static bool has_mark(const ql_bundle *root)
     return e && e->kind == QL_ENTRY_TEXT && strcmp(e->text, FORMAT) == 0;
 }
 
-bool model_file_is(const char *path)
+ql_status model_file_is(const char *path, bool *is, ql_err *err)
 {
     ql_bundle root = {0};
     struct stat s;
-    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return false; /* a pipe can be read once only */
-    bool is = ql_bundle_h5_read_root(path, &root, NULL) == QL_OK && has_mark(&root);
+    *is = false;
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode)) return QL_OK; /* a pipe can be read once only */
+    const ql_status st = ql_bundle_h5_read_root(path, &root, err);
+    *is = st == QL_OK && has_mark(&root);
     ql_bundle_free(&root);
-    return is;
+    return st == QL_EMEMORY ? st : QL_OK;
 }
 
-ql_status model_file_blame(const char *path, ql_err *err)
+ql_status model_file_blame(const char *path, ql_status st, ql_err *err)
 {
     if (err) {
         ql_utf8_make_safe(err->msg);
         ql_utf8_make_safe(err->hint);
     }
-    return ql_context(err, "%s", path);
+    return ql_context(err, st, "%s", path);
 }
 
 static ql_status check_marks(const ql_bundle *root, char kind[MODEL_KIND], ql_err *err)
@@ -145,13 +147,13 @@ static ql_status check_marks(const ql_bundle *root, char kind[MODEL_KIND], ql_er
     const char *text = NULL;
     if (!has_mark(root)) {
         ql_fail(err, QL_EDATA, "is no model: its root has no attribute format = \"" FORMAT "\"");
-        return ql_hint(err, "quell train INPUT --save-model FILE writes one");
+        return ql_hint(err, QL_EDATA, "quell train INPUT --save-model FILE writes one");
     }
     QL_TRY(ql_bundle_int(root, "format_version", 1, INT64_MAX, &version, err));
     if (version > FORMAT_VERSION) {
         ql_fail(err, QL_EDATA, "is a model of format version %lld; this quell reads version %d",
                 (long long)version, FORMAT_VERSION);
-        return ql_hint(err, "use a newer quell");
+        return ql_hint(err, QL_EDATA, "use a newer quell");
     }
     QL_TRY(ql_bundle_text(root, "kind", &text, err));
     snprintf(kind, MODEL_KIND, "%s", text);
@@ -165,7 +167,7 @@ ql_status model_file_kind(const char *path, char kind[MODEL_KIND], ql_err *err)
     QL_TRY(ql_bundle_h5_read_root(path, &root, err));
     ql_status st = check_marks(&root, kind, err);
     ql_bundle_free(&root);
-    return st == QL_OK ? QL_OK : model_file_blame(path, err);
+    return st == QL_OK ? QL_OK : model_file_blame(path, st, err);
 }
 
 static ql_status check_kind(const char *path, ql_err *err)
@@ -173,8 +175,9 @@ static ql_status check_kind(const char *path, ql_err *err)
     char kind[MODEL_KIND];
     QL_TRY(model_file_kind(path, kind, err));
     if (!strcmp(kind, KIND) || !strcmp(kind, MANY)) return QL_OK;
-    ql_fail(err, QL_EDATA, "is a model of kind '%s'; '" KIND "' is needed here", kind);
-    return model_file_blame(path, err);
+    const ql_status st =
+        ql_fail(err, QL_EDATA, "is a model of kind '%s'; '" KIND "' is needed here", kind);
+    return model_file_blame(path, st, err);
 }
 
 /* Levels of the columns that the options name. */
@@ -201,7 +204,8 @@ static ql_status read_options(model_file *m, int threads, ql_err *err)
     ql_status st = ql_opts_set_text(m->opts, text, "options", &own);
     if (st == QL_EUSAGE) {
         ql_fail(err, QL_EDATA, "%s", own.msg);
-        return ql_hint(err, "it was written by quell %.40s, this is " QL_VERSION, m->version);
+        return ql_hint(err, QL_EDATA, "it was written by quell %.40s, this is " QL_VERSION,
+                       m->version);
     }
     if (st != QL_OK) return ql_fail(err, st, "%s", own.msg);
     if (m->args.hidden.n < 1) return ql_fail(err, QL_EDATA, "options: no hidden layers");
@@ -244,7 +248,7 @@ ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *
     ql_status st = read_parts(m, threads, err);
     if (st == QL_OK) return QL_OK;
     model_file_free(m);
-    return model_file_blame(path, err);
+    return model_file_blame(path, st, err);
 }
 
 void model_file_free(model_file *m)

@@ -28,8 +28,8 @@ typedef struct {
 QL_MUST_USE ql_status model_file_read(const char *path, int threads, model_file *m, ql_err *err);
 void model_file_free(model_file *m); /* harmless on a zeroed one */
 
-/* Does the file say that it is one? Looks at its root alone. */
-bool model_file_is(const char *path);
+/* *is: the file says that it is one; looks at its root alone. QL_EMEMORY is the only failure. */
+QL_MUST_USE ql_status model_file_is(const char *path, bool *is, ql_err *err);
 
 /* Of which kind the model in the file is ("autoencoder", "scdha"); QL_ENOINPUT, or QL_EDATA where
  * it is no model or one of a newer format. */
@@ -46,8 +46,8 @@ QL_MUST_USE ql_status model_file_put_marks(ql_bundle *b, const char *kind, ql_er
 QL_MUST_USE ql_status model_file_read_genes(model_file *m, ql_err *err);
 
 /* What the file says is quoted in messages: it must break no line and steer no terminal. Adds the
- * path and returns the code in err. */
-QL_MUST_USE ql_status model_file_blame(const char *path, ql_err *err);
+ * path and returns st. */
+QL_MUST_USE ql_status model_file_blame(const char *path, ql_status st, ql_err *err);
 
 /* What is written beside the fit itself. */
 typedef struct {

@@ -197,10 +197,8 @@ static void add_dropout(const model_args *a, ql_ae_config *c)
 
 static ql_latent_at latent_at_of(const model_args *a, const ql_ae_config *c)
 {
-    int at = 0;
     if (!a->latent_at) return ql_ae_code_is_output(c) ? QL_LATENT_ACTIVATION : QL_LATENT_LINEAR;
-    while (strcmp(latent_choices[at], a->latent_at) != 0) at++; /* the parser lets no other pass */
-    return (ql_latent_at)at;
+    return (ql_latent_at)ql_place_in(a->latent_at, latent_choices);
 }
 
 /* The numbers of --conv; false: that is none. */
@@ -229,7 +227,8 @@ ql_status net_args_check(const model_args *a, ql_err *err)
     if (conv_of(a->conv, &shape)) return QL_OK;
     ql_fail(err, QL_EUSAGE, "--conv %s: not FILTERS:WIDTH:STRIDE", a->conv);
     return ql_hint(
-        err, "such as 8:32:16; filters 1, 2, 4, ... %d, width at most %d, stride at most width",
+        err, QL_EUSAGE,
+        "such as 8:32:16; filters 1, 2, 4, ... %d, width at most %d, stride at most width",
         QL_CONV_FILTERS, QL_CONV_WIDTH);
 }
 

@@ -66,7 +66,5 @@ const char *const scdha_like[] = {"model=scdha",      "scdha-rules=reference", "
 
 ql_scdha_result scdha_result(const scdha_args *a)
 {
-    int i = 0;
-    while (strcmp(returns[i], a->returned) != 0) i++;
-    return (ql_scdha_result)i;
+    return (ql_scdha_result)ql_place_in(a->returned, returns);
 }

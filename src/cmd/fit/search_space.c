@@ -44,8 +44,8 @@ static bool is_number(const ql_option *row)
 static ql_status check_value(const ql_option *row, const char *value, ql_err *err)
 {
     any_value scratch;
-    if (ql_opt_set(row, value, &scratch, err) == QL_OK) return QL_OK;
-    return ql_context(err, "--search %s", row->name);
+    const ql_status st = ql_opt_set(row, value, &scratch, err);
+    return st == QL_OK ? st : ql_context(err, st, "--search %s", row->name);
 }
 
 static ql_status parse_range(search_dim *d, char *value, char *dots, ql_err *err)
@@ -88,7 +88,7 @@ static ql_status parse_word(char *word, const ql_option *const *tables, search_s
     if (!row) {
         ql_fail(err, QL_EUSAGE, "--search: no option of the model is called '%.80s'", word);
         const char *near = ql_nearest(word, name_at, tables);
-        return near ? ql_hint(err, "did you mean %s?", near) : QL_EUSAGE;
+        return near ? ql_hint(err, QL_EUSAGE, "did you mean %s?", near) : QL_EUSAGE;
     }
     for (int i = 0; i < s->n; i++)
         if (s->dim[i].row == row)

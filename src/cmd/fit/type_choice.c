@@ -37,7 +37,7 @@ static void book(type_choice *c, const ql_trial *trials, int64_t n_cells)
 {
     const ql_trial *chosen = &trials[c->chosen];
     c->n = TYPE_CANDIDATES;
-    for (int i = 0; i < c->n; i++) {
+    for (int i = 0; i < TYPE_CANDIDATES; i++) {
         c->name[i] = candidates[i];
         c->difference[i] = trials[i].report.value;
         if (!trials[i].diverged)

@@ -129,7 +129,7 @@ static ql_status check_others(const vae_args *a, ql_err *err)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].given) {
             ql_fail(err, QL_EUSAGE, "--%s is of use to variational models only", own[i].name);
-            return ql_hint(err, "add --model vae");
+            return ql_hint(err, QL_EUSAGE, "add --model vae");
         }
     return QL_OK;
 }
@@ -152,20 +152,13 @@ ql_status vae_args_check(const vae_args *a, bool on, ql_err *err)
     return QL_OK;
 }
 
-static ql_kl_course course_of(const char *name)
-{
-    int i = 0;
-    while (strcmp(courses[i], name) != 0) i++; /* the parser lets no other pass */
-    return (ql_kl_course)i;
-}
-
 void vae_args_config(const vae_args *a, ql_ae_config *c)
 {
     const bool epochs = !isnan(a->kl_epochs);
     ql_vae_config *v = &c->vae;
     *v = (ql_vae_config){.on = true,
                          .kl = {.beta = a->beta,
-                                .course = course_of(a->course),
+                                .course = (ql_kl_course)ql_place_in(a->course, courses),
                                 .period = epochs ? a->kl_epochs : a->kl_steps,
                                 .epochs = epochs,
                                 .free_bits = a->free_bits,

@@ -148,7 +148,8 @@ static ql_status read_model(use_run *u)
     if (!u->model.fit.ae.vae.on) {
         ql_fail(err, QL_EUSAGE, "%s: is a model of type %s, not a variational autoencoder",
                 u->a->load_model, u->model.fit.ae.likelihood->name);
-        return ql_hint(err, "quell embed INPUT --model vae --save-model FILE trains one");
+        return ql_hint(err, QL_EUSAGE,
+                       "quell embed INPUT --model vae --save-model FILE trains one");
     }
     if (!u->model.models) return QL_OK;
     return ql_fail(err, QL_EUSAGE, "%s: is an ensemble; this asks one variational autoencoder",

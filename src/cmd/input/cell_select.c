@@ -16,8 +16,9 @@ static ql_status no_column(const char *option, const char *name, const ql_frame 
     for (int i = 0; i < cells->n_columns; i++)
         ql_str_printf(&known, "%s%s", i ? ", " : "", cells->columns[i].name);
     ql_fail(err, QL_EUSAGE, "%s: the cells have no column '%.100s'", option, name);
-    ql_status st = cells->n_columns ? ql_hint(err, "there are %.400s", ql_str_text(&known))
-                                    : ql_hint(err, "the input has no columns of cells (obs)");
+    ql_status st = cells->n_columns
+                       ? ql_hint(err, QL_EUSAGE, "there are %.400s", ql_str_text(&known))
+                       : ql_hint(err, QL_EUSAGE, "the input has no columns of cells (obs)");
     ql_str_free(&known);
     return st;
 }
@@ -109,7 +110,7 @@ static ql_status next_term(const char **text, term *t, ql_err *err)
     if (!is || is == *text) {
         ql_fail(err, QL_EUSAGE, "%s: '%.*s' says nothing of a column", t->option,
                 (int)(size < 200 ? size : 200), *text);
-        return ql_hint(err, "write COLUMN=VALUE or COLUMN!=VALUE, several with commas");
+        return ql_hint(err, QL_EUSAGE, "write COLUMN=VALUE or COLUMN!=VALUE, several with commas");
     }
     t->is_not = is[-1] == '!';
     const size_t column = (size_t)(is - *text) - t->is_not, value = size - (size_t)(is - *text) - 1;

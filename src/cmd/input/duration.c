@@ -18,5 +18,5 @@ ql_status duration_read(const char *option, const char *text, double *seconds, q
         if (end == text + digits && !strcmp(end, units[i].unit) && *seconds <= 1e9) return QL_OK;
     }
     ql_fail(err, QL_EUSAGE, "--%s: '%s' is no time", option, text);
-    return ql_hint(err, "such as 90s, 10m or 2h");
+    return ql_hint(err, QL_EUSAGE, "such as 90s, 10m or 2h");
 }

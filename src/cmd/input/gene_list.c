@@ -80,7 +80,7 @@ static ql_status refuse_unknown(const list_job *j, ql_err *err)
     if (u->n > 1)
         st = ql_fail(err, QL_EDATA, "%s: line %lld: no gene is named '%s', nor as %lld others",
                      j->path, (long long)u->line, u->name, (long long)(u->n - 1));
-    return near ? ql_hint(err, "'%.*s' is one", SHOWN, near) : st;
+    return near ? ql_hint(err, st, "'%.*s' is one", SHOWN, near) : st;
 }
 
 static int compare_genes(const void *a, const void *b)

@@ -69,7 +69,8 @@ static bool next_line(table *t)
     if (stop > line && stop[-1] == '\r') stop[-1] = '\0';
     t->number++;
     /* a header of one field leaves that to the first row */
-    if (!t->separator) t->separator = strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : 0;
+    if (!t->separator)
+        t->separator = (char)(strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : 0);
     t->n = 0;
     for (char *p = line; p && t->n < MOST_FIELDS;)
         p = cut_field(p, t->separator, &t->field[t->n++]);
@@ -167,7 +168,7 @@ static ql_status split(const char *word, const char *path_of_first, label_source
         return ql_fail(err, QL_EUSAGE, "'%s' does not name labels: FILE:COLUMN is wanted", word);
     if (!*column && !is_table(out->path)) {
         ql_fail(err, QL_EUSAGE, "'%s' does not say which column", word);
-        return ql_hint(err, "as in %s:cell_type", word);
+        return ql_hint(err, QL_EUSAGE, "as in %s:cell_type", word);
     }
     return QL_OK;
 }
@@ -184,7 +185,7 @@ ql_status label_source_read(const char *word, const char *path_of_first, label_s
     else
         QL_GO(read_h5ad(out->path, column, &out->cells, &frame, err));
     st = ql_labels_of(&frame.columns[0], out->cells.n, &out->labels, err);
-    if (st != QL_OK) ql_context(err, "%s", out->path);
+    if (st != QL_OK) ql_context(err, st, "%s", out->path);
 out:
     ql_frame_free(&frame);
     return st;

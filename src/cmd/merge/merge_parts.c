@@ -75,7 +75,7 @@ static ql_status check_is_part(const ql_part *part, const char *path, ql_err *er
     int64_t version;
     if (!ql_part_has(part, SHARD_KEY)) {
         ql_fail(err, QL_EDATA, "%s: is no part: it has no " SHARD_KEY, path);
-        return ql_hint(err, "quell apply --shard I/N makes parts");
+        return ql_hint(err, QL_EDATA, "quell apply --shard I/N makes parts");
     }
     QL_TRY(ql_part_int(part, SHARD_KEY "/version", &version, err));
     if (version == SHARD_VERSION) return QL_OK;

@@ -103,18 +103,19 @@ static double correlation(const double *a, const double *b, int64_t n)
 static void take_unlike(report_data *d, const int64_t *best, int n, const double *x, int64_t cells)
 {
     const double alike = 0.35;
-    int taken[SHOWN];
+    int taken[SHOWN], m = 0;
     bool used[CANDIDATES] = {false};
     for (int round = 0; round < 2; round++)
-        for (int g = 0; g < n && d->n_genes < SHOWN; g++) {
+        for (int g = 0; g < n && m < SHOWN; g++) {
             bool take = !used[g];
-            for (int k = 0; round == 0 && take && k < d->n_genes; k++)
+            for (int k = 0; round == 0 && take && k < m; k++)
                 take = correlation(x + g * cells, x + taken[k] * cells, cells) < alike;
             if (!take) continue;
             used[g] = true;
-            taken[d->n_genes] = g;
-            d->gene[d->n_genes++] = best[g];
+            d->gene[m] = best[g];
+            taken[m++] = g;
         }
+    d->n_genes = m;
 }
 
 static ql_status choose(report_data *d, ql_err *err)

@@ -235,7 +235,7 @@ ql_status report_data_read(const char *path, const char *genes, ql_run *run, rep
     QL_TRY(ql_results_open(path, &d->file, &run->err));
     if (!ql_results_text(d->file, RUN "/matrix", &d->matrix)) {
         ql_fail(&run->err, QL_EDATA, "%s: holds no results of quell (no " RUN ")", path);
-        return ql_hint(&run->err, "quell denoise %s -o OUT.h5ad makes them", path);
+        return ql_hint(&run->err, QL_EDATA, "quell denoise %s -o OUT.h5ad makes them", path);
     }
     QL_TRY(read_history(d, &run->err));
     QL_TRY(read_counts(path, run, d));

@@ -51,7 +51,7 @@ ql_status neighbors_find(space_job *j, const knn_args *a, const ql_points *point
                                 .ctx = j};
     ql_status st = ql_knn_points(points->x, points->n, points->n_dims, &opt, out, err);
     ql_log_progress_end(j->run->log);
-    if (st == QL_EDATA) ql_context(err, "%s: the latent space", j->path);
+    if (st == QL_EDATA) ql_context(err, st, "%s: the latent space", j->path);
     return st;
 }
 
@@ -106,7 +106,7 @@ static ql_status fail_no_graph(space_job *j, const char *graph)
     ql_names_free(&has);
     ql_str_free(&list);
     ql_str_free(&key);
-    return ql_hint(&j->run->err, "quell neighbors --key %s makes one", graph);
+    return ql_hint(&j->run->err, QL_EDATA, "quell neighbors --key %s makes one", graph);
 }
 
 /* Cells without a neighbour (set aside by the model) are no nodes. */
@@ -132,7 +132,7 @@ static ql_status take_from_file(space_job *j, const char *graph, const char *key
     if (st == QL_OK) {
         st = ql_graph_check(&all, err);
         if (st == QL_OK) st = take_nodes(&all, out, err);
-        if (st != QL_OK) ql_context(err, "%s: /%s", j->path, key);
+        if (st != QL_OK) ql_context(err, st, "%s: /%s", j->path, key);
     }
     ql_csr_free(&all);
     if (st != QL_OK) return st;

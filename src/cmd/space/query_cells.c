@@ -58,7 +58,7 @@ static ql_status take_name(choosing *c, const char *name, size_t len)
     ql_fail(err, QL_EDATA, "%s: no cell is named '%s'", c->space->path, ql_str_text(&shown));
     ql_str_free(&shown);
     if (c->space->cells.n > 0)
-        ql_hint(err, "the first one there is '%s'", ql_name(&c->space->cells, 0));
+        ql_hint(err, QL_EDATA, "the first one there is '%s'", ql_name(&c->space->cells, 0));
     return QL_EDATA;
 }
 

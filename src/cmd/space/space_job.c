@@ -87,8 +87,9 @@ static ql_status fail_no_space(const space_job *j, const ql_names *has, const ch
         ql_fail(&j->run->err, QL_EDATA, "%s: which latent space is meant is not clear (it has: %s)",
                 j->path, ql_str_text(&list));
     ql_str_free(&list);
-    return ql_hint(&j->run->err, use || has->n > 0 ? "--use names one"
-                                                   : "quell embed and quell denoise make one");
+    return ql_hint(&j->run->err, QL_EDATA,
+                   use || has->n > 0 ? "--use names one"
+                                     : "quell embed and quell denoise make one");
 }
 
 /* The name of the space to take; NULL: none is known, nor is there one alone. */
@@ -121,8 +122,8 @@ ql_status space_read_points(space_job *j, const char *key, ql_points *out)
         ql_free(x);
         return st;
     }
-    if (ql_points_take(x, shape[0], shape[1], out, err) == QL_OK) return QL_OK;
-    return ql_context(err, "%s: /%s", j->path, key);
+    st = ql_points_take(x, shape[0], shape[1], out, err);
+    return st == QL_OK ? st : ql_context(err, st, "%s: /%s", j->path, key);
 }
 
 ql_status space_check_key(const char *option, const char *key, ql_run *run)
@@ -131,7 +132,7 @@ ql_status space_check_key(const char *option, const char *key, ql_run *run)
     const size_t n = strlen(key);
     if (n > 0 && n <= LONGEST && !strchr(key, '/') && *key != '.') return QL_OK;
     ql_fail(&run->err, QL_EUSAGE, "%s '%.100s' cannot be a name in the file", option, key);
-    return ql_hint(&run->err, "1 to %d characters, no '/', no '.' in front", LONGEST);
+    return ql_hint(&run->err, QL_EUSAGE, "1 to %d characters, no '/', no '.' in front", LONGEST);
 }
 
 /* ---- of which model a space is ---- */
@@ -167,7 +168,7 @@ static ql_status compare_weights(const space_job *a, const ql_str *of_a, const s
     ql_fail(&run->err, QL_EMISMATCH,
             "obsm/%s of %s is of another model (weights %.16s) than that of %s (%.16s)", use,
             a->path, ql_str_text(of_a), b->path, ql_str_text(of_b));
-    return ql_hint(&run->err,
+    return ql_hint(&run->err, QL_EMISMATCH,
                    "quell apply with the model of one file makes the space of the other");
 }
 
@@ -236,7 +237,7 @@ ql_status space_labels(space_job *j, const char *name, ql_labels *out)
     ql_status st = space_column(j, name, &frame);
     if (st == QL_OK) {
         st = ql_labels_of(ql_frame_column(&frame, name), j->n_cells, out, err);
-        if (st != QL_OK) ql_context(err, "%s: /obs", j->path);
+        if (st != QL_OK) ql_context(err, st, "%s: /obs", j->path);
     }
     ql_frame_free(&frame);
     return st;

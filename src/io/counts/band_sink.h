@@ -10,7 +10,7 @@
 /* About so many entries are in work at a time. */
 enum { QL_BAND = 1 << 19 };
 
-struct ql_band_sink {
+typedef struct {
     const char *folder; /* of the store; borrowed */
     int64_t near_bytes; /* as in ql_store_finish */
     bool fractions;     /* entries that are not whole do not end the reading */
@@ -33,6 +33,11 @@ struct ql_band_sink {
     int64_t n_few; /* cells with fewer counts than `few` */
     double few;
     bool stop; /* no counts: what is left need not be read */
+} ql_band_sink;
+
+struct ql_reading {
+    const ql_read_options *opt; /* borrowed */
+    ql_band_sink *sink;         /* where bands of the matrix go; NULL: it is read whole; borrowed */
 };
 
 /* Begin a matrix of n_rows (or QL_ROWS_UNKNOWN: as many as will be added) x n_cols (as stored:

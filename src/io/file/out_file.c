@@ -101,7 +101,8 @@ static ql_status check_name(const char *path, ql_err *err)
     }
     if (*name != '\0' && !is_stream(path)) return QL_OK;
     ql_fail(err, QL_EUSAGE, "the output needs a file name (it is \"%s\")", path);
-    return ql_hint(err, "it is written under a temporary name and renamed: no pipe will do");
+    return ql_hint(err, QL_EUSAGE,
+                   "it is written under a temporary name and renamed: no pipe will do");
 }
 
 static ql_status check_existing(const char *path, const struct stat *sb, const char *in_path,
@@ -111,15 +112,15 @@ static ql_status check_existing(const char *path, const struct stat *sb, const c
     if (S_ISDIR(sb->st_mode)) return ql_fail(err, QL_ECREATE, "%s: is a folder", path);
     if (!S_ISREG(sb->st_mode)) {
         ql_fail(err, QL_EUSAGE, "%s: is not a regular file (a pipe or device)", path);
-        return ql_hint(err, "write to a file, then copy it");
+        return ql_hint(err, QL_EUSAGE, "write to a file, then copy it");
     }
     if (in_path && stat(in_path, &in) == 0 && in.st_dev == sb->st_dev && in.st_ino == sb->st_ino) {
         ql_fail(err, QL_EUSAGE, "%s: is the input file", path);
-        return ql_hint(err, "choose another name for the output");
+        return ql_hint(err, QL_EUSAGE, "choose another name for the output");
     }
     if (force) return QL_OK;
     ql_fail(err, QL_ECREATE, "%s: exists already", path);
-    return ql_hint(err, "--force replaces it");
+    return ql_hint(err, QL_ECREATE, "--force replaces it");
 }
 
 static ql_status check_target(const char *path, const char *in_path, bool force, ql_err *err)
@@ -137,7 +138,7 @@ static ql_status cannot_create(const ql_out_file *f, int error, ql_err *err)
     struct stat sb;
     if (stat(f->folder, &sb) != 0) {
         ql_fail(err, QL_ECREATE, "%s: folder %s: %s", f->path, f->folder, strerror(errno));
-        return errno == ENOENT ? ql_hint(err, "mkdir -p '%s'", f->folder) : QL_ECREATE;
+        return errno == ENOENT ? ql_hint(err, QL_ECREATE, "mkdir -p '%s'", f->folder) : QL_ECREATE;
     }
     if (!S_ISDIR(sb.st_mode)) {
         return ql_fail(err, QL_ECREATE, "%s: %s is not a folder", f->path, f->folder);
@@ -282,7 +283,7 @@ ql_status ql_out_room(const ql_out_file *f, int64_t bytes, ql_err *err)
     if ((double)bytes <= free_bytes) return QL_OK;
     ql_fail(err, QL_EIO, "needs %.2f GB more, folder %s has %.2f GB left", (double)bytes / 1e9,
             f->folder, free_bytes / 1e9);
-    return ql_hint(err, "free some space, write elsewhere, or store fewer genes");
+    return ql_hint(err, QL_EIO, "free some space, write elsewhere, or store fewer genes");
 }
 
 static void release(ql_out_file *f)
@@ -320,7 +321,7 @@ static ql_status check_still_free(const ql_out_file *f, ql_err *err)
     struct stat sb;
     if (f->force || stat(f->target, &sb) != 0) return QL_OK;
     ql_fail(err, QL_ECREATE, "%s: was created by another program during the run", f->path);
-    return ql_hint(err, "--force replaces it");
+    return ql_hint(err, QL_ECREATE, "--force replaces it");
 }
 
 ql_status ql_out_commit(ql_out_file *f, ql_err *err)

@@ -102,10 +102,10 @@ static ql_status check_contents(const ql_out_folder *f, ql_err *err)
     ql_status st = look_into(f, &n_members, &foreign, err);
     if (st == QL_OK && foreign.len > 0) {
         ql_fail(err, QL_ECREATE, "%s: exists and holds other files (%s)", f->path, foreign.text);
-        st = ql_hint(err, "name a folder that does not exist yet");
+        st = ql_hint(err, QL_ECREATE, "name a folder that does not exist yet");
     } else if (st == QL_OK && n_members > 0 && !f->force) {
         ql_fail(err, QL_ECREATE, "%s: exists already", f->path);
-        st = ql_hint(err, "--force replaces it");
+        st = ql_hint(err, QL_ECREATE, "--force replaces it");
     }
     ql_str_free(&foreign);
     return st;
@@ -124,11 +124,11 @@ static ql_status check_target(const ql_out_folder *f, const char *in_path, ql_er
     }
     if (!S_ISDIR(sb.st_mode)) {
         ql_fail(err, QL_ECREATE, "%s: is no folder, and this format is one", f->path);
-        return ql_hint(err, "name a folder that does not exist yet");
+        return ql_hint(err, QL_ECREATE, "name a folder that does not exist yet");
     }
     if (in_path && (same_file(&sb, in_path) || same_file(&sb, parent_of(in_path, buf)))) {
         ql_fail(err, QL_EUSAGE, "%s: is the input's folder", f->path);
-        return ql_hint(err, "choose another name for the output");
+        return ql_hint(err, QL_EUSAGE, "choose another name for the output");
     }
     return check_contents(f, err);
 }
@@ -139,7 +139,7 @@ static ql_status cannot_create(const ql_out_folder *f, const char *parent, int e
 {
     ql_fail(err, QL_ECREATE, "%s: cannot make a folder in %s: %s", f->path, parent,
             strerror(error));
-    return error == ENOENT ? ql_hint(err, "mkdir -p '%s'", parent) : QL_ECREATE;
+    return error == ENOENT ? ql_hint(err, QL_ECREATE, "mkdir -p '%s'", parent) : QL_ECREATE;
 }
 
 static ql_status make_tmp(ql_out_folder *f, ql_err *err)

@@ -68,9 +68,10 @@ static const char *temp_folder(void)
 static ql_status fail_write(const char *doing, ql_err *err)
 {
     int code = errno;
-    ql_fail(err, code == ENOSPC || code == EDQUOT || code == EIO ? QL_EIO : QL_ECREATE,
-            "its copy in %s cannot be %s: %s", temp_folder(), doing, strerror(code));
-    return ql_hint(err, "set TMPDIR to a folder with room");
+    const bool full = code == ENOSPC || code == EDQUOT || code == EIO;
+    const ql_status st = ql_fail(err, full ? QL_EIO : QL_ECREATE, "its copy in %s cannot be %s: %s",
+                                 temp_folder(), doing, strerror(code));
+    return ql_hint(err, st, "set TMPDIR to a folder with room");
 }
 
 /* A new file without a name. */
@@ -119,7 +120,7 @@ static ql_status check_head(const char *head, size_t n, ql_err *err)
     if (n == 0) return ql_fail(err, QL_EDATA, "is empty");
     if (!is_hdf5(head, n)) return QL_OK;
     ql_fail(err, QL_ENOINPUT, "is HDF5 through a pipe: that needs a file that can be sought");
-    return ql_hint(err, "save it to a file first and name that");
+    return ql_hint(err, QL_ENOINPUT, "save it to a file first and name that");
 }
 
 static ql_status copy_bytes(int from, int to, char *buf, ql_err *err)
@@ -214,7 +215,7 @@ ql_status ql_input_find(const char *path, ql_input *in, ql_err *err)
         st = find_stdin(path, in, err);
     else if (stat(path, &s) == 0 && (S_ISFIFO(s.st_mode) || S_ISCHR(s.st_mode)))
         st = find_pipe(path, in, err);
-    if (st != QL_OK) ql_context(err, "%s", in->shown);
+    if (st != QL_OK) ql_context(err, st, "%s", in->shown);
     return st;
 }
 

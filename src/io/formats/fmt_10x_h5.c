@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../counts/band_sink.h"
 #include "../hdf5/h5_names.h"
 #include "../hdf5/matrix_h5.h"
 #include "../text/wording.h"
@@ -11,13 +12,14 @@
 #include "h5_10x.h"
 #include "quell/reader.h"
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
+    (void)err;
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && ql_h5r_kind_of(file, "matrix") == QL_H5R_GROUP &&
-              ql_h5r_kind_of(file, "matrix/features") == QL_H5R_GROUP;
+    *is = file >= 0 && ql_h5r_kind_of(file, "matrix") == QL_H5R_GROUP &&
+          ql_h5r_kind_of(file, "matrix/features") == QL_H5R_GROUP;
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
 /* An optional list of the features: as many as there are ids, or one for all. */
@@ -53,8 +55,8 @@ static ql_status check_lengths(const int64_t shape[2], int64_t n_features, int64
                    shape[0], shape[1], n_features, n_cells);
 }
 
-static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_options *opt,
-                             ql_csr *m, ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status read_matrix(hid_t file, const ql_features *f, const ql_reading *r, ql_csr *m,
+                             ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     int64_t shape[2], n_duplicates = 0;
     float count_max = 0.0f;
@@ -62,12 +64,12 @@ static ql_status read_matrix(hid_t file, const ql_features *f, const ql_read_opt
     QL_TRY(ql_xml_decode_names(&ds->cells.index, err));
     QL_TRY(ql_10x_shape(file, "matrix", shape, err));
     QL_TRY(check_lengths(shape, f->id.n, ds->cells.index.n, err));
-    if (opt->sink) return ql_10x_stream(file, "matrix", "features", f, opt, ds, notes, err);
-    QL_TRY(ql_matrix_h5_rows(file, "matrix", shape[1], shape[0], "features", opt->threads, m,
+    if (r->sink) return ql_10x_stream(file, "matrix", "features", f, r, ds, notes, err);
+    QL_TRY(ql_matrix_h5_rows(file, "matrix", shape[1], shape[0], "features", r->opt->threads, m,
                              &n_duplicates, &count_max, err));
     ql_note_duplicates(n_duplicates, notes);
     const int64_t n_entries = ql_csr_nnz(m);
-    QL_TRY(ql_features_apply(f, opt, m, ds, notes, err));
+    QL_TRY(ql_features_apply(f, r->opt, m, ds, notes, err));
     if (ql_csr_nnz(&ds->counts) == n_entries) ds->count_max = count_max; /* none was left out */
     return QL_OK;
 }
@@ -79,8 +81,8 @@ static void note_probes(hid_t file, ql_notes *notes)
     ql_note_add(notes, QL_NOTE_WARNING, "the rows are probes, not genes (a probe-level matrix)");
 }
 
-static ql_status read_10x(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                          ql_notes *notes, ql_err *err)
+static ql_status read_10x(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                          ql_err *err)
 {
     hid_t file = -1;
     ql_features f = {0};
@@ -88,7 +90,7 @@ static ql_status read_10x(const char *path, const ql_read_options *opt, ql_datas
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(read_features(file, &f, notes, err));
-    QL_GO(read_matrix(file, &f, opt, &m, ds, notes, err));
+    QL_GO(read_matrix(file, &f, r, &m, ds, notes, err));
     note_probes(file, notes);
     QL_GO(ql_set_text(&ds->matrix, "matrix", err));
 out:

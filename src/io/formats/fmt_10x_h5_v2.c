@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../counts/band_sink.h"
 #include "../hdf5/h5_names.h"
 #include "../hdf5/matrix_h5.h"
 #include "../text/wording.h"
@@ -43,14 +44,15 @@ static ql_status find_genomes(hid_t file, ql_names *out, ql_err *err)
     return st;
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     ql_names found = {0};
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && find_genomes(file, &found, NULL) == QL_OK && found.n > 0;
+    const ql_status st = file < 0 ? QL_OK : find_genomes(file, &found, err);
+    *is = st == QL_OK && found.n > 0;
     ql_names_free(&found);
     ql_h5r_close(file);
-    return is;
+    return st == QL_EMEMORY ? st : QL_OK;
 }
 
 static ql_status fail_no_genome(const ql_names *found, const char *want, ql_err *err)
@@ -172,8 +174,8 @@ out:
 }
 
 /* The file's only genome, or the one that is wanted, in bands; several are joined, whole. */
-static ql_status stream_genome(hid_t file, const char *group, const ql_read_options *opt,
-                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status stream_genome(hid_t file, const char *group, const ql_reading *r, ql_dataset *ds,
+                               ql_notes *notes, ql_err *err)
 {
     ql_genome g = {0};
     int64_t shape[2];
@@ -181,7 +183,7 @@ static ql_status stream_genome(hid_t file, const char *group, const ql_read_opti
     QL_GO(read_names(file, group, shape, &g, notes, err));
     ds->cells.index = g.cells;
     g.cells = (ql_names){0};
-    QL_GO(ql_10x_stream(file, group, "genes", &g.features, opt, ds, notes, err));
+    QL_GO(ql_10x_stream(file, group, "genes", &g.features, r, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, group, err));
 out:
     ql_genome_free(&g);
@@ -196,18 +198,19 @@ static ql_status open_genomes(const char *path, const char *want, hid_t *file, q
     return pick_genomes(*file, groups, want, by_list, err);
 }
 
-static ql_status read_v2(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                         ql_notes *notes, ql_err *err)
+static ql_status read_v2(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                         ql_err *err)
 {
     hid_t file = -1;
-    ql_read_options o = *opt;
+    ql_read_options o = *r->opt;
+    const ql_reading chosen = {&o, r->sink};
     ql_names groups = {0};
     bool by_list = false;
     ql_status st;
-    QL_GO(open_genomes(path, opt->genome, &file, &groups, &by_list, err));
+    QL_GO(open_genomes(path, o.genome, &file, &groups, &by_list, err));
     if (!by_list) o.genome = NULL; /* picked by its group */
-    if (opt->sink && groups.n == 1)
-        st = stream_genome(file, ql_name(&groups, 0), &o, ds, notes, err);
+    if (r->sink && groups.n == 1)
+        st = stream_genome(file, ql_name(&groups, 0), &chosen, ds, notes, err);
     else
         st = read_genomes(file, &groups, &o, ds, notes, err);
 out:

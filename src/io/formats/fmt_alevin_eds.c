@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../counts/band_sink.h"
 #include "../counts/numbers.h"
 #include "../file/folder.h"
 #include "../mtx/mtx_dataset.h"
@@ -47,10 +48,12 @@ static bool find_files(const char *path, eds_files *f)
            ql_join(inner.path, MATRIX, f->matrix.path, sizeof f->matrix.path) && complete(f);
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     eds_files f;
-    return find_files(path, &f);
+    (void)err;
+    *is = find_files(path, &f);
+    return QL_OK;
 }
 
 /* --- bytes --- */
@@ -252,7 +255,7 @@ static ql_status read_names(const ql_path *file, ql_names *out, ql_err *err)
 {
     ql_name_lines lines = {.n_fields = 0};
     ql_status st = ql_name_lines_read(file->path, &lines, err);
-    if (st != QL_OK) ql_context(err, "%s", file->path);
+    if (st != QL_OK) ql_context(err, st, "%s", file->path);
     *out = lines.field[0];
     lines.field[0] = (ql_names){0};
     ql_name_lines_free(&lines);
@@ -266,8 +269,8 @@ static ql_status find_or_fail(const char *path, eds_files *f, ql_err *err)
                    GENES, CELLS);
 }
 
-static ql_status read_eds(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                          ql_notes *notes, ql_err *err)
+static ql_status read_eds(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                          ql_err *err)
 {
     eds_files f;
     eds_job job = {.nnz = 0};
@@ -281,13 +284,13 @@ static ql_status read_eds(const char *path, const ql_read_options *opt, ql_datas
     job.n_cells = ds->cells.index.n;
     st = read_matrix(&job, f.matrix.path, notes, err);
     if (st != QL_OK) {
-        ql_context(err, "%s", f.matrix.path);
+        ql_context(err, st, "%s", f.matrix.path);
         goto out;
     }
-    QL_GO(ql_fold_usa(&features, opt, &fold, notes, err));
-    QL_GO(ql_check_layer_used(opt, fold.apply != NULL, err));
+    QL_GO(ql_fold_usa(&features, r->opt, &fold, notes, err));
+    QL_GO(ql_check_layer_used(r->opt, fold.apply != NULL, err));
     QL_GO(ql_mtx_apply_fold(&fold, &job.m, err));
-    QL_GO(ql_features_apply(&features, opt, &job.m, ds, notes, err));
+    QL_GO(ql_features_apply(&features, r->opt, &job.m, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, MATRIX, err));
 out:
     end_job(&job);

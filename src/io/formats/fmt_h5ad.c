@@ -5,25 +5,26 @@
 #include "../hdf5/read_sizes.h"
 #include "quell/order.h"
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
+    (void)err;
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && !ql_h5r_attr_is(file, "/", "encoding-type", "MuData");
-    bool frames = is && ql_h5r_kind_of(file, "obs") == QL_H5R_GROUP &&
+    *is = file >= 0 && !ql_h5r_attr_is(file, "/", "encoding-type", "MuData");
+    bool frames = *is && ql_h5r_kind_of(file, "obs") == QL_H5R_GROUP &&
                   ql_h5r_kind_of(file, "var") == QL_H5R_GROUP;
-    bool named = is && ql_h5r_attr_is(file, "/", "encoding-type", "anndata");
-    is = is && (frames || named) && ql_h5r_kind_of(file, "mod") != QL_H5R_GROUP;
+    bool named = *is && ql_h5r_attr_is(file, "/", "encoding-type", "anndata");
+    *is = *is && (frames || named) && ql_h5r_kind_of(file, "mod") != QL_H5R_GROUP;
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
-static ql_status read_h5ad(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_h5ad(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     hid_t file = -1;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(ql_h5ad_read(file, &ql_h5ad_modern_names, opt, false, ds, notes, err));
+    QL_GO(ql_h5ad_read(file, &ql_h5ad_modern_names, r, false, ds, notes, err));
 out:
     ql_h5r_close(file);
     return st;
@@ -69,13 +70,26 @@ static void cover(ql_read_sizes *all, const ql_read_sizes *z)
 }
 
 /* A shape that its names contradict is no size to plan for: reading tells what is wrong. */
-static bool fits_names(hid_t file, const ql_h5ad_names *names, const char *matrix,
-                       const ql_read_sizes *z)
+static ql_status fits_names(hid_t file, const ql_h5ad_names *names, const char *matrix,
+                            const ql_read_sizes *z, bool *fits, ql_err *err)
 {
     const char *var = strcmp(matrix, names->raw_x) ? names->var : names->raw_var;
     int64_t n_obs, n_var;
-    return ql_h5ad_rows(file, names->obs, &n_obs, NULL) == QL_OK && n_obs == z->n_rows &&
-           ql_h5ad_rows(file, var, &n_var, NULL) == QL_OK && n_var == z->n_cols;
+    QL_TRY(ql_h5ad_rows(file, names->obs, &n_obs, err));
+    QL_TRY(ql_h5ad_rows(file, var, &n_var, err));
+    *fits = n_obs == z->n_rows && n_var == z->n_cols;
+    return QL_OK;
+}
+
+/* What cannot be read is passed over, or told when it is. */
+static ql_status cover_matrix(hid_t file, const char *matrix, ql_read_sizes *all, ql_err *err)
+{
+    ql_read_sizes z;
+    bool fits = false;
+    ql_status st = ql_sizes_of_matrix(file, matrix, &z, err);
+    if (st == QL_OK) st = fits_names(file, &ql_h5ad_modern_names, matrix, &z, &fits, err);
+    if (fits) cover(all, &z);
+    return st == QL_EMEMORY ? st : QL_OK;
 }
 
 static ql_status measure(const char *path, const ql_read_options *opt, ql_read_sizes *out,
@@ -86,13 +100,7 @@ static ql_status measure(const char *path, const ql_read_options *opt, ql_read_s
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(ql_h5ad_matrices(file, &ql_h5ad_modern_names, opt, &names, err));
-    for (int64_t i = 0; i < names.n; i++) {
-        ql_read_sizes z;
-        /* what cannot be read is passed over, or told when it is */
-        if (ql_sizes_of_matrix(file, ql_name(&names, i), &z, NULL) == QL_OK &&
-            fits_names(file, &ql_h5ad_modern_names, ql_name(&names, i), &z))
-            cover(out, &z);
-    }
+    for (int64_t i = 0; i < names.n; i++) QL_GO(cover_matrix(file, ql_name(&names, i), out, err));
 out:
     ql_names_free(&names);
     ql_h5r_close(file);

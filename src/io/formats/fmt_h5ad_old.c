@@ -26,26 +26,28 @@ static ql_h5ad_names find_names(hid_t file)
                            .raw_var = called(file, raw_var_names)};
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     hid_t file = ql_h5r_try_open(path);
-    if (file < 0) return false;
+    (void)err;
+    *is = false;
+    if (file < 0) return QL_OK;
     ql_h5ad_names names = find_names(file);
-    bool is = ql_h5ad_is_compound(file, names.obs) || ql_h5ad_is_compound(file, names.var);
-    is = is && ql_h5r_kind_of(file, names.obs) != QL_H5R_NONE &&
-         ql_h5r_kind_of(file, names.var) != QL_H5R_NONE;
+    *is = ql_h5ad_is_compound(file, names.obs) || ql_h5ad_is_compound(file, names.var);
+    *is = *is && ql_h5r_kind_of(file, names.obs) != QL_H5R_NONE &&
+          ql_h5r_kind_of(file, names.var) != QL_H5R_NONE;
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
-static ql_status read_old(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                          ql_notes *notes, ql_err *err)
+static ql_status read_old(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                          ql_err *err)
 {
     hid_t file = -1;
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     ql_h5ad_names names = find_names(file);
-    QL_GO(ql_h5ad_read(file, &names, opt, true, ds, notes, err));
+    QL_GO(ql_h5ad_read(file, &names, r, true, ds, notes, err));
 out:
     ql_h5r_close(file);
     return st;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../counts/band_sink.h"
 #include "../h5ad/h5ad_read.h"
 #include "../text/wording.h"
 #include "quell/reader.h"
@@ -10,13 +11,14 @@ enum { MAX_MODALITIES = 200 };
 
 static const char DEFAULT_MODALITY[] = "rna";
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
+    (void)err;
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && (ql_h5r_attr_is(file, "/", "encoding-type", "MuData") ||
-                            ql_h5r_kind_of(file, "mod") == QL_H5R_GROUP);
+    *is = file >= 0 && (ql_h5r_attr_is(file, "/", "encoding-type", "MuData") ||
+                        ql_h5r_kind_of(file, "mod") == QL_H5R_GROUP);
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
 static ql_status group_of(const char *modality, char *out, size_t cap, ql_err *err)
@@ -66,7 +68,7 @@ static ql_status pick_modality(const ql_names *found, const char *want, int64_t 
         ql_fail(err, QL_EDATA, "has several modalities, none of them called rna: %s",
                 ql_str_text(&list));
     ql_str_free(&list);
-    return ql_hint(err, "pick one with --modality");
+    return ql_hint(err, QL_EDATA, "pick one with --modality");
 }
 
 /* The matrix is called by its path from the file's root. */
@@ -90,14 +92,14 @@ static void note_modality(const ql_names *found, int64_t at, ql_notes *notes)
     ql_str_free(&list);
 }
 
-static ql_status read_modality(hid_t file, const char *group, const ql_read_options *opt,
-                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status read_modality(hid_t file, const char *group, const ql_reading *r, ql_dataset *ds,
+                               ql_notes *notes, ql_err *err)
 {
     hid_t root = H5Gopen2(file, group, H5P_DEFAULT);
     if (root < 0) return ql_fail(err, QL_EDATA, "/%s: cannot be opened", group);
-    ql_status st = ql_h5ad_read(root, &ql_h5ad_modern_names, opt, true, ds, notes, err);
+    ql_status st = ql_h5ad_read(root, &ql_h5ad_modern_names, r, true, ds, notes, err);
     ql_h5r_close(root);
-    if (st != QL_OK) return ql_context(err, "%s", group);
+    if (st != QL_OK) return ql_context(err, st, "%s", group);
     return name_matrix(group, ds, err);
 }
 
@@ -113,8 +115,8 @@ static ql_status list_other_modalities(const ql_names *found, int64_t at, ql_nam
     return QL_OK;
 }
 
-static ql_status read_h5mu(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_h5mu(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     hid_t file = -1;
     ql_names found = {0};
@@ -123,11 +125,11 @@ static ql_status read_h5mu(const char *path, const ql_read_options *opt, ql_data
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
     QL_GO(list_modalities(file, &found, err));
-    QL_GO(pick_modality(&found, opt->modality, &at, err));
+    QL_GO(pick_modality(&found, r->opt->modality, &at, err));
     QL_GO(group_of(ql_name(&found, at), group, sizeof group, err));
     note_modality(&found, at, notes);
-    QL_GO(read_modality(file, group, opt, ds, notes, err));
-    if (opt->columns) QL_GO(list_other_modalities(&found, at, &ds->others, err));
+    QL_GO(read_modality(file, group, r, ds, notes, err));
+    if (r->opt->columns) QL_GO(list_other_modalities(&found, at, &ds->others, err));
 out:
     ql_names_free(&found);
     ql_h5r_close(file);
@@ -142,8 +144,9 @@ static ql_status describe_modality(hid_t file, const char *name, ql_str *out, ql
     ql_str_printf(out, "modality  %s\n", group);
     hid_t root = H5Gopen2(file, group, H5P_DEFAULT);
     ql_status st = root < 0 ? QL_EDATA : ql_h5ad_describe(root, &ql_h5ad_modern_names, out, &own);
-    if (st != QL_OK) ql_str_printf(out, "not readable (%s)\n", own.msg);
     ql_h5r_close(root);
+    if (st == QL_EMEMORY) return ql_fail(err, st, "%s: %s", group, own.msg);
+    if (st != QL_OK) ql_str_printf(out, "not readable (%s)\n", own.msg);
     return QL_OK;
 }
 

@@ -9,10 +9,12 @@
 #include "../text/wording.h"
 #include "quell/reader.h"
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     (void)path;
-    return false;
+    (void)err;
+    *is = false;
+    return QL_OK;
 }
 
 static const char *without_slash(const char *path)
@@ -78,43 +80,42 @@ static ql_status read_both_names(const ql_read_options *opt, int64_t n_cells, in
     return read_names(opt->genes_file, "gene", n_genes, &ds->genes.index, notes, err);
 }
 
-static ql_status stream_all(hid_t file, const char *path, const ql_read_options *opt,
-                            ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status stream_all(hid_t file, const char *path, const ql_reading *r, ql_dataset *ds,
+                            ql_notes *notes, ql_err *err)
 {
     ql_matrix_info info;
-    ql_band_sink *s = opt->sink;
-    bool turned = opt->orient == QL_ORIENT_GENES_X_CELLS;
+    ql_band_sink *s = r->sink;
+    bool turned = r->opt->orient == QL_ORIENT_GENES_X_CELLS;
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
     int64_t n_cells = turned ? info.n_cols : info.n_rows,
             n_genes = turned ? info.n_rows : info.n_cols;
-    QL_TRY(read_both_names(opt, n_cells, n_genes, ds, notes, err));
+    QL_TRY(read_both_names(r->opt, n_cells, n_genes, ds, notes, err));
     QL_TRY((turned ? ql_matrix_h5_stream_turned : ql_matrix_h5_stream)(file, path, n_cells, n_genes,
                                                                        s, ds, err));
     ql_note_duplicates(s->n_duplicates, notes);
     return QL_OK;
 }
 
-static ql_status read_all(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+static ql_status read_all(hid_t file, const char *path, const ql_reading *r, ql_dataset *ds,
                           ql_notes *notes, ql_err *err)
 {
-    if (opt->sink) return stream_all(file, path, opt, ds, notes, err);
-    QL_TRY(read_matrix(file, path, opt, ds, notes, err));
-    return read_both_names(opt, ds->counts.n_rows, ds->counts.n_cols, ds, notes, err);
+    if (r->sink) return stream_all(file, path, r, ds, notes, err);
+    QL_TRY(read_matrix(file, path, r->opt, ds, notes, err));
+    return read_both_names(r->opt, ds->counts.n_rows, ds->counts.n_cols, ds, notes, err);
 }
 
-static ql_status read_hdf5(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_hdf5(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     hid_t file = -1;
     ql_status st;
-    if (!opt->dataset) {
+    if (!r->opt->dataset) {
         ql_fail(err, QL_EUSAGE, "format hdf5 needs --dataset");
-        return err ? ql_hint(err, "name the dataset that holds the counts, cells x genes")
-                   : QL_EUSAGE;
+        return ql_hint(err, QL_EUSAGE, "name the dataset that holds the counts, cells x genes");
     }
-    const char *dataset = without_slash(opt->dataset);
+    const char *dataset = without_slash(r->opt->dataset);
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(read_all(file, dataset, opt, ds, notes, err));
+    QL_GO(read_all(file, dataset, r, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, dataset, err));
 out:
     ql_h5r_close(file);

@@ -79,23 +79,27 @@ static bool find_roles(const ql_field *header, bool sure, long_layout *l)
     return seen[GENE] == 1 && seen[CELL] == 1 && seen[COUNT] == 1 && !(sure && seen[N_ROLES]);
 }
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     char head[4096];
     ql_table_top top;
     long_layout l = {0};
-    if (!ql_is_file(path)) return false;
-    size_t n = ql_text_peek(path, head, sizeof head);
+    size_t n;
+    *is = false;
+    if (!ql_is_file(path)) return QL_OK;
+    QL_TRY(ql_text_peek(path, head, sizeof head, &n, err));
     ql_table_find_top(head, n, n < sizeof head, &top);
-    if (!top.row.s) return false;
+    if (!top.row.s) return QL_OK;
     l.delim = ql_table_delim(&top);
-    return find_roles(&top.header, true, &l);
+    *is = find_roles(&top.header, true, &l);
+    return QL_OK;
 }
 
 static ql_status fail_roles(ql_err *err)
 {
     ql_fail(err, QL_EDATA, "its header does not name the columns gene, cell and count");
-    return ql_hint(err, "without a header say --no-header: gene, cell, count in this order");
+    return ql_hint(err, QL_EDATA,
+                   "without a header say --no-header: gene, cell, count in this order");
 }
 
 static ql_status find_layout(ql_blocks *b, const ql_read_options *opt, long_layout *l, ql_err *err)
@@ -258,7 +262,7 @@ static ql_status take_piece(void *ctx, int i, const char *text, size_t n, ql_err
             n -= eol ? (size_t)(eol + 1 - text) : 0;
             text = eol ? eol + 1 : text;
         }
-        ql_context(err, "line %" PRId64, j->lines + p->n_lines);
+        ql_context(err, p->st, "line %" PRId64, j->lines + p->n_lines);
         return ql_hint_cut(last && !memchr(text, '\n', n), err);
     }
     ql_triplets *all = &j->all;
@@ -325,8 +329,8 @@ static void say_layout(const long_layout *l, ql_str *out)
         ql_str_printf(out, ", %s in column %d", role_text[r], l->at[r] + 1);
 }
 
-static ql_status read_long(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_long(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     static const ql_piece_work work = {
         .reserve = reserve, .parse = parse_piece, .take = take_piece};
@@ -335,16 +339,16 @@ static ql_status read_long(const char *path, const ql_read_options *opt, ql_data
     ql_str text = {0};
     ql_status st;
     QL_TRY(QL_NEW(j, 1, "a parser", err));
-    QL_GO(ql_blocks_open(path, opt->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
-    QL_GO(find_layout(b, opt, &j->layout, err));
+    QL_GO(ql_blocks_open(path, r->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
+    QL_GO(find_layout(b, r->opt, &j->layout, err));
     say_layout(&j->layout, &text);
     ql_note_add(notes, QL_NOTE_INFO, "long table: %s", ql_str_text(&text));
     j->lines = j->layout.lines;
-    if (opt->sink) QL_GO(ql_runs_new(opt->sink->folder, ql_sort_entries(-1), &j->runs, err));
-    QL_GO(ql_blocks_run(b, j->layout.used, opt->threads, &work, j, err));
+    if (r->sink) QL_GO(ql_runs_new(r->sink->folder, ql_sort_entries(-1), &j->runs, err));
+    QL_GO(ql_blocks_run(b, j->layout.used, r->opt->threads, &work, j, err));
     ql_blocks_close(b);
     b = NULL;
-    st = take_all(j, opt->sink, ds, notes, err);
+    st = take_all(j, r->sink, ds, notes, err);
 out:
     ql_str_free(&text);
     ql_blocks_close(b);

@@ -32,41 +32,51 @@ static const side cells_side = {
     "cell",
     {"CellID", "obs_names", "Cell", "cell_names", "colnames", "Barcode", NULL}};
 
-static bool sniff(const char *path)
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
+    (void)err;
     hid_t file = ql_h5r_try_open(path);
-    bool is = file >= 0 && ql_h5r_kind_of(file, MATRIX) == QL_H5R_DATASET &&
-              ql_h5r_kind_of(file, "row_attrs") == QL_H5R_GROUP &&
-              ql_h5r_kind_of(file, "col_attrs") == QL_H5R_GROUP;
+    *is = file >= 0 && ql_h5r_kind_of(file, MATRIX) == QL_H5R_DATASET &&
+          ql_h5r_kind_of(file, "row_attrs") == QL_H5R_GROUP &&
+          ql_h5r_kind_of(file, "col_attrs") == QL_H5R_GROUP;
     ql_h5r_close(file);
-    return is;
+    return QL_OK;
 }
 
 /* --- generations --- */
 
 /* Version 3 has it in a dataset, version 2 in an attribute of the root, older files nowhere. */
-static bool version_of(hid_t file, ql_str *out)
+static const char VERSION[] = "attrs/LOOM_SPEC_VERSION";
+
+static bool is_of_version_3(hid_t file)
 {
-    static const char set[] = "attrs/LOOM_SPEC_VERSION";
-    ql_names value = {0};
-    ql_str_clear(out);
-    bool is_new = ql_h5r_kind_of(file, set) == QL_H5R_DATASET;
-    if (is_new && ql_h5r_names(file, set, &value, NULL) == QL_OK && value.n == 1)
-        ql_str_escape(out, ql_name(&value, 0), strlen(ql_name(&value, 0)));
-    ql_names_free(&value);
-    if (is_new) return true;
-    if (!ql_h5r_attr_string(file, "/", "LOOM_SPEC_VERSION", out))
-        ql_str_puts(out, "of an early version");
-    return false;
+    return ql_h5r_kind_of(file, VERSION) == QL_H5R_DATASET;
 }
 
 /* Before version 3 text is ASCII, with character references for the rest. */
 static bool has_references(hid_t file)
 {
-    ql_str version = {0};
-    bool is_new = version_of(file, &version);
-    ql_str_free(&version);
-    return !is_new;
+    return !is_of_version_3(file);
+}
+
+/* A version that cannot be read is told as none. */
+static ql_status version_3(hid_t file, ql_str *out, ql_err *err)
+{
+    ql_names value = {0};
+    ql_status st = ql_h5r_names(file, VERSION, &value, err);
+    if (st == QL_OK && value.n == 1)
+        ql_str_escape(out, ql_name(&value, 0), strlen(ql_name(&value, 0)));
+    ql_names_free(&value);
+    return st == QL_EMEMORY ? st : QL_OK;
+}
+
+static ql_status version_of(hid_t file, ql_str *out, ql_err *err)
+{
+    bool has;
+    if (is_of_version_3(file)) return version_3(file, out, err);
+    QL_TRY(ql_h5r_attr_string(file, "/", "LOOM_SPEC_VERSION", out, &has, err));
+    if (!has) ql_str_puts(out, "of an early version");
+    return QL_OK;
 }
 
 /* --- attributes --- */
@@ -212,24 +222,24 @@ static ql_status read_sides(hid_t file, int64_t n_cells, int64_t n_genes,
     return read_side(file, &genes_side, n_genes, &ds->genes, &left, notes, err);
 }
 
-static ql_status stream_matrix(hid_t file, const char *path, const ql_read_options *opt,
-                               ql_dataset *ds, ql_notes *notes, ql_err *err)
+static ql_status stream_matrix(hid_t file, const char *path, const ql_reading *r, ql_dataset *ds,
+                               ql_notes *notes, ql_err *err)
 {
     ql_matrix_info info;
-    ql_band_sink *s = opt->sink;
+    ql_band_sink *s = r->sink;
     QL_TRY(ql_matrix_h5_info(file, path, &info, err));
-    QL_TRY(read_sides(file, info.n_cols, info.n_rows, opt, ds, notes, err));
+    QL_TRY(read_sides(file, info.n_cols, info.n_rows, r->opt, ds, notes, err));
     return ql_matrix_h5_stream_turned(file, path, info.n_cols, info.n_rows, s, ds, err);
 }
 
-static ql_status read_all(hid_t file, const char *path, const ql_read_options *opt, ql_dataset *ds,
+static ql_status read_all(hid_t file, const char *path, const ql_reading *r, ql_dataset *ds,
                           ql_notes *notes, ql_err *err)
 {
     /* only a dataset can be dense; anything else is told by the reading of it whole */
-    if (opt->sink && ql_h5r_kind_of(file, path) == QL_H5R_DATASET)
-        return stream_matrix(file, path, opt, ds, notes, err);
-    QL_TRY(read_matrix(file, path, opt, ds, err));
-    return read_sides(file, ds->counts.n_rows, ds->counts.n_cols, opt, ds, notes, err);
+    if (r->sink && ql_h5r_kind_of(file, path) == QL_H5R_DATASET)
+        return stream_matrix(file, path, r, ds, notes, err);
+    QL_TRY(read_matrix(file, path, r->opt, ds, err));
+    return read_sides(file, ds->counts.n_rows, ds->counts.n_cols, r->opt, ds, notes, err);
 }
 
 /* Layers and graphs beside the matrix that was read. */
@@ -256,17 +266,17 @@ out:
     return st;
 }
 
-static ql_status read_loom(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                           ql_notes *notes, ql_err *err)
+static ql_status read_loom(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                           ql_err *err)
 {
     hid_t file = -1;
     char matrix[1024];
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    QL_GO(pick_matrix(file, opt, matrix, sizeof matrix, err));
-    QL_GO(read_all(file, matrix, opt, ds, notes, err));
+    QL_GO(pick_matrix(file, r->opt, matrix, sizeof matrix, err));
+    QL_GO(read_all(file, matrix, r, ds, notes, err));
     QL_GO(ql_set_text(&ds->matrix, matrix, err));
-    if (opt->columns) QL_GO(list_others(file, ds, err));
+    if (r->opt->columns) QL_GO(list_others(file, ds, err));
 out:
     ql_h5r_close(file);
     return st;
@@ -309,7 +319,7 @@ static void describe_side(hid_t file, const side *s, ql_str *out)
         ql_str_printf(out, "%s/%s\n", s->group, key);
     else
         ql_str_puts(out, "(none: numbered)\n");
-    const int64_t total = ql_h5r_list(file, s->group, 50, &attrs);
+    const int64_t total = ql_h5_describe_list(file, s->group, 50, &attrs, out);
     ql_str_printf(out, "%s  ", s->group);
     ql_list_names(&attrs, total, out);
     ql_str_puts(out, "\n");
@@ -322,7 +332,8 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     ql_str version = {0};
     ql_status st;
     QL_GO(ql_h5r_open(path, &file, err));
-    (void)version_of(file, &version);
+    QL_GO(version_of(file, &version, err));
+    out->failed |= version.failed;
     ql_str_printf(out, "loom %s\n", ql_str_text(&version));
     ql_h5_describe_matrix(file, MATRIX, "genes", "cells", out);
     ql_h5_describe_layers(file, "genes", "cells", out);

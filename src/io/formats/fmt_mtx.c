@@ -16,14 +16,14 @@
     X(mtx, "mtx", NULL, "MatrixMarket file of any tool; names in text files beside it, or none")
 
 #define X(id, NAME, change, text)                                                                  \
-    static bool sniff_##id(const char *path)                                                       \
+    static ql_status sniff_##id(const char *path, bool *is, ql_err *err)                           \
     {                                                                                              \
-        return ql_mtx_sniff(path, NAME);                                                           \
+        return ql_mtx_sniff(path, NAME, is, err);                                                  \
     }                                                                                              \
-    static ql_status read_##id(const char *path, const ql_read_options *opt, ql_dataset *ds,       \
+    static ql_status read_##id(const char *path, const ql_reading *r, ql_dataset *ds,              \
                                ql_notes *notes, ql_err *err)                                       \
     {                                                                                              \
-        return ql_mtx_read_dataset(path, NAME, change, opt, ds, notes, err);                       \
+        return ql_mtx_read_dataset(path, NAME, change, r, ds, notes, err);                         \
     }                                                                                              \
     static ql_status describe_##id(const char *path, ql_str *out, ql_err *err)                     \
     {                                                                                              \

@@ -14,20 +14,28 @@
 #include "quell/reader.h"
 #include "refuse.h"
 
-static bool sniff(const char *path)
+static bool looks_like_table(const char *head, size_t n, bool all)
+{
+    ql_table_top top;
+    if (!ql_is_plain_text(head, n)) return false;
+    ql_table_find_top(head, n, all, &top);
+    if (!top.header.s) return false;
+    /* a header longer than what was looked at is no reason against a table */
+    if (!top.row.s && !all) return true;
+    const ql_field *line = top.row.s ? &top.row : &top.header;
+    return ql_count_fields(line->s, line->n, ql_table_delim(&top)) > 1;
+}
+
+static ql_status sniff(const char *path, bool *is, ql_err *err)
 {
     enum { HEAD = 1 << 16 };
     char head[HEAD];
-    ql_table_top top;
-    if (!ql_is_file(path)) return false;
-    size_t n = ql_text_peek(path, head, sizeof head);
-    if (!ql_is_plain_text(head, n)) return false;
-    ql_table_find_top(head, n, n < sizeof head, &top);
-    if (!top.header.s) return false;
-    /* a header longer than what was looked at is no reason against a table */
-    if (!top.row.s && n == sizeof head) return true;
-    const ql_field *line = top.row.s ? &top.row : &top.header;
-    return ql_count_fields(line->s, line->n, ql_table_delim(&top)) > 1;
+    size_t n;
+    *is = false;
+    if (!ql_is_file(path)) return QL_OK;
+    QL_TRY(ql_text_peek(path, head, sizeof head, &n, err));
+    *is = looks_like_table(head, n, n < sizeof head);
+    return QL_OK;
 }
 
 static void note_layout(const ql_table_layout *l, ql_str *out)
@@ -122,20 +130,20 @@ static ql_status sort_genes(void *ctx, ql_csr *rows, int64_t first_row, ql_err *
 }
 
 static ql_status stream_entries(ql_blocks *b, const ql_table_layout *layout, bool rows_are_cells,
-                                ql_table_how *how, ql_band_sink *s, ql_table *table, ql_dataset *ds,
+                                ql_table_how how, ql_band_sink *s, ql_table *table, ql_dataset *ds,
                                 ql_err *err)
 {
     streaming t = {.sink = s};
     ql_status st = QL_OK;
-    how->ctx = &t;
-    how->take = rows_are_cells ? send_cells : sort_genes;
+    how.ctx = &t;
+    how.take = rows_are_cells ? send_cells : sort_genes;
     s->cells = rows_are_cells ? &table->names : &layout->columns;
     s->genes = rows_are_cells ? &layout->columns : &table->names;
     if (rows_are_cells)
         QL_GO(ql_sink_begin(s, QL_ROWS_UNKNOWN, layout->columns.n, err));
     else
         QL_GO(ql_runs_new(s->folder, ql_sort_entries(-1), &t.runs, err));
-    QL_GO(ql_table_read(b, layout, how, table, err));
+    QL_GO(ql_table_read(b, layout, &how, table, err));
     if (!rows_are_cells) QL_GO(ql_sink_sorted(s, t.runs, layout->columns.n, table->names.n, err));
     QL_GO(ql_sink_end(s, ds, err));
 out:
@@ -145,31 +153,30 @@ out:
 }
 
 static ql_status read_entries(ql_blocks *b, const ql_table_layout *layout, bool rows_are_cells,
-                              const ql_read_options *opt, ql_table *table, ql_dataset *ds,
-                              ql_err *err)
+                              const ql_reading *r, ql_table *table, ql_dataset *ds, ql_err *err)
 {
-    ql_table_how how = {.what = {"gene", "cell"}, .threads = opt->threads};
+    ql_table_how how = {.what = {"gene", "cell"}, .threads = r->opt->threads};
     if (rows_are_cells) how.what[0] = "cell";
     if (rows_are_cells) how.what[1] = "gene";
-    if (opt->sink)
-        return stream_entries(b, layout, rows_are_cells, &how, opt->sink, table, ds, err);
+    if (r->sink) return stream_entries(b, layout, rows_are_cells, how, r->sink, table, ds, err);
     QL_TRY(ql_table_read(b, layout, &how, table, err));
     return take_entries(table, rows_are_cells, ds, err);
 }
 
-static ql_status read_table(const char *path, const ql_read_options *opt, ql_dataset *ds,
-                            ql_notes *notes, ql_err *err)
+static ql_status read_table(const char *path, const ql_reading *r, ql_dataset *ds, ql_notes *notes,
+                            ql_err *err)
 {
+    const ql_read_options *opt = r->opt;
     ql_blocks *b = NULL;
     ql_table_layout layout = {.second = -1};
     ql_table table = {0};
     const char *why = "";
     ql_status st;
-    QL_GO(ql_blocks_open(path, opt->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
+    QL_GO(ql_blocks_open(path, r->sink ? QL_TEXT_BOUNDED : QL_TEXT_ALL, &b, err));
     QL_GO(ql_table_layout_find(b, opt, &layout, err));
     bool rows_are_cells = ql_rows_are_cells(opt, layout.corner, &why);
     note_choices(&layout, rows_are_cells, why, notes);
-    QL_GO(read_entries(b, &layout, rows_are_cells, opt, &table, ds, err));
+    QL_GO(read_entries(b, &layout, rows_are_cells, r, &table, ds, err));
     ql_warn_orient(opt, rows_are_cells, &table.names, &layout.columns, notes);
     QL_GO(take_names(&table, &layout, rows_are_cells, ds, err));
     ql_warn_dates(&ds->genes.index, notes);
@@ -189,7 +196,11 @@ static ql_status describe(const char *path, ql_str *out, ql_err *err)
     const char *why = "";
     ql_status st;
     QL_GO(ql_blocks_open(path, QL_TEXT_BOUNDED, &b, err));
-    if (ql_table_layout_find(b, &none, &layout, NULL) != QL_OK) goto out;
+    st = ql_table_layout_find(b, &none, &layout, err);
+    if (st != QL_OK) {
+        if (st != QL_EMEMORY) st = QL_OK; /* reading it says what is wrong */
+        goto out;
+    }
     note_layout(&layout, out);
     bool rows_are_cells = ql_rows_are_cells(&none, layout.corner, &why);
     ql_str_printf(out, "\n%s by default: %" PRId64 " columns, the first one \"",

@@ -54,6 +54,15 @@ static ql_status by_name(const char *name, const ql_format **out, ql_err *err)
     return fail_unknown(name, err);
 }
 
+/* What formats that it is not say of the path is forgotten. */
+static ql_status ask(const ql_format *format, const char *path, bool *is, ql_err *err)
+{
+    ql_err own = {0};
+    const ql_status st = format->sniff(path, is, &own);
+    if (st != QL_OK && err) *err = own;
+    return st;
+}
+
 static ql_status detect(const char *path, const ql_read_options *opt, const ql_format **out,
                         ql_err *err)
 {
@@ -65,7 +74,9 @@ static ql_status detect(const char *path, const ql_read_options *opt, const ql_f
         return QL_OK;
     }
     for (const ql_format *const *f = ql_formats; *f; f++) {
-        if (!(*f)->sniff(path)) continue;
+        bool is = false;
+        QL_TRY(ask(*f, path, &is, err));
+        if (!is) continue;
         *out = *f;
         return QL_OK;
     }
@@ -79,6 +90,6 @@ ql_status ql_format_detect(const char *path, const ql_read_options *opt, const q
     QL_TRY(ql_input_find(path, &in, err));
     ql_status st = detect(in.path, opt, out, err);
     ql_input_rename_err(&in, err);
-    if (st != QL_OK && st != QL_EUSAGE) ql_context(err, "%s", in.shown);
+    if (st != QL_OK && st != QL_EUSAGE) ql_context(err, st, "%s", in.shown);
     return st;
 }

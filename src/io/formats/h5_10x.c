@@ -29,13 +29,13 @@ ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *
 }
 
 ql_status ql_10x_stream(hid_t file, const char *group, const char *cols,
-                        const ql_features *features, const ql_read_options *opt, ql_dataset *ds,
+                        const ql_features *features, const ql_reading *r, ql_dataset *ds,
                         ql_notes *notes, ql_err *err)
 {
-    ql_band_sink *s = opt->sink;
+    ql_band_sink *s = r->sink;
     uint8_t *keep = NULL;
     ql_status st;
-    QL_GO(ql_features_choose(features, opt, &keep, ds, notes, err));
+    QL_GO(ql_features_choose(features, r->opt, &keep, ds, notes, err));
     s->keep = keep;
     ql_sink_name(s, ds);
     QL_GO(ql_matrix_h5_stream_arrays(file, group, ds->cells.index.n, features->id.n, cols, s, err));

@@ -11,10 +11,10 @@
 /* The dataset shape of a group: [features, barcodes], neither above INT32_MAX (else QL_EDATA). */
 QL_MUST_USE ql_status ql_10x_shape(hid_t file, const char *group, int64_t shape[2], ql_err *err);
 
-/* The group's counts to opt->sink and their end to ds: the columns that opt keeps of features,
+/* The group's counts to r->sink and their end to ds: the columns that r->opt keeps of features,
  * whose names it sets; the cells' are set. cols: what the columns are called in messages. */
 QL_MUST_USE ql_status ql_10x_stream(hid_t file, const char *group, const char *cols,
-                                    const ql_features *features, const ql_read_options *opt,
+                                    const ql_features *features, const ql_reading *r,
                                     ql_dataset *ds, ql_notes *notes, ql_err *err);
 
 /* How large they are, before they are read. */

@@ -86,6 +86,7 @@ static ql_status write_names(ql_out_file *f, const ql_names *names, ql_err *err)
 /* Little-endian float32, as every machine this is built for has it in memory. */
 static ql_status write_header(ql_npy *w, ql_err *err)
 {
+    static const unsigned char magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
     char text[4 * HEADER_UNIT];
     int n = snprintf(text + PREFIX, sizeof text - PREFIX,
                      "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }",
@@ -94,9 +95,9 @@ static ql_status write_header(ql_npy *w, ql_err *err)
     size = (size + HEADER_UNIT - 1) / HEADER_UNIT * HEADER_UNIT;
     memset(text + PREFIX + n, ' ', size - PREFIX - (size_t)n);
     text[size - 1] = '\n';
-    memcpy(text, "\x93NUMPY\x01\x00", 8);
-    text[8] = (char)((size - PREFIX) & 0xff);
-    text[9] = (char)((size - PREFIX) >> 8);
+    memcpy(text, magic, sizeof magic);
+    text[sizeof magic] = (char)((size - PREFIX) & 0xff);
+    text[sizeof magic + 1] = (char)((size - PREFIX) >> 8);
     return ql_out_write(&w->files[MATRIX], text, size, err);
 }
 

@@ -112,7 +112,7 @@ static ql_status write_fixed(const job *j, hid_t group, const char *name, const 
     QL_GO(ql_new_((void **)&block, names->n, size, "names", err));
     for (int64_t i = 0; i < names->n; i++) {
         const char *s = ql_name(names, i);
-        memcpy(block + (size_t)i * size, s, strlen(s));
+        memcpy(block + (size_t)i * size, s, strnlen(s, size));
     }
     if (type < 0 || H5Tset_size(type, size) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0)
         QL_GO(ql_fail(err, QL_EINTERNAL, "%s: no type for its strings", name));

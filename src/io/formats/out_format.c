@@ -50,7 +50,7 @@ static ql_status fail_unknown_extension(const char *path, ql_err *err)
             ql_str_printf(&list, "%s%s", list.len ? ", " : "", *e);
     ql_fail(err, QL_EUSAGE, "%s: its name does not say the format (%s)", path, ql_str_text(&list));
     ql_str_free(&list);
-    return ql_hint(err, "--to NAME says it, such as --to 10x-mtx for a folder");
+    return ql_hint(err, QL_EUSAGE, "--to NAME says it, such as --to 10x-mtx for a folder");
 }
 
 static ql_status fail_unknown_name(const char *name, ql_err *err)

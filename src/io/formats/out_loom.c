@@ -143,7 +143,7 @@ out:
     ql_names_free(&names);
     if (st == QL_OK) return ql_h5out_close(group, where, err);
     if (group >= 0) H5Gclose(group);
-    return ql_context(err, "%s", where);
+    return ql_context(err, st, "%s", where);
 }
 
 static ql_status write_version(hid_t file, ql_err *err)

@@ -41,7 +41,7 @@ typedef struct {
 static ql_status refuse(const refusal *r, ql_err *err)
 {
     ql_fail(err, QL_EDATA, "%s", r->what);
-    return r->hint ? ql_hint(err, "%s", r->hint) : QL_EDATA;
+    return r->hint ? ql_hint(err, QL_EDATA, "%s", r->hint) : QL_EDATA;
 }
 
 #define R_HINT                                                                                     \
@@ -161,7 +161,8 @@ static ql_status refuse_unknown_hdf5(hid_t file, ql_err *err)
     ql_join_names(&names, &text);
     ql_fail(err, QL_EDATA, "is an HDF5 file of no known layout; its root holds %s%s",
             names.n ? ql_str_text(&text) : "nothing", total > names.n ? ", ..." : "");
-    if (names.n) ql_hint(err, "if one of its datasets is cells x genes, name it with --dataset");
+    if (names.n)
+        ql_hint(err, QL_EDATA, "if one of its datasets is cells x genes, name it with --dataset");
     ql_str_free(&text);
     ql_names_free(&names);
     return QL_EDATA;

@@ -81,7 +81,7 @@ static ql_status add(ql_h5ad_writer *w, const char *frame, const category *c, ql
     if (group < 0) return ql_h5_fail(err, QL_EIO, "cannot open %s", frame);
     ql_status st = add_column(w, group, c, err);
     if (st == QL_OK) return ql_h5out_close(group, frame, err);
-    ql_context(err, "%s", frame);
+    ql_context(err, st, "%s", frame);
     H5Gclose(group);
     return st;
 }

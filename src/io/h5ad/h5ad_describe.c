@@ -15,7 +15,7 @@ static void describe_matrix(hid_t file, const char *path, ql_str *out)
 static void describe_members(hid_t file, const char *group, ql_str *out)
 {
     ql_names names = {0};
-    const int64_t total = ql_h5r_list(file, group, 50, &names);
+    const int64_t total = ql_h5_describe_list(file, group, 50, &names, out);
     if (total > 0) {
         ql_str_printf(out, "%s  ", group);
         ql_list_names(&names, total, out);
@@ -28,8 +28,7 @@ static ql_status group_columns(hid_t file, const char *frame, int64_t *n, ql_nam
                                ql_err *err)
 {
     QL_TRY(ql_h5ad_rows(file, frame, n, err));
-    (void)ql_h5r_attr_strings(file, frame, "column-order", columns);
-    return QL_OK;
+    return ql_h5r_attr_strings(file, frame, "column-order", columns, err);
 }
 
 static ql_status describe_frame(hid_t file, const char *frame, const char *what, ql_str *out,

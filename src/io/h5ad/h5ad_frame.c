@@ -15,10 +15,12 @@ ql_status ql_h5ad_path(const char *group, const char *member, ql_str *out, ql_er
 ql_status ql_h5ad_index_path(hid_t file, const char *frame, ql_str *out, ql_err *err)
 {
     ql_str name = {0};
-    ql_status st = QL_OK;
+    ql_status st;
+    bool has;
     if (ql_h5r_kind_of(file, frame) != QL_H5R_GROUP)
         return ql_fail(err, QL_EDATA, "/%s: is missing, or no group", frame);
-    if (!ql_h5r_attr_string(file, frame, "_index", &name)) {
+    QL_GO(ql_h5r_attr_string(file, frame, "_index", &name, &has, err));
+    if (!has) {
         st = ql_fail(err, QL_EDATA, "/%s: has no attribute \"_index\" that names its index", frame);
         goto out;
     }
@@ -58,15 +60,17 @@ ql_status ql_h5ad_index(hid_t file, const char *frame, ql_names *out, ql_err *er
 /* --- columns --- */
 
 /* Categories kept apart from their codes, as anndata 0.7 did: the object that attribute
- * "categories" points to, else (SeuratDisk) __categories/<column>. False: there are none. */
-static bool categories_path(hid_t file, const char *frame, const char *column, ql_str *out)
+ * "categories" points to, else (SeuratDisk) __categories/<column>. */
+static ql_status categories_path(hid_t file, const char *frame, const char *column,
+                                 const char *path, ql_str *out, bool *has, ql_err *err)
 {
-    ql_str_clear(out);
-    ql_str_printf(out, "%s/%s", frame, column);
-    if (ql_h5r_attr_object(file, ql_str_text(out), "categories", out)) return true;
+    QL_TRY(ql_h5r_attr_object(file, path, "categories", out, has, err));
+    if (*has) return QL_OK;
     ql_str_clear(out);
     ql_str_printf(out, "%s/__categories/%s", frame, column);
-    return !out->failed && ql_h5r_kind_of(file, ql_str_text(out)) == QL_H5R_DATASET;
+    if (out->failed) return ql_fail(err, QL_EMEMORY, "no memory for a path");
+    *has = ql_h5r_kind_of(file, ql_str_text(out)) == QL_H5R_DATASET;
+    return QL_OK;
 }
 
 static ql_status read_column(hid_t file, const char *frame, const char *column, const char *path,
@@ -75,10 +79,11 @@ static ql_status read_column(hid_t file, const char *frame, const char *column, 
     ql_str apart = {0};
     ql_values categories = {0};
     ql_status st;
+    bool has;
     QL_GO(ql_h5r_values(file, path, n, v, err));
-    if (ql_h5r_kind_of(file, path) != QL_H5R_DATASET || v->type != QL_COL_I64 ||
-        !categories_path(file, frame, column, &apart))
-        goto out;
+    if (ql_h5r_kind_of(file, path) != QL_H5R_DATASET || v->type != QL_COL_I64) goto out;
+    QL_GO(categories_path(file, frame, column, path, &apart, &has, err));
+    if (!has) goto out;
     QL_GO(ql_h5r_values(file, ql_str_text(&apart), -1, &categories, err));
     QL_GO(ql_values_decode(v, &categories, path, err));
 out:
@@ -123,9 +128,8 @@ ql_status ql_h5ad_read_columns(hid_t file, const char *frame, ql_frame *out,
                                const ql_left_out *left, ql_err *err)
 {
     ql_names columns = {0};
-    ql_status st = QL_OK;
     if (ql_h5ad_is_compound(file, frame)) return ql_h5ad_read_members(file, frame, out, left, err);
-    (void)ql_h5r_attr_strings(file, frame, "column-order", &columns);
+    ql_status st = ql_h5r_attr_strings(file, frame, "column-order", &columns, err);
     for (int64_t i = 0; st == QL_OK && i < columns.n; i++)
         st = add_column(file, frame, ql_name(&columns, i), out, left, err);
     ql_names_free(&columns);

@@ -151,5 +151,5 @@ ql_status ql_read_obsm(const char *path, const char *key, ql_frame *out, ql_err 
     QL_GO(read_obsm(file, key, out, err));
 out:
     ql_h5r_close(file);
-    return st == QL_OK ? QL_OK : ql_context(err, "%s", path);
+    return st == QL_OK ? QL_OK : ql_context(err, st, "%s", path);
 }

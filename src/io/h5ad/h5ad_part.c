@@ -29,7 +29,7 @@ ql_status ql_part_open(const char *path, ql_part **out, ql_err *err)
         return QL_OK;
     }
     ql_free(p);
-    return ql_context(err, "%s", path);
+    return ql_context(err, st, "%s", path);
 }
 
 void ql_part_close(ql_part *p)
@@ -41,7 +41,7 @@ void ql_part_close(ql_part *p)
 
 static ql_status named(const ql_part *p, ql_status st, ql_err *err)
 {
-    return st == QL_OK ? st : ql_context(err, "%s", p->path);
+    return st == QL_OK ? st : ql_context(err, st, "%s", p->path);
 }
 
 bool ql_part_has(const ql_part *p, const char *key)
@@ -174,19 +174,20 @@ static ql_status fail_no_column(const ql_part *p, const char *frame, const char 
 {
     ql_names has = {0};
     ql_str list = {0}, text = {0};
-    (void)ql_h5r_attr_strings(p->file, frame, "column-order", &has);
+    ql_status st = ql_h5r_attr_strings(p->file, frame, "column-order", &has, err);
     for (int64_t i = 0; i < has.n && i < NAMES_SHOWN; i++) {
         ql_str_puts(&list, i ? ", " : "");
         ql_str_escape(&list, ql_name(&has, i), strlen(ql_name(&has, i)));
     }
     if (has.n > NAMES_SHOWN) ql_str_puts(&list, ", ...");
     ql_str_escape(&text, name, strlen(name));
-    ql_fail(err, QL_EDATA, "/%s: has no column %s (it has: %s)", frame, ql_str_text(&text),
-            has.n ? ql_str_text(&list) : "none");
+    if (st == QL_OK)
+        st = ql_fail(err, QL_EDATA, "/%s: has no column %s (it has: %s)", frame, ql_str_text(&text),
+                     has.n ? ql_str_text(&list) : "none");
     ql_str_free(&list);
     ql_str_free(&text);
     ql_names_free(&has);
-    return QL_EDATA;
+    return st;
 }
 
 ql_status ql_part_column(const ql_part *p, const char *frame, const char *name, ql_frame *out,

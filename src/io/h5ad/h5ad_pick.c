@@ -20,6 +20,7 @@ typedef struct {
     hid_t file;
     const ql_h5ad_names *names;
     const ql_read_options *opt;
+    ql_band_sink *sink; /* NULL: the matrix is read whole */
 } choice;
 
 /* Present, and not the None that anndata writes as a null dataset. */
@@ -46,15 +47,15 @@ static ql_status differ_from_var(const choice *c, const ql_names *genes, bool *d
     return st;
 }
 
-static ql_status read_matrix(hid_t file, const char *path, const ql_read_options *opt,
-                             ql_dataset *ds, int64_t *n_duplicates, ql_err *err)
+static ql_status read_matrix(const choice *c, const char *path, ql_dataset *ds,
+                             int64_t *n_duplicates, ql_err *err)
 {
     const int64_t n_cells = ds->cells.index.n, n_genes = ds->genes.index.n;
-    ql_band_sink *s = opt->sink;
+    ql_band_sink *s = c->sink;
     if (!s)
-        return ql_matrix_h5_read_seen(file, path, n_cells, n_genes, opt->threads, &ds->counts,
+        return ql_matrix_h5_read_seen(c->file, path, n_cells, n_genes, c->opt->threads, &ds->counts,
                                       n_duplicates, &ds->count_max, err);
-    QL_TRY(ql_matrix_h5_stream(file, path, n_cells, n_genes, s, ds, err));
+    QL_TRY(ql_matrix_h5_stream(c->file, path, n_cells, n_genes, s, ds, err));
     *n_duplicates = s->n_duplicates;
     return QL_OK;
 }
@@ -71,7 +72,7 @@ static ql_status take(const choice *c, const char *path, ql_dataset *ds, ql_note
     ds->store = NULL;
     ds->count_max = 0.0f;
     QL_TRY(ql_h5ad_index(c->file, raw ? c->names->raw_var : c->names->var, &ds->genes.index, err));
-    QL_TRY(read_matrix(c->file, path, c->opt, ds, &n_duplicates, err));
+    QL_TRY(read_matrix(c, path, ds, &n_duplicates, err));
     ds->genes_differ = false;
     if (raw) QL_TRY(differ_from_var(c, &ds->genes.index, &ds->genes_differ, err));
     QL_TRY(ql_set_text(&ds->matrix, path, err));
@@ -129,8 +130,8 @@ static ql_status try_one(const choice *c, const char *path, ql_dataset *ds, ql_n
 {
     QL_TRY(take(c, path, ds, notes, err));
     ql_str_clear(why);
-    if (c->opt->sink) {
-        ql_str_puts(why, ql_str_text(&c->opt->sink->why));
+    if (c->sink) {
+        ql_str_puts(why, ql_str_text(&c->sink->why));
         return QL_OK;
     }
     ql_count_check check = ql_check_dataset(ds, c->opt->threads);
@@ -169,7 +170,7 @@ static ql_status fail_no_counts(const ql_str *why_not_x, const ql_str *tried, ql
         ql_fail(err, QL_EDATA, "%s%s; no counts in %s either", x, why, ql_str_text(tried));
     else
         ql_fail(err, QL_EDATA, "%s%s; there is no layers/counts or raw/X", x, why);
-    return ql_hint(err,
+    return ql_hint(err, QL_EDATA,
                    "training needs the counts as they were counted; if they are in another layer, "
                    "name it with --layer; --allow-noncounts accepts fractions");
 }
@@ -214,10 +215,11 @@ out:
     return st;
 }
 
-ql_status ql_h5ad_pick(hid_t file, const ql_h5ad_names *names, const ql_read_options *opt,
-                       ql_dataset *ds, ql_notes *notes, ql_err *err)
+ql_status ql_h5ad_pick(hid_t file, const ql_h5ad_names *names, const ql_reading *r, ql_dataset *ds,
+                       ql_notes *notes, ql_err *err)
 {
-    const choice c = {file, names, opt};
+    const ql_read_options *opt = r->opt;
+    const choice c = {file, names, opt, r->sink};
     if (opt->layer || opt->use_raw || opt->use_x) return take_named(&c, ds, notes, err);
     return search(&c, ds, notes, err);
 }

@@ -48,17 +48,15 @@ QL_MUST_USE ql_status ql_h5ad_read_column(hid_t file, const char *frame, const c
 QL_MUST_USE ql_status ql_h5ad_list_others(hid_t file, const ql_h5ad_names *names,
                                           const ql_dataset *ds, ql_names *others, ql_err *err);
 
-/* Fill ds->counts, ds->genes.index, ds->matrix and ds->genes_differ from the matrix that opt names
- * or that holds counts; ds->cells.index is set. */
-QL_MUST_USE ql_status ql_h5ad_pick(hid_t file, const ql_h5ad_names *names,
-                                   const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                                   ql_err *err);
+/* Fill ds->counts, ds->genes.index, ds->matrix and ds->genes_differ from the matrix that r->opt
+ * names or that holds counts; ds->cells.index is set. */
+QL_MUST_USE ql_status ql_h5ad_pick(hid_t file, const ql_h5ad_names *names, const ql_reading *r,
+                                   ql_dataset *ds, ql_notes *notes, ql_err *err);
 
 /* All of an AnnData. with_columns: the annotation columns too, for outputs that are no copy of the
- * file; opt->columns asks for them in any case, and for ds->others. */
-QL_MUST_USE ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names,
-                                   const ql_read_options *opt, bool with_columns, ql_dataset *ds,
-                                   ql_notes *notes, ql_err *err);
+ * file; r->opt->columns asks for them in any case, and for ds->others. */
+QL_MUST_USE ql_status ql_h5ad_read(hid_t file, const ql_h5ad_names *names, const ql_reading *r,
+                                   bool with_columns, ql_dataset *ds, ql_notes *notes, ql_err *err);
 
 /* What is in it, for `quell info`. */
 QL_MUST_USE ql_status ql_h5ad_describe(hid_t file, const ql_h5ad_names *names, ql_str *out,

@@ -42,11 +42,19 @@ static bool is_type(hid_t parent, const char *name, H5O_type_t type)
     return info.type == type;
 }
 
-/* Rows of a frame stored as a group; -1 when it is none (layouts before 0.7, or not a frame). */
-static int64_t frame_length(hid_t file, const char *name)
+/* Rows of a frame stored as a group; -1 when it is none (layouts before 0.7, or not a frame).
+ * QL_EMEMORY is the only failure. */
+static ql_status frame_length(hid_t file, const char *name, int64_t *n, ql_err *err)
 {
-    int64_t n = -1;
-    return ql_h5ad_rows(file, name, &n, NULL) == QL_OK ? n : -1;
+    const ql_status st = ql_h5ad_rows(file, name, n, err);
+    if (st != QL_OK) *n = -1;
+    return st == QL_EMEMORY ? st : QL_OK;
+}
+
+static ql_status frame_lengths(hid_t file, int64_t *n_cells, int64_t *n_genes, ql_err *err)
+{
+    QL_TRY(frame_length(file, "obs", n_cells, err));
+    return frame_length(file, "var", n_genes, err);
 }
 
 static bool is_h5ad(const char *format)
@@ -204,7 +212,7 @@ static ql_status write_frame(hid_t file, const char *name, const ql_frame *frame
 out:
     ql_names_free(&order);
     if (st != QL_OK) {
-        ql_context(err, "%s", name);
+        ql_context(err, st, "%s", name);
         if (group >= 0) H5Gclose(group);
         return st;
     }
@@ -272,26 +280,40 @@ ql_status ql_h5ad_extent(const char *path, int64_t *n_cells, int64_t *n_genes, q
 {
     hid_t input = open_input(path);
     if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", path);
-    *n_cells = frame_length(input, "obs");
-    *n_genes = frame_length(input, "var");
+    const ql_status st = frame_lengths(input, n_cells, n_genes, err);
     H5Fclose(input);
+    if (st != QL_OK) return ql_context(err, st, "%s", path);
     if (*n_cells >= 0 && *n_genes >= 0) return QL_OK;
     ql_fail(err, QL_EDATA, "%s: has no obs and var that can be added to", path);
-    return ql_hint(err, "quell convert writes a file of an anndata before 0.7 anew");
+    return ql_hint(err, QL_EDATA, "quell convert writes a file of an anndata before 0.7 anew");
+}
+
+/* The input, where it is an AnnData, and which of its sides are those of ds. */
+static ql_status look_at_input(const ql_dataset *ds, hid_t *input, bool *same_cells,
+                               bool *same_genes, ql_err *err)
+{
+    int64_t n_cells, n_genes;
+    *input = -1;
+    *same_cells = *same_genes = false;
+    if (!is_h5ad(ds->format)) return QL_OK;
+    *input = open_input(ds->path);
+    if (*input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", ds->path);
+    const ql_status st = frame_lengths(*input, &n_cells, &n_genes, err);
+    if (st != QL_OK) {
+        H5Fclose(*input);
+        return st;
+    }
+    *same_cells = n_cells == ds->counts.n_rows;
+    *same_genes = !ds->genes_differ && n_genes == ds->counts.n_cols;
+    return QL_OK;
 }
 
 ql_status ql_h5ad_start(ql_out_file *out, const ql_dataset *ds, const ql_write_options *opt,
                         ql_notes *notes, hid_t *file, ql_err *err)
 {
-    hid_t input = -1, opened = -1;
-    bool same_cells = false, same_genes = false;
-
-    if (is_h5ad(ds->format)) {
-        input = open_input(ds->path);
-        if (input < 0) return ql_h5_fail(err, QL_ENOINPUT, "%s: cannot read it again", ds->path);
-        same_cells = frame_length(input, "obs") == ds->counts.n_rows;
-        same_genes = !ds->genes_differ && frame_length(input, "var") == ds->counts.n_cols;
-    }
+    hid_t input, opened = -1;
+    bool same_cells, same_genes;
+    QL_TRY(look_at_input(ds, &input, &same_cells, &same_genes, err));
     bool copy = same_cells && same_genes && !opt->new_matrix;
     const char *const *kept = !same_cells ? NULL : same_genes ? of_both : of_cells;
     if (input >= 0 && !copy) note_losses(input, ds, kept, notes);

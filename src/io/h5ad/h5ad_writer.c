@@ -20,7 +20,7 @@ ql_status ql_h5ad_done(ql_h5ad_writer *w, ql_status st, ql_err *err)
 {
     if (st == QL_OK) return QL_OK;
     w->failed = true;
-    if (st != QL_EINT && st != QL_ETERM) ql_context(err, "%s", w->out.path);
+    if (st != QL_EINT && st != QL_ETERM) ql_context(err, st, "%s", w->out.path);
     return st;
 }
 
@@ -93,7 +93,7 @@ static ql_status make_room(ql_h5ad_writer *w, hid_t parent, const char *leaf, co
     if (!ql_h5out_exists(parent, leaf)) return QL_OK;
     if (w->opt.force) return ql_h5out_delete(parent, leaf, err);
     ql_fail(err, QL_ECREATE, "%s is in the input already", key);
-    return ql_hint(err, "--force replaces it");
+    return ql_hint(err, QL_ECREATE, "--force replaces it");
 }
 
 ql_status ql_h5ad_open_parent(ql_h5ad_writer *w, const char *key, hid_t *parent, const char **leaf,
@@ -298,7 +298,7 @@ static ql_status add_columns(ql_h5ad_writer *w, const char *frame, const ql_fram
     hid_t group = H5Gopen2(w->file, frame, H5P_DEFAULT);
     if (group < 0) return ql_h5_fail(err, QL_EIO, "cannot open %s", frame);
     ql_status st = write_columns(w, group, columns, err);
-    if (st != QL_OK) ql_context(err, "%s", frame);
+    if (st != QL_OK) ql_context(err, st, "%s", frame);
     return close_parent(group, frame, st, err);
 }
 
@@ -334,7 +334,7 @@ ql_status ql_h5ad_claim_column(ql_h5ad_writer *w, const char *frame, const char 
     hid_t group = H5Gopen2(w->file, frame, H5P_DEFAULT);
     if (group < 0) return ql_h5ad_done(w, ql_h5_fail(err, QL_EIO, "cannot open %s", frame), err);
     ql_status st = drop_column(w, group, name, err);
-    if (st != QL_OK) ql_context(err, "%s", frame);
+    if (st != QL_OK) ql_context(err, st, "%s", frame);
     return ql_h5ad_done(w, close_parent(group, frame, st, err), err);
 }
 

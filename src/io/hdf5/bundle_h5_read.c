@@ -61,9 +61,11 @@ static ql_status put_number(reading *r, hid_t attr, H5T_class_t kind, const char
 static ql_status put_text(reading *r, const char *group, const char *attr, const char *name)
 {
     ql_str text = {0};
-    ql_status st = ql_h5r_attr_string(r->file, as_path(group), attr, &text)
-                       ? ql_bundle_put_text(r->bundle, name, ql_str_text(&text), r->err)
-                       : ql_fail(r->err, QL_EDATA, "/%s: cannot be read", name);
+    bool has;
+    ql_status st = ql_h5r_attr_string(r->file, as_path(group), attr, &text, &has, r->err);
+    if (st == QL_OK)
+        st = has ? ql_bundle_put_text(r->bundle, name, ql_str_text(&text), r->err)
+                 : ql_fail(r->err, QL_EDATA, "/%s: cannot be read", name);
     ql_str_free(&text);
     return st;
 }
@@ -90,26 +92,34 @@ static ql_status put_attribute(reading *r, const char *group, const char *attr_n
     return as_data(st, r->err);
 }
 
+typedef struct {
+    ql_names names;
+    ql_status st;
+    ql_err *err;
+} name_list;
+
 static herr_t note_name(hid_t at, const char *name, const H5A_info_t *info, void *ctx)
 {
-    ql_names *names = ctx;
+    name_list *list = ctx;
     (void)at;
     (void)info;
-    if (names->n >= QL_BUNDLE_MAX) return 1;
-    return ql_names_add(names, name, strlen(name), NULL) == QL_OK ? 0 : -1;
+    if (list->names.n >= QL_BUNDLE_MAX) return 1;
+    list->st = ql_names_add(&list->names, name, strlen(name), list->err);
+    return list->st == QL_OK ? 0 : -1;
 }
 
 static ql_status put_attributes(reading *r, const char *group)
 {
-    ql_names names = {0};
+    name_list list = {.st = QL_OK, .err = r->err};
     hsize_t at = 0;
-    ql_status st = QL_OK;
-    if (H5Aiterate_by_name(r->file, as_path(group), H5_INDEX_NAME, H5_ITER_INC, &at, note_name,
-                           &names, H5P_DEFAULT) < 0)
+    const herr_t rc = H5Aiterate_by_name(r->file, as_path(group), H5_INDEX_NAME, H5_ITER_INC, &at,
+                                         note_name, &list, H5P_DEFAULT);
+    ql_status st = list.st;
+    if (st == QL_OK && rc < 0)
         st = ql_h5_fail(r->err, QL_EDATA, "/%s: its attributes cannot be listed", group);
-    for (int64_t i = 0; st == QL_OK && i < names.n; i++)
-        st = put_attribute(r, group, ql_name(&names, i));
-    ql_names_free(&names);
+    for (int64_t i = 0; st == QL_OK && i < list.names.n; i++)
+        st = put_attribute(r, group, ql_name(&list.names, i));
+    ql_names_free(&list.names);
     return st;
 }
 
@@ -253,7 +263,7 @@ static ql_status read_file(const char *path, ql_bundle *b, bool root_only, ql_er
     if (st == QL_OK) return QL_OK;
     ql_bundle_free(b);
     if (err) ql_utf8_make_safe(err->msg); /* it may quote names of the file */
-    return st == QL_EINT || st == QL_ETERM ? st : ql_context(err, "%s", path);
+    return st == QL_EINT || st == QL_ETERM ? st : ql_context(err, st, "%s", path);
 }
 
 ql_status ql_bundle_h5_read(const char *path, ql_bundle *b, ql_err *err)

@@ -30,7 +30,7 @@ static ql_status fail_filter(const char *path, H5Z_filter_t id, const char *stor
     ql_fail(err, QL_EDATA,
             "%s: is compressed with %.40s (HDF5 filter %d), which this program cannot read", path,
             filter_name(id, stored), (int)id);
-    return ql_hint(err,
+    return ql_hint(err, QL_EDATA,
                    "rewrite it with gzip: python -c \"import hdf5plugin, anndata; "
                    "anndata.read_h5ad('IN.h5ad').write_h5ad('OUT.h5ad', compression='gzip')\"");
 }
@@ -178,6 +178,26 @@ ql_status ql_h5r_array_open(hid_t file, const char *path, int rank, ql_h5r_array
     return st;
 }
 
+/* The dataset is closed first: HDF5 gives one that is open already the cache that it has. */
+ql_status ql_h5r_array_keep(ql_h5r_array *a, int64_t bytes, ql_err *err)
+{
+    enum { DEFAULT = 1 << 20, SLOTS = 12421, NAME = 1200 };
+    char name[NAME];
+    if (bytes <= DEFAULT) return QL_OK;
+    hid_t owner = H5Iget_file_id(a->id), dapl = H5Pcreate(H5P_DATASET_ACCESS);
+    const ssize_t n = H5Iget_name(a->id, name, sizeof name);
+    if (n > 0 && n < NAME && owner >= 0 && dapl >= 0 &&
+        H5Pset_chunk_cache(dapl, SLOTS, (size_t)bytes + 1, 1.0) >= 0) {
+        ql_h5r_close(a->id);
+        a->id = H5Dopen2(owner, name, dapl);
+    }
+    ql_status st = a->id >= 0 ? QL_OK : ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a->path);
+    (void)H5Eclear2(H5E_DEFAULT);
+    ql_h5r_close(dapl);
+    ql_h5r_close(owner);
+    return st;
+}
+
 void ql_h5r_array_close(ql_h5r_array *a)
 {
     if (!a->path[0]) return;
@@ -196,13 +216,13 @@ static ql_status fail_block(const ql_h5r_array *a, const hsize_t *start, const h
                       told ? "columns" : "rows", first, last);
 }
 
-ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *start,
-                            const hsize_t *count, int told, void *out, ql_err *err)
+ql_status ql_h5r_read_block(const ql_h5r_array *a, const hsize_t *start, const hsize_t *count,
+                            int told, void *out, ql_err *err)
 {
-    hid_t space = H5Dget_space(id), mem = H5Screate_simple(a->rank, count, NULL);
+    hid_t space = H5Dget_space(a->id), mem = H5Screate_simple(a->rank, count, NULL);
     bool ok = space >= 0 && mem >= 0 &&
               H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-              H5Dread(id, a->mem_type, mem, space, H5P_DEFAULT, out) >= 0;
+              H5Dread(a->id, a->mem_type, mem, space, H5P_DEFAULT, out) >= 0;
     ql_status st = ok ? QL_OK : fail_block(a, start, count, told, err);
     ql_h5r_close(mem);
     ql_h5r_close(space);
@@ -212,7 +232,7 @@ ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *star
 ql_status ql_h5r_read_list(const ql_h5r_array *a, int64_t first, int64_t n, void *out, ql_err *err)
 {
     const hsize_t start = (hsize_t)first, count = (hsize_t)n;
-    return ql_h5r_read_block(a, a->id, &start, &count, 0, out, err);
+    return ql_h5r_read_block(a, &start, &count, 0, out, err);
 }
 
 const char *ql_h5r_type_text(const ql_h5r_array *a)

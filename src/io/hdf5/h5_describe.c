@@ -25,11 +25,19 @@ void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const
     ql_str_puts(out, "\n");
 }
 
+int64_t ql_h5_describe_list(hid_t file, const char *group, int64_t max, ql_names *names,
+                            ql_str *out)
+{
+    int64_t total = 0;
+    if (ql_h5r_members(file, group, max, names, &total, NULL) == QL_EMEMORY) out->failed = true;
+    return total;
+}
+
 void ql_h5_describe_layers(hid_t file, const char *rows, const char *cols, ql_str *out)
 {
     ql_names layers = {0};
     char path[1024];
-    ql_h5r_list(file, "layers", 50, &layers);
+    (void)ql_h5_describe_list(file, "layers", 50, &layers, out);
     for (int64_t i = 0; i < layers.n; i++) {
         (void)snprintf(path, sizeof path, "layers/%s", ql_name(&layers, i));
         ql_h5_describe_matrix(file, path, rows, cols, out);

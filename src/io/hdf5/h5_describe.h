@@ -4,6 +4,7 @@
 
 #include <hdf5.h>
 
+#include "quell/frame.h"
 #include "quell/strbuf.h"
 
 /* One line on the matrix at path: type, layout, size, filters; nothing where there is none. The
@@ -13,5 +14,10 @@ void ql_h5_describe_matrix(hid_t file, const char *path, const char *rows, const
 
 /* The same of each matrix in the group layers. */
 void ql_h5_describe_layers(hid_t file, const char *rows, const char *cols, ql_str *out);
+
+/* Names of a group's members, at most max, and how many there are; out, the text that they are
+ * for, fails where there is no memory for them. */
+int64_t ql_h5_describe_list(hid_t file, const char *group, int64_t max, ql_names *names,
+                            ql_str *out);
 
 #endif

@@ -128,7 +128,7 @@ static bool load(heap *h, uint64_t address)
     h->address = 0;
     if (address > INT64_MAX || !read_at(h->fd, head, HEAD, address)) return false;
     uint64_t size = little(head + 8, 8);
-    if (memcmp(head, "GCOL\1", 5) || size < HEAD || size > COLLECTION_MAX) return false;
+    if (memcmp(head, "GCOL\1", 5) != 0 || size < HEAD || size > COLLECTION_MAX) return false;
     h->left -= (int64_t)size;
     if (h->left < 0 || !make_room(h, (int64_t)size)) return false;
     h->size = (int64_t)size;

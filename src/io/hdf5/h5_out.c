@@ -164,7 +164,7 @@ ql_status ql_h5out_attr_number(hid_t obj, const char *name, hid_t type, const vo
 
 ql_status ql_h5out_attr_bool(hid_t obj, const char *name, bool value, ql_err *err)
 {
-    const signed char flag = value;
+    const signed char flag = value ? 1 : 0;
     hid_t type = bool_type();
     ql_status st = write_attr(obj, name, type, -1, &flag, err);
     if (type >= 0) H5Tclose(type);
@@ -239,7 +239,7 @@ ql_status ql_h5out_read_strings(hid_t obj, const char *name, ql_names *out, ql_e
     hid_t attr = H5Aopen(obj, name, H5P_DEFAULT);
     if (attr < 0) return ql_h5_fail(err, QL_EDATA, "has no attribute %s", name);
     ql_status st = read_strings(attr, out, err);
-    if (st != QL_OK) ql_context(err, "attribute %s", name);
+    if (st != QL_OK) ql_context(err, st, "attribute %s", name);
     H5Aclose(attr);
     return st;
 }

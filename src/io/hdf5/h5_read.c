@@ -28,7 +28,7 @@ static ql_status fail_open(ql_err *err)
     long long has = strtoll(eof + sizeof eof_mark - 1, NULL, 10);
     long long want = strtoll(stored + sizeof stored_mark - 1, NULL, 10);
     ql_fail(err, QL_EDATA, "is truncated: has %lld bytes, %lld expected", has, want);
-    return ql_hint(err, "copy or download the file again");
+    return ql_hint(err, QL_EDATA, "copy or download the file again");
 }
 
 /* The failure is described before the next call of the library forgets it. */
@@ -168,6 +168,8 @@ int64_t ql_h5r_list(hid_t file, const char *path, int64_t max, ql_names *out)
 
 /* --- attributes --- */
 
+enum { STRING_MAX = 1 << 16 };
+
 typedef struct {
     hid_t id, type;
     int64_t n; /* elements; negative: not known */
@@ -201,114 +203,146 @@ static bool attr_is(const attribute *a, H5T_class_t class_)
     return a->type >= 0 && H5Tget_class(a->type) == class_;
 }
 
-static bool attr_read_vlen(hid_t attr, hid_t type, ql_str *out)
+/* Takes the text of an attribute, which stays no longer than the call. */
+typedef void text_taker(void *ctx, const char *text);
+
+static bool take_vlen(const attribute *a, text_taker *take, void *ctx)
 {
     char *text = NULL;
-    if (H5Aread(attr, type, &text) < 0) return false;
-    if (text) ql_str_puts(out, text);
+    if (H5Aread(a->id, a->type, &text) < 0) return false;
+    take(ctx, text ? text : "");
     (void)H5free_memory(text);
     return true;
 }
 
-static bool attr_read_fixed(hid_t attr, hid_t type, ql_str *out)
+static bool take_fixed(const attribute *a, text_taker *take, void *ctx)
 {
-    size_t size = H5Tget_size(type);
-    if (size == 0 || size > 65536) return false;
-    char *text = ql_alloc((int64_t)size + 1, 1);
-    bool ok = text && H5Aread(attr, type, text) >= 0;
-    if (ok) {
-        size_t len = strlen(text);
-        while (H5Tget_strpad(type) == H5T_STR_SPACEPAD && len && text[len - 1] == ' ') len--;
-        ql_str_bytes(out, text, len);
-    }
-    ql_free(text);
-    return ok;
+    char text[STRING_MAX + 1];
+    const size_t size = H5Tget_size(a->type);
+    if (size == 0 || size > STRING_MAX || H5Aread(a->id, a->type, text) < 0) return false;
+    text[size] = '\0';
+    size_t len = strlen(text);
+    while (H5Tget_strpad(a->type) == H5T_STR_SPACEPAD && len && text[len - 1] == ' ') len--;
+    text[len] = '\0';
+    take(ctx, text);
+    return true;
 }
 
-bool ql_h5r_attr_string(hid_t file, const char *path, const char *name, ql_str *out)
+/* False: there is no such attribute, or it is no text. */
+static bool take_text(hid_t file, const char *path, const char *name, text_taker *take, void *ctx)
 {
     bool ok = false;
     attribute a;
     if (!attr_open(file, path, name, &a)) return false;
-    ql_str_clear(out);
     if (attr_is(&a, H5T_STRING) && a.n == 1)
-        ok = H5Tis_variable_str(a.type) > 0 ? attr_read_vlen(a.id, a.type, out)
-                                            : attr_read_fixed(a.id, a.type, out);
+        ok = (H5Tis_variable_str(a.type) > 0 ? take_vlen : take_fixed)(&a, take, ctx);
     attr_close(&a);
-    return ok && !out->failed;
+    return ok;
+}
+
+static void copy_text(void *ctx, const char *text)
+{
+    ql_str_clear(ctx);
+    ql_str_puts(ctx, text);
+}
+
+/* Did out have room for the text? */
+static ql_status taken(const ql_str *out, const char *path, const char *name, ql_err *err)
+{
+    if (!out->failed) return QL_OK;
+    return ql_fail(err, QL_EMEMORY, "/%s: no memory for attribute \"%s\"", path, name);
+}
+
+ql_status ql_h5r_attr_string(hid_t file, const char *path, const char *name, ql_str *out, bool *has,
+                             ql_err *err)
+{
+    *has = take_text(file, path, name, copy_text, out);
+    return *has ? taken(out, path, name, err) : QL_OK;
+}
+
+typedef struct {
+    const char *value;
+    bool same;
+} comparison;
+
+static void compare(void *ctx, const char *text)
+{
+    comparison *c = ctx;
+    c->same = strcmp(text, c->value) == 0;
 }
 
 bool ql_h5r_attr_is(hid_t file, const char *path, const char *name, const char *value)
 {
-    ql_str text = {0};
-    bool is = ql_h5r_attr_string(file, path, name, &text) && strcmp(ql_str_text(&text), value) == 0;
-    ql_str_free(&text);
-    return is;
+    comparison c = {.value = value};
+    return take_text(file, path, name, compare, &c) && c.same;
 }
 
-static bool add_vlen_strings(hid_t attr, hid_t type, int64_t n, ql_names *out)
+static ql_status add_vlen_strings(const attribute *a, ql_names *out, ql_err *err)
 {
-    hid_t space = H5Aget_space(attr);
-    char **text = ql_alloc(n, sizeof *text);
-    bool ok = text && space >= 0 && H5Aread(attr, type, text) >= 0;
-    for (int64_t i = 0; ok && i < n; i++)
-        ok =
-            ql_names_add(out, text[i] ? text[i] : "", text[i] ? strlen(text[i]) : 0, NULL) == QL_OK;
-    if (text && space >= 0) (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, text);
+    char **text;
+    QL_TRY(QL_NEW(text, a->n, "the strings of an attribute", err));
+    hid_t space = H5Aget_space(a->id);
+    ql_status st = QL_OK;
+    const bool ok = space >= 0 && H5Aread(a->id, a->type, text) >= 0;
+    for (int64_t i = 0; ok && st == QL_OK && i < a->n; i++)
+        st = ql_names_add(out, text[i] ? text[i] : "", text[i] ? strlen(text[i]) : 0, err);
+    if (space >= 0) (void)H5Dvlen_reclaim(a->type, space, H5P_DEFAULT, text);
     ql_free(text);
     ql_h5r_close(space);
-    return ok;
+    return st;
 }
 
-static bool add_fixed_strings(hid_t attr, hid_t type, int64_t n, ql_names *out)
+static ql_status add_fixed_strings(const attribute *a, ql_names *out, ql_err *err)
 {
-    size_t size = H5Tget_size(type);
-    if (size == 0 || size > 65536 || n > (64 << 20) / (int64_t)size) return false;
-    char *text = ql_alloc(n, size);
-    bool ok = text && H5Aread(attr, type, text) >= 0;
-    for (int64_t i = 0; ok && i < n; i++) {
+    enum { MOST = 64 << 20 };
+    char *text;
+    const size_t size = H5Tget_size(a->type);
+    if (size == 0 || size > STRING_MAX || a->n > MOST / (int64_t)size) return QL_OK;
+    QL_TRY(ql_new_((void **)&text, a->n, size, "the strings of an attribute", err));
+    ql_status st = QL_OK;
+    const bool ok = H5Aread(a->id, a->type, text) >= 0;
+    for (int64_t i = 0; ok && st == QL_OK && i < a->n; i++) {
         const char *s = text + (size_t)i * size;
-        ok = ql_names_add(out, s, strnlen(s, size), NULL) == QL_OK;
+        st = ql_names_add(out, s, strnlen(s, size), err);
     }
     ql_free(text);
-    return ok;
+    return st;
 }
 
-bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out)
+ql_status ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out,
+                              ql_err *err)
 {
     enum { MOST = 1 << 24 };
+    ql_status st = QL_OK;
     attribute a;
-    if (!attr_open(file, path, name, &a)) return false;
-    bool ok = a.n == 0;
+    if (!attr_open(file, path, name, &a)) return QL_OK;
     if (a.n > 0 && a.n < MOST && attr_is(&a, H5T_STRING))
-        ok = H5Tis_variable_str(a.type) > 0 ? add_vlen_strings(a.id, a.type, a.n, out)
-                                            : add_fixed_strings(a.id, a.type, a.n, out);
+        st = (H5Tis_variable_str(a.type) > 0 ? add_vlen_strings : add_fixed_strings)(&a, out, err);
     attr_close(&a);
-    return ok;
+    return st;
 }
 
-bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out)
+ql_status ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out, bool *has,
+                             ql_err *err)
 {
     char target[1024];
     hobj_ref_t ref;
-    bool ok = false;
     attribute a;
     hid_t object = -1;
-    if (!attr_open(file, path, name, &a)) return false;
+    *has = false;
+    if (!attr_open(file, path, name, &a)) return QL_OK;
     if (a.type >= 0 && H5Tequal(a.type, H5T_STD_REF_OBJ) > 0 && a.n == 1 &&
         H5Aread(a.id, H5T_STD_REF_OBJ, &ref) >= 0)
         object = H5Rdereference2(a.id, H5P_DEFAULT, H5R_OBJECT, &ref);
     if (object >= 0) {
         ssize_t n = H5Iget_name(object, target, sizeof target);
-        ok = n > 0 && (size_t)n < sizeof target;
-    }
-    if (ok) {
-        ql_str_clear(out);
-        ql_str_puts(out, target);
+        *has = n > 0 && (size_t)n < sizeof target;
     }
     ql_h5r_close(object);
     attr_close(&a);
-    return ok && !out->failed;
+    if (!*has) return QL_OK;
+    copy_text(out, target);
+    return taken(out, path, name, err);
 }
 
 ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out, int n,

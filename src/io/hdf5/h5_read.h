@@ -27,18 +27,25 @@ void ql_h5r_close(hid_t id);             /* any kind of id; negative is allowed 
  * links to other files lead to nothing. */
 ql_h5r_kind ql_h5r_kind_of(hid_t file, const char *path);
 
-/* A string attribute (one value, fixed or variable length) of the object at path; false when there
- * is none. ql_h5r_attr_is compares one with a text. */
-bool ql_h5r_attr_string(hid_t file, const char *path, const char *name, ql_str *out);
+/* Is there a string attribute (one value, fixed or variable length) of that text at path? Allocates
+ * nothing. */
 bool ql_h5r_attr_is(hid_t file, const char *path, const char *name, const char *value);
 
-/* A list of strings; false when there is none of that name and type. An empty list of any type is
- * an empty list. */
-bool ql_h5r_attr_strings(hid_t file, const char *path, const char *name, ql_names *out);
+/* What the next three ask for may not be there, which is no failure; QL_EMEMORY is the only one.
+ *
+ * The text of a string attribute of the object at path, in place of what out holds; *has: there is
+ * one. */
+QL_MUST_USE ql_status ql_h5r_attr_string(hid_t file, const char *path, const char *name,
+                                         ql_str *out, bool *has, ql_err *err);
 
-/* Path of the object in this file that an attribute (one object reference) points to; false when
- * there is no such attribute or it points nowhere. */
-bool ql_h5r_attr_object(hid_t file, const char *path, const char *name, ql_str *out);
+/* The strings of a list are added to out. */
+QL_MUST_USE ql_status ql_h5r_attr_strings(hid_t file, const char *path, const char *name,
+                                          ql_names *out, ql_err *err);
+
+/* Path of the object in this file that an attribute (one object reference) points to, in place of
+ * what out holds; *has: there is such an attribute and it points somewhere. */
+QL_MUST_USE ql_status ql_h5r_attr_object(hid_t file, const char *path, const char *name,
+                                         ql_str *out, bool *has, ql_err *err);
 
 /* Exactly n integers of an attribute. */
 QL_MUST_USE ql_status ql_h5r_attr_ints(hid_t file, const char *path, const char *name, int64_t *out,
@@ -77,10 +84,14 @@ QL_MUST_USE ql_status ql_h5r_array_open(hid_t file, const char *path, int rank, 
                                         ql_err *err);
 void ql_h5r_array_close(ql_h5r_array *a); /* harmless on a zeroed or closed one */
 
-/* The block of count[] elements from start[] on (a->rank of each) of type a->mem_type into out; id:
- * the dataset, a->id or opened anew with another cache. QL_EDATA says where the damage is: near a
- * value of a list, else by the rows (told = 0) or columns (1) of the block. */
-QL_MUST_USE ql_status ql_h5r_read_block(const ql_h5r_array *a, hid_t id, const hsize_t *start,
+/* From now on HDF5 keeps so many bytes of the dataset's chunks, those read last; of few bytes
+ * nothing changes, as it keeps some anyway. Nothing else may have the dataset open. */
+QL_MUST_USE ql_status ql_h5r_array_keep(ql_h5r_array *a, int64_t bytes, ql_err *err);
+
+/* The block of count[] elements from start[] on (a->rank of each) of type a->mem_type into out.
+ * QL_EDATA says where the damage is: near a value of a list, else by the rows (told = 0) or columns
+ * (1) of the block. */
+QL_MUST_USE ql_status ql_h5r_read_block(const ql_h5r_array *a, const hsize_t *start,
                                         const hsize_t *count, int told, void *out, ql_err *err);
 
 /* Elements first .. first + n - 1 of a list. */

@@ -26,7 +26,7 @@ ql_status ql_h5_result_end(ql_h5_result *r, ql_status st, ql_err *err)
     }
     r->file = H5I_INVALID_HID;
     if (st == QL_OK) return ql_out_commit(&r->out, err);
-    if (st != QL_EINT && st != QL_ETERM) ql_context(err, "%s", r->out.path);
+    if (st != QL_EINT && st != QL_ETERM) ql_context(err, st, "%s", r->out.path);
     ql_out_abort(&r->out);
     return st;
 }

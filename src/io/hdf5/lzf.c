@@ -31,10 +31,10 @@ size_t ql_lzf_decode(const unsigned char *in, size_t n, unsigned char *out, size
             len += in[i++];
         }
         if (i == n) return 0;
-        size_t offset = ((c & 31) << 8 | in[i++]) + 1;
+        size_t between = (c & 31) << 8 | in[i++]; /* bytes to the one that is copied first */
         len += 2;
-        if (offset > o || len > cap - o) return 0;
-        copy_back(out, o, offset, len);
+        if (between >= o || len > cap - o) return 0;
+        copy_back(out, o, between + 1, len);
         o += len;
     }
     return o;

@@ -167,10 +167,10 @@ static ql_status fail_pointer(const ql_h5r_array *a, const int64_t *p, int64_t i
             "%s[%" PRId64 "] is %" PRId64 ", smaller than %s[%" PRId64 "] = %" PRId64, a->path, i,
             p[i], strrchr(a->path, '/') + 1, i - 1, p[i - 1]);
     if (p[i] < 0)
-        return ql_hint(err,
+        return ql_hint(err, QL_EDATA,
                        "the writer's 32-bit row pointers overflowed; write the file again with "
                        "64-bit ones");
-    return err ? err->code : QL_EDATA;
+    return QL_EDATA;
 }
 
 /* indptr[0] = 0, non-decreasing, its last at most n_stored. */

@@ -62,8 +62,10 @@ int64_t ql_h5_chunk_bytes(const ql_h5r_array *a);
 QL_MUST_USE ql_status ql_sparse_h5_check(const ql_h5r_array *a, const int64_t *p, int64_t n_stored,
                                          ql_err *err);
 
-/* Bytes of HDF5's cache while the dense matrix at path is read; 0 when it is none. */
+/* Bytes of HDF5's cache while the dense matrix at path is read whole; of all that is held while it
+ * is read in bands. 0 when it is none. */
 int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path);
+int64_t ql_matrix_h5_dense_bands_held(hid_t file, const char *path);
 
 /* The dense part, in matrix_h5_dense.c. */
 QL_MUST_USE ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m,

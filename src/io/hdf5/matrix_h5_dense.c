@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "h5_error.h"
 #include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
@@ -15,7 +14,6 @@
 enum { BAND_BYTES = 64 << 20, STREAM_BYTES = 16 << 20, WIDE_BAND_BYTES = 1 << 30 };
 
 typedef struct {
-    hid_t data; /* the dataset, opened with a cache for a row of chunks */
     const ql_h5r_array *a;
     ql_num num;
     int64_t n_cols;
@@ -69,7 +67,7 @@ static ql_status grow(band *b, int64_t need, ql_err *err)
 static ql_status read_rows(band *b, ql_err *err)
 {
     const hsize_t start[2] = {(hsize_t)b->first, 0}, count[2] = {(hsize_t)b->n, (hsize_t)b->n_cols};
-    return ql_h5r_read_block(b->a, b->data, start, count, 0, b->raw, err);
+    return ql_h5r_read_block(b->a, start, count, 0, b->raw, err);
 }
 
 static ql_status read_band(band *b, int threads, ql_err *err)
@@ -105,35 +103,40 @@ static int64_t band_rows(const ql_h5r_array *a, int64_t chunk_rows, int64_t byte
 }
 
 /* Chunk rows of a chunked dataset (0: not chunked) and the bytes of one row of chunks. */
-static int64_t chunk_shape(const ql_h5r_array *a, double *cache_bytes)
+static int64_t chunk_shape(const ql_h5r_array *a, double *row_bytes)
 {
     hsize_t chunk[2] = {0, 0};
     int64_t rows = 0;
     hid_t dcpl = H5Dget_create_plist(a->id);
-    *cache_bytes = 0;
+    *row_bytes = 0;
     if (dcpl >= 0 && H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_chunk(dcpl, 2, chunk) == 2 &&
         chunk[1]) {
-        double per_row = (double)((hsize_t)a->dim[1] / chunk[1] + 1);
+        const hsize_t across = ((hsize_t)a->dim[1] + chunk[1] - 1) / chunk[1];
         rows = chunk[0] > INT32_MAX ? INT32_MAX : (int64_t)chunk[0];
-        *cache_bytes = per_row * (double)chunk[0] * (double)chunk[1] * (double)ql_num_size(a->num);
+        *row_bytes = (double)across * (double)chunk[0] * (double)chunk[1];
+        *row_bytes *= (double)ql_num_size(a->num);
     }
     ql_h5r_close(dcpl);
     return rows;
 }
 
-/* The dataset again with a chunk cache that holds one row of chunks, so that a band that ends
- * inside one does not inflate it twice. */
-static const double CACHE_MOST = 512.0 * 1024 * 1024;
+typedef struct {
+    int64_t rows;  /* of a band */
+    int64_t cache; /* bytes that HDF5 is to keep, 0: what it keeps by default */
+    int64_t chunk; /* bytes of a row of chunks, as far as they would be kept */
+} plan;
 
-static hid_t open_cached(hid_t file, const char *path, double cache_bytes)
+/* Where bands end inside a row of chunks, its chunks are kept: each would be inflated anew for
+ * every band it reaches into. */
+static plan plan_bands(const ql_h5r_array *a, int64_t bytes)
 {
-    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
-    if (cache_bytes > CACHE_MOST) cache_bytes = CACHE_MOST;
-    if (dapl >= 0 && cache_bytes > 0)
-        (void)H5Pset_chunk_cache(dapl, 12421, (size_t)cache_bytes + 1, 1.0);
-    hid_t id = H5Dopen2(file, path, dapl < 0 ? H5P_DEFAULT : dapl);
-    ql_h5r_close(dapl);
-    return id;
+    const double most = 512.0 * 1024 * 1024;
+    double row_bytes;
+    const int64_t chunk_rows = chunk_shape(a, &row_bytes);
+    plan p = {.rows = band_rows(a, chunk_rows, bytes)};
+    p.chunk = (int64_t)(row_bytes < most ? row_bytes : most);
+    if (chunk_rows > 1 && p.rows % chunk_rows != 0 && p.rows < a->dim[0]) p.cache = p.chunk;
+    return p;
 }
 
 static ql_status new_buffers(band *b, int64_t rows, ql_err *err)
@@ -156,28 +159,35 @@ static ql_status read_bands(band *b, int64_t rows, int threads, ql_err *err)
     return QL_OK;
 }
 
+/* The dataset with the cache that its bands need; closed on failure. */
+static ql_status open_dense(hid_t file, const char *path, int64_t bytes, ql_h5r_array *a, plan *p,
+                            ql_err *err)
+{
+    QL_TRY(ql_h5r_array_open(file, path, 2, a, err));
+    ql_status st = ql_h5r_need_numbers(a, err);
+    if (st == QL_OK) {
+        *p = plan_bands(a, bytes);
+        st = ql_h5r_array_keep(a, p->cache, err);
+    }
+    if (st != QL_OK) ql_h5r_array_close(a);
+    return st;
+}
+
 ql_status ql_matrix_h5_dense(hid_t file, const char *path, int threads, ql_csr *m, ql_err *err)
 {
     ql_h5r_array a;
-    band b = {.data = -1};
-    double cache = 0;
-    ql_status st = ql_h5r_array_open(file, path, 2, &a, err);
+    band b = {.a = &a, .m = m};
+    plan p;
+    ql_status st = open_dense(file, path, BAND_BYTES, &a, &p, err);
     if (st != QL_OK) return st;
-    QL_GO(ql_h5r_need_numbers(&a, err));
-    int64_t rows = band_rows(&a, chunk_shape(&a, &cache), BAND_BYTES);
+    b.num = a.num;
+    b.n_cols = a.dim[1];
     QL_GO(ql_csr_alloc(m, a.dim[0], a.dim[1], 0, err));
-    b = (band){
-        .data = open_cached(file, path, cache), .a = &a, .num = a.num, .n_cols = a.dim[1], .m = m};
-    if (b.data < 0) {
-        st = ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a.path);
-        goto out;
-    }
-    if (a.n > 0) QL_GO(read_bands(&b, rows, threads, err));
+    if (a.n > 0) QL_GO(read_bands(&b, p.rows, threads, err));
 out:
     if (st != QL_OK) ql_csr_free(m);
     ql_free(b.raw);
     ql_free(b.values);
-    ql_h5r_close(b.data);
     ql_h5r_array_close(&a);
     return st;
 }
@@ -204,25 +214,18 @@ ql_status ql_matrix_h5_dense_bands(hid_t file, const char *path, int threads, ql
 {
     ql_h5r_array a;
     ql_csr m = {0};
-    band b = {.data = -1};
-    double cache = 0;
-    ql_status st = ql_h5r_array_open(file, path, 2, &a, err);
+    band b = {.a = &a, .m = &m};
+    plan p;
+    ql_status st = open_dense(file, path, STREAM_BYTES, &a, &p, err);
     if (st != QL_OK) return st;
-    QL_GO(ql_h5r_need_numbers(&a, err));
-    int64_t rows = band_rows(&a, chunk_shape(&a, &cache), STREAM_BYTES);
-    QL_GO(ql_csr_alloc(&m, rows, a.dim[1], 0, err));
-    b = (band){
-        .data = open_cached(file, path, cache), .a = &a, .num = a.num, .n_cols = a.dim[1], .m = &m};
-    if (b.data < 0) {
-        st = ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a.path);
-        goto out;
-    }
-    if (a.n > 0) QL_GO(send_bands(&b, rows, threads, take, ctx, err));
+    b.num = a.num;
+    b.n_cols = a.dim[1];
+    QL_GO(ql_csr_alloc(&m, p.rows, a.dim[1], 0, err));
+    if (a.n > 0) QL_GO(send_bands(&b, p.rows, threads, take, ctx, err));
 out:
     ql_csr_free(&m);
     ql_free(b.raw);
     ql_free(b.values);
-    ql_h5r_close(b.data);
     ql_h5r_array_close(&a);
     return st;
 }
@@ -230,10 +233,18 @@ out:
 int64_t ql_matrix_h5_dense_cache(hid_t file, const char *path)
 {
     ql_h5r_array a;
-    double cache = 0;
     if (ql_h5r_array_open(file, path, 2, &a, NULL) != QL_OK) return 0;
-    int64_t rows = chunk_shape(&a, &cache);
-    int64_t bytes = band_rows(&a, rows, STREAM_BYTES) * a.dim[1] * 16;
+    const plan p = plan_bands(&a, BAND_BYTES);
     ql_h5r_array_close(&a);
-    return (int64_t)(cache < CACHE_MOST ? cache : CACHE_MOST) + bytes;
+    return p.cache;
+}
+
+int64_t ql_matrix_h5_dense_bands_held(hid_t file, const char *path)
+{
+    ql_h5r_array a;
+    if (ql_h5r_array_open(file, path, 2, &a, NULL) != QL_OK) return 0;
+    const plan p = plan_bands(&a, STREAM_BYTES);
+    const int64_t held = p.chunk + p.rows * a.dim[1] * 16;
+    ql_h5r_array_close(&a);
+    return held;
 }

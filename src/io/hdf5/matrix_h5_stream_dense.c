@@ -101,7 +101,7 @@ static ql_status read_block(block *b, ql_err *err)
 {
     const hsize_t start[2] = {0, (hsize_t)b->first},
                   count[2] = {(hsize_t)b->n_genes, (hsize_t)b->n};
-    return ql_h5r_read_block(b->a, b->a->id, start, count, 1, b->raw, err);
+    return ql_h5r_read_block(b->a, start, count, 1, b->raw, err);
 }
 
 static void convert_gene(void *ctx, int64_t g)
@@ -201,5 +201,5 @@ int64_t ql_matrix_h5_stream_dense_turned_held(hid_t file, const char *path)
     int64_t nnz = a.n;
     ql_h5r_array_close(&a);
     if (width > 0) return held;
-    return ql_matrix_h5_dense_cache(file, path) + ql_sort_held(nnz, n_rows, 0);
+    return ql_matrix_h5_dense_bands_held(file, path) + ql_sort_held(nnz, n_rows, 0);
 }

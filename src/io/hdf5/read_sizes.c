@@ -70,8 +70,10 @@ ql_status ql_sizes_of_matrix(hid_t file, const char *path, ql_read_sizes *z, ql_
     }
     if (info.layout == QL_LAYOUT_CSC) sort_columns(file, path, z);
     ql_sizes_finish(z, info.layout != QL_LAYOUT_CSR);
-    if (info.layout == QL_LAYOUT_DENSE)
-        z->band_bytes += ql_most(ql_matrix_h5_dense_cache(file, path), 8 * info.n_cols);
+    if (info.layout == QL_LAYOUT_DENSE) {
+        z->whole_bytes += ql_matrix_h5_dense_cache(file, path);
+        z->band_bytes += ql_most(ql_matrix_h5_dense_bands_held(file, path), 8 * info.n_cols);
+    }
     return QL_OK;
 }
 

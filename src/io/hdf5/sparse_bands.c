@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "h5_error.h"
 #include "h5_values.h"
 #include "quell/alloc.h"
 
@@ -18,24 +17,6 @@ static ql_status read_raw(const ql_h5r_array *a, int64_t first, int64_t n, int t
     if (n == 0) return QL_OK;
     QL_TRY(ql_h5r_range_chunks(a, first, n, QL_BAND / 2, threads, out, &done, err));
     return done ? QL_OK : ql_h5r_read_list(a, first, n, out, err);
-}
-
-/* A chunk that the default cache does not hold would be inflated anew for every band it reaches
- * into. The dataset is closed first: HDF5 gives one that is open already the cache that it has. */
-static ql_status widen_cache(ql_h5r_array *a, hid_t file, ql_err *err)
-{
-    enum { DEFAULT = 1 << 20, SLOTS = 521 };
-    int64_t bytes = ql_h5_chunk_bytes(a);
-    if (bytes <= DEFAULT) return QL_OK;
-    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
-    if (dapl >= 0 && H5Pset_chunk_cache(dapl, SLOTS, (size_t)bytes + 1, 1.0) >= 0) {
-        ql_h5r_close(a->id);
-        a->id = H5Dopen2(file, a->path + 1, dapl); /* from where the file's root is for us */
-    }
-    ql_status st = a->id >= 0 ? QL_OK : ql_h5_fail(err, QL_EDATA, "%s: cannot be opened", a->path);
-    (void)H5Eclear2(H5E_DEFAULT);
-    ql_h5r_close(dapl);
-    return st;
 }
 
 int64_t ql_h5_chunk_bytes(const ql_h5r_array *a)
@@ -102,8 +83,9 @@ ql_status ql_sparse_bands_open(ql_sparse_bands *b, hid_t file, const char *group
     QL_TRY(QL_NEW(b->indptr, n + 1, b->from.indptr.path, err));
     QL_TRY(ql_h5r_read_i64(&b->from.indptr, n + 1, threads, b->indptr, err));
     QL_TRY(ql_sparse_h5_check(&b->from.indptr, b->indptr, b->from.data.n, err));
-    QL_TRY(widen_cache(&b->from.indices, file, err));
-    return widen_cache(&b->from.data, file, err);
+    /* a chunk would be inflated anew for every band it reaches into */
+    QL_TRY(ql_h5r_array_keep(&b->from.indices, ql_h5_chunk_bytes(&b->from.indices), err));
+    return ql_h5r_array_keep(&b->from.data, ql_h5_chunk_bytes(&b->from.data), err);
 }
 
 void ql_sparse_bands_close(ql_sparse_bands *b)

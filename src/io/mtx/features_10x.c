@@ -123,9 +123,11 @@ static ql_status choose(const ql_features *f, const ql_read_options *opt, uint8_
     const char *type = wanted_type(opt);
     memset(keep, 1, (size_t)f->id.n);
     QL_TRY(check_untyped(f, type, err));
-    if (keep_by(&f->type, type, "features of type", keep, notes, err) != QL_OK)
+    const ql_status st = keep_by(&f->type, type, "features of type", keep, notes, err);
+    if (st != QL_OK)
         return ql_hint(
-            err, "--feature-type all keeps every feature, --feature-type NAME those of one type");
+            err, st,
+            "--feature-type all keeps every feature, --feature-type NAME those of one type");
     if (opt->genome && f->genome.n == 0)
         return ql_fail(err, QL_EDATA, "names no genomes, so \"%s\" cannot be picked", opt->genome);
     return keep_by(&f->genome, opt->genome, "features of genome", keep, notes, err);

@@ -15,20 +15,29 @@
 #include "quell/order.h"
 #include "quell/reader.h"
 
-static bool is_matrix_market(const char *path)
+/* A folder may hold one. */
+static ql_status may_be_matrix_market(const char *path, bool *may, ql_err *err)
 {
     char head[32] = "";
-    size_t n = ql_text_peek(path, head, sizeof head - 1);
+    size_t n;
+    *may = ql_is_folder(path);
+    if (!ql_is_file(path)) return QL_OK;
+    QL_TRY(ql_text_peek(path, head, sizeof head - 1, &n, err));
     const char *s = n >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? head + 3 : head;
-    return strncmp(s, "%%MatrixMarket", 14) == 0;
+    *may = strncmp(s, "%%MatrixMarket", 14) == 0;
+    return QL_OK;
 }
 
-bool ql_mtx_sniff(const char *path, const char *format)
+ql_status ql_mtx_sniff(const char *path, const char *format, bool *is, ql_err *err)
 {
     ql_mtx_folder f;
-    if (!ql_is_folder(path) && !(ql_is_file(path) && is_matrix_market(path))) return false;
-    const ql_mtx_maker *maker = ql_mtx_folder_maker(path, NULL, &f);
-    return maker && strcmp(maker->format, format) == 0;
+    bool may;
+    *is = false;
+    QL_TRY(may_be_matrix_market(path, &may, err));
+    if (!may) return QL_OK;
+    QL_TRY(ql_mtx_folder_maker(path, NULL, &f, err));
+    *is = f.maker && strcmp(f.maker->format, format) == 0;
+    return QL_OK;
 }
 
 /* Columns id, name, and what the maker has third; any but the first may lack. */
@@ -83,7 +92,7 @@ static ql_status read_whole(const ql_mtx_folder *f, beside *b, ql_mtx_change cha
 {
     ql_csr m = {0};
     ql_status st = ql_mtx_read(f->matrix.path, &b->how, &m, notes, err);
-    if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
+    if (st != QL_OK) return ql_context(err, st, "%s", f->matrix.path);
     if (m.n_rows != b->n_cells || m.n_cols != b->n_features)
         QL_GO(ql_fail(err, QL_EDATA, "%s: changed while it was read", f->matrix.path));
     QL_GO(fold_features(b, f->by_layer, change, opt, notes, err));
@@ -95,21 +104,20 @@ out:
 }
 
 static ql_status read_bands(const ql_mtx_folder *f, beside *b, ql_mtx_change change,
-                            const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                            ql_err *err)
+                            const ql_reading *r, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    ql_band_sink *s = opt->sink;
+    ql_band_sink *s = r->sink;
     uint8_t *keep = NULL;
     ql_status st;
-    QL_GO(fold_features(b, f->by_layer, change, opt, notes, err));
-    QL_GO(ql_features_choose(&b->features, opt, &keep, ds, notes, err));
+    QL_GO(fold_features(b, f->by_layer, change, r->opt, notes, err));
+    QL_GO(ql_features_choose(&b->features, r->opt, &keep, ds, notes, err));
     s->keep = keep;
     s->fold = b->fold.apply;
     s->fold_how = &b->fold;
     s->n_folded = b->fold.n;
     ql_sink_name(s, ds);
     st = ql_mtx_stream(f->matrix.path, &b->how, b->n_cells, b->n_features, s, notes, err);
-    if (st != QL_OK) ql_context(err, "%s", f->matrix.path);
+    if (st != QL_OK) ql_context(err, st, "%s", f->matrix.path);
     if (st == QL_OK) st = ql_sink_end(s, ds, err);
 out:
     s->keep = NULL;
@@ -118,14 +126,13 @@ out:
     return st;
 }
 
-static ql_status read_named(const ql_mtx_folder *f, ql_mtx_change change,
-                            const ql_read_options *opt, ql_mtx_named *named, ql_dataset *ds,
-                            ql_notes *notes, ql_err *err)
+static ql_status read_named(const ql_mtx_folder *f, ql_mtx_change change, const ql_reading *r,
+                            ql_mtx_named *named, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
-    beside b = {.how = {named->cells_are_columns, opt->allow_short, opt->threads}};
+    beside b = {.how = {named->cells_are_columns, r->opt->allow_short, r->opt->threads}};
     take_names(f, named, &b, ds);
-    ql_status st = opt->sink ? read_bands(f, &b, change, opt, ds, notes, err)
-                             : read_whole(f, &b, change, opt, ds, notes, err);
+    ql_status st = r->sink ? read_bands(f, &b, change, r, ds, notes, err)
+                           : read_whole(f, &b, change, r->opt, ds, notes, err);
     ql_features_free(&b.features);
     return st;
 }
@@ -140,17 +147,16 @@ static void note_choice(const ql_mtx_folder *f, ql_notes *notes)
 }
 
 ql_status ql_mtx_read_dataset(const char *path, const char *format, ql_mtx_change change,
-                              const ql_read_options *opt, ql_dataset *ds, ql_notes *notes,
-                              ql_err *err)
+                              const ql_reading *r, ql_dataset *ds, ql_notes *notes, ql_err *err)
 {
     ql_mtx_folder f;
     ql_mtx_named named = {.unnamed_genes = false};
     const char *slash;
     ql_status st;
-    QL_GO(ql_mtx_folder_find(path, format, opt->layer, &f, err));
+    QL_GO(ql_mtx_folder_find(path, format, r->opt->layer, &f, err));
     note_choice(&f, notes);
-    QL_GO(ql_mtx_folder_names(&f, opt, &named, notes, err));
-    QL_GO(read_named(&f, change, opt, &named, ds, notes, err));
+    QL_GO(ql_mtx_folder_names(&f, r->opt, &named, notes, err));
+    QL_GO(read_named(&f, change, r, &named, ds, notes, err));
     slash = strrchr(f.matrix.path, '/');
     QL_GO(ql_set_text(&ds->matrix, slash ? slash + 1 : f.matrix.path, err));
 out:
@@ -217,11 +223,16 @@ ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out, ql_
     static const ql_read_options plain = {.threads = 1};
     ql_mtx_folder f;
     ql_mtx_named named = {.unnamed_genes = false};
-    ql_err ignored = {0};
-    if (!ql_mtx_folder_maker(path, format, &f)) return QL_OK;
+    ql_err own = {0};
+    QL_TRY(ql_mtx_folder_maker(path, format, &f, err));
+    if (!f.maker) return QL_OK;
     QL_TRY(ql_mtx_read_header(f.matrix.path, &named.header, err));
-    bool fits = ql_mtx_folder_names(&f, &plain, &named, NULL, &ignored) == QL_OK &&
-                !(named.unnamed_genes && named.unnamed_cells);
+    const ql_status st = ql_mtx_folder_names(&f, &plain, &named, NULL, &own);
+    if (st == QL_EMEMORY) {
+        ql_mtx_named_free(&named);
+        return ql_fail(err, st, "%s", own.msg);
+    }
+    bool fits = st == QL_OK && !(named.unnamed_genes && named.unnamed_cells);
     const char *way = named.cells_are_columns ? "genes x cells" : "cells x genes";
     describe_header(&f, &named.header, fits ? way : "", out);
     if (fits && named.genes.n_fields > 2 && f.maker->third == QL_THIRD_TYPE) {

@@ -20,10 +20,10 @@ QL_MUST_USE ql_status ql_mtx_apply_fold(const ql_mtx_fold *fold, ql_csr *m, ql_e
 typedef ql_status (*ql_mtx_change)(ql_features *f, const ql_read_options *opt, ql_mtx_fold *fold,
                                    ql_notes *notes, ql_err *err);
 
-bool ql_mtx_sniff(const char *path, const char *format);
+QL_MUST_USE ql_status ql_mtx_sniff(const char *path, const char *format, bool *is, ql_err *err);
 QL_MUST_USE ql_status ql_mtx_read_dataset(const char *path, const char *format,
-                                          ql_mtx_change change, const ql_read_options *opt,
-                                          ql_dataset *ds, ql_notes *notes, ql_err *err);
+                                          ql_mtx_change change, const ql_reading *r, ql_dataset *ds,
+                                          ql_notes *notes, ql_err *err);
 QL_MUST_USE ql_status ql_mtx_measure(const char *path, const ql_read_options *opt,
                                      ql_read_sizes *out, ql_err *err);
 QL_MUST_USE ql_status ql_mtx_describe(const char *path, const char *format, ql_str *out,

@@ -37,7 +37,8 @@ static ql_status fail_many(const ql_names *files, ql_err *err)
     }
     ql_fail(err, QL_EDATA, "has several matrices: %s", ql_str_text(&text));
     ql_str_free(&text);
-    return ql_hint(err, "name one of them, or its layer: --layer spliced takes spliced.mtx");
+    return ql_hint(err, QL_EDATA,
+                   "name one of them, or its layer: --layer spliced takes spliced.mtx");
 }
 
 /* Both kinds of a matrix: the gzip one if all of its names are gzip too. */
@@ -126,21 +127,31 @@ static ql_status look_in(const char *path, const char *format, const char *layer
 /* --- folders above it --- */
 
 /* The only subfolder of a folder (the genome's, below filtered_gene_bc_matrices). */
-static bool only_subfolder(const char *folder, ql_path *out)
+static ql_status only_subfolder(const char *folder, ql_path *out, bool *is, ql_err *err)
 {
     ql_names names = {0};
     ql_path full;
     int n = 0;
-    if (ql_folder_list(folder, &names, NULL) == QL_OK) {
-        for (int64_t i = 0; i < names.n; i++) {
-            if (!ql_join(folder, ql_name(&names, i), full.path, sizeof full.path)) continue;
-            if (!ql_is_folder(full.path)) continue;
-            *out = full;
-            n++;
-        }
+    const ql_status st = ql_folder_list(folder, &names, err);
+    for (int64_t i = 0; st == QL_OK && i < names.n; i++) {
+        if (!ql_join(folder, ql_name(&names, i), full.path, sizeof full.path)) continue;
+        if (!ql_is_folder(full.path)) continue;
+        *out = full;
+        n++;
     }
     ql_names_free(&names);
-    return n == 1;
+    *is = n == 1;
+    return st == QL_EMEMORY ? st : QL_OK;
+}
+
+/* In the folder that is the only one in it. */
+static ql_status look_in_only(const char *path, const char *format, const char *layer,
+                              ql_mtx_folder *f, bool *found, ql_err *err)
+{
+    ql_path inner;
+    bool is;
+    QL_TRY(only_subfolder(path, &inner, &is, err));
+    return is ? look_in(inner.path, format, layer, f, found, err) : QL_OK;
 }
 
 static ql_status look_below(const char *path, const char *format, const char *layer,
@@ -151,15 +162,13 @@ static ql_status look_below(const char *path, const char *format, const char *la
         if (!ql_join(path, *name, inner.path, sizeof inner.path) || !ql_is_folder(inner.path))
             continue;
         QL_TRY(look_in(inner.path, format, layer, f, found, err));
-        if (!*found && only_subfolder(inner.path, &inner))
-            QL_TRY(look_in(inner.path, format, layer, f, found, err));
+        if (!*found) QL_TRY(look_in_only(inner.path, format, layer, f, found, err));
         f->descended = *found;
     }
     /* the folder filtered_gene_bc_matrices itself, with one genome in it */
-    if (!*found && only_subfolder(path, &inner)) {
-        QL_TRY(look_in(inner.path, format, layer, f, found, err));
-        f->descended = *found;
-    }
+    if (*found) return QL_OK;
+    QL_TRY(look_in_only(path, format, layer, f, found, err));
+    f->descended = *found;
     return QL_OK;
 }
 
@@ -172,7 +181,7 @@ static ql_status fail_nothing(const char *path, ql_err *err)
             "cells_x_genes.mtx, DGE.mtx)");
     if (ql_join(path, "filtered_feature_bc_matrix.h5", h5.path, sizeof h5.path) &&
         ql_is_file(h5.path))
-        return ql_hint(err, "it holds filtered_feature_bc_matrix.h5: name that file");
+        return ql_hint(err, QL_EDATA, "it holds filtered_feature_bc_matrix.h5: name that file");
     return QL_EDATA;
 }
 
@@ -191,12 +200,11 @@ ql_status ql_mtx_folder_find(const char *path, const char *format, const char *l
         return ql_fail(err, QL_EDATA, "%s: is no matrix of the format %s", f->matrix.path, format);
     if (!f->maker->refuse) return QL_OK;
     ql_fail(err, QL_EDATA, "%s: %s", f->matrix.path, f->maker->refuse);
-    return ql_hint(err, "count genes: kb count without --tcc");
+    return ql_hint(err, QL_EDATA, "count genes: kb count without --tcc");
 }
 
-const ql_mtx_maker *ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f)
+ql_status ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f, ql_err *err)
 {
-    const ql_status ignored = ql_mtx_folder_find(path, format, NULL, f, NULL);
-    (void)ignored;
-    return f->maker;
+    const ql_status st = ql_mtx_folder_find(path, format, NULL, f, err);
+    return st == QL_EMEMORY ? st : QL_OK;
 }

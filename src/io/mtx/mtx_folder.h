@@ -34,9 +34,11 @@ typedef struct {
 QL_MUST_USE ql_status ql_mtx_folder_find(const char *path, const char *format, const char *layer,
                                          ql_mtx_folder *f, ql_err *err);
 
-/* The same for those who only ask whose it is: NULL when there is no matrix. One that cannot be
- * used is somebody's too, and reading it says why it cannot. */
-const ql_mtx_maker *ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f);
+/* The same for those who only ask whose it is: f->maker, NULL when there is no matrix. One that
+ * cannot be used is somebody's too, and reading it says why it cannot. Fails with QL_EMEMORY alone.
+ */
+QL_MUST_USE ql_status ql_mtx_folder_maker(const char *path, const char *format, ql_mtx_folder *f,
+                                          ql_err *err);
 
 /* The maker of f->matrix and the companions. */
 void ql_mtx_find_companions(ql_mtx_folder *f, const char *format);

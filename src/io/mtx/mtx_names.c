@@ -23,7 +23,7 @@ typedef struct {
 static ql_status read_list(const char *path, name_lists *lists, ql_err *err)
 {
     ql_status st = ql_name_lines_read(path, &lists->lines[lists->n++], err);
-    return st == QL_OK ? st : ql_context(err, "%s", path);
+    return st == QL_OK ? st : ql_context(err, st, "%s", path);
 }
 
 /* The file the user names, or else those beside the matrix. */
@@ -129,7 +129,7 @@ static ql_status number_names(ql_name_lines *lines, int64_t n, const char *what,
     if (n > MAX_NUMBERED) {
         ql_fail(err, QL_EDATA, "announces %" PRId64 " %ss, and there are no names of them", n,
                 what);
-        return ql_hint(err, "--%s names them", option);
+        return ql_hint(err, QL_EDATA, "--%s names them", option);
     }
     QL_TRY(ql_names_number(what, n, &lines->field[0], err));
     lines->n_fields = 1;
@@ -162,7 +162,7 @@ static ql_status add_field(const char *path, ql_name_lines *lines, int field, ql
     ql_name_lines more = {.n_fields = 0};
     ql_status st = ql_name_lines_read(path, &more, err);
     if (st != QL_OK) {
-        ql_context(err, "%s", path);
+        ql_context(err, st, "%s", path);
     } else if (more.field[0].n != lines->field[0].n) {
         ql_note_add(notes, QL_NOTE_WARNING,
                     "%s: has %" PRId64 " lines for %" PRId64 " genes: left out", path,
@@ -200,7 +200,7 @@ static ql_status add_prefix(const char *path, ql_names *cells, ql_notes *notes, 
     ql_name_lines prefix = {.n_fields = 0};
     ql_status st = ql_name_lines_read(path, &prefix, err);
     if (st != QL_OK) {
-        ql_context(err, "%s", path);
+        ql_context(err, st, "%s", path);
     } else if (prefix.field[0].n == cells->n) {
         st = join_names(&prefix.field[0], cells, err);
         ql_note_add(notes, QL_NOTE_INFO, "names of cells begin with those in %s", path);
@@ -235,7 +235,7 @@ static ql_status need_companions(const ql_mtx_folder *f, const ql_read_options *
             "%s: there is no file beside it that names the %s (%s%s%s, plain or .gz)",
             f->matrix.path, genes ? "genes" : "cells", file[0], file[1] ? " or " : "",
             file[1] ? file[1] : "");
-    return ql_hint(err, "--%s names it", genes ? "genes-file" : "barcodes-file");
+    return ql_hint(err, QL_EDATA, "--%s names it", genes ? "genes-file" : "barcodes-file");
 }
 
 static ql_status fail_sizes(const ql_mtx_folder *f, const search *s, const ql_mtx_header *h,
@@ -274,7 +274,7 @@ ql_status ql_mtx_folder_names(const ql_mtx_folder *f, const ql_read_options *opt
     search s = {.first = QL_ORIENT_AUTO};
     ql_status st;
     st = ql_mtx_read_header(f->matrix.path, &named->header, err);
-    if (st != QL_OK) return ql_context(err, "%s", f->matrix.path);
+    if (st != QL_OK) return ql_context(err, st, "%s", f->matrix.path);
     QL_TRY(need_companions(f, opt, err));
     order_ways(&s, f->maker, opt->orient);
     QL_GO(read_lists(opt->genes_file, f->genes, f->n_genes, &s.genes, err));

@@ -84,7 +84,7 @@ static ql_status fail_line(const mtx_job *job, const ql_mtx_piece *p, const char
     for (size_t k = 0; cut && k < n; k++) lines += text[k] == '\n';
     ql_fail(err, QL_EDATA, "line %" PRId64 ": %s", job->lines + p->bad_line, p->why);
     if (cut && lines == p->bad_line)
-        ql_hint(err, "the file ends in the middle of this line: was it cut?");
+        ql_hint(err, QL_EDATA, "the file ends in the middle of this line: was it cut?");
     return QL_EDATA;
 }
 
@@ -95,7 +95,8 @@ static ql_status fail_count(const mtx_job *job, ql_err *err)
                        job->header.n_entries);
     ql_fail(err, QL_EDATA, "announces %" PRId64 " entries, has %" PRId64 ": is it truncated?",
             job->header.n_entries, job->seen);
-    return ql_hint(err, "if the file is whole and its header wrong, --allow-short reads it");
+    return ql_hint(err, QL_EDATA,
+                   "if the file is whole and its header wrong, --allow-short reads it");
 }
 
 /* --- pieces --- */

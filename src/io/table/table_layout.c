@@ -151,7 +151,7 @@ static ql_status fail_numbers(const lines *ls, ql_err *err)
     ql_fail(err, QL_EDATA,
             "line %" PRId64 ": holds numbers only, so it may be the header or the first row",
             ls->top.header_line);
-    return ql_hint(err, "if it holds values, say --no-header (and --no-row-names)");
+    return ql_hint(err, QL_EDATA, "if it holds values, say --no-header (and --no-row-names)");
 }
 
 static ql_status fail_looks_like_row(const lines *ls, ql_err *err)
@@ -162,7 +162,7 @@ static ql_status fail_looks_like_row(const lines *ls, ql_err *err)
             "line %" PRId64 ": looks like a row of values (\"%s\" and numbers), not like a header",
             ls->top.header_line, ql_str_text(&text));
     ql_str_free(&text);
-    return ql_hint(err, "if it is one, say --no-header");
+    return ql_hint(err, QL_EDATA, "if it is one, say --no-header");
 }
 
 /* Words over a column of names; whichever case. */
@@ -331,7 +331,7 @@ static ql_status check_second(const ql_table_layout *l, const lines *ls, ql_err 
             ls->top.row_line, l->n_lead + 1, ql_str_text(&name), ql_str_text(&value));
     ql_str_free(&value);
     ql_str_free(&name);
-    return ql_hint(err, "only the first column may hold text: remove the others%s",
+    return ql_hint(err, QL_EDATA, "only the first column may hold text: remove the others%s",
                    l->head == QL_HEAD_CORNER && l->columns.n == 2
                        ? "; a long table (gene, cell, count) needs --format long-table"
                        : "");
@@ -359,7 +359,7 @@ static ql_status settle_top(const ql_read_options *opt, lines *ls, ql_table_layo
     ql_table_top *top = &ls->top;
     if (memchr(top->header.s, '\r', top->header.n) && !top->row.s) {
         ql_fail(err, QL_EDATA, "its lines end with CR only, as on old Macintoshes");
-        return ql_hint(err, "convert it: tr '\\r' '\\n' <FILE");
+        return ql_hint(err, QL_EDATA, "convert it: tr '\\r' '\\n' <FILE");
     }
     if (opt->no_header) {
         if (!top->row.s) top->row = top->header;

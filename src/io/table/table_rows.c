@@ -239,7 +239,7 @@ static ql_status grow(job *j, int64_t n, int64_t n_rows, ql_err *err)
 
 ql_status ql_hint_cut(bool cut, ql_err *err)
 {
-    if (cut) ql_hint(err, "the file ends in the middle of this line: was it cut?");
+    if (cut) ql_hint(err, QL_EDATA, "the file ends in the middle of this line: was it cut?");
     return QL_EDATA;
 }
 

@@ -205,7 +205,7 @@ static void run(void *ctx, ql_team *team, int rank)
         if (rank == 0) b->st = settle(b, &b->err);
         ql_team_barrier(team);
         if (b->st != QL_OK) return;
-        while ((item = ql_team_next(team, rank, phase + 1, b->work->keep ? b->n_pieces : 0)) >= 0)
+        while (b->work->keep && (item = ql_team_next(team, rank, phase + 1, b->n_pieces)) >= 0)
             b->work->keep(b->ctx, (int)item);
         bool last = b->last;
         ql_team_barrier(team);

@@ -18,5 +18,5 @@ ql_status ql_text_file_write(const char *path, const char *in_path, bool force, 
 ql_status ql_text_file_read(const char *path, int64_t most, ql_str *out, ql_err *err)
 {
     const ql_status st = ql_text_slurp(path, most, out, err);
-    return st == QL_OK ? st : ql_context(err, "%s", path);
+    return st == QL_OK ? st : ql_context(err, st, "%s", path);
 }

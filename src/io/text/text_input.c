@@ -131,13 +131,12 @@ out:
     return st;
 }
 
-size_t ql_text_peek(const char *path, char *buf, size_t cap)
+ql_status ql_text_peek(const char *path, char *buf, size_t cap, size_t *n, ql_err *err)
 {
     ql_text *t = NULL;
-    size_t got = 0;
-    if (ql_text_open(path, QL_TEXT_HEAD, &t, NULL) != QL_OK) return 0;
-    const ql_status ignored = ql_text_read(t, buf, cap, &got, NULL); /* got says what there is */
-    (void)ignored;
+    *n = 0;
+    ql_status st = ql_text_open(path, QL_TEXT_HEAD, &t, err);
+    if (st == QL_OK) st = ql_text_read(t, buf, cap, n, err);
     ql_text_close(t);
-    return got;
+    return st == QL_EMEMORY ? st : QL_OK;
 }

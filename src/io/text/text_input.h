@@ -44,8 +44,8 @@ QL_MUST_USE ql_status ql_text_end(ql_text *t, size_t *got, ql_err *err);
 /* The whole text into out, at most max bytes. */
 QL_MUST_USE ql_status ql_text_slurp(const char *path, int64_t max, ql_str *out, ql_err *err);
 
-/* The first bytes of a file as text (inflated if gzip) for detection: how many, 0 when unreadable.
- */
-size_t ql_text_peek(const char *path, char *buf, size_t cap);
+/* The first bytes of a file as text (inflated if gzip) for detection, and how many; 0 when it is
+ * unreadable, which is no failure: QL_EMEMORY is the only one. */
+QL_MUST_USE ql_status ql_text_peek(const char *path, char *buf, size_t cap, size_t *n, ql_err *err);
 
 #endif

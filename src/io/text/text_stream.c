@@ -115,7 +115,7 @@ static ql_status check_stream(const stream *s, ql_err *err)
         return QL_OK;
     case Z_BUF_ERROR:
         ql_fail(err, QL_EDATA, "ends early: incomplete gzip stream");
-        return ql_hint(err, "copy or download the file again");
+        return ql_hint(err, QL_EDATA, "copy or download the file again");
     case Z_ERRNO:
         return ql_fail(err, QL_EIO, "cannot be read: %s", strerror(s->code));
     case Z_MEM_ERROR:
