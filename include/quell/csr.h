@@ -25,6 +25,9 @@ static inline int64_t ql_csr_nnz(const ql_csr *m)
     return m->indptr ? m->indptr[m->n_rows] : 0;
 }
 
+/* Largest number of entries in a row. */
+int64_t ql_csr_max_row(const ql_csr *m);
+
 /* Functions that return a status fail with QL_EMEMORY, or with QL_EDATA where a shape is out of
  * range (more than INT32_MAX columns). *out is all zero then; what was to be changed in place is
  * fit for ql_csr_free alone. */

@@ -11,6 +11,13 @@ extern "C" {
 /* Of doubles, ascending; NaN is equal to anything. */
 int ql_by_value(const void *a, const void *b);
 
+/* Of int64_t and of int32_t, ascending. */
+int ql_by_int64(const void *a, const void *b);
+int ql_by_int32(const void *a, const void *b);
+
+/* Of const char *, by strcmp. */
+int ql_by_text(const void *a, const void *b);
+
 /* A value and what has it. */
 typedef struct {
     double value;

@@ -26,16 +26,13 @@ typedef struct {
     ql_row_store *store; /* in a file */
 } ql_rows;
 
-/* m is changed by nothing but ql_rows_renumber. */
+/* m is changed by nothing but ql_rows_renumber and ql_rows_pick. */
 ql_rows ql_rows_of_csr(const ql_csr *m);
+ql_rows ql_rows_of_store(ql_row_store *store);
 
 /* Lists of row numbers: 0 .. n-1 in a new one, the caller's; one put in ascending order. */
 QL_MUST_USE ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err);
 void ql_rows_sort(int64_t *rows, int64_t n);
-ql_rows ql_rows_of_store(ql_row_store *store);
-
-/* Largest number of entries in a row. */
-int64_t ql_csr_max_row(const ql_csr *m);
 
 /* Columns get the numbers map[old column], below n_cols; ascending where there are entries. In
  * memory this is done in place; a store does it whenever it is read. */

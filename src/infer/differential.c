@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/differential.h"
 
 #include <math.h>
@@ -9,6 +8,7 @@
 #include "de_summary.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 #include "quell/parallel.h"
 
 #define RARE_MEAN        0.01  /* molecules a cell: a gene below is hardly seen */

@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/realism.h"
 
 #include <math.h>
@@ -8,6 +7,7 @@
 #include "quell/differential.h"
 #include "quell/fmath.h"
 #include "quell/latent_arithmetic.h"
+#include "quell/order.h"
 
 #define LEAST_MEAN 0.01 /* molecules a cell of genes whose variance is looked at */
 

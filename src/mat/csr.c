@@ -38,6 +38,16 @@ void ql_csr_free(ql_csr *m)
     *m = (ql_csr){0};
 }
 
+int64_t ql_csr_max_row(const ql_csr *m)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; m->indptr && i < m->n_rows; i++) {
+        int64_t n = m->indptr[i + 1] - m->indptr[i];
+        if (n > most) most = n;
+    }
+    return most;
+}
+
 /* map[j] = number of column j among the kept ones, or -1; returns how many are kept. */
 static int64_t number_kept(const uint8_t *keep, int64_t n, int32_t *map)
 {

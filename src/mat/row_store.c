@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "packed_rows.h"
 #include "quell/alloc.h"
+#include "quell/order.h"
+#include "row_pick.h"
 #include "temp_file.h"
 
 enum {
@@ -319,7 +322,7 @@ static bool grow_near(near_rows *w, int64_t n)
 static void sort_near(near_rows *w, const int64_t *order, int64_t n)
 {
     memcpy(w->row, order, (size_t)n * sizeof *order);
-    ql_rows_sort(w->row, n);
+    qsort(w->row, (size_t)n, sizeof *w->row, ql_by_int64);
     w->n = n;
 }
 

@@ -8,10 +8,6 @@ QL_MUST_USE ql_status ql_store_renumber(ql_row_store *s, const int32_t *map, ql_
 /* With columns left out and in another order; see ql_row_pick. */
 QL_MUST_USE ql_status ql_store_pick(ql_row_store *s, const int32_t *map, ql_err *err);
 
-/* Entries of a row renumbered in place, those of map -1 left out, the others put in order; returns
- * how many are left. */
-int64_t ql_row_pick(const int32_t *map, int64_t n, int32_t *gene, float *count);
-
 int64_t ql_store_get(ql_row_store *s, int64_t row, int32_t *gene, float *count);
 QL_MUST_USE ql_status ql_store_check(const ql_row_store *s, ql_err *err);
 int64_t ql_store_want(ql_row_store *s, const int64_t *order, int64_t n, int64_t n_after);

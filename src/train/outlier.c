@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/outlier.h"
 
 #include <math.h>
@@ -6,6 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 
 enum { CELLS_LINEAR = 10, CELLS_QUADRATIC = 50, T = QL_TREND_TERMS };
 #define LEAST_SCORE 1e-300 /* ln 0 */
