@@ -1,7 +1,8 @@
 /* A network as a member of an ensemble. */
+#include "member_network.h"
+
 #include <string.h>
 
-#include "member_network.h"
 #include "quell/alloc.h"
 
 /* ---- rates ---- */
