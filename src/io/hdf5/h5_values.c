@@ -16,16 +16,6 @@ typedef struct {
     int64_t at, n;
 } block_job;
 
-void ql_h5r_take(const ql_h5r_taker *t, size_t size, int64_t at, const void *values, int64_t n)
-{
-    if (t->out) {
-        unsigned char *home = (unsigned char *)t->out + (size_t)at * size;
-        if (values != home) memcpy(home, values, (size_t)n * size);
-        values = home;
-    }
-    if (t->place) t->place(t->ctx, at, values, n);
-}
-
 static void place_piece(void *ctx, int64_t item)
 {
     const block_job *job = ctx;
