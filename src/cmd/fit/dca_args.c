@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "model_type.h"
+
 static const char *const normtypes[] = {"zheng", "deseq", NULL};
 
 #define S dca_args

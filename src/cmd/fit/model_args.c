@@ -1,7 +1,6 @@
 #include "model_args.h"
 
-#include <string.h>
-
+#include "model_type.h"
 #include "net_args.h"
 #include "train_args.h"
 
@@ -20,36 +19,11 @@ const ql_option ql_kind_rows[] = {
 
 const ql_option *const ql_setting_tables[] = {ql_net_rows, ql_training_rows, NULL};
 
-static bool is_auto(const model_args *a)
-{
-    return strcmp(a->type, "auto") == 0;
-}
-
-static bool predicts_input(const model_args *a)
-{
-    return strcmp(a->target, "input") == 0;
-}
-
-const ql_likelihood *model_likelihood(const model_args *a)
-{
-    if (predicts_input(a)) return &ql_gaussian;
-    if (model_is_vae(a)) return ql_vae_likelihood_find(a->type, vae_theta(&a->vae));
-    return ql_likelihood_find(is_auto(a) ? "nb" : a->type);
-}
-
-ql_status model_type_check(const model_args *a, ql_err *err)
-{
-    if (model_likelihood(a)) return QL_OK;
-    if (!model_is_vae(a)) return ql_fail(err, QL_EUSAGE, "--type %s is for --model vae", a->type);
-    ql_fail(err, QL_EUSAGE, "--type %s: not with --model vae", a->type);
-    return ql_hint(err, "it has zinb, nb, poisson, normal and bernoulli, with --dispersion");
-}
-
 /* What is predicted, against what is asked for beside it. */
 static ql_status check_target(const model_args *a, ql_err *err)
 {
-    if (!predicts_input(a)) return QL_OK;
-    if (is_auto(a)) {
+    if (!model_predicts_input(a)) return QL_OK;
+    if (model_type_is_auto(a)) {
         ql_fail(err, QL_EUSAGE, "--type auto chooses among likelihoods of counts");
         return ql_hint(err, "leave it out with --target input");
     }
@@ -62,7 +36,7 @@ static ql_status check_target(const model_args *a, ql_err *err)
 ql_status model_args_check(const model_args *a, ql_err *err)
 {
     QL_TRY(vae_args_check(&a->vae, model_is_vae(a), err));
-    if (model_is_vae(a) && predicts_input(a))
+    if (model_is_vae(a) && model_predicts_input(a))
         return ql_fail(err, QL_EUSAGE, "--target input: a variational model predicts counts");
     QL_TRY(model_type_check(a, err));
     QL_TRY(train_args_check(a, err));

@@ -50,12 +50,6 @@ extern const ql_preset ql_model_presets[];
 extern const ql_preset ql_fit_presets[];   /* of a command without --estimate */
 extern const ql_preset ql_embed_presets[]; /* of quell embed */
 
-/* What is predicted, and how it is judged; until --type auto is decided, its default. */
-const ql_likelihood *model_likelihood(const model_args *a);
-
-/* Has the model such a type (QL_EUSAGE)? If not, model_likelihood is NULL. */
-QL_MUST_USE ql_status model_type_check(const model_args *a, ql_err *err);
-
 /* A variational model by its own defaults, all else as it is. */
 QL_MUST_USE ql_status model_become_vae(model_args *a, ql_err *err);
 
