@@ -38,6 +38,8 @@ QL_MUST_USE ql_status ql_frame_add(ql_frame *frame, const char *name, ql_col_typ
 QL_MUST_USE ql_status ql_frame_rows(const ql_frame *frame, int64_t first, int64_t n, ql_frame *out,
                                     ql_err *err);
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name); /* NULL: absent */
+/* The values of a column of text; NULL: there is none of this name. */
+const ql_names *ql_frame_texts(const ql_frame *frame, const char *name);
 size_t ql_col_size(ql_col_type type);                   /* bytes of one value; 0 for strings */
 double ql_column_number(const ql_column *c, int64_t i); /* NaN for strings */
 void ql_frame_free(ql_frame *frame);

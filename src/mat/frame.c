@@ -125,6 +125,12 @@ const ql_column *ql_frame_column(const ql_frame *frame, const char *name)
     return find(frame, name);
 }
 
+const ql_names *ql_frame_texts(const ql_frame *frame, const char *name)
+{
+    const ql_column *c = ql_frame_column(frame, name);
+    return c && c->type == QL_COL_STRING ? &c->strings : NULL;
+}
+
 double ql_column_number(const ql_column *c, int64_t i)
 {
     switch (c->type) {

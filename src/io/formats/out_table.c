@@ -3,7 +3,7 @@
 
 #include "../text/text_field.h"
 #include "../text/text_output.h"
-#include "out_formats.h"
+#include "out_level.h"
 
 /* Rows of a table as they are written. */
 typedef struct {
