@@ -7,7 +7,6 @@
 #include "pretrain.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
-#include "quell/ensemble.h"
 #include "quell/gene_gain.h"
 
 enum {
@@ -87,13 +86,6 @@ int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt)
     return ql_fit_bytes(counts, &o) - 2 * ql_thinned_bytes(counts, &t) - (moments + 1) * weights;
 }
 
-ql_status ql_fitted_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
-{
-    const ql_batch_source source = {.counts = counts};
-    if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
-    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
-}
-
 ql_status ql_fitted_judge(ql_fitted *f, const ql_held_out *parts, ql_err *err)
 {
     QL_TRY(ql_score_model(&f->ae, parts, f->prep.gene_total, 0, f->theta, &f->score, err));
@@ -135,25 +127,6 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
 out:
     if (st != QL_OK) ql_fitted_free(out);
     return st;
-}
-
-void ql_fitted_free(ql_fitted *f)
-{
-    ql_ensemble_free(f->others);
-    ql_ae_free(&f->ae);
-    ql_split_free(&f->split);
-    ql_train_result_free(&f->result);
-    ql_prep_free(&f->prep);
-    ql_reference_free(&f->reference);
-    ql_latent_use_free(&f->latent);
-    ql_latent_use_free(&f->second);
-    ql_free(f->theta);
-    ql_free(f->mix_weight);
-    ql_free(f->mix_share);
-    ql_free(f->gene_gain);
-    ql_free(f->gene_gain_error);
-    ql_free(f->lacks);
-    *f = (ql_fitted){0};
 }
 
 /* On held-out molecules of the genes of the file, which are renumbered in place to the model's. */

@@ -125,12 +125,6 @@ out:
     return st;
 }
 
-void ql_outlier_free(ql_outlier *o)
-{
-    ql_free(o->sorted);
-    *o = (ql_outlier){0};
-}
-
 double ql_outlier_share(const ql_outlier *o, double statistic, bool is_peer)
 {
     int64_t lo = 0, hi = o->n;

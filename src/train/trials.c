@@ -6,6 +6,7 @@
 
 #include "molecule_parts.h"
 #include "quell/alloc.h"
+#include "quell/fit.h"
 #include "quell/parallel.h"
 
 enum {

@@ -9,6 +9,7 @@
 #include "mqc.h"
 #include "quell/alloc.h"
 #include "quell/outlier.h"
+#include "quell/reference_make.h"
 
 void denoise_job_free(denoise_job *j)
 {
