@@ -2,7 +2,7 @@
 #ifndef QL_HELP_INTERNAL_H
 #define QL_HELP_INTERNAL_H
 
-#include "command_internal.h"
+#include "quell/command.h"
 
 extern const ql_help_format ql_help_text, ql_help_markdown, ql_help_man, ql_help_schema,
     ql_help_bash, ql_help_zsh, ql_help_fish;

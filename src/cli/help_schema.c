@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command_internal.h"
 #include "help_internal.h"
 #include "quell/json.h"
 

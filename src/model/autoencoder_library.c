@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "autoencoder_internal.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
-#include "autoencoder_internal.h"
 
 #define LEAST_VAR 1e-4 /* of a prior: batches whose cells are alike */
 /* Bounds of ln library: no number within them overflows. */

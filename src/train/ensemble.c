@@ -1,6 +1,5 @@
 #include "quell/ensemble.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "network_rates.h"

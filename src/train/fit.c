@@ -1,7 +1,6 @@
 #include "quell/fit.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "library_prior.h"
 #include "pretrain.h"

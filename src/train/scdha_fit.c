@@ -1,7 +1,6 @@
 #include "quell/scdha_fit.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/clock.h"

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "molecule_parts.h"
 #include "quell/alloc.h"

@@ -1,7 +1,6 @@
 #include "denoise_job.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../fit/model_type.h"

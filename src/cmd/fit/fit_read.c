@@ -5,7 +5,6 @@
 
 #include "../input/gene_order.h"
 #include "cell_covariates.h"
-#include "ensemble_run.h"
 #include "fit_run.h"
 #include "memory_plan.h"
 #include "model_type.h"

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "quell/cell_scores.h"
 #include "quell/choice.h"
 #include "quell/clock.h"
 #include "quell/gene_gain.h"

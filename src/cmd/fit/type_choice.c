@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "fit_run.h"
 #include "model_type.h"

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/chart.h"
+#include "quell/order.h"
 #include "report_page.h"
 
 enum { MOST_GROUPS = 20, SHADES = 8, MOST_MAPS = 8 };

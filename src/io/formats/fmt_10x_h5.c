@@ -2,7 +2,6 @@
  * /matrix with features. The arrays are csc of features x barcodes, which is csr of cells x
  * features. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "../hdf5/h5_names.h"
 #include "../hdf5/matrix_h5.h"

@@ -1,5 +1,4 @@
 /* Text tables of counts: names in the first line and the first column, the corner empty. */
-#include <string.h>
 
 #include "../text/text_field.h"
 #include "../text/text_output.h"

@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <string.h>
 
 #include "../hdf5/h5_columns.h"

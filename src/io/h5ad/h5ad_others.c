@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../hdf5/h5_chunks.h"
 #include "../hdf5/h5_error.h"
-#include "../hdf5/h5_values.h"
 #include "../text/wording.h"
 #include "h5ad_read.h"
 #include "quell/alloc.h"

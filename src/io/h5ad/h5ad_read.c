@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "../hdf5/h5_names.h"
-
 static void warn_missing(const char *frame, const char *column, ql_notes *notes)
 {
     ql_str text = {0};

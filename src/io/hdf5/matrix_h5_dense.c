@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "h5_chunks.h"
 #include "h5_error.h"
-#include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
