@@ -1,5 +1,5 @@
 /* Packed rows in a temporary file. */
-#include "row_store.h"
+#include "row_store_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,10 +106,9 @@ int64_t ql_store_longest(const ql_row_store *s)
     return s->longest;
 }
 
-ql_rows ql_rows_of_store(ql_row_store *s)
+ql_store_extent ql_store_extent_of(const ql_row_store *s)
 {
-    return (ql_rows){
-        .n_rows = s->n_rows, .n_cols = s->n_cols, .nnz = s->nnz, .max_row = s->max_row, .store = s};
+    return (ql_store_extent){s->n_rows, s->n_cols, s->nnz, s->max_row};
 }
 
 /* ---- writing ---- */

@@ -6,7 +6,7 @@
 #include "quell/alloc.h"
 #include "quell/order.h"
 #include "row_pick.h"
-#include "row_store.h"
+#include "row_store_internal.h"
 
 enum { BUFFER = 256 << 10 };
 
@@ -17,6 +17,13 @@ ql_rows ql_rows_of_csr(const ql_csr *m)
                      .nnz = ql_csr_nnz(m),
                      .max_row = ql_csr_max_row(m),
                      .csr = (ql_csr *)(uintptr_t)m};
+}
+
+ql_rows ql_rows_of_store(ql_row_store *s)
+{
+    const ql_store_extent e = ql_store_extent_of(s);
+    return (ql_rows){
+        .n_rows = e.n_rows, .n_cols = e.n_cols, .nnz = e.nnz, .max_row = e.max_row, .store = s};
 }
 
 ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err)

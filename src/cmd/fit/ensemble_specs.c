@@ -1,4 +1,5 @@
 #include "ensemble_specs.h"
+#include "model_fit.h"
 #include "model_type.h"
 #include "option_rows.h"
 

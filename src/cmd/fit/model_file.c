@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model_fit.h"
 #include "quell/alloc.h"
 #include "quell/bundle_h5.h"
 #include "quell/covariates_bundle.h"
