@@ -1,4 +1,4 @@
-/* Orders for qsort; the lesser and the greater of two numbers. */
+/* Orders for qsort; places in what is in order; the lesser and the greater of two numbers. */
 #ifndef QUELL_ORDER_H
 #define QUELL_ORDER_H
 
@@ -26,6 +26,9 @@ typedef struct {
 
 /* Of ql_ranked, ascending by value, then by place: the same order with any qsort. */
 int ql_by_rank(const void *a, const void *b);
+
+/* Where in ascending values the first is that is not below `value`; n where there is none. */
+int64_t ql_first_from(const int64_t *ascending, int64_t n, int64_t value);
 
 static inline int64_t ql_least(int64_t a, int64_t b)
 {

@@ -31,3 +31,16 @@ int ql_by_rank(const void *a, const void *b)
     if (x->value != y->value) return x->value < y->value ? -1 : 1;
     return (x->at > y->at) - (x->at < y->at);
 }
+
+int64_t ql_first_from(const int64_t *ascending, int64_t n, int64_t value)
+{
+    int64_t lo = 0, hi = n;
+    while (lo < hi) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        if (ascending[mid] < value)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}

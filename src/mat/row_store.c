@@ -271,15 +271,8 @@ int64_t ql_store_read(ql_row_store *s, int64_t row, uint8_t *bytes, int64_t cap)
 /* Position of row among those announced, or -1. */
 static int64_t find_near(const near_rows *w, int64_t row)
 {
-    int64_t lo = 0, hi = w->n;
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (w->row[mid] < row)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < w->n && w->row[lo] == row ? lo : -1;
+    const int64_t at = ql_first_from(w->row, w->n, row);
+    return at < w->n && w->row[at] == row ? at : -1;
 }
 
 static int64_t get_alone(ql_row_store *s, int64_t row, int32_t *gene, float *count)
