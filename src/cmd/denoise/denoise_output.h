@@ -36,12 +36,6 @@ typedef struct {
     const denoise_applied *applied; /* NULL: trained on these counts */
 } denoise_result;
 
-/* Sentence that says what a layer's numbers are. */
-const char *denoise_scale_text(bool posterior);
-
-/* The same for the model of this result. */
-const char *denoise_scale_of(const denoise_result *r, bool posterior);
-
 /* Before the work: make room for the results in the file, or fail (QL_ECREATE) where an earlier run
  * left some and force is not given. */
 QL_MUST_USE ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err);
