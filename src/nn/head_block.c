@@ -106,6 +106,20 @@ static void add_losses(const ql_batch *b, const tile_block *t, const ql_head_spa
     }
 }
 
+/* What a likelihood takes of the entries with counts, n of them with the pads. */
+static ql_lik_args list_args(const ql_heads *h, const ql_head_space *s, int64_t n)
+{
+    return (ql_lik_args){.n = n,
+                         .mean = s->list[QL_HEAD_MEAN],
+                         .disp = s->list[QL_HEAD_DISP],
+                         .pi = s->list[QL_HEAD_PI],
+                         .count = s->entries.count,
+                         .size = s->entries.size,
+                         .weight = s->entries.weight,
+                         .loss = s->loss,
+                         .ridge = h->ridge};
+}
+
 /* Loss of the block's cells into loss [n]; pre-activations in s->act become gradients. */
 static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                        const ql_batch *b, const tile_block *t, ql_head_space *s, double *loss)
@@ -115,15 +129,7 @@ static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *ker
     const ql_real *size = ql_head_size(h, b, t, s), *mean = ql_head_mean_in(h, t, s);
     int64_t n = list_entries(kern, b, t, size, &s->entries);
     take_heads(h, kern, ql_pad(n), mean, log_theta, s);
-    ql_lik_args list = {.n = ql_pad(n),
-                        .mean = s->list[QL_HEAD_MEAN],
-                        .disp = s->list[QL_HEAD_DISP],
-                        .pi = s->list[QL_HEAD_PI],
-                        .count = s->entries.count,
-                        .size = s->entries.size,
-                        .weight = s->entries.weight,
-                        .loss = s->loss,
-                        .ridge = h->ridge};
+    ql_lik_args list = list_args(h, s, ql_pad(n));
     h->lik->list(&list);
     memset(s->block_loss, 0, (size_t)t->ld * sizeof(ql_real));
     ql_lik_args sweep = {.n = t->genes.count,

@@ -237,6 +237,30 @@ static ql_status add_gains(const ql_fitted *f, const gene_columns *c, ql_frame *
     return ql_frame_add(frame, "quell_from_mean", QL_COL_BOOL, c->from_mean, err);
 }
 
+static ql_status gene_columns_new(gene_columns *c, int64_t n, ql_err *err)
+{
+    QL_TRY(QL_NEW(c->theta, n, "gene columns", err));
+    QL_TRY(QL_NEW(c->weight, n, "gene columns", err));
+    QL_TRY(QL_NEW(c->gain, n, "gene columns", err));
+    QL_TRY(QL_NEW(c->error, n, "gene columns", err));
+    QL_TRY(QL_NEW(c->from_mean, n, "gene columns", err));
+    QL_TRY(QL_NEW(c->rate, n, "gene columns", err));
+    QL_TRY(QL_NEW(c->used, n, "gene columns", err));
+    return QL_NEW(c->denoised, n, "gene columns", err);
+}
+
+static void gene_columns_free(gene_columns *c)
+{
+    ql_free(c->theta);
+    ql_free(c->weight);
+    ql_free(c->gain);
+    ql_free(c->error);
+    ql_free(c->from_mean);
+    ql_free(c->rate);
+    ql_free(c->used);
+    ql_free(c->denoised);
+}
+
 static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err *err)
 {
     const int64_t n = r->fitted->prep.n_genes;
@@ -244,14 +268,7 @@ static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err 
     gene_columns c = {0};
     ql_status st;
     QL_GO(frame_like(&r->ds->genes, &frame, err));
-    QL_GO(QL_NEW(c.theta, n, "gene columns", err));
-    QL_GO(QL_NEW(c.weight, n, "gene columns", err));
-    QL_GO(QL_NEW(c.gain, n, "gene columns", err));
-    QL_GO(QL_NEW(c.error, n, "gene columns", err));
-    QL_GO(QL_NEW(c.from_mean, n, "gene columns", err));
-    QL_GO(QL_NEW(c.rate, n, "gene columns", err));
-    QL_GO(QL_NEW(c.used, n, "gene columns", err));
-    QL_GO(QL_NEW(c.denoised, n, "gene columns", err));
+    QL_GO(gene_columns_new(&c, n, err));
     fill_genes(r, &c);
     QL_GO(ql_frame_add(&frame, "quell_mean_counts", QL_COL_F64, c.rate, err));
     if (r->fitted->theta) QL_GO(ql_frame_add(&frame, "quell_theta", QL_COL_F32, c.theta, err));
@@ -261,14 +278,7 @@ static ql_status write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err 
         QL_GO(ql_frame_add(&frame, "quell_denoised", QL_COL_BOOL, c.denoised, err));
     QL_GO(ql_h5ad_columns(w, "var", &frame, err));
 out:
-    ql_free(c.theta);
-    ql_free(c.weight);
-    ql_free(c.gain);
-    ql_free(c.error);
-    ql_free(c.from_mean);
-    ql_free(c.rate);
-    ql_free(c.used);
-    ql_free(c.denoised);
+    gene_columns_free(&c);
     ql_frame_free(&frame);
     return st;
 }
