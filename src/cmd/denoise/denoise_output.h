@@ -43,6 +43,9 @@ QL_MUST_USE ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *
 /* All of the h5ad beside what the writer began with. */
 QL_MUST_USE ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err);
 
+/* Of it the columns of var (denoise_genes.c). */
+QL_MUST_USE ql_status denoise_write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err *err);
+
 /* Before the work: can DCA's files be made in this folder? */
 QL_MUST_USE ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err);
 
