@@ -3,7 +3,7 @@
 #ifndef QUELL_CELL_SCORES_H
 #define QUELL_CELL_SCORES_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -27,13 +27,6 @@ typedef struct {
     double modularity; /* of the partition, at the resolution given; for CPM at 1 */
 } ql_communities;
 
-/* The version of igraph; "" where the program was built without. */
-const char *ql_igraph_version(void);
-
-/* QL_EUSAGE, with how to get it, where the program was built without igraph. what: "--method
- * leiden". */
-QL_MUST_USE ql_status ql_igraph_check(const char *what, ql_err *err);
-
 /* The community of each node of a symmetric graph with weights >= 0: code [n_rows], 0 .. n-1.
  * Leiden: Traag, Waltman and Van Eck 2019; Louvain: Blondel et al. 2008, which knows modularity
  * only. The same bits for the same seed, whatever the threads: igraph draws from our generator.

@@ -10,7 +10,7 @@
 #ifndef QUELL_COVERAGE_H
 #define QUELL_COVERAGE_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -25,6 +25,15 @@ static inline int64_t ql_csr_nnz(const ql_csr *m)
     return m->indptr ? m->indptr[m->n_rows] : 0;
 }
 
+/* Largest number of entries in a row. */
+int64_t ql_csr_max_row(const ql_csr *m);
+
+/* First entry of a row whose column is `col` or more; the row's end where there is none. */
+int64_t ql_csr_entry_from(const ql_csr *m, int64_t row, int64_t col);
+
+/* The last row that begins at or before an entry; indptr [n_rows + 1]. */
+int64_t ql_row_of_entry(const int64_t *indptr, int64_t n_rows, int64_t entry);
+
 /* Functions that return a status fail with QL_EMEMORY, or with QL_EDATA where a shape is out of
  * range (more than INT32_MAX columns). *out is all zero then; what was to be changed in place is
  * fit for ql_csr_free alone. */

@@ -93,9 +93,6 @@ double ql_de_bayes_factor(double p);
  * genes' mean LFC by expectation and maximisation, at least 0.1. */
 QL_MUST_USE ql_status ql_de_delta(const double *lfc, int64_t n, double *out, ql_err *err);
 
-/* q-quantile of v, interpolated; v is put in order. */
-double ql_de_quantile(double *v, int64_t n, double q);
-
 #ifdef __cplusplus
 }
 #endif

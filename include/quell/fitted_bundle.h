@@ -4,7 +4,7 @@
 #define QUELL_FITTED_BUNDLE_H
 
 #include "quell/bundle.h"
-#include "quell/fit.h"
+#include "quell/fitted.h"
 #include "quell/strbuf.h"
 
 #ifdef __cplusplus

@@ -34,10 +34,15 @@ typedef struct {
  * length (else QL_EDATA). A column of the same name is replaced. */
 QL_MUST_USE ql_status ql_frame_add(ql_frame *frame, const char *name, ql_col_type type,
                                    const void *values, ql_err *err);
+/* x [n of index, width], of the type (not strings), as columns KEY_1, KEY_2, ... */
+QL_MUST_USE ql_status ql_frame_add_matrix(ql_frame *frame, const char *key, ql_col_type type,
+                                          const void *x, int64_t width, ql_err *err);
 /* Rows first .. first + n - 1 of a frame as another (zero-initialised), index and columns. */
 QL_MUST_USE ql_status ql_frame_rows(const ql_frame *frame, int64_t first, int64_t n, ql_frame *out,
                                     ql_err *err);
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name); /* NULL: absent */
+/* The values of a column of text; NULL: there is none of this name. */
+const ql_names *ql_frame_texts(const ql_frame *frame, const char *name);
 size_t ql_col_size(ql_col_type type);                   /* bytes of one value; 0 for strings */
 double ql_column_number(const ql_column *c, int64_t i); /* NaN for strings */
 void ql_frame_free(ql_frame *frame);

@@ -3,7 +3,7 @@
 #ifndef QUELL_GENE_GAIN_H
 #define QUELL_GENE_GAIN_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 #ifdef __cplusplus
 extern "C" {

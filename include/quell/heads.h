@@ -66,7 +66,7 @@ typedef struct {
     ql_real *unit;  /* [QL_MAX_HEADS, strips, capacity] partial gradients by the pre-activations of
                        UNIT heads, [n_in] scratch; owned, NULL without such heads */
     double *scalar; /* [strips, 2] partial gradients by a shared k and c; owned, NULL without */
-    /* of share and odds (heads_share.c); owned */
+    /* of share and odds (head_softmax.c); owned */
     ql_real *offset; /* odds: [capacity] added to the mean's pre-activations */
     ql_real *most;   /* [tiles, capacity] largest logit */
     ql_real *scale;  /* [tiles, capacity] sum of e = exp(logit - largest); once normalised, what

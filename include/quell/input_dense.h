@@ -15,11 +15,6 @@ extern "C" {
 
 enum { QL_INPUT_BLOCK = QL_TILE * QL_BLOCK }; /* elements of the scratch */
 
-/* x [genes of the tile, pad(n)]: corrupted inputs of cells [first, first + n), n at most QL_BLOCK.
- * c->kind NULL: as they are. */
-void ql_input_block(const ql_input_layer *in, const ql_batch *b, const ql_corrupt *c, int64_t tile,
-                    int64_t first, int64_t n, ql_real *x);
-
 /* ql_input_forward_tile and ql_input_backward_tile for such inputs; x is scratch
  * [QL_INPUT_BLOCK]. The strip's constant part stays 0. */
 void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const ql_kern *kern,

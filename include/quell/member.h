@@ -5,7 +5,7 @@
 #ifndef QUELL_MEMBER_H
 #define QUELL_MEMBER_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 #include "quell/fitted_bundle.h"
 
 #ifdef __cplusplus
@@ -63,11 +63,6 @@ const ql_member_kind *ql_member_kind_find(const char *name);
 
 extern const ql_member_kind ql_member_network, ql_member_vae, ql_member_factors, ql_member_smooth,
     ql_member_means;
-
-/* Expected counts of a network alone, whatever company it has, as `rates` above. */
-QL_MUST_USE ql_status ql_network_rates(ql_ae *ae, const ql_batch_source *source,
-                                       const int64_t *rows, int64_t n, int64_t ld, ql_real *out,
-                                       ql_err *err);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* Orders for qsort; the lesser and the greater of two numbers. */
+/* Orders for qsort; places in what is in order; the lesser and the greater of two numbers. */
 #ifndef QUELL_ORDER_H
 #define QUELL_ORDER_H
 
@@ -11,6 +11,13 @@ extern "C" {
 /* Of doubles, ascending; NaN is equal to anything. */
 int ql_by_value(const void *a, const void *b);
 
+/* Of int64_t and of int32_t, ascending. */
+int ql_by_int64(const void *a, const void *b);
+int ql_by_int32(const void *a, const void *b);
+
+/* Of const char *, by strcmp. */
+int ql_by_text(const void *a, const void *b);
+
 /* A value and what has it. */
 typedef struct {
     double value;
@@ -19,6 +26,9 @@ typedef struct {
 
 /* Of ql_ranked, ascending by value, then by place: the same order with any qsort. */
 int ql_by_rank(const void *a, const void *b);
+
+/* Where in ascending values the first is that is not below `value`; n where there is none. */
+int64_t ql_first_from(const int64_t *ascending, int64_t n, int64_t value);
 
 static inline int64_t ql_least(int64_t a, int64_t b)
 {

@@ -24,7 +24,6 @@ extern "C" {
  * on, 1 from 10, else 0. */
 QL_MUST_USE ql_status ql_outlier_fit(ql_outlier *o, const ql_cell_scores *s, const double *total,
                                      const int64_t *peers, int64_t n, ql_err *err);
-void ql_outlier_free(ql_outlier *o);
 
 /* Largest of the three depth-adjusted scores of a cell; NaN if it has no scores. */
 double ql_outlier_statistic(const ql_outlier *o, const ql_cell_scores *s, const double *total,

@@ -11,11 +11,6 @@
 extern "C" {
 #endif
 
-/* Threads to use when the user names none: the smallest of SLURM_CPUS_PER_TASK, OMP_NUM_THREADS,
- * the affinity mask and the cgroup CPU quota (at least 1). *why (may be NULL) is set to a static
- * text that says which of them decided. */
-int ql_threads_default(const char **why);
-
 /* The version of OpenMP the compiler has, as "4.5", or its date where it is a newer one; "" without
  * OpenMP. */
 const char *ql_openmp_version(void);

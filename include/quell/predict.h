@@ -3,7 +3,7 @@
 #ifndef QUELL_PREDICT_H
 #define QUELL_PREDICT_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 #include "quell/rate_view.h"
 
 #ifdef __cplusplus

@@ -35,19 +35,17 @@ typedef struct {
     double *sorted; /* [n] their statistics, ascending; owned */
 } ql_outlier;
 
-struct ql_fitted;
-
 /* Zero-initialise; release with ql_reference_free. */
 typedef struct {
     ql_gauss gauss;  /* of the linear latent space; width 0: not known */
     ql_outlier held; /* n 0: not known */
 } ql_reference;
 
-/* Make f->reference of a model that was trained on these counts, which are as ql_fit left them.
- * Nothing is done where there are no training cells; held needs held-out cells, and a distribution
- * of counts. */
-QL_MUST_USE ql_status ql_reference_make(struct ql_fitted *f, const ql_rows *counts, ql_err *err);
 void ql_reference_free(ql_reference *r);
+void ql_gauss_free(ql_gauss *g);
+void ql_outlier_free(ql_outlier *o);
+
+/* ---- as a file has it (reference_bundle.c) ---- */
 
 /* Does a model's file have one? */
 bool ql_reference_is_in(const ql_bundle *b);

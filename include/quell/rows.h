@@ -9,14 +9,11 @@
 
 #include <stdint.h>
 
-#include "quell/csr.h"
-#include "quell/status.h"
+#include "quell/row_store.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct ql_row_store ql_row_store;
 
 /* A view; nothing is owned. Rows satisfy the invariant of ql_csr. */
 typedef struct {
@@ -26,16 +23,13 @@ typedef struct {
     ql_row_store *store; /* in a file */
 } ql_rows;
 
-/* m is changed by nothing but ql_rows_renumber. */
+/* m is changed by nothing but ql_rows_renumber and ql_rows_pick. */
 ql_rows ql_rows_of_csr(const ql_csr *m);
+ql_rows ql_rows_of_store(ql_row_store *store);
 
 /* Lists of row numbers: 0 .. n-1 in a new one, the caller's; one put in ascending order. */
 QL_MUST_USE ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err);
 void ql_rows_sort(int64_t *rows, int64_t n);
-ql_rows ql_rows_of_store(ql_row_store *store);
-
-/* Largest number of entries in a row. */
-int64_t ql_csr_max_row(const ql_csr *m);
 
 /* Columns get the numbers map[old column], below n_cols; ascending where there are entries. In
  * memory this is done in place; a store does it whenever it is read. */
@@ -91,27 +85,6 @@ int64_t ql_rows_want(const ql_rows *rows, const int64_t *order, int64_t n, int64
 
 /* Load a piece; any thread. All pieces must be there before a row is read. */
 void ql_rows_load(const ql_rows *rows, int64_t piece);
-
-/* ---- the store ---- */
-
-/* A new store of n_rows rows in an own temporary file in folder, which has no name there as soon as
- * it is open (or, where the system does not allow that, goes when the store is freed or a signal
- * ends the program). With QL_ROWS_UNKNOWN rows there are as many as are added. QL_ECREATE,
- * QL_EMEMORY. */
-enum { QL_ROWS_UNKNOWN = -1 };
-QL_MUST_USE ql_status ql_store_new(const char *folder, int64_t n_rows, int64_t n_cols,
-                                   ql_row_store **out, ql_err *err);
-void ql_store_free(ql_row_store *store); /* NULL is allowed */
-
-/* Append the rows of a band. QL_EIO: the disk is full. */
-QL_MUST_USE ql_status ql_store_add(ql_row_store *store, const ql_csr *band, ql_err *err);
-
-/* All rows are there: from here on it is read. near_bytes: room for the rows of ql_rows_want. */
-QL_MUST_USE ql_status ql_store_finish(ql_row_store *store, int64_t near_bytes, ql_err *err);
-
-int64_t ql_store_bytes(const ql_row_store *store); /* of the file */
-int64_t ql_store_held(const ql_row_store *store);  /* bytes in memory */
-const char *ql_store_folder(const ql_row_store *store);
 
 #ifdef __cplusplus
 }

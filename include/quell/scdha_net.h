@@ -3,8 +3,7 @@
  *
  *     e = x W + b, then batch norm (no activation) or SELU          genes -> 64
  *     mu = e M + m,  var = softmax(e V + v) over the latent units   64 -> L
- *     z = mu + noise sqrt(var) xi;  y = SELU(z A + a) B + c         L -> 64 -> genes, for each
- * decoder
+ *     z = mu + noise sqrt(var) xi;  y = SELU(z A + a) B + c         L -> 64 -> genes, twice
  *
  * xi is one vector for all cells of a minibatch, or one a cell. */
 #ifndef QUELL_SCDHA_NET_H

@@ -11,7 +11,7 @@
 #ifndef QUELL_TRIALS_H
 #define QUELL_TRIALS_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,7 +2,7 @@
 #ifndef QUELL_VAE_GENERATIVE_H
 #define QUELL_VAE_GENERATIVE_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 #include "quell/generative.h"
 
 #ifdef __cplusplus

@@ -26,13 +26,8 @@ typedef struct {
     int threads;
 } ql_vote_task;
 
-/* For each asked cell the labels of the known cells that are nearest by 1 - correlation, nearest
- * first: votes [n_asked, *width], *width the neighbours there are. votes has room for
- * task->neighbours a cell. */
-QL_MUST_USE ql_status ql_vote_labels(const ql_vote_task *task, int32_t *votes, int64_t *width,
-                                     ql_err *err);
-
-/* The most frequent of these, of the first in the list where they tie: out [n_asked]. */
+/* Label of each asked cell: the most frequent among the known cells that are nearest to it by
+ * 1 - correlation, of the nearest where they tie: out [n_asked]. */
 QL_MUST_USE ql_status ql_vote(const ql_vote_task *task, int32_t *out, ql_err *err);
 
 /* Votes of several latent spaces of the same cells. */

@@ -1,5 +1,4 @@
-/* How many processors there are for us, and how many threads to use. */
-#include "cpu_count.h"
+#include "quell/cpu_count.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -7,7 +6,6 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "quell/parallel.h"
 
 #ifdef __linux__
 #include <sched.h>

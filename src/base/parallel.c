@@ -14,7 +14,7 @@
 #include <unistd.h>
 #endif
 
-#include "cpu_count.h"
+#include "quell/cpu_count.h"
 
 /* The phases of a minibatch last some ten microseconds: waiting is worth that much spinning (a
  * pause is 40 to 140 cycles), and then a few offers of the processor before sleeping. */

@@ -1,7 +1,5 @@
 #include "quell/special.h"
 
-#include <math.h>
-
 #include "quell/fmath.h"
 
 /* The rounding of 1 + x is made good to first order. */

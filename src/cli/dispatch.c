@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "command_internal.h"
+#include "help_internal.h"
 #include "quell/alloc.h"
 #include "quell/clock.h"
 

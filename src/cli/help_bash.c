@@ -1,7 +1,7 @@
 /* Completion for bash: one script for the program, word lists from the rows. */
 #include <string.h>
 
-#include "command_internal.h"
+#include "help_internal.h"
 
 static void put_options(const ql_opts *opts, ql_str *out)
 {

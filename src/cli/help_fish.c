@@ -1,7 +1,7 @@
 /* Completion for fish: one `complete` per command and per option of it. */
 #include <string.h>
 
-#include "command_internal.h"
+#include "help_internal.h"
 
 /* Text inside single quotes. */
 static void put_quoted(const char *text, ql_str *out)

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "command_internal.h"
+#include "help_internal.h"
 
 /* roff text: a dash is a minus sign, a line must not begin like a request. */
 static void put(const char *text, ql_str *out)

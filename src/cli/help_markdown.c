@@ -1,7 +1,7 @@
 /* The reference of a command in markdown. */
 #include <string.h>
 
-#include "command_internal.h"
+#include "help_internal.h"
 
 /* Text inside a table cell. */
 static void put_cell(const char *text, ql_str *out)

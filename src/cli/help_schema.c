@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command_internal.h"
+#include "help_internal.h"
 #include "quell/json.h"
 
 static const char *const json_type[] = {

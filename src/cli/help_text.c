@@ -1,7 +1,7 @@
 /* --help: 80 columns, examples first, options by group. */
 #include <string.h>
 
-#include "command_internal.h"
+#include "help_internal.h"
 
 enum { WIDTH = 80, LEFT = 27 };
 

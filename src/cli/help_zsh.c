@@ -2,7 +2,7 @@
  */
 #include <string.h>
 
-#include "command_internal.h"
+#include "help_internal.h"
 
 /* Text inside single quotes and, in _arguments, inside brackets or between colons. */
 static void put_quoted(const char *text, const char *special, ql_str *out)

@@ -1,7 +1,6 @@
 /* A set of options: tables merged, values at their defaults, look-up by name. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "option_internal.h"

@@ -3,7 +3,7 @@
 
 #include "command_internal.h"
 #include "quell/clock.h"
-#include "quell/parallel.h"
+#include "quell/cpu_count.h"
 
 static const char *who(const ql_opts *opts, const char *name, const char *variable,
                        const char *option)

@@ -7,8 +7,6 @@
 #include "embed/scdha_file.h"
 #include "fit/gene_match.h"
 #include "quell/alloc.h"
-#include "quell/coverage.h"
-#include "quell/gene_gain.h"
 
 enum { BATCH = 128 }; /* decides no value */
 

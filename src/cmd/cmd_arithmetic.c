@@ -154,18 +154,38 @@ static ql_status predict(job *j)
     return ql_means_of_codes(&u->g, &codes, &j->mean[PREDICTED], err);
 }
 
-static void tell_agreement(const job *j, const char *name, const double *x, const double *y,
-                           const int64_t *gene, int64_t n)
+/* What is compared with the real cells, by all genes or by those that differ most. */
+static const struct {
+    const char *name;
+    int profile;
+    bool top;
+    const char *key; /* in the summary; NULL: not there */
+} comparisons[] = {
+    {"prediction, all genes", PREDICTED, false, "r2_all"},
+    {"prediction, genes that differ most", PREDICTED, true, "r2_top"},
+    {"cells it was added to, all genes", OBSERVED, false, NULL},
+    {"cells it was added to, genes that differ most", OBSERVED, true, "r2_top_unshifted"},
+};
+
+/* l: each profile's ln of the means. */
+static void tell_agreement(const job *j, double *const *l, const int64_t *top, int64_t n_top)
 {
-    const ql_agreement a = ql_agree(x, y, gene, n);
-    ql_log_info(j->u->run->log, "  %-44s %8.4f %10.4f", name, a.r2, a.explained);
+    const ql_run *run = j->u->run;
+    ql_log_info(run->log, "agreement of gene means, ln(1 + per 10000), with the real cells:");
+    ql_log_info(run->log, "  %-44s %8s %10s", "", "R2", "explained");
+    for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++) {
+        const bool some = comparisons[i].top;
+        const ql_agreement a = ql_agree(l[comparisons[i].profile], l[TRUTH], some ? top : NULL,
+                                        some ? n_top : j->u->g.n_genes);
+        ql_log_info(run->log, "  %-44s %8.4f %10.4f", comparisons[i].name, a.r2, a.explained);
+        if (comparisons[i].key) ql_summary_double(run->summary, comparisons[i].key, a.r2);
+    }
 }
 
 static ql_status tell(job *j)
 {
     const int64_t genes = j->u->g.n_genes;
     ql_err *err = &j->u->run->err;
-    ql_logger *log = j->u->run->log;
     double *l[N_PROFILES], *block = NULL;
     int64_t *top = NULL, n_top = 0;
     ql_status st;
@@ -177,19 +197,7 @@ static ql_status tell(job *j)
     }
     QL_GO(ql_top_genes(&j->mean[TRUTH], j->n[COMPARE], &j->mean[OBSERVED], j->n[TO], genes,
                        j->a->top, top, &n_top, err));
-    ql_log_info(log, "agreement of gene means, ln(1 + per 10000), with the real cells:");
-    ql_log_info(log, "  %-44s %8s %10s", "", "R2", "explained");
-    tell_agreement(j, "prediction, all genes", l[PREDICTED], l[TRUTH], NULL, genes);
-    tell_agreement(j, "prediction, genes that differ most", l[PREDICTED], l[TRUTH], top, n_top);
-    tell_agreement(j, "cells it was added to, all genes", l[OBSERVED], l[TRUTH], NULL, genes);
-    tell_agreement(j, "cells it was added to, genes that differ most", l[OBSERVED], l[TRUTH], top,
-                   n_top);
-    const ql_agreement all = ql_agree(l[PREDICTED], l[TRUTH], NULL, genes);
-    const ql_agreement some = ql_agree(l[PREDICTED], l[TRUTH], top, n_top);
-    const ql_agreement before = ql_agree(l[OBSERVED], l[TRUTH], top, n_top);
-    ql_summary_double(j->u->run->summary, "r2_all", all.r2);
-    ql_summary_double(j->u->run->summary, "r2_top", some.r2);
-    ql_summary_double(j->u->run->summary, "r2_top_unshifted", before.r2);
+    tell_agreement(j, l, top, n_top);
 out:
     ql_free(block);
     ql_free(top);

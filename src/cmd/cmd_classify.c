@@ -183,31 +183,39 @@ static ql_status run_vote(job *j)
 
 /* ---- where the truth is known ---- */
 
-static ql_status score(job *j)
+/* How often the labels are those of `truth`, of all cells that have one there and of those that are
+ * not left unknown. */
+static void compare_truth(job *j, const ql_labels *truth)
 {
-    ql_labels truth = {0};
-    ql_run *run = run_of(j);
     int64_t right = 0, right_assigned = 0, assigned = 0;
-    if (!j->a->truth) return QL_OK;
-    QL_TRY(space_labels(&j->space, j->a->truth, &truth));
     for (int64_t i = 0; i < j->n_asked; i++) {
-        int32_t code = truth.code[j->points.cell[j->asked_at[i]]];
+        int32_t code = truth->code[j->points.cell[j->asked_at[i]]];
         if (code < 0) continue;
         const bool sure = j->share[i] >= j->a->threshold;
         const bool same =
-            strcmp(ql_name(&truth.names, code), ql_name(&j->known.names, j->label[i])) == 0;
+            strcmp(ql_name(&truth->names, code), ql_name(&j->known.names, j->label[i])) == 0;
         j->n_true++;
         right += same;
         assigned += sure;
         right_assigned += same && sure;
     }
+    if (j->n_true == 0) return;
+    j->accuracy = (double)right / (double)j->n_true;
+    j->accuracy_assigned = assigned > 0 ? (double)right_assigned / (double)assigned : NAN;
+}
+
+static ql_status score(job *j)
+{
+    ql_labels truth = {0};
+    ql_run *run = run_of(j);
+    if (!j->a->truth) return QL_OK;
+    QL_TRY(space_labels(&j->space, j->a->truth, &truth));
+    compare_truth(j, &truth);
     ql_labels_free(&truth);
     if (j->n_true == 0) {
         ql_log_warn(run->log, "obs/%s: no cell that was classified has a label there", j->a->truth);
         return QL_OK;
     }
-    j->accuracy = (double)right / (double)j->n_true;
-    j->accuracy_assigned = assigned > 0 ? (double)right_assigned / (double)assigned : NAN;
     ql_log_info(run->log, "right: %.2f %% of %lld cells; of those not left %s %.2f %%",
                 100 * j->accuracy, (long long)j->n_true, j->a->unknown, 100 * j->accuracy_assigned);
     ql_summary_double(run->summary, "accuracy", j->accuracy);

@@ -1,5 +1,4 @@
 /* quell help: the help of the program or of a command, in any of the formats. */
-#include <string.h>
 
 #include "quell/command.h"
 

@@ -1,5 +1,4 @@
 /* quell report: what a run made, as one page to look at. */
-#include <string.h>
 
 #include "quell/h5ad_writer.h"
 #include "quell/text_file.h"

@@ -6,6 +6,7 @@
 #include "fit/fit_run.h"
 #include "quell/h5ad_writer.h"
 #include "quell/outlier.h"
+#include "quell/reference_make.h"
 
 typedef struct {
     ql_common_args common;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "denoise/denoise_job.h"
+#include "fit/model_fit.h"
 #include "fit/search_space.h"
 #include "quell/alloc.h"
 #include "quell/trials.h"

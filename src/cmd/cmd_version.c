@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "quell/command.h"
-#include "quell/community.h"
 #include "quell/json.h"
 #include "quell/kern.h"
 #include "quell/libraries.h"
+#include "quell/with_igraph.h"
 
 typedef struct {
     ql_common_args common;

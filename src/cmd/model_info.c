@@ -1,4 +1,3 @@
-#include "fit/option_rows.h"
 #include "model_info.h"
 
 #include <stdio.h>
@@ -6,6 +5,7 @@
 
 #include "embed/scdha_file.h"
 #include "fit/model_file.h"
+#include "fit/option_rows.h"
 #include "quell/json.h"
 
 /* The figures of a file: they were not needed to read it, so they may be missing. */

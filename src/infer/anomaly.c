@@ -2,10 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/evidence.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 
 enum { TERMS = 3, ROUNDS = 5 };
 #define FAR       3.0    /* robust standard deviations */

@@ -93,11 +93,23 @@ static ql_status factors(const ql_csr *x, const int64_t *row, int64_t n, double 
     return QL_OK;
 }
 
+/* row [rows]: those that the fold is fitted on, then its own; returns how many come first. */
+static int64_t divide(const folds *f, int64_t fold, int64_t *row)
+{
+    const int64_t n = f->x->n_rows;
+    int64_t n_fit = 0, end = n;
+    for (int64_t i = 0; i < n; i++)
+        if (f->fold_of[f->group[i]] != fold) row[n_fit++] = i;
+    for (int64_t i = n - 1; i >= 0; i--)
+        if (f->fold_of[f->group[i]] == fold) row[--end] = i;
+    return n_fit;
+}
+
 static ql_status one_fold(const folds *f, int64_t fold)
 {
     const int64_t n = f->x->n_rows;
     ql_err *err = &f->err[fold];
-    int64_t *row = NULL, n_fit = 0, n_test = 0;
+    int64_t *row = NULL;
     double *factor = NULL, *w = NULL, *score = NULL;
     uint8_t *kind = NULL;
     ql_status st;
@@ -106,10 +118,7 @@ static ql_status one_fold(const folds *f, int64_t fold)
     QL_GO(QL_NEW(score, n, "rows", err));
     QL_GO(QL_NEW(factor, f->x->n_cols, "features", err));
     QL_GO(QL_NEW(w, f->x->n_cols + 1, "features", err));
-    for (int64_t i = 0; i < n; i++)
-        if (f->fold_of[f->group[i]] != fold) row[n_fit++] = i;
-    for (int64_t i = 0; i < n; i++)
-        if (f->fold_of[f->group[i]] == fold) row[n_fit + n_test++] = i;
+    const int64_t n_fit = divide(f, fold, row), n_test = n - n_fit;
     QL_GO(factors(f->x, row, n_fit, factor, err));
     ql_labelled data = {f->x, f->kind, row, factor, n_fit};
     QL_GO(ql_logistic_fit(&data, f->how->ridge, w, err));

@@ -5,6 +5,7 @@
 #include "quell/alloc.h"
 #include "quell/differential.h"
 #include "quell/fmath.h"
+#include "quell/quantile.h"
 
 enum { PARTS = 3, ROUNDS = 200 };
 #define COEFFICIENT 0.6
@@ -58,7 +59,7 @@ ql_status ql_de_delta(const double *lfc, int64_t n, double *out, ql_err *err)
     for (int64_t i = 0; i < n; i++) var += (lfc[i] - mean) * (lfc[i] - mean) / (double)n;
     for (int k = 0; k < PARTS; k++) {
         m.share[k] = 1.0 / PARTS;
-        m.mean[k] = ql_de_quantile(sorted, n, start[k]);
+        m.mean[k] = ql_quantile(sorted, n, start[k]);
         m.var[k] = var / PARTS + LEAST_VAR;
     }
     ql_free(sorted);

@@ -1,11 +1,7 @@
 #include "de_summary.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "quell/differential.h"
-#include "quell/order.h"
 
 #define PER_LN2 1.44269504088896338700
 
@@ -91,13 +87,4 @@ void de_summarise(float *lfc, int64_t n, double interval, float *scratch, de_sum
     out->most = (double)lfc[n - 1];
     out->median = n % 2 ? (double)lfc[n / 2] : 0.5 * ((double)lfc[n / 2 - 1] + (double)lfc[n / 2]);
     shortest(lfc, n, interval, out);
-}
-
-double ql_de_quantile(double *v, int64_t n, double q)
-{
-    qsort(v, (size_t)n, sizeof *v, ql_by_value);
-    const double at = q * (double)(n - 1);
-    const int64_t below = (int64_t)at;
-    if (below + 1 >= n) return v[n - 1];
-    return v[below] + (at - (double)below) * (v[below + 1] - v[below]);
 }

@@ -1,15 +1,15 @@
-#include "quell/order.h"
 #include "quell/differential.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "de_pairs.h"
 #include "de_summary.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 #include "quell/parallel.h"
+#include "quell/quantile.h"
 
 #define RARE_MEAN        0.01  /* molecules a cell: a gene below is hardly seen */
 #define RARE_QUANTILE    0.9   /* of the largest shares that the model gives such genes */
@@ -75,7 +75,7 @@ static ql_status noise_level(const double *raw_mean, const float *most, int64_t 
     QL_TRY(QL_NEW(rare, n_genes, "rare genes", err));
     for (int64_t g = 0; g < n_genes; g++)
         if (raw_mean[g] < RARE_MEAN) rare[n++] = (double)most[g];
-    *out = n > 0 ? ql_de_quantile(rare, n, RARE_QUANTILE) : LEAST_PSEUDO;
+    *out = n > 0 ? ql_quantile(rare, n, RARE_QUANTILE) : LEAST_PSEUDO;
     ql_free(rare);
     return QL_OK;
 }

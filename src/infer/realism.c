@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/realism.h"
 
 #include <math.h>
@@ -8,6 +7,8 @@
 #include "quell/differential.h"
 #include "quell/fmath.h"
 #include "quell/latent_arithmetic.h"
+#include "quell/order.h"
+#include "quell/quantile.h"
 
 #define LEAST_MEAN 0.01 /* molecules a cell of genes whose variance is looked at */
 
@@ -59,9 +60,9 @@ static void cell_rows(const cell_figure *f, double *a, int64_t n_a, double *b, i
     const double ks = ql_ks_distance(a, n_a, b, n_b);
     put(out, f->name, f->unit, mean[0], mean[1], ks, "ks_distance");
     put(out, f->spread, f->unit, sd[0], sd[1], NAN, "");
-    put(out, f->low, f->unit, ql_de_quantile(a, n_a, 0.05), ql_de_quantile(b, n_b, 0.05), NAN, "");
-    put(out, f->median, f->unit, ql_de_quantile(a, n_a, 0.5), ql_de_quantile(b, n_b, 0.5), NAN, "");
-    put(out, f->high, f->unit, ql_de_quantile(a, n_a, 0.95), ql_de_quantile(b, n_b, 0.95), NAN, "");
+    put(out, f->low, f->unit, ql_quantile(a, n_a, 0.05), ql_quantile(b, n_b, 0.05), NAN, "");
+    put(out, f->median, f->unit, ql_quantile(a, n_a, 0.5), ql_quantile(b, n_b, 0.5), NAN, "");
+    put(out, f->high, f->unit, ql_quantile(a, n_a, 0.95), ql_quantile(b, n_b, 0.95), NAN, "");
 }
 
 static ql_status check_cells(const ql_csr *real, const ql_csr *sampled, ql_realism *out,
@@ -152,7 +153,7 @@ static void mean_variance(const gene_figures *a, const gene_figures *b, int64_t 
     }
     if (used == 0) return;
     put(out, "variance_over_mean_median", "genes of 0.01 a cell or more",
-        ql_de_quantile(fano_a, used, 0.5), ql_de_quantile(fano_b, used, 0.5), NAN, "");
+        ql_quantile(fano_a, used, 0.5), ql_quantile(fano_b, used, 0.5), NAN, "");
 }
 
 static ql_status check_genes(const ql_csr *real, const ql_csr *sampled, ql_realism *out,

@@ -8,6 +8,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "quell/order.h"
+
 const bool ql_gemm_bf16_built = true;
 
 enum {
@@ -25,11 +27,6 @@ typedef struct {
     uint32_t b[PAIRS][N_BLOCK]; /* bf16 of rows k (low) and k + 1 (high) */
     float c[ROWS][COLS];
 } packed;
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* bf16 of two rows, paired lane by lane. */
 static inline __m512i pair_rows(__m512 low, __m512 high)
@@ -194,12 +191,12 @@ static void products(const ql_gemm *g, block_fn block)
 {
     _Alignas(64) packed p;
     for (int64_t k0 = 0; k0 == 0 || k0 < g->p; k0 += K_BLOCK) {
-        const int64_t nk = least(K_BLOCK, g->p - k0);
+        const int64_t nk = ql_least(K_BLOCK, g->p - k0);
         for (int64_t j0 = 0; j0 < g->n; j0 += N_BLOCK) {
-            const int64_t nj = least(N_BLOCK, g->n - j0);
+            const int64_t nj = ql_least(N_BLOCK, g->n - j0);
             pack_b(g, k0, nk, j0, nj, &p);
             for (int64_t i0 = 0; i0 < g->m; i0 += ROWS) {
-                const int64_t rows = least(ROWS, g->m - i0);
+                const int64_t rows = ql_least(ROWS, g->m - i0);
                 (g->a_col == 1 ? pack_a_rows : pack_a_columns)(g, i0, rows, k0, nk, &p);
                 for (int64_t j = 0; j < nj; j += COLS) {
                     block(&p, nk, j);

@@ -1,10 +1,12 @@
 /* Likelihoods of variational models: the mean of a gene is its share of the cell's molecules times
  * their number, mu = rho L. What comes for the mean is e = exp(logit - the largest of the cell in
- * the tile), and size is L times what makes e a share (src/nn/heads_share.c). Formulas and epsilons
- * of scVI (Lopez et al. 2018): poisson: mu - y ln mu normal:  ((mu - y) / theta)^2 / 2 + ln theta +
- * ln(2 pi) / 2, theta the standard deviation bernoulli: the gene is seen with probability sigma(a),
- * whatever its count; a is a log-odds that holds the cell's depth already, and no share
- */
+ * the tile), and size is L times what makes e a share (src/nn/head_softmax.c). Formulas and
+ * epsilons of scVI (Lopez et al. 2018):
+ *
+ *     poisson    mu - y ln mu
+ *     normal     ((mu - y) / theta)^2 / 2 + ln theta + ln(2 pi) / 2, theta the standard deviation
+ *     bernoulli  the gene is seen with probability sigma(a), whatever its count; a is a log-odds
+ *                that holds the cell's depth already, and no share */
 #define LEAST_NORMAL (ql_real)1.2e-38
 #define HALF_LN_2_PI (ql_real)0.91893853320467274178
 

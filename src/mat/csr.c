@@ -38,6 +38,42 @@ void ql_csr_free(ql_csr *m)
     *m = (ql_csr){0};
 }
 
+int64_t ql_csr_max_row(const ql_csr *m)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; m->indptr && i < m->n_rows; i++) {
+        int64_t n = m->indptr[i + 1] - m->indptr[i];
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+int64_t ql_csr_entry_from(const ql_csr *m, int64_t row, int64_t col)
+{
+    int64_t lo = m->indptr[row], hi = m->indptr[row + 1];
+    while (lo < hi) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        if (m->indices[mid] < col)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+int64_t ql_row_of_entry(const int64_t *indptr, int64_t n_rows, int64_t entry)
+{
+    int64_t lo = 0, hi = n_rows;
+    while (hi - lo > 1) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        if (indptr[mid] <= entry)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* map[j] = number of column j among the kept ones, or -1; returns how many are kept. */
 static int64_t number_kept(const uint8_t *keep, int64_t n, int32_t *map)
 {

@@ -44,20 +44,6 @@ static int64_t range_begin(const transposing *job, int64_t range)
            (range < job->m->n_cols % job->n_ranges ? range : job->m->n_cols % job->n_ranges);
 }
 
-/* First entry of row i whose column is `col` or more. */
-static int64_t entry_at(const ql_csr *m, int64_t i, int64_t col)
-{
-    int64_t lo = m->indptr[i], hi = m->indptr[i + 1];
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (m->indices[mid] < col)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 /* Entries of the range's columns, counted one place further on. */
 static void count_range(void *ctx, int64_t range)
 {
@@ -66,7 +52,7 @@ static void count_range(void *ctx, int64_t range)
     int64_t begin = range_begin(job, range), end = range_begin(job, range + 1);
     int64_t *count = job->t->indptr + 1, *at = job->at + range * m->n_rows;
     for (int64_t i = 0; i < m->n_rows; i++) {
-        at[i] = entry_at(m, i, begin);
+        at[i] = ql_csr_entry_from(m, i, begin);
         for (int64_t k = at[i]; k < m->indptr[i + 1] && m->indices[k] < end; k++)
             count[m->indices[k]]++;
     }

@@ -89,6 +89,35 @@ out:
     return st;
 }
 
+/* Column c of x [n, width], elements of `size` bytes, into out [n]. */
+static void gather_column(const char *x, size_t size, int64_t n, int64_t width, int64_t c,
+                          char *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        memcpy(out + (size_t)i * size, x + (size_t)(i * width + c) * size, size);
+}
+
+ql_status ql_frame_add_matrix(ql_frame *frame, const char *key, ql_col_type type, const void *x,
+                              int64_t width, ql_err *err)
+{
+    const size_t size = ql_col_size(type);
+    ql_str name = {0};
+    void *column = NULL;
+    ql_status st;
+    QL_GO(ql_new_(&column, frame->index.n, size, "a column", err));
+    for (int64_t c = 0; c < width; c++) {
+        gather_column(x, size, frame->index.n, width, c, column);
+        ql_str_clear(&name);
+        ql_str_printf(&name, "%s_%lld", key, (long long)c + 1);
+        if (name.failed) QL_GO(ql_fail(err, QL_EMEMORY, "no memory for a name"));
+        QL_GO(ql_frame_add(frame, name.text, type, column, err));
+    }
+out:
+    ql_free(column);
+    ql_str_free(&name);
+    return st;
+}
+
 /* The values of some rows, as ql_frame_add takes them; strings are copied into *strings. */
 static ql_status rows_of(const ql_column *c, int64_t first, int64_t n, ql_names *strings,
                          const void **out, ql_err *err)
@@ -123,6 +152,12 @@ out:
 const ql_column *ql_frame_column(const ql_frame *frame, const char *name)
 {
     return find(frame, name);
+}
+
+const ql_names *ql_frame_texts(const ql_frame *frame, const char *name)
+{
+    const ql_column *c = ql_frame_column(frame, name);
+    return c && c->type == QL_COL_STRING ? &c->strings : NULL;
 }
 
 double ql_column_number(const ql_column *c, int64_t i)

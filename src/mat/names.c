@@ -1,10 +1,10 @@
-/* Lists of names. */
+#include "quell/names.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "quell/names.h"
 #include "quell/utf8.h"
 
 static int64_t bytes_used(const ql_names *names)

@@ -1,14 +1,17 @@
 /* Packed rows in a temporary file. */
-#include "row_store.h"
+#include "row_store_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "packed_rows.h"
 #include "quell/alloc.h"
+#include "quell/order.h"
+#include "row_pick.h"
 #include "temp_file.h"
 
 enum {
@@ -103,10 +106,9 @@ int64_t ql_store_longest(const ql_row_store *s)
     return s->longest;
 }
 
-ql_rows ql_rows_of_store(ql_row_store *s)
+ql_store_extent ql_store_extent_of(const ql_row_store *s)
 {
-    return (ql_rows){
-        .n_rows = s->n_rows, .n_cols = s->n_cols, .nnz = s->nnz, .max_row = s->max_row, .store = s};
+    return (ql_store_extent){s->n_rows, s->n_cols, s->nnz, s->max_row};
 }
 
 /* ---- writing ---- */
@@ -269,15 +271,8 @@ int64_t ql_store_read(ql_row_store *s, int64_t row, uint8_t *bytes, int64_t cap)
 /* Position of row among those announced, or -1. */
 static int64_t find_near(const near_rows *w, int64_t row)
 {
-    int64_t lo = 0, hi = w->n;
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (w->row[mid] < row)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < w->n && w->row[lo] == row ? lo : -1;
+    const int64_t at = ql_first_from(w->row, w->n, row);
+    return at < w->n && w->row[at] == row ? at : -1;
 }
 
 static int64_t get_alone(ql_row_store *s, int64_t row, int32_t *gene, float *count)
@@ -319,7 +314,7 @@ static bool grow_near(near_rows *w, int64_t n)
 static void sort_near(near_rows *w, const int64_t *order, int64_t n)
 {
     memcpy(w->row, order, (size_t)n * sizeof *order);
-    ql_rows_sort(w->row, n);
+    qsort(w->row, (size_t)n, sizeof *w->row, ql_by_int64);
     w->n = n;
 }
 

@@ -1,23 +1,14 @@
 #include "quell/rows.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "quell/alloc.h"
-#include "row_store.h"
+#include "quell/order.h"
+#include "row_pick.h"
+#include "row_store_internal.h"
 
 enum { BUFFER = 256 << 10 };
-
-int64_t ql_csr_max_row(const ql_csr *m)
-{
-    int64_t most = 0;
-    for (int64_t i = 0; m->indptr && i < m->n_rows; i++) {
-        int64_t n = m->indptr[i + 1] - m->indptr[i];
-        if (n > most) most = n;
-    }
-    return most;
-}
 
 ql_rows ql_rows_of_csr(const ql_csr *m)
 {
@@ -28,6 +19,13 @@ ql_rows ql_rows_of_csr(const ql_csr *m)
                      .csr = (ql_csr *)(uintptr_t)m};
 }
 
+ql_rows ql_rows_of_store(ql_row_store *s)
+{
+    const ql_store_extent e = ql_store_extent_of(s);
+    return (ql_rows){
+        .n_rows = e.n_rows, .n_cols = e.n_cols, .nnz = e.nnz, .max_row = e.max_row, .store = s};
+}
+
 ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err)
 {
     QL_TRY(QL_NEW(*rows, n, "cell list", err));
@@ -35,15 +33,9 @@ ql_status ql_rows_list(int64_t n, int64_t **rows, ql_err *err)
     return QL_OK;
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 void ql_rows_sort(int64_t *rows, int64_t n)
 {
-    qsort(rows, (size_t)n, sizeof *rows, compare_rows);
+    qsort(rows, (size_t)n, sizeof *rows, ql_by_int64);
 }
 
 ql_status ql_rows_renumber(ql_rows *rows, const int32_t *map, int64_t n_cols, ql_err *err)
@@ -54,40 +46,6 @@ ql_status ql_rows_renumber(ql_rows *rows, const int32_t *map, int64_t n_cols, ql
     if (m) m->n_cols = n_cols;
     rows->n_cols = n_cols;
     return QL_OK;
-}
-
-/* Shell's sort: rows are short and often in order already. */
-static void sort_row(int64_t n, int32_t *gene, float *count)
-{
-    static const int64_t gaps[] = {9841, 3280, 1093, 364, 121, 40, 13, 4, 1};
-    for (size_t s = 0; s < sizeof gaps / sizeof *gaps; s++) {
-        for (int64_t gap = gaps[s], i = gap; i < n; i++) {
-            int32_t g = gene[i];
-            float c = count[i];
-            int64_t at = i;
-            for (; at >= gap && gene[at - gap] > g; at -= gap) {
-                gene[at] = gene[at - gap];
-                count[at] = count[at - gap];
-            }
-            gene[at] = g;
-            count[at] = c;
-        }
-    }
-}
-
-int64_t ql_row_pick(const int32_t *map, int64_t n, int32_t *gene, float *count)
-{
-    int64_t kept = 0;
-    bool in_order = true;
-    for (int64_t k = 0; k < n; k++) {
-        int32_t g = map[gene[k]];
-        if (g < 0) continue;
-        in_order = in_order && (kept == 0 || gene[kept - 1] < g);
-        gene[kept] = g;
-        count[kept++] = count[k];
-    }
-    if (!in_order) sort_row(kept, gene, count);
-    return kept;
 }
 
 static void pick_csr(ql_csr *m, const int32_t *map)

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quell/alloc.h"
 #include "autoencoder_internal.h"
+#include "quell/alloc.h"
 
 static int64_t capacity_of(int64_t batch_size)
 {

@@ -2,8 +2,8 @@
  * tile's values are added up while it is in the cache. */
 #include <string.h>
 
-#include "quell/alloc.h"
 #include "autoencoder_internal.h"
+#include "quell/alloc.h"
 
 /* Numbers of what normalises one decoding's shares. */
 static int64_t tile_reals(const ql_ae *ae)

@@ -1,8 +1,8 @@
 /* Heads with decoder layers of their own (the types nb-fork and zinb-fork). */
 #include <stdio.h>
 
-#include "quell/alloc.h"
 #include "autoencoder_internal.h"
+#include "quell/alloc.h"
 
 /* body for each layer i of each branch b but the first. */
 #define EACH_FORK(ae, b, i, body)                                                                  \

@@ -79,14 +79,21 @@ void ql_ae_start(ql_ae *ae, const ql_real *log_rate);
 void ql_ae_forward(ql_ae *ae, ql_ae_worker *w, const ql_batch_source *source, const int64_t *rows,
                    int64_t at, int64_t n);
 
-/* Of variational models (autoencoder_variational.c). Columns of covariates that layer i (n_hidden:
- * the heads) sees beside its input; groups of cells that have dispersions of their own. */
-int64_t ql_ae_extra(const ql_ae *ae, int i);
-int64_t ql_ae_groups(const ql_ae_config *cfg);
+/* Of variational models (autoencoder_variational.c). */
 void ql_ae_variational_declare(ql_ae *ae);
 int64_t ql_ae_variational_bytes(const ql_ae *ae, int64_t cells);
 QL_MUST_USE ql_status ql_ae_variational_alloc(ql_ae *ae, ql_err *err);
 void ql_ae_variational_free(ql_ae *ae);
+
+/* Their covariates (autoencoder_covariates.c), declared, allocated and freed by them. Columns that
+ * layer i (n_hidden: the heads) sees beside its input; groups of cells that have dispersions of
+ * their own. */
+int64_t ql_ae_extra(const ql_ae *ae, int i);
+int64_t ql_ae_groups(const ql_ae_config *cfg);
+void ql_ae_cov_declare(ql_ae *ae);
+int64_t ql_ae_cov_bytes(const ql_ae *ae, int64_t cells);
+QL_MUST_USE ql_status ql_ae_cov_alloc(ql_ae *ae, ql_err *err);
+void ql_ae_cov_free(ql_ae *ae);
 
 /* Before the layers of a batch: the covariates of its cells. decode NULL: those of the source. */
 void ql_ae_cov_begin(ql_ae *ae, const ql_batch *b, const ql_batch_source *source);

@@ -1,13 +1,13 @@
 /* A library size that is drawn: an encoder of its own beside that of the code, on the same input.
  * Its first layer's units are the last ones of the input layer, so that the counts are gone through
  * once. With t the gradient of the loss by ln mu, that by ln library is the sum of t over the
- * genes, which the heads have as the pull of a cell (heads_share.c). */
+ * genes, which the heads have as the pull of a cell (head_softmax.c). */
 #include <math.h>
 #include <string.h>
 
+#include "autoencoder_internal.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
-#include "autoencoder_internal.h"
 
 #define LEAST_VAR 1e-4 /* of a prior: batches whose cells are alike */
 /* Bounds of ln library: no number within them overflows. */

@@ -2,8 +2,8 @@
  * other. */
 #include <stddef.h>
 
-#include "quell/contract.h"
 #include "autoencoder_internal.h"
+#include "quell/contract.h"
 
 static bool mirrors(const ql_ae_config *cfg)
 {

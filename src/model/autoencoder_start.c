@@ -1,6 +1,6 @@
 /* What a network starts with: weights, biases, dispersions, the optimizer. */
-#include "quell/fmath.h"
 #include "autoencoder_internal.h"
+#include "quell/fmath.h"
 
 static void start_tensor(ql_ae *ae, int tensor, int64_t fan_in, int64_t fan_out)
 {

@@ -4,9 +4,9 @@
  * hidden layers leave idle. */
 #include <math.h>
 
+#include "autoencoder_internal.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
-#include "autoencoder_internal.h"
 
 enum { REDUCE_UNITS = 16 /* units whose gradient is summed over strips per item */ };
 

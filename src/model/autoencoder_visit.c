@@ -1,9 +1,9 @@
 /* Inference: many cells through the model, in blocks; what visitors see of them. */
 #include <string.h>
 
+#include "autoencoder_internal.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
-#include "autoencoder_internal.h"
 
 /* A run over many cells in inference mode. */
 typedef struct {

@@ -1,7 +1,5 @@
 #include "quell/estimate.h"
 
-#include <string.h>
-
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "autoencoder_internal.h"
 #include "quell/buffers.h"
 #include "quell/fmath.h"
-#include "autoencoder_internal.h"
 
 /* Numbers of the layers for their dropout masks: behind those of all branches' layers. */
 enum { TOP_ID = 1010, PRIOR_ID };

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "centred_rows.h"
-#include "quell/eigen.h"
 #include "quell/alloc.h"
+#include "quell/eigen.h"
 #include "quell/interrupt.h"
 #include "quell/parallel.h"
 

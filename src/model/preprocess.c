@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/preprocess.h"
 
 #include <inttypes.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 #include "quell/parallel.h"
 
 /* Sums over cells are taken in this many slabs of rows, added in order: fixed, so that threads

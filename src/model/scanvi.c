@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "quell/fmath.h"
-#include "quell/buffers.h"
 #include "autoencoder_internal.h"
+#include "quell/buffers.h"
+#include "quell/fmath.h"
 
 #define LEAST_PROB 1e-30
 /* Numbers of the layers for their dropout masks: behind those of all branches' layers. */

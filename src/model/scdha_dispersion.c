@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/scdha_dispersion.h"
 
 #include <math.h>
@@ -6,6 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 #include "quell/quantile.h"
 
 enum { BINS = 20 };

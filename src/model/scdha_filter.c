@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/scdha_filter.h"
 
 #include <math.h>
@@ -7,6 +6,7 @@
 
 #include "quell/alloc.h"
 #include "quell/init.h"
+#include "quell/order.h"
 #include "quell/quantile.h"
 #include "scdha_step.h"
 

@@ -1,8 +1,8 @@
 #include "quell/variational.h"
 
+#include "autoencoder_internal.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
-#include "autoencoder_internal.h"
 
 /* ---- codes of counts ---- */
 

@@ -129,276 +129,6 @@ void ql_head_space_free(ql_head_space *s)
     *s = (ql_head_space){0};
 }
 
-tile_block ql_head_block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first)
-{
-    int64_t left = b->n - first, n = left < QL_BLOCK ? left : QL_BLOCK;
-    return (tile_block){tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
-}
-
-void ql_head_dense(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                   const ql_head_pass *pass, const tile_block *t, int head, ql_real *out)
-{
-    const ql_tensor *w = &p->tensor[h->weight[head]];
-    if (h->kind[head] == QL_KIND_GROUP) {
-        kern->gemm(&(ql_gemm){.m = t->genes.count,
-                              .n = t->ld,
-                              .p = h->n_groups,
-                              .a = ql_param(p, h->weight[head]) + t->genes.first * w->ld,
-                              .a_row = w->ld,
-                              .a_col = 1,
-                              .b = pass->group + t->first,
-                              .ldb = pass->batch->n_pad,
-                              .c = out,
-                              .ldc = t->ld});
-        return;
-    }
-    kern->gemm(&(ql_gemm){.m = t->genes.count,
-                          .n = t->ld,
-                          .p = h->n_in,
-                          .a = ql_param(p, h->weight[head]) + t->genes.first * w->ld,
-                          .a_row = w->ld,
-                          .a_col = 1,
-                          .b = pass->hidden[h->branch[head]] + t->first,
-                          .ldb = pass->batch->n_pad,
-                          .c = out,
-                          .ldc = t->ld,
-                          .start = QL_FROM_BIAS,
-                          .bias = ql_param(p, h->bias[head]) + t->genes.first});
-}
-
-/* The mean's come first: others may be made of them. Of shares they are e, and may be kept. */
-static void pre_activations(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                            const ql_head_pass *pass, const tile_block *t, ql_head_space *s)
-{
-    for (int k = 0; k < QL_MAX_HEADS; k++) {
-        if (k == QL_HEAD_MEAN && ql_head_is_special(h))
-            ql_head_special_mean(h, p, kern, pass, t, s);
-        else if (h->kind[k] == QL_KIND_DENSE || h->kind[k] == QL_KIND_GROUP)
-            ql_head_dense(h, p, kern, pass, t, k, s->act[k]);
-        if (h->kind[k] == QL_KIND_UNIT) ql_head_unit(h, p, kern, pass, t, k, s);
-        if (h->kind[k] == QL_KIND_ELEMENT) ql_head_element(h, p, t, s);
-    }
-}
-
-/* What a mean is multiplied with, for each cell of the block: [t->ld]. */
-static const ql_real *size_of(const ql_heads *h, const ql_batch *b, const tile_block *t,
-                              const ql_head_space *s)
-{
-    if (!h->share) return b->size + t->first;
-    const ql_real *scale = ql_head_scale(h, t);
-    for (int64_t i = 0; i < t->ld; i++) s->size[i] = scale[i] * b->library[t->first + i];
-    return s->size;
-}
-
-/* The entries with counts as contiguous lists, ordered by cell and padded; how many there are. */
-static int64_t list_entries(const ql_kern *kern, const ql_batch *b, const tile_block *t,
-                            const ql_real *size, ql_entry_lists *to)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < t->n; i++) {
-        ql_span e = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile);
-        ql_cell_entries cell = {.gene = b->out.gene + e.first,
-                                .count = b->out.value + e.first,
-                                .first = (int32_t)t->genes.first,
-                                .ld = (int32_t)t->ld,
-                                .column = (int32_t)i,
-                                .size = size[i],
-                                .weight = b->weight[t->first + i]};
-        kern->list_cell(e.count, &cell, to, n);
-        n += e.count;
-    }
-    for (int64_t k = n; k < ql_pad(n); k++) {
-        to->count[k] = to->size[k] = 1;
-        to->weight[k] = 0;
-        to->place[k] = to->row[k] = 0;
-    }
-    return n;
-}
-
-/* The heads' values at the listed entries. */
-static void take_heads(const ql_heads *h, const ql_kern *kern, int64_t n, const ql_real *mean,
-                       const ql_real *log_theta, ql_head_space *s)
-{
-    kern->take(n, s->entries.place, mean, s->list[QL_HEAD_MEAN]);
-    for (int k = QL_HEAD_MEAN + 1; k < QL_MAX_HEADS; k++)
-        if (ql_in_tile(h->kind[k])) kern->take(n, s->entries.place, s->act[k], s->list[k]);
-    if (log_theta) kern->take(n, s->entries.row, log_theta, s->list[QL_HEAD_DISP]);
-}
-
-static void put_heads(const ql_heads *h, const ql_kern *kern, int64_t n, ql_head_space *s)
-{
-    for (int k = 0; k < QL_MAX_HEADS; k++)
-        if (h->kind[k] != QL_KIND_NONE) kern->put(n, s->entries.place, s->list[k], s->act[k]);
-}
-
-/* Sum of x[0..n) in four chains. */
-static double sum_of(const ql_real *x, int64_t n)
-{
-    double s[4] = {0};
-    int64_t k = 0;
-    for (; k + 4 <= n; k += 4)
-        for (int c = 0; c < 4; c++) s[c] += (double)x[k + c];
-    for (; k < n; k++) s[k % 4] += (double)x[k];
-    return (s[0] + s[1]) + (s[2] + s[3]);
-}
-
-/* Each cell's loss at counts of zero, then what its entries change; the list is ordered by cell. */
-static void add_losses(const ql_batch *b, const tile_block *t, const ql_head_space *s, double *loss)
-{
-    const ql_real *entry = s->loss;
-    for (int64_t i = 0; i < t->n; i++) {
-        int64_t n = ql_entries_in(&b->out, &b->tiling, t->first + i, t->tile).count;
-        loss[i] += (double)s->block_loss[i] + sum_of(entry, n);
-        entry += n;
-    }
-}
-
-/* Loss of the block's cells into loss [n]; pre-activations in s->act become gradients. */
-static void likelihood(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                       const ql_batch *b, const tile_block *t, ql_head_space *s, double *loss)
-{
-    const ql_real *log_theta =
-        h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t->genes.first : NULL;
-    const ql_real *size = size_of(h, b, t, s), *mean = ql_head_mean_in(h, t, s);
-    int64_t n = list_entries(kern, b, t, size, &s->entries);
-    take_heads(h, kern, ql_pad(n), mean, log_theta, s);
-    ql_lik_args list = {.n = ql_pad(n),
-                        .mean = s->list[QL_HEAD_MEAN],
-                        .disp = s->list[QL_HEAD_DISP],
-                        .pi = s->list[QL_HEAD_PI],
-                        .count = s->entries.count,
-                        .size = s->entries.size,
-                        .weight = s->entries.weight,
-                        .loss = s->loss,
-                        .ridge = h->ridge};
-    h->lik->list(&list);
-    memset(s->block_loss, 0, (size_t)t->ld * sizeof(ql_real));
-    ql_lik_args sweep = {.n = t->genes.count,
-                         .ld = t->ld,
-                         .mean = s->act[QL_HEAD_MEAN],
-                         .mean_in = mean,
-                         .disp = s->act[QL_HEAD_DISP],
-                         .pi = s->act[QL_HEAD_PI],
-                         .disp_gene = log_theta,
-                         .size = size,
-                         .weight = b->weight + t->first,
-                         .loss = s->block_loss,
-                         .product = s->product,
-                         .ridge = h->ridge};
-    h->lik->sweep(&sweep);
-    put_heads(h, kern, n, s);
-    add_losses(b, t, s, loss);
-}
-
-void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
-                           const ql_head_pass *pass, double rate)
-{
-    const int64_t n = ql_pad(genes.count);
-    ql_opt_step step = *pass->step;
-    step.rate = (ql_real)((double)step.rate * rate);
-    for (int64_t g = genes.count; g < n; g++) grad[g] = 0;
-    ql_params_update_range(p, tensor, genes.first, n, grad, &step);
-}
-
-void ql_head_row_sums(const ql_kern *kern, const tile_block *t, const ql_real *x, ql_real *scratch,
-                      ql_real *sums)
-{
-    kern->row_sums(t->genes.count, t->ld, x, t->ld, t->first == 0 ? sums : scratch);
-    if (t->first == 0) return;
-    for (int64_t g = 0; g < t->genes.count; g++) sums[g] = sums[g] + scratch[g];
-}
-
-/* What a block adds to the gradient by the hidden layer. */
-static void hidden_gradient(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                            const ql_head_pass *pass, const tile_block *t, int head, ql_real *part,
-                            const ql_head_space *s)
-{
-    const ql_tensor *w = &p->tensor[h->weight[head]];
-    kern->gemm(&(ql_gemm){.m = h->n_in,
-                          .n = t->ld,
-                          .p = t->genes.count,
-                          .a = ql_param(p, h->weight[head]) + t->genes.first * w->ld,
-                          .a_row = 1,
-                          .a_col = w->ld,
-                          .b = s->act[head],
-                          .ldb = t->ld,
-                          .c = part + t->first,
-                          .ldc = pass->batch->n_pad,
-                          .start = QL_FROM_C});
-}
-
-/* Genes whose weight gradient is made and used at a time: what it takes stays in the innermost
- * cache. */
-enum { UPDATE_GENES = 24 };
-
-/* What a block adds to the gradient by the weights (begun anew at the first block); with the last
- * block the weights are updated. */
-static void weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern,
-                            const ql_head_pass *pass, const tile_block *t, int head,
-                            ql_head_space *s)
-{
-    const int64_t ld = p->tensor[h->weight[head]].ld;
-    const bool group = h->kind[head] == QL_KIND_GROUP;
-    const ql_real *in_t = group ? pass->group_t : pass->hidden_t[h->branch[head]];
-    ql_opt_step step = *pass->step;
-    if (group) step.rate = (ql_real)((double)step.rate * h->disp_rate);
-    const bool alone = t->first == 0 && ql_is_last_block(pass->batch, t);
-    const bool kept = h->tied && head == QL_HEAD_MEAN;
-    for (int64_t g = 0; g < t->genes.count; g += UPDATE_GENES) {
-        int64_t left = t->genes.count - g, n = left < UPDATE_GENES ? left : UPDATE_GENES;
-        ql_real *dw = s->dw[head] + (alone ? 0 : g * ld);
-        if (kept) dw = h->kept + (t->genes.first + g) * ld;
-        kern->gemm(&(ql_gemm){.m = n,
-                              .n = ld,
-                              .p = t->n,
-                              .a = s->act[head] + g * t->ld,
-                              .a_row = t->ld,
-                              .a_col = 1,
-                              .b = in_t + t->first * ld,
-                              .ldb = ld,
-                              .c = dw,
-                              .ldc = ld,
-                              .start = t->first == 0 ? QL_FROM_ZERO : QL_FROM_C});
-        if (ql_is_last_block(pass->batch, t) && !kept)
-            ql_params_update(p, h->weight[head], t->genes.first + g, n, dw, &step);
-    }
-}
-
-/* A strip's partial gradient by the last hidden layer of a branch. */
-static ql_real *part_of(const ql_heads *h, int64_t strip, int branch)
-{
-    return h->parts + (strip * h->n_branches + branch) * h->n_in * h->capacity;
-}
-
-void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                   const ql_head_pass *pass, const tile_block *t, ql_head_space *s, double *loss)
-{
-    pre_activations(h, p, kern, pass, t, s);
-    likelihood(h, p, kern, pass->batch, t, s, loss);
-}
-
-/* Gradients of one block, and with the tile's last block the update of its parameters. */
-void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                      const tile_block *t, int64_t strip, int from, int to, ql_head_space *s)
-{
-    const bool last = ql_is_last_block(pass->batch, t);
-    if (h->kind[QL_HEAD_PI] == QL_KIND_ELEMENT)
-        ql_head_element_backward(h, p, kern, pass, t, strip, s);
-    for (int k = from; k < to; k++) {
-        if (h->kind[k] == QL_KIND_UNIT) ql_head_unit_backward(h, kern, t, k, strip, s);
-        if (h->kind[k] == QL_KIND_GROUP) weight_gradient(h, p, kern, pass, t, k, s);
-        if (h->kind[k] != QL_KIND_DENSE) continue;
-        ql_head_row_sums(kern, t, s->act[k], s->sums, s->db[k]);
-        hidden_gradient(h, p, kern, pass, t, k, part_of(h, strip, h->branch[k]), s);
-        weight_gradient(h, p, kern, pass, t, k, s);
-        if (last) ql_head_update_vector(p, h->bias[k], t->genes, s->db[k], pass, 1);
-    }
-    if (h->disp_gene < 0 || to <= QL_HEAD_DISP) return;
-    ql_head_row_sums(kern, t, s->act[QL_HEAD_DISP], s->sums, s->db[QL_HEAD_DISP]);
-    if (last && h->disp_rate > 0)
-        ql_head_update_vector(p, h->disp_gene, t->genes, s->db[QL_HEAD_DISP], pass, h->disp_rate);
-}
-
 /* What one block adds to a strip. */
 static void strip_block(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
                         const tile_block *t, int64_t strip, ql_head_space *s)
@@ -425,7 +155,7 @@ void ql_heads_strip(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_hea
     double *loss = h->loss + strip * h->capacity;
     memset(loss, 0, (size_t)b->n * sizeof *loss);
     for (int k = 0; pass->step && k < h->n_branches; k++)
-        memset(part_of(h, strip, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
+        memset(ql_head_part(h, strip, k), 0, (size_t)(h->n_in * b->n_pad) * sizeof(ql_real));
     if (pass->step) ql_head_shared_begin(h, b, strip);
     if (h->share) memset(h->pull + strip * h->capacity, 0, (size_t)b->n_pad * sizeof(ql_real));
     for (int64_t tile = tiles.first; tile < tiles.first + tiles.count; tile++) {
@@ -442,7 +172,8 @@ void ql_heads_reduce(ql_heads *h, const ql_kern *kern, const ql_batch *b, int br
     int64_t size = h->n_in * b->n_pad, stride = h->n_branches * h->n_in * h->capacity;
     if (first + n > size) n = size - first;
     if (n <= 0) return;
-    ql_strip_sum(kern, h->tiling.n_strips, part_of(h, 0, branch), stride, first, n, out + first);
+    ql_strip_sum(kern, h->tiling.n_strips, ql_head_part(h, 0, branch), stride, first, n,
+                 out + first);
 }
 
 void ql_heads_cell_loss(const ql_heads *h, const ql_batch *b, double *loss)
@@ -478,7 +209,7 @@ void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                      ql_head_space *space)
 {
     tile_block t = {tile, first, n, ql_pad(n), ql_tile_genes(&h->tiling, tile)};
-    pre_activations(h, p, kern, pass, &t, space);
+    ql_head_pre_activations(h, p, kern, pass, &t, space);
     h->lik->link(&(ql_lik_args){
         .n = t.genes.count,
         .ld = t.ld,
@@ -487,7 +218,7 @@ void ql_heads_values(const ql_heads *h, const ql_params *p, const ql_kern *kern,
         .disp = space->act[QL_HEAD_DISP],
         .pi = space->act[QL_HEAD_PI],
         .disp_gene = h->disp_gene >= 0 ? ql_param(p, h->disp_gene) + t.genes.first : NULL,
-        .size = size_of(h, pass->batch, &t, space)});
+        .size = ql_head_size(h, pass->batch, &t, space)});
     if (h->inverse.inv_sd)
         invert(&h->inverse, kern, &t, pass->batch->size + first, space->act[QL_HEAD_MEAN]);
 }

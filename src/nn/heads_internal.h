@@ -22,9 +22,28 @@ static inline bool ql_is_last_block(const ql_batch *b, const tile_block *t)
     return t->first + t->n == b->n;
 }
 
-/* Pre-activations of a dense head in the block: out [genes, ld]. */
+/* A strip's partial gradient by the last hidden layer of a branch. */
+static inline ql_real *ql_head_part(const ql_heads *h, int64_t strip, int branch)
+{
+    return h->parts + (strip * h->n_branches + branch) * h->n_in * h->capacity;
+}
+
+/* ---- heads with weights for each gene (head_dense.c) ---- */
+
+/* Pre-activations in the block: out [genes, ld]. */
 void ql_head_dense(const ql_heads *h, const ql_params *p, const ql_kern *kern,
                    const ql_head_pass *pass, const tile_block *t, int head, ql_real *out);
+
+/* What the block adds to the gradient by the hidden layer: part [n_in, n_pad]. */
+void ql_head_hidden_gradient(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                             const ql_head_pass *pass, const tile_block *t, int head, ql_real *part,
+                             const ql_head_space *s);
+
+/* What the block adds to the gradient by the weights (begun anew at the first block); with the last
+ * block the weights are updated. */
+void ql_head_weight_gradient(const ql_heads *h, ql_params *p, const ql_kern *kern,
+                             const ql_head_pass *pass, const tile_block *t, int head,
+                             ql_head_space *s);
 
 /* sums [genes]: of the rows of x [genes, ld], begun anew at the batch's first block. */
 void ql_head_row_sums(const ql_kern *kern, const tile_block *t, const ql_real *x, ql_real *scratch,
@@ -33,6 +52,8 @@ void ql_head_row_sums(const ql_kern *kern, const tile_block *t, const ql_real *x
 /* Update the block's genes in a vector over genes; rate: times the optimizer's. */
 void ql_head_update_vector(ql_params *p, int tensor, ql_span genes, ql_real *grad,
                            const ql_head_pass *pass, double rate);
+
+/* ---- what all genes share (head_unit.c) ---- */
 
 /* UNIT: the one row of pre-activations, for every gene of the block, into s->act[head]. */
 void ql_head_unit(const ql_heads *h, const ql_params *p, const ql_kern *kern,
@@ -50,6 +71,13 @@ void ql_head_element(const ql_heads *h, const ql_params *p, const tile_block *t,
 void ql_head_element_backward(ql_heads *h, ql_params *p, const ql_kern *kern,
                               const ql_head_pass *pass, const tile_block *t, int64_t strip,
                               ql_head_space *s);
+
+/* Memory of what the genes share; begin a strip's sums. */
+QL_MUST_USE ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);
+int64_t ql_head_shared_bytes(const ql_heads *h, int64_t capacity);
+void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t strip);
+
+/* ---- means that are shares or chances ---- */
 
 /* Is the mean more than its pre-activation: a share, or log-odds with an offset of the cell? */
 static inline bool ql_head_is_special(const ql_heads *h)
@@ -76,26 +104,35 @@ static inline const ql_real *ql_head_mean_in(const ql_heads *h, const tile_block
     return h->share && h->keep ? ql_head_kept(h, t, h->exp) : s->act[QL_HEAD_MEAN];
 }
 
-/* The mean's log-odds with their offset, or e unless it is kept, into s->act[QL_HEAD_MEAN]. */
-void ql_head_special_mean(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                          const ql_head_pass *pass, const tile_block *t, ql_head_space *s);
-
-/* Numbers of what normalising takes; allocate it. */
+/* head_softmax.c: numbers of what normalising takes; allocate it. */
 int64_t ql_head_share_reals(const ql_heads *h, int64_t capacity);
 QL_MUST_USE ql_status ql_head_share_alloc(ql_heads *h, ql_err *err);
 void ql_head_share_free(ql_heads *h);
 
-/* One block: pre-activations, likelihood (losses added to loss), and the gradients by the heads
- * [from, to) with their updates (heads.c). */
-void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                   const ql_head_pass *pass, const tile_block *t, ql_head_space *s, double *loss);
-void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
-                      const tile_block *t, int64_t strip, int from, int to, ql_head_space *s);
+/* ---- a block (head_block.c) ---- */
+
 tile_block ql_head_block_at(const ql_heads *h, const ql_batch *b, int64_t tile, int64_t first);
 
-/* Memory of what the genes share; begin a strip's sums. */
-QL_MUST_USE ql_status ql_head_shared_alloc(ql_heads *h, ql_err *err);
-int64_t ql_head_shared_bytes(const ql_heads *h, int64_t capacity);
-void ql_head_shared_begin(ql_heads *h, const ql_batch *b, int64_t strip);
+/* The mean's log-odds with their offset, or e unless it is kept, into s->act[QL_HEAD_MEAN]. */
+void ql_head_special_mean(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                          const ql_head_pass *pass, const tile_block *t, ql_head_space *s);
+
+/* Of all heads. The mean's come first: others may be made of them. Of shares they are e, and may be
+ * kept. */
+void ql_head_pre_activations(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                             const ql_head_pass *pass, const tile_block *t, ql_head_space *s);
+
+/* What a mean is multiplied with, for each cell of the block: [t->ld]. */
+const ql_real *ql_head_size(const ql_heads *h, const ql_batch *b, const tile_block *t,
+                            const ql_head_space *s);
+
+/* Pre-activations and likelihood: losses are added to loss, pre-activations become gradients. */
+void ql_head_block(const ql_heads *h, const ql_params *p, const ql_kern *kern,
+                   const ql_head_pass *pass, const tile_block *t, ql_head_space *s, double *loss);
+
+/* Gradients by the heads [from, to) of a block, and with the tile's last block the update of its
+ * parameters. */
+void ql_head_backward(ql_heads *h, ql_params *p, const ql_kern *kern, const ql_head_pass *pass,
+                      const tile_block *t, int64_t strip, int from, int to, ql_head_space *s);
 
 #endif

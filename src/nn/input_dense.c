@@ -17,8 +17,10 @@ static void place_entries(const ql_input_layer *in, const ql_batch *b, int64_t t
     }
 }
 
-void ql_input_block(const ql_input_layer *in, const ql_batch *b, const ql_corrupt *c, int64_t tile,
-                    int64_t first, int64_t n, ql_real *x)
+/* x [genes of the tile, pad(n)]: corrupted inputs of cells [first, first + n), n at most QL_BLOCK.
+ * c->kind NULL: as they are. */
+static void input_block(const ql_input_layer *in, const ql_batch *b, const ql_corrupt *c,
+                        int64_t tile, int64_t first, int64_t n, ql_real *x)
 {
     const ql_span genes = ql_tile_genes(&in->tiling, tile);
     const ql_corrupt_place at = {b->seed, b->epoch, b->row + first, genes.first};
@@ -41,7 +43,7 @@ void ql_input_dense_forward_tile(ql_input_layer *in, const ql_params *p, const q
     const ql_span genes = ql_tile_genes(&in->tiling, tile);
     for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
         const int64_t n = block_cells(b, first);
-        ql_input_block(in, b, c, tile, first, n, x);
+        input_block(in, b, c, tile, first, n, x);
         kern->gemm(&(ql_gemm){.m = n,
                               .n = h,
                               .p = genes.count,
@@ -65,7 +67,7 @@ void ql_input_dense_backward_tile(const ql_input_layer *in, ql_params *p, const 
     const ql_span genes = ql_tile_genes(&in->tiling, tile);
     for (int64_t first = 0; first < b->n; first += QL_BLOCK) {
         const int64_t n = block_cells(b, first);
-        ql_input_block(in, b, c, tile, first, n, x);
+        input_block(in, b, c, tile, first, n, x);
         kern->gemm(&(ql_gemm){.m = genes.count,
                               .n = h,
                               .p = n,

@@ -6,7 +6,6 @@
 
 #include "quell/buffers.h"
 #include "quell/dense_map.h"
-#include "quell/fmath.h"
 #include "quell/rng.h"
 
 /* Bounds of v: variances from e^-30 to e^20 are far outside what a posterior needs, and no number

@@ -2,7 +2,6 @@
 #include "quell/agreement.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"

@@ -3,6 +3,7 @@
 #include "igraph_run.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
+#include "quell/with_igraph.h"
 
 /* ---- modularity ---- */
 

@@ -2,7 +2,6 @@
  * mean, over ten samples, of the number with the largest explained share and of the number at which
  * what is left rises most. */
 #include <math.h>
-#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/interrupt.h"

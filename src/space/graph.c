@@ -186,15 +186,8 @@ out:
 
 static float entry(const ql_csr *m, int64_t i, int32_t column)
 {
-    int64_t lo = m->indptr[i], hi = m->indptr[i + 1];
-    while (lo < hi) {
-        const int64_t mid = lo + (hi - lo) / 2;
-        if (m->indices[mid] < column)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < m->indptr[i + 1] && m->indices[lo] == column ? m->data[lo] : 0;
+    const int64_t at = ql_csr_entry_from(m, i, column);
+    return at < m->indptr[i + 1] && m->indices[at] == column ? m->data[at] : 0;
 }
 
 ql_status ql_graph_check(const ql_csr *m, ql_err *err)

@@ -1,7 +1,5 @@
 #include "igraph_run.h"
 
-#include "quell/community.h"
-
 #ifdef QL_HAVE_IGRAPH
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
@@ -128,30 +126,3 @@ igraph_error_t igraph_run_graph(const ql_csr *m, igraph_t *graph, igraph_vector_
 }
 
 #endif
-
-/* ---- with and without ---- */
-
-const char *ql_igraph_version(void)
-{
-#ifdef QL_HAVE_IGRAPH
-    const char *text = "";
-    igraph_version(&text, NULL, NULL, NULL);
-    return text;
-#else
-    return "";
-#endif
-}
-
-ql_status ql_igraph_check(const char *what, ql_err *err)
-{
-#ifdef QL_HAVE_IGRAPH
-    (void)what;
-    (void)err;
-    return QL_OK;
-#else
-    ql_fail(err, QL_EUSAGE, "%s needs igraph, and this program was built without it", what);
-    return ql_hint(err, QL_EUSAGE,
-                   "install igraph 0.10 (libigraph-dev of Debian, igraph of conda-forge and "
-                   "Homebrew) and build quell again; quell version says what it has");
-#endif
-}

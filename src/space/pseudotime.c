@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/pseudotime.h"
 
 #include <math.h>
@@ -9,6 +8,7 @@
 #include "correlation.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
+#include "quell/order.h"
 #include "quell/parallel.h"
 #include "quell/quantile.h"
 #include "sample.h"
@@ -53,12 +53,6 @@ typedef struct {
     ql_status *fault; /* [members] */
 } job;
 
-static int by_number(const void *a, const void *b)
-{
-    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
-    return p < q ? -1 : p > q;
-}
-
 /* The start is put in place of the last one drawn if it was not drawn itself. */
 static ql_status choose_cells(job *j, ql_err *err)
 {
@@ -71,7 +65,7 @@ static ql_status choose_cells(job *j, ql_err *err)
     bool drawn = false;
     for (int64_t i = 0; i < SAMPLE; i++) drawn |= j->cell[i] == j->t->start;
     if (!drawn) j->cell[j->n++] = j->t->start;
-    qsort(j->cell, (size_t)j->n, sizeof *j->cell, by_number);
+    qsort(j->cell, (size_t)j->n, sizeof *j->cell, ql_by_int64);
     for (int64_t i = 0; i < j->n; i++)
         if (j->cell[i] == j->t->start) j->start = i;
     return QL_OK;

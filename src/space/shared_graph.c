@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 
 /* Both directions of every pair of neighbours, in rows. */
 typedef struct {
@@ -16,12 +17,6 @@ static void pairs_free(pairs *p)
     ql_free(p->start);
     ql_free(p->column);
     ql_free(p->seen);
-}
-
-static int by_column(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
 }
 
 static ql_status pairs_make(const ql_knn *l, pairs *p, ql_err *err)
@@ -42,7 +37,7 @@ static ql_status pairs_make(const ql_knn *l, pairs *p, ql_err *err)
     p->start[0] = 0;
     for (int64_t i = 0; i < n; i++)
         qsort(p->column + p->start[i], (size_t)(p->start[i + 1] - p->start[i]), sizeof *p->column,
-              by_column);
+              ql_by_int32);
     return QL_OK;
 }
 

@@ -3,13 +3,13 @@
  * the largest number at which the labelings agree nearly as well as at any. */
 #include <math.h>
 
+#include "kmeans_internal.h"
 #include "quell/agreement.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 #include "quell/kmeans.h"
 #include "quell/parallel.h"
 #include "quell/spectral.h"
-#include "kmeans_internal.h"
 #include "sample.h"
 
 enum {

@@ -16,7 +16,10 @@ int32_t ql_most_frequent(const int32_t *label, int64_t n, int32_t *tally, int32_
     return best;
 }
 
-ql_status ql_vote_labels(const ql_vote_task *t, int32_t *votes, int64_t *width, ql_err *err)
+/* For each asked cell the labels of the known cells that are nearest by 1 - correlation, nearest
+ * first: votes [n_asked, *width], *width the neighbours there are. votes has room for
+ * task->neighbours a cell. */
+static ql_status vote_labels(const ql_vote_task *t, int32_t *votes, int64_t *width, ql_err *err)
 {
     ql_knn near;
     *width = t->neighbours < t->n_known ? t->neighbours : t->n_known;
@@ -33,7 +36,7 @@ ql_status ql_vote(const ql_vote_task *t, int32_t *out, ql_err *err)
     int64_t width;
     QL_TRY(QL_NEW(votes, t->n_asked * t->neighbours, "votes", err));
     ql_status st = QL_NEW(tally, t->n_labels, "votes", err);
-    if (st == QL_OK) st = ql_vote_labels(t, votes, &width, err);
+    if (st == QL_OK) st = vote_labels(t, votes, &width, err);
     for (int64_t i = 0; st == QL_OK && i < t->n_asked; i++)
         out[i] = ql_most_frequent(votes + i * width, width, tally, NULL);
     ql_free(tally);
@@ -52,7 +55,7 @@ typedef struct {
 static ql_status count_member(const ql_vote_ensemble *e, int m, ballot *b, ql_err *err)
 {
     const ql_vote_task *t = &e->member[m];
-    QL_TRY(ql_vote_labels(t, b->votes, &b->width, err));
+    QL_TRY(vote_labels(t, b->votes, &b->width, err));
     for (int64_t i = 0; i < t->n_asked; i++) {
         const int32_t *votes = b->votes + i * b->width;
         b->choice[i * e->n_members + m] = ql_most_frequent(votes, b->width, b->tally, NULL);

@@ -1,10 +1,10 @@
-#include "quell/order.h"
 #include "quell/coverage.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 #include "quell/special.h"
 
 #define LEVEL        0.9

@@ -1,8 +1,8 @@
 #include "quell/ensemble.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "network_rates.h"
 #include "quell/alloc.h"
 
 /* ---- rates ---- */
@@ -106,7 +106,6 @@ ql_status ql_ensemble_begin(ql_fitted *f, int n, int threads, ql_err *err)
     }
     for (int64_t k = 0; k < n * genes; k++) e->weight[k] = 1 / (ql_real)n;
     for (int i = 0; i < n; i++) e->facts.share[i] = 1.0 / n;
-    e->member[0].kind = f->ae.cfg.vae.on ? &ql_member_vae : &ql_member_network;
     e->company = (ql_ae_company){rates_of_others, e->weight, e};
     f->others = e;
     f->ae.company = &e->company;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ensemble_internal.h"
+#include "quell/ensemble.h"
 #include "quell/alloc.h"
 
 #define SIZE    "ensemble/models"

@@ -7,6 +7,7 @@
 #include "ensemble_internal.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
+#include "quell/fit.h"
 #include "quell/gene_gain.h"
 
 /* ---- one listener for many trainings ---- */

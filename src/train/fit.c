@@ -1,13 +1,11 @@
 #include "quell/fit.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "library_prior.h"
 #include "pretrain.h"
 #include "quell/alloc.h"
 #include "quell/coverage.h"
-#include "quell/ensemble.h"
 #include "quell/gene_gain.h"
 
 enum {
@@ -87,18 +85,41 @@ int64_t ql_fit_held_bytes(const ql_rows *counts, const ql_fit_options *opt)
     return ql_fit_bytes(counts, &o) - 2 * ql_thinned_bytes(counts, &t) - (moments + 1) * weights;
 }
 
-ql_status ql_fitted_theta(ql_fitted *f, const ql_rows *counts, ql_err *err)
-{
-    const ql_batch_source source = {.counts = counts};
-    if (!f->theta) QL_TRY(QL_NEW(f->theta, f->prep.n_kept_genes, "dispersions", err));
-    return ql_fit_theta(&f->ae, &source, f->split.train, f->split.n_train, f->theta, err);
-}
-
 ql_status ql_fitted_judge(ql_fitted *f, const ql_held_out *parts, ql_err *err)
 {
     QL_TRY(ql_score_model(&f->ae, parts, f->prep.gene_total, 0, f->theta, &f->score, err));
     QL_TRY(ql_gene_gain_make(f, parts, err));
     return ql_coverage_make(f, parts, err);
+}
+
+/* The untrained model: genes and cells that are kept, the split, the network with its weights. */
+static ql_status build(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
+                       ql_fitted *out, ql_err *err)
+{
+    QL_TRY(ql_prep_counts(counts, opt->prep, kern, opt->threads, &out->prep, err));
+    if (opt->gene_rank) QL_TRY(ql_prep_places(&out->prep, opt->gene_rank, err));
+    decide_sizes(&out->train, out->prep.n_kept_cells);
+    QL_TRY(ql_split_cells(counts, &out->prep, &out->train, &out->split, err));
+    const ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
+    QL_TRY(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern,
+                     err));
+    out->cov = opt->cov;
+    if (opt->cov) out->ae.cov = ql_covariates_values(opt->cov);
+    if (opt->layer_epochs > 0) QL_TRY(ql_pretrain_layers(out, counts, opt, &sizes, kern, err));
+    if (opt->start) QL_TRY(opt->start->set(opt->start->ctx, out, err));
+    return ql_library_prior_fit(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
+                                !opt->start, err);
+}
+
+/* How the code is used by all cells. */
+static ql_status measure_codes(const ql_rows *counts, ql_fitted *f, ql_err *err)
+{
+    const int64_t *cells = f->prep.kept_cell, n = f->prep.n_kept_cells;
+    if (ql_ae_code_is_output(&f->ae.cfg))
+        QL_TRY(ql_measure_code(&f->ae, counts, cells, n, &f->code, err));
+    if (!f->ae.cfg.vae.on) return QL_OK;
+    QL_TRY(ql_measure_latent(&f->ae, counts, cells, n, false, &f->latent, err));
+    return ql_measure_latent(&f->ae, counts, cells, n, true, &f->second, err);
 }
 
 ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern,
@@ -108,52 +129,16 @@ ql_status ql_fit(ql_rows *counts, const ql_fit_options *opt, const ql_kern *kern
     *out = (ql_fitted){.train = opt->train};
     out->train.thinned = opt->train.thinned && opt->train.molecules &&
                          !opt->ae.likelihood->of_inputs; /* other molecules' inputs are others */
-    QL_GO(ql_prep_counts(counts, opt->prep, kern, opt->threads, &out->prep, err));
-    if (opt->gene_rank) QL_GO(ql_prep_places(&out->prep, opt->gene_rank, err));
-    decide_sizes(&out->train, out->prep.n_kept_cells);
-    QL_GO(ql_split_cells(counts, &out->prep, &out->train, &out->split, err));
-    ql_ae_sizes sizes = sizes_of(counts, &out->train, opt->threads);
-    QL_GO(ql_ae_new(&out->ae, &opt->ae, &sizes, ql_prep_map(&out->prep), out->prep.log_rate, kern,
-                    err));
-    out->cov = opt->cov;
-    if (opt->cov) out->ae.cov = ql_covariates_values(opt->cov);
-    if (opt->layer_epochs > 0) QL_GO(ql_pretrain_layers(out, counts, opt, &sizes, kern, err));
-    if (opt->start) QL_GO(opt->start->set(opt->start->ctx, out, err));
-    QL_GO(ql_library_prior_fit(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
-                               !opt->start, err));
+    QL_GO(build(counts, opt, kern, out, err));
     QL_GO(ql_train(&out->ae, counts, &out->split, &out->train, listener, &out->result, err));
     if (opt->fit_theta) QL_GO(ql_fitted_theta(out, counts, err));
     if (opt->shrink_genes) QL_GO(ql_shrink_genes(out, counts, err));
-    if (ql_ae_code_is_output(&out->ae.cfg))
-        QL_GO(ql_measure_code(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
-                              &out->code, err));
-    for (int second = 0; out->ae.cfg.vae.on && second < 2; second++)
-        QL_GO(ql_measure_latent(&out->ae, counts, out->prep.kept_cell, out->prep.n_kept_cells,
-                                second, second ? &out->second : &out->latent, err));
+    QL_GO(measure_codes(counts, out, err));
     const ql_held_out report = ql_split_report(&out->split);
     if (out->split.n_valid > 0 && opt->train.molecules) QL_GO(ql_fitted_judge(out, &report, err));
 out:
     if (st != QL_OK) ql_fitted_free(out);
     return st;
-}
-
-void ql_fitted_free(ql_fitted *f)
-{
-    ql_ensemble_free(f->others);
-    ql_ae_free(&f->ae);
-    ql_split_free(&f->split);
-    ql_train_result_free(&f->result);
-    ql_prep_free(&f->prep);
-    ql_reference_free(&f->reference);
-    ql_latent_use_free(&f->latent);
-    ql_latent_use_free(&f->second);
-    ql_free(f->theta);
-    ql_free(f->mix_weight);
-    ql_free(f->mix_share);
-    ql_free(f->gene_gain);
-    ql_free(f->gene_gain_error);
-    ql_free(f->lacks);
-    *f = (ql_fitted){0};
 }
 
 /* On held-out molecules of the genes of the file, which are renumbered in place to the model's. */

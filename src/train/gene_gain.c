@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/gene_gain.h"
 
 #include <math.h>
@@ -7,6 +6,7 @@
 #include "quell/alloc.h"
 #include "quell/fmath.h"
 #include "quell/gene_screen.h"
+#include "quell/order.h"
 
 #define FLOOR 1e-8 /* of a prediction, as in score.c */
 

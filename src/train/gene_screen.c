@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"

@@ -43,14 +43,6 @@ ql_status ql_gauss_fit(ql_gauss *g, const float *x, int64_t width, const int64_t
     return QL_OK;
 }
 
-void ql_gauss_free(ql_gauss *g)
-{
-    ql_free(g->mean);
-    ql_free(g->factor);
-    ql_free(g->work);
-    *g = (ql_gauss){0};
-}
-
 double ql_gauss_distance(const ql_gauss *g, const float *x)
 {
     const int64_t w = g->width;

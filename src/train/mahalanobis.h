@@ -11,7 +11,6 @@
  * each variance, so that a coordinate that does not vary divides by no zero. */
 QL_MUST_USE ql_status ql_gauss_fit(ql_gauss *g, const float *x, int64_t width, const int64_t *rows,
                                    int64_t n, ql_err *err);
-void ql_gauss_free(ql_gauss *g);
 
 /* Mahalanobis distance of x [width], divided by the root of width. */
 double ql_gauss_distance(const ql_gauss *g, const float *x);

@@ -1,5 +1,4 @@
 /* Gene mean x depth: all cells alike. What every other member has to beat. */
-#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/member.h"

@@ -2,7 +2,7 @@
 #ifndef QL_MIXTURE_NLL_H
 #define QL_MIXTURE_NLL_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 /* nll [n]: of each of rows[0..n), negative binomial around the mixed means with f->theta, over all
  * genes, in nats, without ln x!. */

@@ -1,4 +1,3 @@
-#include "quell/order.h"
 #include "quell/outlier.h"
 
 #include <math.h>
@@ -6,6 +5,7 @@
 
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 
 enum { CELLS_LINEAR = 10, CELLS_QUADRATIC = 50, T = QL_TREND_TERMS };
 #define LEAST_SCORE 1e-300 /* ln 0 */
@@ -123,12 +123,6 @@ out:
     ql_free(y);
     if (st != QL_OK) ql_outlier_free(o);
     return st;
-}
-
-void ql_outlier_free(ql_outlier *o)
-{
-    ql_free(o->sorted);
-    *o = (ql_outlier){0};
 }
 
 double ql_outlier_share(const ql_outlier *o, double statistic, bool is_peer)

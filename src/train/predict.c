@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 #include "quell/parallel.h"
 #include "quell/special.h"
 
@@ -163,24 +164,12 @@ static void place_by_genes(void *ctx, const ql_ae_tile *t)
     }
 }
 
-/* First of the kept cells that is not before row. */
-static int64_t kept_from(const ql_prep *prep, int64_t row)
-{
-    int64_t lo = 0, hi = prep->n_kept_cells;
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (prep->kept_cell[mid] < row)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 ql_status ql_predict_cells(const ql_predictor *p, int64_t row0, int64_t n, float *out, ql_err *err)
 {
     const ql_prep *prep = &p->fitted->prep;
-    int64_t from = kept_from(prep, row0), to = kept_from(prep, row0 + n);
+    const int64_t n_kept = prep->n_kept_cells; /* those of rows row0 to row0 + n - 1: */
+    int64_t from = ql_first_from(prep->kept_cell, n_kept, row0),
+            to = ql_first_from(prep->kept_cell, n_kept, row0 + n);
     job j = {.p = p, .rows = prep->kept_cell + from, .out = out, .row0 = row0};
     ql_batch_source source = {
         .counts = p->counts, .decode = p->fitted->decode, .n_decode = p->fitted->n_decode};

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "quell/alloc.h"
-
 /* The network of a stage: no rules of the code or of the decoder, which are not there yet. */
 static ql_ae_config stage_config(const ql_ae_config *cfg, int stage)
 {

@@ -2,7 +2,7 @@
 #ifndef QL_PRETRAIN_H
 #define QL_PRETRAIN_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 /* Train the encoder's layers one after the other, from the input to the bottleneck, for
  * opt->layer_epochs epochs each: as the last layer of a network whose heads read it, on top of

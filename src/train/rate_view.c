@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "quell/fmath.h"
 #include "quell/rng_draw.h"
 #include "quell/special.h"
 

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/fmath.h"
+#include "quell/order.h"
 #include "quell/rng.h"
 #include "quell/scdha_fit.h"
 

@@ -1,11 +1,11 @@
 #include "quell/scdha_fit.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "quell/alloc.h"
 #include "quell/clock.h"
 #include "quell/interrupt.h"
+#include "quell/order.h"
 #include "quell/scdha_choice.h"
 #include "quell/scdha_dispersion.h"
 #include "scdha_state.h"
@@ -42,19 +42,14 @@ int64_t ql_scdha_batch_size(int64_t n_train)
     return b > 2 ? b : 2;
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 void ql_scdha_resolve(ql_scdha_options *o, int64_t n)
 {
     const bool large = n >= LARGE;
     if (o->genes == 0) o->genes = o->rules == QL_SCDHA_OWN ? 2000 : 5000;
     if (o->train_cells == 0) o->train_cells = n <= SMALL ? n : large ? 5000 : 2000;
-    o->train_cells = least(o->train_cells, n);
+    o->train_cells = ql_least(o->train_cells, n);
     if (o->batch_size == 0) o->batch_size = ql_scdha_batch_size(o->train_cells);
-    o->batch_size = least(o->batch_size, o->train_cells);
+    o->batch_size = ql_least(o->batch_size, o->train_cells);
     if (o->latent == 0) o->latent = large ? 25 : 15;
     if (isnan(o->filter_decay)) o->filter_decay = large ? 1e-4 : 1e-6;
     if (isnan(o->weight_decay)) o->weight_decay = large ? 1e-2 : 1e-3;
@@ -67,9 +62,10 @@ int64_t ql_scdha_bytes(const ql_rows *counts, const ql_scdha_options *opt)
 {
     ql_scdha_options o = *opt;
     ql_scdha_resolve(&o, counts->n_rows);
-    const int64_t genes = counts->n_cols, d = least(o.genes, genes);
+    const int64_t genes = counts->n_cols, d = ql_least(o.genes, genes);
     const bool all = o.train_cells == counts->n_rows;
-    const int64_t sample = all ? counts->nnz : least(counts->nnz, o.train_cells * counts->max_row);
+    const int64_t sample =
+        all ? counts->nnz : ql_least(counts->nnz, o.train_cells * counts->max_row);
     const int64_t cells = 8 * sample * (all ? 1 : o.models) + 16 * counts->n_rows;
     const ql_scdha_filter_config filter = {.n_genes = genes, .width = o.filter_width};
     const ql_scdha_net_config net = {.n_genes = d, .hidden = o.hidden, .latent = o.latent};

@@ -1,7 +1,6 @@
 #include "schedule.h"
 
 #include <math.h>
-#include <stddef.h>
 
 bool ql_patience_step(ql_patience *p, double value, bool *improved)
 {

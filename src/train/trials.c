@@ -2,10 +2,10 @@
 
 #include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "molecule_parts.h"
 #include "quell/alloc.h"
+#include "quell/fit.h"
 #include "quell/parallel.h"
 
 enum {

@@ -19,7 +19,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TORCH_DCA = os.path.join(HERE, "..", "..", "..", "shared", "tools", "torch_dca.py")
+TORCH_DCA = os.path.join(os.environ.get("QUELL_SHARED", ""), "tools", "torch_dca.py")
 
 
 class Figure:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every relative link of the documentation leads to a file, and every #anchor to a heading.
+# Every relative link of the documentation leads to a file, and every #anchor to a heading; `src/...` and
+# `include/...` in the text are there, but for NAME in them and in headings, which say what is to be made.
 #
 #   check-links.sh [ROOT]
 set -u
@@ -43,6 +44,17 @@ function check(link,    path, anchor, dir) {
     else if (anchor != "" && !has_anchor(path, anchor)) { printf "%s:%d: no such heading: %s\n", file, number, link; bad = 1 }
 }
 
+function check_sources(line,    path) {
+    if (line ~ /^#/) return
+    while (match(line, /`(src|include)\/[A-Za-z0-9_\/.-]+`/)) {
+        path = substr(line, RSTART + 1, RLENGTH - 2)
+        line = substr(line, RSTART + RLENGTH)
+        if (path ~ /NAME/ || exists(path)) continue
+        printf "%s:%d: no such file: %s\n", file, number, path
+        bad = 1
+    }
+}
+
 {
     file = $0
     fenced = n_lines = 0
@@ -58,6 +70,7 @@ function check(link,    path, anchor, dir) {
             line = substr(line, RSTART + RLENGTH)
             check(link)
         }
+        check_sources(lines[number])
     }
     n_files++
 }

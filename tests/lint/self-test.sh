@@ -58,6 +58,7 @@ wrong check-banned.sh src/nn/tile.c 'void f(char *s)\n{\n    /* no\n */ free (s)
 wrong check-sizes.sh src/nn/tile.c "void f(void)\n{\n$(awk 'BEGIN { for (i = 0; i < 80; i++) printf "    ;\\n" }')}"
 wrong check-sizes.sh src/nn/tile.c "$(awk 'BEGIN { for (i = 0; i < 801; i++) printf "int x;\\n" }')"
 wrong check-links.sh README.md '[a page](docs/missing.md)'
+wrong check-links.sh README.md 'see `src/base/gone.c`'
 wrong check-links.sh README.md '# One\n\n[two](#two)'
 wrong check-version.sh VERSION 1.2.4
 wrong check-version.sh CITATION.cff 'version: 1.2.2'

@@ -8,7 +8,7 @@ flags="-std=c11 -D_GNU_SOURCE -DQL_VERSION=\"0\" -Iinclude -Isrc/base -Itests/un
 libraries='-lcmocka -lm -lpthread'
 mkdir -p "$build"
 rm -f "$build"/*.o
-for file in src/base/*.c src/mat/*.c src/kern/kern.c src/kern/kern_bf16.c src/kern/kern_scalar.c src/nn/*.c src/model/*.c src/train/*.c \
+for file in src/base/*.c src/mat/*.c src/kern/kern.c src/kern/kern_bf16.c src/kern/kern_scalar.c src/nn/*.c src/model/*.c src/space/*.c src/train/*.c \
     tests/tools/team_pthread.c; do
     [ "$file" = src/base/parallel.c ] || ${CC:-cc} $flags -c "$file" -o "$build/$(basename "$file" .c).o"
 done

@@ -11,7 +11,19 @@
 #include "fixture_random.h"
 
 /* Every array a likelihood kernel touches, with guards around each. */
-enum { LIK_GUARD = 32, LIK_ROOM = 4096, LIK_ARRAYS = 9 };
+enum { LIK_GUARD = 32, LIK_ROOM = 4096 };
+enum {
+    LIK_MEAN,
+    LIK_DISP,
+    LIK_PI,
+    LIK_DISP_GENE,
+    LIK_COUNT,
+    LIK_SIZE,
+    LIK_WEIGHT,
+    LIK_LOSS,
+    LIK_PRODUCT,
+    LIK_ARRAYS
+};
 
 typedef struct {
     ql_real memory[LIK_ARRAYS][LIK_GUARD + LIK_ROOM + LIK_GUARD];
@@ -25,15 +37,15 @@ static inline void lik_point(lik_space *s, int64_t n, int64_t ld, int offset)
     for (int k = 0; k < LIK_ARRAYS; k++) at[k] = s->memory[k] + LIK_GUARD + offset;
     s->args = (ql_lik_args){.n = n,
                             .ld = ld,
-                            .mean = at[0],
-                            .disp = at[1],
-                            .pi = at[2],
-                            .disp_gene = at[3],
-                            .count = at[4],
-                            .size = at[5],
-                            .weight = at[6],
-                            .loss = at[7],
-                            .product = at[8]};
+                            .mean = at[LIK_MEAN],
+                            .disp = at[LIK_DISP],
+                            .pi = at[LIK_PI],
+                            .disp_gene = at[LIK_DISP_GENE],
+                            .count = at[LIK_COUNT],
+                            .size = at[LIK_SIZE],
+                            .weight = at[LIK_WEIGHT],
+                            .loss = at[LIK_LOSS],
+                            .product = at[LIK_PRODUCT]};
 }
 
 /* A pre-activation: mostly where models live, now and then far outside or exactly at a clip. */
@@ -68,8 +80,8 @@ static inline const ql_likelihood *lik_number(int i)
 static inline void lik_make_shares(lik_space *s, const ql_likelihood *lik)
 {
     for (int i = 0; lik->heads.share && i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
-        const double x = (double)s->memory[0][i];
-        s->memory[0][i] = (ql_real)exp(x < -87 || x > 87 ? -87 : -fabs(x));
+        const double x = (double)s->memory[LIK_MEAN][i];
+        s->memory[LIK_MEAN][i] = (ql_real)exp(x < -87 || x > 87 ? -87 : -fabs(x));
     }
 }
 
@@ -78,11 +90,11 @@ static inline void lik_draw(lik_space *s, ql_rng *r)
 {
     for (int k = 0; k < LIK_ARRAYS; k++) {
         for (int i = 0; i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
-            ql_real x = k == 8 ? 3 : lik_activation(r);
-            if (k == 4) x = lik_count(r);
-            if (k == 5) x = (ql_real)exp(random_normal(r));
-            if (k == 6) x = ql_rng_below(r, 8) ? (ql_real)random_in(r, 0, 1) : 0;
-            if (k == 7) x = (ql_real)random_in(r, 0, 10);
+            ql_real x = k == LIK_PRODUCT ? 3 : lik_activation(r);
+            if (k == LIK_COUNT) x = lik_count(r);
+            if (k == LIK_SIZE) x = (ql_real)exp(random_normal(r));
+            if (k == LIK_WEIGHT) x = ql_rng_below(r, 8) ? (ql_real)random_in(r, 0, 1) : 0;
+            if (k == LIK_LOSS) x = (ql_real)random_in(r, 0, 10);
             s->memory[k][i] = x;
         }
     }

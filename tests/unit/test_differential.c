@@ -8,6 +8,7 @@
 
 #include "../../src/infer/de_summary.h"
 #include "quell/differential.h"
+#include "quell/quantile.h"
 
 #include "fixture_generative.h"
 
@@ -28,7 +29,7 @@ static void prefix_rule(void **state)
     assert_true(fabs(ql_de_bayes_factor(0.75) - log(3)) < 1e-7);
     assert_true(ql_de_bayes_factor(0.5) == 0);
     double v[] = {4, 1, 3, 2};
-    assert_true(fabs(ql_de_quantile(v, 4, 0.9) - 3.7) < 1e-12); /* numpy.quantile */
+    assert_true(fabs(ql_quantile(v, 4, 0.9) - 3.7) < 1e-12); /* numpy.quantile */
 }
 
 /* Three normals at -2, 0 and 1.5: 0.6 * 1.75. */
@@ -218,7 +219,7 @@ static void pseudocount_rule(void **state)
     compare(&t, &usual, &r);
     double rare[10];
     for (int g = 20; g < GENES; g++) rare[g - 20] = share(&t, g, 0, 0);
-    const double want = ql_de_quantile(rare, 10, 0.9) / GENES;
+    const double want = ql_quantile(rare, 10, 0.9) / GENES;
     assert_true(fabs(r.pseudocount / want - 1) < 1e-5);
     ql_de_free(&r);
     task_free(&t);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fixture_model.h"
+#include "quell/fit.h"
 #include "quell/fitted_bundle.h"
 #include "quell/predict.h"
 

@@ -571,7 +571,7 @@ static void lik_untouched(const lik_space *now, const lik_space *before, int off
                           int64_t n_loss, int64_t n_sweep)
 {
     for (int k = 0; k < LIK_ARRAYS; k++) {
-        int64_t may = k < 3 ? n : k == 7 ? n_loss : k == 8 ? n_sweep : 0;
+        int64_t may = k <= LIK_PI ? n : k == LIK_LOSS ? n_loss : k == LIK_PRODUCT ? n_sweep : 0;
         for (int64_t i = 0; i < LIK_GUARD + LIK_ROOM + LIK_GUARD; i++) {
             int64_t at = i - LIK_GUARD - offset;
             if (at >= 0 && at < may) continue;
@@ -679,7 +679,7 @@ static void losses_keep_nan(const ql_kern *k, const ql_likelihood *lik, int head
     lik_make_shares(&s, lik);
     ql_real *const heads[] = {s.args.mean, s.args.disp, s.args.pi};
     heads[head][5] = (ql_real)NAN;
-    if (head == 1 && !is_list) s.memory[3][LIK_GUARD + 2] = (ql_real)NAN;
+    if (head == 1 && !is_list) s.memory[LIK_DISP_GENE][LIK_GUARD + 2] = (ql_real)NAN;
     if (is_list)
         lik->kernel(k)->list(&s.args);
     else

@@ -153,8 +153,8 @@ static void draw(lik_space *s, double y)
     random_fill(&r, ENTRIES, -5, 6, s->args.disp);
     random_fill(&r, ENTRIES, -6, 6, s->args.pi);
     for (int i = 0; i < ENTRIES; i++) {
-        s->memory[4][LIK_GUARD + i] = (ql_real)y;
-        s->memory[6][LIK_GUARD + i] = 1;
+        s->memory[LIK_COUNT][LIK_GUARD + i] = (ql_real)y;
+        s->memory[LIK_WEIGHT][LIK_GUARD + i] = 1;
     }
     s->args.ridge = 0.25f;
 }

@@ -310,8 +310,8 @@ static void draw_entries(lik_space *s, const ql_likelihood *lik, ql_rng *r, int6
     random_fill(r, n, -6, 6, s->args.mean);
     random_fill(r, n, -4, 6, s->args.disp);
     random_fill(r, n, -6, 6, s->args.pi);
-    random_fill(r, n, -4, 6, s->memory[3] + LIK_GUARD);              /* disp_gene */
-    for (int64_t i = 0; i < n; i++) s->memory[6][LIK_GUARD + i] = 1; /* weight */
+    random_fill(r, n, -4, 6, s->memory[LIK_DISP_GENE] + LIK_GUARD);
+    for (int64_t i = 0; i < n; i++) s->memory[LIK_WEIGHT][LIK_GUARD + i] = 1;
     lik_make_shares(s, lik);
 }
 

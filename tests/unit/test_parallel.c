@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quell/cpu_count.h"
 #include "quell/parallel.h"
 
 enum { N_ITEMS = 1000 };

@@ -20,6 +20,7 @@
 #include "quell/community.h"
 #include "quell/spectral.h"
 #include "quell/vote.h"
+#include "quell/with_igraph.h"
 
 #define PI 3.14159265358979323846
 

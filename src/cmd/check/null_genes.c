@@ -3,15 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
+#include "quell/order.h"
 #include "quell/rng.h"
-
-static int by_number(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
 
 ql_status depth_strata_make(const ql_csr *m, int64_t size, depth_strata *out, ql_err *err)
 {
@@ -62,7 +56,7 @@ ql_status null_genes_choose(const ql_csr *m, int64_t n, int64_t least, int32_t *
     *n_found = found < n ? found : n;
     QL_GO(QL_NEW(*source, *n_found, "genes", err));
     for (int64_t i = 0; i < *n_found; i++) (*source)[i] = (int32_t)order[i * found / *n_found].at;
-    if (*n_found > 0) qsort(*source, (size_t)*n_found, sizeof **source, by_number);
+    if (*n_found > 0) qsort(*source, (size_t)*n_found, sizeof **source, ql_by_int32);
 out:
     ql_free(cells);
     ql_free(total);

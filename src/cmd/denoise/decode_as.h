@@ -2,7 +2,7 @@
 #ifndef QL_DECODE_AS_H
 #define QL_DECODE_AS_H
 
-#include "quell/fit.h"
+#include "quell/fitted.h"
 
 typedef struct {
     ql_cov_values *values;      /* [n]; owned */

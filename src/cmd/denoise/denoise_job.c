@@ -1,13 +1,14 @@
 #include "denoise_job.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "../fit/model_type.h"
 #include "denoise_layers.h"
 #include "mqc.h"
 #include "quell/alloc.h"
 #include "quell/outlier.h"
+#include "quell/reference_make.h"
 
 void denoise_job_free(denoise_job *j)
 {
@@ -131,7 +132,7 @@ ql_status denoise_job_extras(denoise_job *j)
     QL_TRY(model_type_check(m, &j->run->err));
     /* until it has been chosen, only what each candidate has can be promised */
     const ql_likelihood *lik =
-        strcmp(m->type, "auto") ? model_likelihood(m) : ql_likelihood_find("poisson");
+        model_type_is_auto(m) ? ql_likelihood_find("poisson") : model_likelihood(m);
     return extras_parse(j->a->write, lik, &j->which, &j->run->err);
 }
 

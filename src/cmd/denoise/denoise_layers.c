@@ -114,7 +114,8 @@ static const char *const scale_texts[] = {
                          "centred, for principal components; no counts, normalise nothing",
 };
 
-const char *denoise_scale_text(bool posterior)
+/* Sentence that says what counts in a layer are. */
+static const char *counts_text(bool posterior)
 {
     return posterior
                ? "expected counts at each cell's own depth (posterior mean): raw scale, not "
@@ -123,7 +124,8 @@ const char *denoise_scale_text(bool posterior)
                  "not logged; normalise before comparing cells";
 }
 
-const char *denoise_scale_of(const denoise_result *r, bool posterior)
+/* The same for the model of this result. */
+static const char *model_counts_text(const denoise_result *r, bool posterior)
 {
     if (r->args && r->args->decode_as)
         return "mean counts at each cell's own depth, were it of the batch that uns/quell/denoise/"
@@ -131,7 +133,7 @@ const char *denoise_scale_of(const denoise_result *r, bool posterior)
                "logged; normalise before comparing cells";
     if (r->fitted->ae.heads.odds)
         return "probability that the gene (or peak) is seen at each cell's own depth; no counts";
-    if (!r->fitted->ae.cfg.likelihood->of_inputs) return denoise_scale_text(posterior);
+    if (!r->fitted->ae.cfg.likelihood->of_inputs) return counts_text(posterior);
     return "counts at each cell's own depth, turned back from predicted scaled inputs (means of "
            "logarithms, so below mean counts where these vary): raw scale, not normalised, not "
            "logged; normalise before comparing cells";
@@ -163,12 +165,11 @@ static void add_denoised(const denoise_result *r, denoise_layer **at)
             "the same depth, would show: to compare with log counts; do not normalise or log "
             "again");
     else if (v.scale == QL_SCALE_COUNTS)
-        snprintf(l->text, sizeof l->text, "%s", denoise_scale_of(r, r->posterior));
+        snprintf(l->text, sizeof l->text, "%s", model_counts_text(r, r->posterior));
     if (!is(a->estimate, "both")) return;
     l = *at;
     add(at, "denoised_mean", mean, "model mean");
-    if (mean.scale == QL_SCALE_COUNTS)
-        snprintf(l->text, sizeof l->text, "%s", denoise_scale_text(false));
+    if (mean.scale == QL_SCALE_COUNTS) snprintf(l->text, sizeof l->text, "%s", counts_text(false));
 }
 
 static void add_bounds(const denoise_args *a, denoise_layer **at)

@@ -36,18 +36,15 @@ typedef struct {
     const denoise_applied *applied; /* NULL: trained on these counts */
 } denoise_result;
 
-/* Sentence that says what a layer's numbers are. */
-const char *denoise_scale_text(bool posterior);
-
-/* The same for the model of this result. */
-const char *denoise_scale_of(const denoise_result *r, bool posterior);
-
 /* Before the work: make room for the results in the file, or fail (QL_ECREATE) where an earlier run
  * left some and force is not given. */
 QL_MUST_USE ql_status denoise_claim_h5ad(const denoise_args *a, ql_h5ad_writer *w, ql_err *err);
 
 /* All of the h5ad beside what the writer began with. */
 QL_MUST_USE ql_status denoise_write_h5ad(const denoise_result *r, ql_h5ad_writer *w, ql_err *err);
+
+/* Of it the columns of var (denoise_genes.c). */
+QL_MUST_USE ql_status denoise_write_genes(const denoise_result *r, ql_h5ad_writer *w, ql_err *err);
 
 /* Before the work: can DCA's files be made in this folder? */
 QL_MUST_USE ql_status denoise_check_tsv(const char *dir, bool force, ql_err *err);

@@ -55,27 +55,6 @@ out:
     return st;
 }
 
-/* Columns KEY_1, KEY_2, ... */
-static ql_status split_latent(const denoise_result *r, const float *latent, int64_t width,
-                              ql_frame *frame, ql_err *err)
-{
-    ql_str name = {0};
-    float *column = NULL;
-    ql_status st;
-    QL_GO(QL_NEW(column, frame->index.n, "a column of the latent space", err));
-    for (int64_t c = 0; c < width; c++) {
-        for (int64_t i = 0; i < frame->index.n; i++) column[i] = latent[i * width + c];
-        ql_str_clear(&name);
-        ql_str_printf(&name, "%s_%lld", denoise_key(r->args), (long long)c + 1);
-        if (name.failed) QL_GO(ql_fail(err, QL_EMEMORY, "no memory for a name"));
-        QL_GO(ql_frame_add(frame, name.text, QL_COL_F32, column, err));
-    }
-out:
-    ql_free(column);
-    ql_str_free(&name);
-    return st;
-}
-
 static ql_status write_latent(const denoise_result *r, ql_err *err)
 {
     const int64_t n = r->ds->counts.n_rows, width = ql_ae_latent_width(&r->fitted->ae);
@@ -85,7 +64,7 @@ static ql_status write_latent(const denoise_result *r, ql_err *err)
     QL_GO(ql_names_copy(&r->ds->cells.index, &frame.index, err));
     QL_GO(QL_NEW(latent, n * width, "the latent space", err));
     QL_GO(ql_predict_latent(r->fitted, r->rows, r->fitted->ae.cfg.latent_at, latent, err));
-    QL_GO(split_latent(r, latent, width, &frame, err));
+    QL_GO(ql_frame_add_matrix(&frame, denoise_key(r->args), QL_COL_F32, latent, width, err));
     QL_GO(write_table(r, r->args->obsm_out, &frame, err));
 out:
     ql_free(latent);

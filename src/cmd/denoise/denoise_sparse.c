@@ -1,6 +1,5 @@
 /* A layer without its zeros, for drawn counts. They are drawn twice: to count what a row holds, and
  * to write it, so that no more than a band is in memory. */
-#include <string.h>
 
 #include "denoise_layers.h"
 #include "quell/alloc.h"

@@ -1,6 +1,5 @@
 /* quell embed --model scdha: choice of genes, an ensemble of models, their latent spaces. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "embed.h"

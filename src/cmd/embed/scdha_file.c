@@ -1,6 +1,5 @@
 #include "scdha_file.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "quell/bundle_h5.h"

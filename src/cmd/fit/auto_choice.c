@@ -1,7 +1,6 @@
 #include "auto_choice.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "ensemble_run.h"

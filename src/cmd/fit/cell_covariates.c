@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 
 enum { NAME = 256 };
 
@@ -42,11 +43,6 @@ static const char *level_text(const ql_column *c, int64_t i, char buffer[32])
     return buffer;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Append the distinct levels of a column in the order of their names, without `skip`. */
 static ql_status collect_levels(const ql_column *c, int64_t n, const char *skip, ql_names *out,
                                 ql_err *err)
@@ -61,7 +57,7 @@ static ql_status collect_levels(const ql_column *c, int64_t n, const char *skip,
     }
     QL_GO(QL_NEW(sorted, all.n > 0 ? all.n : 1, "levels", err));
     for (int64_t i = 0; i < all.n; i++) sorted[i] = ql_name(&all, i);
-    qsort(sorted, (size_t)all.n, sizeof *sorted, by_text);
+    qsort(sorted, (size_t)all.n, sizeof *sorted, ql_by_text);
     for (int64_t i = 0; i < all.n; i++) {
         if ((last && !strcmp(last, sorted[i])) || (skip && !strcmp(skip, sorted[i]))) continue;
         last = sorted[i];

@@ -1,6 +1,6 @@
 #include "dca_args.h"
 
-#include <string.h>
+#include "model_type.h"
 
 static const char *const normtypes[] = {"zheng", "deseq", NULL};
 

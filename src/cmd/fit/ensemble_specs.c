@@ -1,4 +1,6 @@
 #include "ensemble_specs.h"
+#include "model_fit.h"
+#include "model_type.h"
 #include "option_rows.h"
 
 #include <stdio.h>
@@ -70,8 +72,11 @@ static ql_status set_words(const char *settings, model_args *m, ql_member_spec *
     return QL_OK;
 }
 
-ql_status ensemble_spec(const model_args *a, const char *settings, int threads, ql_member_spec *out,
-                        ql_err *err)
+/* The model that settings make of the options: words NAME=VALUE for a network; "means";
+ * "factors=8"; "vae" and words NAME=VALUE. out->settings borrows them. QL_EUSAGE where they make
+ * none. */
+static ql_status make_spec(const model_args *a, const char *settings, int threads,
+                           ql_member_spec *out, ql_err *err)
 {
     model_args m = *a;
     *out = (ql_member_spec){.kind = &ql_member_network, .settings = settings};
@@ -122,7 +127,7 @@ ql_status ensemble_specs_add(ensemble_specs *s, const model_args *a, const char 
     if (strlen(settings) >= QL_MEMBER_TEXT)
         return ql_fail(err, QL_EUSAGE, "settings of a model are too long: %s", settings);
     memcpy(text, settings, strlen(settings) + 1);
-    QL_TRY(ensemble_spec(a, text, threads, &s->spec[s->n], err));
+    QL_TRY(make_spec(a, text, threads, &s->spec[s->n], err));
     if (s->n > 0) s->spec[s->n].fit.ae.label_weight = 0; /* labels are learnt by the first */
     s->n++;
     return QL_OK;

@@ -16,12 +16,6 @@ typedef struct {
 /* Options that no ensemble can be of (QL_EUSAGE). */
 QL_MUST_USE ql_status ensemble_check(const model_args *a, ql_err *err);
 
-/* The model that settings make of the options: words NAME=VALUE for a network; "means";
- * "factors=8"; "vae" and words NAME=VALUE. out->settings borrows them. QL_EUSAGE where they make
- * none. */
-QL_MUST_USE ql_status ensemble_spec(const model_args *a, const char *settings, int threads,
-                                    ql_member_spec *out, ql_err *err);
-
 /* a->ensemble models: the options as given, then other bottlenecks, a Poisson loss, a wider first
  * layer, and so on with other seeds. Free *out with ql_free. */
 QL_MUST_USE ql_status ensemble_specs_make(const model_args *a, int threads, ensemble_specs **out,

@@ -5,9 +5,9 @@
 
 #include "../input/gene_order.h"
 #include "cell_covariates.h"
-#include "ensemble_run.h"
 #include "fit_run.h"
 #include "memory_plan.h"
+#include "model_type.h"
 #include "quell/clock.h"
 
 /* Folder of the cache: what was asked for, else the system's choice, else that of the output. */
@@ -39,7 +39,7 @@ static memory_plan plan_of(const fit_run *f, const ql_read_sizes *sizes, int64_t
         .layer = f->output.layer,
         .text = f->output.text,
         .mcv = f->args->model.mcv,
-        .trials = f->output.trials || !strcmp(f->args->model.type, "auto"),
+        .trials = f->output.trials || model_type_is_auto(&f->args->model),
         .held = ql_bundle_bytes(&f->start.model.bundle) + bytes_beside(f, sizes),
         .model_genes = f->output.model_genes,
         .scores = f->output.scores,

@@ -3,6 +3,7 @@
 #include "../input/duration.h"
 #include "ensemble_run.h"
 #include "fit_tell.h"
+#include "model_fit.h"
 #include "quell/alloc.h"
 
 static const char *const plans[] = {"text", "json", NULL};

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "quell/cell_scores.h"
 #include "quell/choice.h"
 #include "quell/clock.h"
 #include "quell/gene_gain.h"
 #include "quell/json.h"
+#include "quell/order.h"
 #include "quell/pca.h"
 #include "quell/trials.h"
 
@@ -26,17 +28,6 @@ enum {
 };
 static const double MIB = 1 << 20;
 
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* n, but no more than limit */
-static int64_t most_of(int64_t n, int64_t limit)
-{
-    return n < limit ? n : limit;
-}
-
 static int64_t latent_width(const planned_output *out, const ql_fit_options *fit, int64_t cells)
 {
     if (out->scdha) {
@@ -53,11 +44,11 @@ static int64_t writing(const planned_output *out, const ql_fit_options *fit, con
 {
     int64_t latent = z->n_rows * latent_width(out, fit, z->n_rows) * (int64_t)sizeof(float);
     int64_t columns = names + z->n_rows * WRITE_CELL;
-    int64_t rows = most_of(z->n_rows, BAND_ROWS);
+    int64_t rows = ql_least(z->n_rows, BAND_ROWS);
     int64_t band = out->layer ? 2 * rows * z->n_cols * (int64_t)sizeof(float) : 0;
-    if (out->text) band += names + most_of(z->n_rows * z->n_cols * 4, TSV_BLOCK) * 3 / 2;
-    int64_t chunks = 2 * most(latent, out->layer ? z->n_rows * z->n_cols * 4 : 0);
-    return most(most(latent, columns), band) + most_of(chunks, WRITE_CHUNKS);
+    if (out->text) band += names + ql_least(z->n_rows * z->n_cols * 4, TSV_BLOCK) * 3 / 2;
+    int64_t chunks = 2 * ql_most(latent, out->layer ? z->n_rows * z->n_cols * 4 : 0);
+    return ql_most(ql_most(latent, columns), band) + ql_least(chunks, WRITE_CHUNKS);
 }
 
 /* Part of the cache that training holds: a window of rows of the mean length and half as much. */
@@ -85,14 +76,14 @@ static int64_t after_training(const ql_rows *shape, const planned_output *out,
                               const ql_fit_options *fit, const ql_read_sizes *z, int64_t names)
 {
     const int64_t shrinking = fit->shrink_genes ? ql_shrink_genes_bytes(shape, fit) : 0;
-    return most(shrinking, writing(out, fit, z, names));
+    return ql_most(shrinking, writing(out, fit, z, names));
 }
 
 memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
                            const ql_read_sizes *z, int64_t names)
 {
     const ql_rows shape = {.n_rows = z->n_rows,
-                           .n_cols = most(z->n_cols, out->model_genes),
+                           .n_cols = ql_most(z->n_cols, out->model_genes),
                            .nnz = z->nnz,
                            .max_row = z->max_row};
     if (names == 0) names = z->n_rows * CELL_NAME + z->n_cols * GENE_NAME;
@@ -110,10 +101,11 @@ memory_plan memory_plan_of(const planned_output *out, const ql_fit_options *fit,
                      .near = near_rows(z),
                      .streams = z->streams};
     int64_t whole = z->nnz * 8 + z->n_rows * 8, packed = z->n_rows * 8 + p.near;
-    p.memory = fixed + whole + most(z->whole_bytes + read, work + copies);
-    p.bands = fixed + packed + most(z->band_bytes + read, work + copies);
+    p.memory = fixed + whole + ql_most(z->whole_bytes + read, work + copies);
+    p.bands = fixed + packed + ql_most(z->band_bytes + read, work + copies);
     /* read whole, then packed: both are held for a moment */
-    p.stream = z->streams ? p.bands : most(p.bands, fixed + whole + packed + z->whole_bytes + read);
+    p.stream =
+        z->streams ? p.bands : ql_most(p.bands, fixed + whole + packed + z->whole_bytes + read);
     return p;
 }
 
@@ -189,7 +181,7 @@ ql_status memory_plan_choose(const memory_plan *p, bool forced, ql_run *run, boo
 void memory_plan_tell(const memory_plan *p, bool stream, const char *folder, ql_run *run)
 {
     /* reading is over; if it took more than the rest will, that is the figure */
-    int64_t bytes = most(stream ? p->stream : p->memory, ql_peak_rss());
+    int64_t bytes = ql_most(stream ? p->stream : p->memory, ql_peak_rss());
     double plan = (double)bytes / MIB;
     ql_summary_int(run->summary, "planned_bytes", bytes);
     if (!stream) {

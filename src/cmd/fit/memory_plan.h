@@ -4,7 +4,6 @@
 #define QL_MEMORY_PLAN_H
 
 #include "ensemble_specs.h"
-#include "quell/cell_scores.h"
 #include "quell/command.h"
 #include "quell/fit.h"
 #include "quell/reader.h"

@@ -1,5 +1,5 @@
-/* The options of a model and its training, and the fit they describe: what the commands that train
- * share. Private to src/cmd. */
+/* The options of a model and its training: what the commands that train share. Private to
+ * src/cmd. */
 #ifndef QL_MODEL_ARGS_H
 #define QL_MODEL_ARGS_H
 
@@ -50,19 +50,7 @@ extern const ql_preset ql_model_presets[];
 extern const ql_preset ql_fit_presets[];   /* of a command without --estimate */
 extern const ql_preset ql_embed_presets[]; /* of quell embed */
 
-/* What is predicted, and how it is judged; until --type auto is decided, its default. */
-const ql_likelihood *model_likelihood(const model_args *a);
-
-/* Has the model such a type (QL_EUSAGE)? If not, model_likelihood is NULL. */
-QL_MUST_USE ql_status model_type_check(const model_args *a, ql_err *err);
-
 /* A variational model by its own defaults, all else as it is. */
 QL_MUST_USE ql_status model_become_vae(model_args *a, ql_err *err);
-
-/* Options that do not go together (QL_EUSAGE). */
-QL_MUST_USE ql_status model_args_check(const model_args *a, ql_err *err);
-
-/* The fit that the options describe. */
-void model_fit_options(const model_args *a, int threads, ql_fit_options *out);
 
 #endif

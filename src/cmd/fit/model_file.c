@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model_fit.h"
 #include "quell/alloc.h"
 #include "quell/bundle_h5.h"
 #include "quell/covariates_bundle.h"
@@ -25,8 +26,8 @@ const ql_names *model_gene_ids(const ql_frame *genes)
 {
     static const char *const columns[] = {"gene_ids", "gene_id", "ensembl_id"};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        const ql_column *c = ql_frame_column(genes, columns[i]);
-        if (c && c->type == QL_COL_STRING) return &c->strings;
+        const ql_names *ids = ql_frame_texts(genes, columns[i]);
+        if (ids) return ids;
     }
     return NULL;
 }

@@ -7,7 +7,6 @@
 #include "ensemble_specs.h"
 #include "model_args.h"
 #include "quell/dataset.h"
-#include "quell/fitted_bundle.h"
 
 /* A model as it was read. Strings and lists belong to it. */
 typedef struct {

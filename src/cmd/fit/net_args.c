@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_type.h"
 #include "quell/choice.h"
 
 /* The registry, then "auto", and what only variational models have. */

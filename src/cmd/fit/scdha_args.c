@@ -1,6 +1,5 @@
 #include "scdha_args.h"
 
-#include <math.h>
 #include <string.h>
 
 static const char *const rules[] = {"own", "reference", NULL};

@@ -1,6 +1,6 @@
-#include <string.h>
 
 #include "fit_run.h"
+#include "model_type.h"
 #include "quell/trials.h"
 
 /* From simple to rich: each has the one before as a limit. */
@@ -77,7 +77,7 @@ ql_status type_choose(fit_run *f)
 {
     ql_trial trials[TYPE_CANDIDATES] = {0};
     ql_trials_facts facts;
-    if (strcmp(f->args->model.type, "auto") != 0) return QL_OK;
+    if (!model_type_is_auto(&f->args->model)) return QL_OK;
     if (!f->ds.is_counts)
         return ql_fail(&f->run->err, QL_EUSAGE,
                        "--type auto compares by molecules: the entries "

@@ -2,8 +2,6 @@
 #ifndef QL_TYPE_CHOICE_H
 #define QL_TYPE_CHOICE_H
 
-#include <stdbool.h>
-
 #include "quell/status.h"
 
 enum { TYPE_CANDIDATES = 3 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 #include "quell/strbuf.h"
 
 enum { NUMBER = 32 };
@@ -44,11 +45,6 @@ static const char *text_of(const ql_column *c, int64_t i, char *room)
 
 /* ---- groups ---- */
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Names of `found` in ascending order into *names. */
 static ql_status sort_names(const ql_names *found, ql_names *names, ql_err *err)
 {
@@ -56,7 +52,7 @@ static ql_status sort_names(const ql_names *found, ql_names *names, ql_err *err)
     ql_status st;
     QL_GO(QL_NEW(list, found->n, "groups of cells", err));
     for (int64_t i = 0; i < found->n; i++) list[i] = ql_name(found, i);
-    qsort(list, (size_t)found->n, sizeof *list, by_text);
+    qsort(list, (size_t)found->n, sizeof *list, ql_by_text);
     for (int64_t i = 0; i < found->n; i++)
         if (i == 0 || strcmp(list[i], list[i - 1]) != 0)
             QL_GO(ql_names_add(names, list[i], strlen(list[i]), err));

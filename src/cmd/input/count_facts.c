@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
+#include "quell/order.h"
 
 /* Sorts values. */
 static double median(double *values, int64_t n)

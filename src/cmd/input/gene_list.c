@@ -6,6 +6,7 @@
 
 #include "quell/alloc.h"
 #include "quell/option.h"
+#include "quell/order.h"
 
 enum { MOST_LINE = 4096, SHOWN = 80 };
 
@@ -83,17 +84,11 @@ static ql_status refuse_unknown(const list_job *j, ql_err *err)
     return near ? ql_hint(err, st, "'%.*s' is one", SHOWN, near) : st;
 }
 
-static int compare_genes(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static ql_status sort_genes(gene_list *l, ql_err *err)
 {
     QL_TRY(QL_NEW(l->ascending, l->n, "gene list", err));
     memcpy(l->ascending, l->in_order, (size_t)l->n * sizeof *l->ascending);
-    qsort(l->ascending, (size_t)l->n, sizeof *l->ascending, compare_genes);
+    qsort(l->ascending, (size_t)l->n, sizeof *l->ascending, ql_by_int32);
     return QL_OK;
 }
 

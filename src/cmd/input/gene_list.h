@@ -2,8 +2,8 @@
 #ifndef QL_GENE_LIST_H
 #define QL_GENE_LIST_H
 
-#include "quell/frame.h"
 #include "quell/log.h"
+#include "quell/names.h"
 
 /* Numbers of genes, none twice. */
 typedef struct {

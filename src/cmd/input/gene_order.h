@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "quell/frame.h"
+#include "quell/names.h"
 #include "quell/status.h"
 
 /* Read lines "NAME POSITION" or "NAME CHROMOSOME START ...", separated by tabs or spaces;

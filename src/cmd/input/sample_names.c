@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "quell/alloc.h"
 #include "quell/strbuf.h"
 
 /* --- one part of a path --- */

@@ -2,7 +2,7 @@
 #ifndef QL_SAMPLE_NAMES_H
 #define QL_SAMPLE_NAMES_H
 
-#include "quell/frame.h"
+#include "quell/names.h"
 
 /* One name for each path into *out: from given ("a,b,c"), or, where that is NULL, the file's name
  * without its endings; of files and folders that every run calls the same

@@ -1,10 +1,8 @@
 #include "shard.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "quell/alloc.h"
 #include "quell/fingerprint.h"
 #include "quell/hash.h"
 

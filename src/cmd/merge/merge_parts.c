@@ -187,7 +187,8 @@ out:
 
 /* ---- what they hold ---- */
 
-ql_status merge_parts_at(merge_parts *p, int64_t i, const ql_part **out, ql_err *err)
+/* Part number i from 0; open until another is asked for. */
+static ql_status part_at(merge_parts *p, int64_t i, const ql_part **out, ql_err *err)
 {
     if (!p->open || p->open_number != i) {
         ql_part_close(p->open);
@@ -223,7 +224,7 @@ ql_status merge_parts_rows(merge_parts *p, const char *key, int64_t n_cols, int6
         const cell_range r = merge_parts_range(p, i);
         const int64_t shape[2] = {r.n, n_cols}, from = first - r.first;
         const int64_t some = r.n - from < n ? r.n - from : n;
-        QL_TRY(merge_parts_at(p, i, &part, err));
+        QL_TRY(part_at(p, i, &part, err));
         QL_TRY(ql_part_rows(part, key, shape, from, some, out, err));
         out += some * n_cols;
         first += some;
@@ -279,7 +280,7 @@ static ql_status append_part(merge_parts *p, int64_t number, const ql_names *cel
     ql_frame frame = {0};
     const ql_part *part;
     ql_status st;
-    QL_GO(merge_parts_at(p, number, &part, err));
+    QL_GO(part_at(p, number, &part, err));
     QL_GO(ql_part_frame(part, "obs", &frame, err));
     QL_GO(check_names(p, number, cells, &frame.index, err));
     if (frame.n_columns != like->n_columns) QL_GO(other_columns(p, number, err));

@@ -29,9 +29,6 @@ static inline cell_range merge_parts_range(const merge_parts *p, int64_t number)
     return shard_range((shard_spec){number + 1, p->n}, p->n_cells);
 }
 
-/* Part number i from 0; open until another is asked for. */
-QL_MUST_USE ql_status merge_parts_at(merge_parts *p, int64_t i, const ql_part **out, ql_err *err);
-
 /* Values of cells first .. first + n - 1 into out [n, n_cols]. key: a dense matrix, or the list of
  * the values of one. */
 QL_MUST_USE ql_status merge_parts_rows(merge_parts *p, const char *key, int64_t n_cols,

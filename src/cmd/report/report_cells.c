@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/chart.h"
+#include "quell/order.h"
 #include "report_page.h"
 
 enum { MOST_GROUPS = 20, SHADES = 8, MOST_MAPS = 8 };
@@ -178,8 +178,8 @@ static ql_status draw_map(const report_data *d, const map *m, const grouping *g,
     return QL_OK;
 }
 
-/* A column of some, but not many different words: clusters, types, samples. */
-ql_status report_tells_groups(const ql_column *c, bool *does, ql_err *err)
+/* Has the column some, but not too many different words? */
+static ql_status tells_groups(const ql_column *c, bool *does, ql_err *err)
 {
     enum { MOST = 60 };
     ql_name_index *index = NULL;
@@ -220,7 +220,7 @@ static ql_status add_map(const ql_column *c, bool asked, map *maps, int *n, ql_e
     bool does = asked;
     if (!c || *n >= MOST_MAPS - 2 || has_map(maps, *n, c)) return QL_OK;
     if (!asked && strncmp(c->name, own, strlen(own)) == 0) return QL_OK;
-    if (!asked) QL_TRY(report_tells_groups(c, &does, err));
+    if (!asked) QL_TRY(tells_groups(c, &does, err));
     if (does) maps[(*n)++] = (map){c->name, c};
     return QL_OK;
 }

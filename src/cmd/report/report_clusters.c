@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quell/order.h"
 #include "quell/alloc.h"
 #include "quell/chart.h"
+#include "quell/order.h"
 #include "report_page.h"
 
 #define RECORDS "uns/quell/cluster"

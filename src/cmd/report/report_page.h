@@ -39,9 +39,6 @@ QL_MUST_USE ql_status report_put_dispersion(const report_data *d, ql_str *out, q
  * NULL: none. */
 const ql_column *report_clustering(const report_data *d);
 
-/* Has the column some, but not too many different words? */
-QL_MUST_USE ql_status report_tells_groups(const ql_column *c, bool *does, ql_err *err);
-
 extern const char report_style[];
 
 #endif

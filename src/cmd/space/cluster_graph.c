@@ -4,6 +4,7 @@
 #include "cluster.h"
 #include "quell/alloc.h"
 #include "quell/community.h"
+#include "quell/with_igraph.h"
 
 static const char *const objectives[] = {"modularity", "cpm", NULL};
 

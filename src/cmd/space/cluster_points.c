@@ -6,6 +6,7 @@
 #include "quell/community.h"
 #include "quell/consensus.h"
 #include "quell/kmeans.h"
+#include "quell/with_igraph.h"
 #include "space_ensemble.h"
 
 enum { LLOYD_STEPS = 300, MOST_K = 10, MOST_K_LARGE = 15, MOST_STABLE = 20 };

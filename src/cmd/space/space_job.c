@@ -224,7 +224,8 @@ out:
     return st;
 }
 
-ql_status space_column(space_job *j, const char *name, ql_frame *out)
+/* A column obs/<name> of any kind, into a frame with the cells' names as index. */
+static ql_status read_column(space_job *j, const char *name, ql_frame *out)
 {
     if (out->index.n == 0) QL_TRY(ql_names_copy(&j->cells, &out->index, &j->run->err));
     return ql_part_column(j->part, "obs", name, out, &j->run->err);
@@ -234,7 +235,7 @@ ql_status space_labels(space_job *j, const char *name, ql_labels *out)
 {
     ql_frame frame = {0};
     ql_err *err = &j->run->err;
-    ql_status st = space_column(j, name, &frame);
+    ql_status st = read_column(j, name, &frame);
     if (st == QL_OK) {
         st = ql_labels_of(ql_frame_column(&frame, name), j->n_cells, out, err);
         if (st != QL_OK) ql_context(err, st, "%s: /obs", j->path);

@@ -70,13 +70,9 @@ bool space_has(const space_job *j, const char *key);
 /* The column obs/<name> as labels of all cells. */
 QL_MUST_USE ql_status space_labels(space_job *j, const char *name, ql_labels *out);
 
-/* A column obs/<name> of any kind, into a frame with the cells' names as index. */
-QL_MUST_USE ql_status space_column(space_job *j, const char *name, ql_frame *out);
-
 /* Start the output. record: what uns/quell/<record> describes ("cluster/leiden"); claims: what will
- * be written ("obsm/X_umap", "obs/leiden", ended by NULL). What is there already is an error
- * without
- * --force, before any work is done. */
+ * be written ("obsm/X_umap", "obs/leiden", ended by NULL). What is there already is an error unless
+ * --force is given, before any work is done. */
 QL_MUST_USE ql_status space_begin(space_job *j, const char *record, const char *const *claims);
 
 /* Results of points, written for all cells: -1 (missing) and NaN where there is no point. */

@@ -1,7 +1,5 @@
 #include "band_sink.h"
 
-#include <string.h>
-
 /* Forget a matrix; the settings stay. */
 static void clear(ql_band_sink *s)
 {

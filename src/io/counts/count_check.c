@@ -110,19 +110,6 @@ ql_count_check ql_check_dataset(const ql_dataset *ds, int threads)
     return ql_check_counts(&ds->counts, threads);
 }
 
-static int64_t row_of(const ql_csr *m, int64_t entry)
-{
-    int64_t lo = 0, hi = m->n_rows;
-    while (hi - lo > 1) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (m->indptr[mid] <= entry)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 /* Do the sums of the first rows agree to 2 %, after undoing log1p (or not)? */
 static bool sums_agree(const ql_csr *m, bool logged)
 {
@@ -167,7 +154,7 @@ void ql_describe_noncount(const ql_csr *m, const ql_count_check *check, int64_t 
                           const ql_names *cells, const ql_names *genes, ql_str *out)
 {
     int64_t more = check->n_impossible + check->n_fractions - 1;
-    append_name(out, "cell", cells, row_of(m, entry));
+    append_name(out, "cell", cells, ql_row_of_entry(m->indptr, m->n_rows, entry));
     ql_str_puts(out, ", ");
     append_name(out, "gene", genes, m->indices[entry]);
     ql_str_printf(out, " is %.9g, no count", (double)m->data[entry]);

@@ -2,7 +2,6 @@
  * /matrix with features. The arrays are csc of features x barcodes, which is csr of cells x
  * features. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "../counts/band_sink.h"
 #include "../hdf5/h5_names.h"

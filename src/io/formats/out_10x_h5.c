@@ -6,7 +6,7 @@
 #include "../hdf5/h5_out.h"
 #include "../hdf5/h5_result.h"
 #include "../text/xml_text.h"
-#include "out_formats.h"
+#include "out_level.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 
@@ -163,15 +163,15 @@ static ql_status write_tag_keys(const job *j, hid_t group, ql_err *err)
 
 static ql_status write_features(const job *j, const ql_dataset *ds, hid_t matrix, ql_err *err)
 {
-    const ql_names *ids = ql_out_gene_text(ds, "gene_ids");
+    const ql_names *ids = ql_frame_texts(&ds->genes, "gene_ids");
     hid_t group = -1;
     ql_status st;
     QL_TRY(ql_h5out_group(matrix, "features", NULL, NULL, &group, err));
     QL_GO(write_names(j, group, "id", ids ? ids : &ds->genes.index, err));
     QL_GO(write_names(j, group, "name", &ds->genes.index, err));
-    QL_GO(write_column(j, group, "feature_type", ql_out_gene_text(ds, "feature_types"), GENE_TYPE,
-                       err));
-    QL_GO(write_column(j, group, "genome", ql_out_gene_text(ds, "genome"), NO_GENOME, err));
+    QL_GO(write_column(j, group, "feature_type", ql_frame_texts(&ds->genes, "feature_types"),
+                       GENE_TYPE, err));
+    QL_GO(write_column(j, group, "genome", ql_frame_texts(&ds->genes, "genome"), NO_GENOME, err));
     QL_GO(write_tag_keys(j, group, err));
     return ql_h5out_close(group, "features", err);
 out:

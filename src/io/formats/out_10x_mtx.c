@@ -5,7 +5,7 @@
 #include "../file/out_folder.h"
 #include "../text/text_field.h"
 #include "../text/text_output.h"
-#include "out_formats.h"
+#include "out_level.h"
 
 enum { BARCODES, FEATURES, MATRIX };
 static const char *const members[] = {"barcodes.tsv.gz", "features.tsv.gz", "matrix.mtx.gz", NULL};
@@ -74,8 +74,8 @@ static ql_status write_barcodes(ql_text_out *t, const void *ctx, ql_err *err)
 static ql_status write_features(ql_text_out *t, const void *ctx, ql_err *err)
 {
     const ql_dataset *ds = ctx;
-    const ql_names *ids = ql_out_gene_text(ds, "gene_ids");
-    const ql_names *types = ql_out_gene_text(ds, "feature_types");
+    const ql_names *ids = ql_frame_texts(&ds->genes, "gene_ids");
+    const ql_names *types = ql_frame_texts(&ds->genes, "feature_types");
     for (int64_t i = 0; i < ds->genes.index.n; i++) {
         const char *name = ql_name(&ds->genes.index, i);
         QL_TRY(put_name(t, ids ? ql_name(ids, i) : name, '\t', err));

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "out_formats.h"
 #include "quell/h5ad_writer.h"
 #include "quell/strbuf.h"
 
@@ -80,12 +79,6 @@ ql_status ql_out_format_check(const ql_out_format *format, const char *path, con
 {
     if (format->check) return format->check(path, in_path, force, err);
     return ql_output_check(path, in_path, force, err);
-}
-
-const ql_names *ql_out_gene_text(const ql_dataset *ds, const char *column)
-{
-    const ql_column *c = ql_frame_column(&ds->genes, column);
-    return c && c->type == QL_COL_STRING ? &c->strings : NULL;
 }
 
 /* ---- what is lost ---- */

@@ -1,5 +1,5 @@
 /* h5ad: the file of an h5ad input is carried through whole, other inputs become a new one. */
-#include "out_formats.h"
+#include "out_level.h"
 #include "quell/h5ad_writer.h"
 
 static ql_status write_h5ad(const char *path, const ql_dataset *ds, const ql_out_options *opt,

@@ -4,7 +4,7 @@
 #include "../hdf5/chunk_writer.h"
 #include "../hdf5/h5_out.h"
 #include "../hdf5/h5_result.h"
-#include "out_formats.h"
+#include "out_level.h"
 #include "quell/alloc.h"
 #include "quell/interrupt.h"
 

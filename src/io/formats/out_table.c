@@ -1,9 +1,8 @@
 /* Text tables of counts: names in the first line and the first column, the corner empty. */
-#include <string.h>
 
 #include "../text/text_field.h"
 #include "../text/text_output.h"
-#include "out_formats.h"
+#include "out_level.h"
 
 /* Rows of a table as they are written. */
 typedef struct {

@@ -1,6 +1,4 @@
 /* What is in an AnnData, for `quell info`. */
-#include <inttypes.h>
-#include <string.h>
 
 #include "../hdf5/h5_describe.h"
 #include "../text/wording.h"

@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <string.h>
 
 #include "../hdf5/h5_columns.h"
@@ -12,7 +11,8 @@ ql_status ql_h5ad_path(const char *group, const char *member, ql_str *out, ql_er
     return out->failed ? ql_fail(err, QL_EMEMORY, "no memory for a path") : QL_OK;
 }
 
-ql_status ql_h5ad_index_path(hid_t file, const char *frame, ql_str *out, ql_err *err)
+/* Path of the index of a frame that is a group ("obs", "var", "raw/var") into out. */
+static ql_status index_path(hid_t file, const char *frame, ql_str *out, ql_err *err)
 {
     ql_str name = {0};
     ql_status st;
@@ -40,7 +40,7 @@ ql_status ql_h5ad_rows(hid_t file, const char *frame, int64_t *n, ql_err *err)
 {
     ql_str path = {0};
     ql_status st;
-    QL_GO(ql_h5ad_index_path(file, frame, &path, err));
+    QL_GO(index_path(file, frame, &path, err));
     QL_GO(ql_h5r_names_count(file, ql_str_text(&path), n, err));
 out:
     ql_str_free(&path);
@@ -51,7 +51,7 @@ ql_status ql_h5ad_index(hid_t file, const char *frame, ql_names *out, ql_err *er
 {
     ql_str path = {0};
     if (ql_h5ad_is_compound(file, frame)) return ql_h5ad_compound_index(file, frame, out, err);
-    ql_status st = ql_h5ad_index_path(file, frame, &path, err);
+    ql_status st = index_path(file, frame, &path, err);
     if (st == QL_OK) st = ql_h5r_names(file, ql_str_text(&path), out, err);
     ql_str_free(&path);
     return st;

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../hdf5/h5_chunks.h"
 #include "../hdf5/h5_error.h"
-#include "../hdf5/h5_values.h"
 #include "../text/wording.h"
 #include "h5ad_read.h"
 #include "quell/alloc.h"
@@ -59,27 +59,6 @@ ql_status ql_h5ad_list_others(hid_t file, const ql_h5ad_names *names, const ql_d
 
 /* ---- obsm ---- */
 
-/* x [n of index, width] into `width` columns. */
-static ql_status split_columns(const double *x, const char *key, int64_t width, ql_frame *out,
-                               ql_err *err)
-{
-    ql_str name = {0};
-    double *column = NULL;
-    ql_status st;
-    QL_GO(QL_NEW(column, out->index.n, "a column", err));
-    for (int64_t c = 0; c < width; c++) {
-        for (int64_t i = 0; i < out->index.n; i++) column[i] = x[i * width + c];
-        ql_str_clear(&name);
-        ql_str_printf(&name, "%s_%" PRId64, key, c + 1);
-        if (name.failed) QL_GO(ql_fail(err, QL_EMEMORY, "no memory for a name"));
-        QL_GO(ql_frame_add(out, name.text, QL_COL_F64, column, err));
-    }
-out:
-    ql_free(column);
-    ql_str_free(&name);
-    return st;
-}
-
 static ql_status read_doubles(const ql_h5r_array *a, double *x, ql_err *err)
 {
     QL_TRY(ql_h5r_check_chunks(a, 1, err));
@@ -101,7 +80,7 @@ static ql_status read_dense(hid_t file, const char *path, const char *key, ql_fr
                       a.dim[0], out->index.n));
     QL_GO(QL_NEW(x, a.n, "a reduction", err));
     QL_GO(read_doubles(&a, x, err));
-    QL_GO(split_columns(x, key, a.dim[1], out, err));
+    QL_GO(ql_frame_add_matrix(out, key, QL_COL_F64, x, a.dim[1], err));
 out:
     ql_free(x);
     ql_h5r_array_close(&a);

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../hdf5/h5_chunks.h"
 #include "../hdf5/h5_columns.h"
 #include "../hdf5/h5_error.h"
 #include "../hdf5/h5_names.h"
-#include "../hdf5/h5_values.h"
 #include "../hdf5/matrix_h5.h"
 #include "h5ad_read.h"
 #include "quell/alloc.h"

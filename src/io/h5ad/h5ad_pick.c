@@ -1,6 +1,5 @@
 /* Which matrix of an h5ad holds the counts. What the user named decides; else X if it passes the
  * count check; else the first of the usual places that passes. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

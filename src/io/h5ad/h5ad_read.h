@@ -16,9 +16,6 @@ extern const ql_h5ad_names ql_h5ad_modern_names;
 /* "group/member" into out. QL_EMEMORY. */
 QL_MUST_USE ql_status ql_h5ad_path(const char *group, const char *member, ql_str *out, ql_err *err);
 
-/* Path of the index of a frame that is a group ("obs", "var", "raw/var") into out. */
-QL_MUST_USE ql_status ql_h5ad_index_path(hid_t file, const char *frame, ql_str *out, ql_err *err);
-
 /* Rows of a frame that is a group, without reading its index. */
 QL_MUST_USE ql_status ql_h5ad_rows(hid_t file, const char *frame, int64_t *n, ql_err *err);
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "../hdf5/h5_chunks.h"
 #include "../hdf5/h5_names.h"
-#include "../hdf5/h5_values.h"
 #include "../hdf5/matrix_h5.h"
 #include "quell/alloc.h"
 

@@ -1,4 +1,3 @@
-#include "h5ad_entries.h"
 #include "h5ad_start.h"
 
 #include <string.h>
@@ -6,6 +5,7 @@
 #include "../hdf5/h5_error.h"
 #include "../hdf5/h5_out.h"
 #include "../hdf5/lzf.h"
+#include "h5ad_entries.h"
 #include "h5ad_read.h"
 #include "quell/strbuf.h"
 

@@ -1,4 +1,4 @@
-/* The writer of an h5ad and what its parts share. Private to src/io. */
+/* The writer of an h5ad and what its parts share (h5ad_place.c). Private to src/io. */
 #ifndef QUELL_IO_H5AD_WRITER_INTERNAL_H
 #define QUELL_IO_H5AD_WRITER_INTERNAL_H
 
@@ -44,6 +44,15 @@ QL_MUST_USE ql_status ql_h5ad_check_shape(const ql_h5ad_writer *w, const char *k
  * caller, *leaf points into key. */
 QL_MUST_USE ql_status ql_h5ad_open_parent(ql_h5ad_writer *w, const char *key, hid_t *parent,
                                           const char **leaf, ql_err *err);
+
+/* Make leaf free, which is `key` in messages: QL_ECREATE where it is taken and may not be replaced.
+ */
+QL_MUST_USE ql_status ql_h5ad_make_room(ql_h5ad_writer *w, hid_t parent, const char *leaf,
+                                        const char *key, ql_err *err);
+
+/* Close the parent of what was written with status st, and return that or the failure to close. */
+QL_MUST_USE ql_status ql_h5ad_close_parent(hid_t parent, const char *key, ql_status st,
+                                           ql_err *err);
 
 /* Make a column of the frame `group` free, its name checked, and add it to order unless it is
  * there.

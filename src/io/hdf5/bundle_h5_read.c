@@ -11,9 +11,6 @@
 #include "quell/interrupt.h"
 #include "quell/utf8.h"
 
-/* The most that deflate makes of a byte. */
-static const double MOST_OF_A_BYTE = 1100.0;
-
 typedef struct {
     hid_t file;
     ql_bundle *bundle;
@@ -150,7 +147,7 @@ static ql_status check_room(reading *r, const ql_h5r_array *a, size_t size)
     double wanted = (double)a->n * (double)size;
     double stored = (double)H5Dget_storage_size(a->id);
     if (stored > (double)a->file_bytes) stored = (double)a->file_bytes;
-    if (wanted > stored * MOST_OF_A_BYTE || wanted > r->room)
+    if (wanted > stored * QL_DEFLATE_RATIO || wanted > r->room)
         return ql_fail(r->err, QL_EDATA,
                        "%s: announces %" PRId64 " values but only %.0f bytes are stored", a->path,
                        a->n, stored);
@@ -246,7 +243,7 @@ static ql_status read_opened(hid_t file, ql_bundle *b, bool root_only, ql_err *e
     (void)H5Fget_filesize(file, &bytes);
     reading r = {.file = file,
                  .bundle = b,
-                 .room = (double)bytes * MOST_OF_A_BYTE,
+                 .room = (double)bytes * QL_DEFLATE_RATIO,
                  .strict = !root_only,
                  .err = err};
     return root_only ? put_attributes(&r, "") : put_group(&r, "", 0);

@@ -7,9 +7,9 @@
 #include "h5_read.h"
 #include "lzf.h"
 
-/* Bytes that one stored byte can stand for: deflate's limit is 1032, other filters do better on
- * constant data. An extent beyond that is no data that anybody wrote. */
-static const double DEFLATE_RATIO = 1100.0, OTHER_RATIO = 20000.0;
+/* Other filters than deflate do better on constant data. An extent beyond that is no data that
+ * anybody wrote. */
+static const double OTHER_RATIO = 20000.0;
 static const double FREE_BYTES = 64.0 * 1024 * 1024;
 
 static const char *filter_name(H5Z_filter_t id, const char *stored)
@@ -52,7 +52,7 @@ static ql_status check_filters(hid_t dcpl, const char *path, double *ratio, ql_e
             return fail_filter(path, id, stored, err);
         }
         if (id == H5Z_FILTER_DEFLATE || id == QL_LZF_FILTER)
-            *ratio *= DEFLATE_RATIO;
+            *ratio *= QL_DEFLATE_RATIO;
         else if (id != H5Z_FILTER_SHUFFLE && id != H5Z_FILTER_FLETCHER32)
             *ratio *= OTHER_RATIO;
     }

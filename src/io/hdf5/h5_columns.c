@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "h5_chunks.h"
 #include "h5_error.h"
-#include "h5_values.h"
 #include "h5_names.h"
 #include "quell/alloc.h"
 

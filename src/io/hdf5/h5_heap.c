@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "h5_values.h"
+#include "h5_chunks.h"
 #include "quell/alloc.h"
 
 enum { REF = 16, HEAD = 16, N_NUMBERS = 1 << 16, COLLECTION_MAX = 16 << 20, FREE_READS = 1 << 20 };

@@ -15,6 +15,9 @@
 #include "quell/status.h"
 #include "quell/strbuf.h"
 
+/* Bytes that a stored one can stand for: deflate's limit is 1032. */
+#define QL_DEFLATE_RATIO 1100.0
+
 typedef enum { QL_H5R_NONE, QL_H5R_GROUP, QL_H5R_DATASET } ql_h5r_kind;
 
 /* Open read-only and without locks. QL_ENOINPUT: cannot be opened; QL_EDATA: no HDF5 file, damaged

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/csr.h"
 #include "quell/parallel.h"
 
 enum { BLOCK_BYTES = 32 << 20, PIECE = 1 << 16, SMALL = 1024 };
@@ -15,16 +16,6 @@ typedef struct {
     size_t size;
     int64_t at, n;
 } block_job;
-
-void ql_h5r_take(const ql_h5r_taker *t, size_t size, int64_t at, const void *values, int64_t n)
-{
-    if (t->out) {
-        unsigned char *home = (unsigned char *)t->out + (size_t)at * size;
-        if (values != home) memcpy(home, values, (size_t)n * size);
-        values = home;
-    }
-    if (t->place) t->place(t->ctx, at, values, n);
-}
 
 static void place_piece(void *ctx, int64_t item)
 {
@@ -162,20 +153,6 @@ static void narrow_indices(index_job *job, int64_t at, const unsigned char *valu
     }
 }
 
-/* The last row that begins at or before entry k. */
-static int64_t row_at(const ql_h5r_rows *rows, int64_t k)
-{
-    int64_t lo = 0, hi = rows->n_rows;
-    while (hi - lo > 1) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (rows->indptr[mid] <= k)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static bool ascending(const int32_t *x, int64_t n)
 {
     int odd = 0;
@@ -187,7 +164,7 @@ static bool ascending(const int32_t *x, int64_t n)
 static bool rows_ascend(const ql_h5r_rows *rows, const int32_t *x, int64_t at, int64_t end)
 {
     bool ok = true;
-    for (int64_t row = row_at(rows, at); ok && at < end; row++) {
+    for (int64_t row = ql_row_of_entry(rows->indptr, rows->n_rows, at); ok && at < end; row++) {
         int64_t to = rows->indptr[row + 1] < end ? rows->indptr[row + 1] : end;
         ok = ascending(x + at, to - at);
         at = to;
@@ -211,7 +188,7 @@ static bool seams_ascend(const ql_h5r_rows *rows, const int32_t *x, int64_t n, i
 {
     bool ok = true;
     for (int64_t k = step; ok && k < n; k += step)
-        ok = x[k] > x[k - 1] || rows->indptr[row_at(rows, k)] == k;
+        ok = x[k] > x[k - 1] || rows->indptr[ql_row_of_entry(rows->indptr, rows->n_rows, k)] == k;
     return ok;
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "h5_chunks.h"
 #include "h5_values.h"
 #include "matrix_h5.h"
 #include "quell/alloc.h"

@@ -1,7 +1,6 @@
 /* Dense matrices of an HDF5 file to a sink: cells x genes in bands of rows; genes x cells in blocks
  * of columns where the chunks are narrow, so that each is read once, else in bands of rows through
  * an external sort. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "../counts/entry_sink.h"

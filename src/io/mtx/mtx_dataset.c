@@ -1,6 +1,5 @@
 #include "mtx_dataset.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "../counts/entry_sink.h"

@@ -1,6 +1,5 @@
 /* Names that fit a matrix: which files, which way round, and numbers where there are none. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "mtx_folder.h"
 #include "quell/strbuf.h"

@@ -1,9 +1,7 @@
 /* Block gzip (BGZF, as bgzip writes it): members of at most 64 KiB that say how long they are, so
  * that many threads can inflate them. From the first member on that is not so, zlib takes over. */
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../file/gzip_member.h"

@@ -1,6 +1,5 @@
 #include "text_field.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

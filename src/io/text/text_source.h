@@ -1,4 +1,4 @@
-/* The ways text comes from a file: one const table per way. Private to src/io/text_*.c. */
+/* The ways text comes from a file: one const table per way. Private to src/io/text. */
 #ifndef QUELL_IO_TEXT_SOURCE_H
 #define QUELL_IO_TEXT_SOURCE_H
 

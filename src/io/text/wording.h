@@ -2,7 +2,7 @@
 #ifndef QUELL_IO_WORDING_H
 #define QUELL_IO_WORDING_H
 
-#include "quell/frame.h"
+#include "quell/names.h"
 #include "quell/notes.h"
 #include "quell/strbuf.h"
 

@@ -3,7 +3,7 @@
 #ifndef QUELL_IO_XML_TEXT_H
 #define QUELL_IO_XML_TEXT_H
 
-#include "quell/frame.h"
+#include "quell/names.h"
 
 /* Decode &#N; and &#xN; in all names to UTF-8. */
 QL_MUST_USE ql_status ql_xml_decode_names(ql_names *names, ql_err *err);

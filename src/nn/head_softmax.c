@@ -1,5 +1,5 @@
-/* Means that are a gene's share of its cell's molecules: logits normalised over all genes, so that
- * a minibatch takes three sweeps over the tiles instead of one.
+/* Means that are a gene's share of its cell's molecules: a softmax over all genes, so that a
+ * minibatch takes three sweeps over the tiles instead of one.
  *
  *   1. logits; for each tile the largest of each cell, e = exp(logit - largest), its sum. Of these
  *      follows for each tile what makes shares of its e: rho = e scale;
@@ -98,18 +98,6 @@ void ql_heads_norm_finish(ql_heads *h, const ql_kern *kern, const ql_batch *b)
 {
     if (h->share) normalise(h, kern, b->n_pad);
     if (h->odds) kern->log(b->n_pad, b->size, h->offset);
-}
-
-void ql_head_special_mean(const ql_heads *h, const ql_params *p, const ql_kern *kern,
-                          const ql_head_pass *pass, const tile_block *t, ql_head_space *s)
-{
-    ql_real *x = s->act[QL_HEAD_MEAN];
-    if (h->share && h->keep) return;
-    ql_head_dense(h, p, kern, pass, t, QL_HEAD_MEAN, x);
-    if (h->share)
-        kern->exp_less(t->genes.count, t->ld, x, h->most + t->tile * h->capacity + t->first);
-    else
-        kern->add_row(t->genes.count, t->ld, x, h->offset + t->first, x);
 }
 
 /* ---- the third sweep ---- */

@@ -1,21 +1,23 @@
 /* What rows.c needs of the store. Private to src/mat. */
-#ifndef QL_ROW_STORE_H
-#define QL_ROW_STORE_H
+#ifndef QL_ROW_STORE_INTERNAL_H
+#define QL_ROW_STORE_INTERNAL_H
 
-#include "quell/rows.h"
+#include "quell/row_store.h"
 
 QL_MUST_USE ql_status ql_store_renumber(ql_row_store *s, const int32_t *map, ql_err *err);
 /* With columns left out and in another order; see ql_row_pick. */
 QL_MUST_USE ql_status ql_store_pick(ql_row_store *s, const int32_t *map, ql_err *err);
 
-/* Entries of a row renumbered in place, those of map -1 left out, the others put in order; returns
- * how many are left. */
-int64_t ql_row_pick(const int32_t *map, int64_t n, int32_t *gene, float *count);
-
 int64_t ql_store_get(ql_row_store *s, int64_t row, int32_t *gene, float *count);
 QL_MUST_USE ql_status ql_store_check(const ql_row_store *s, ql_err *err);
 int64_t ql_store_want(ql_row_store *s, const int64_t *order, int64_t n, int64_t n_after);
 void ql_store_load(ql_row_store *s, int64_t piece);
+
+/* Its shape and entries; max_row: most entries of a row. */
+typedef struct {
+    int64_t n_rows, n_cols, nnz, max_row;
+} ql_store_extent;
+ql_store_extent ql_store_extent_of(const ql_row_store *s);
 
 /* Bytes of the longest row. */
 int64_t ql_store_longest(const ql_row_store *s);
