@@ -7,14 +7,14 @@
     X(tune)                                                                                        \
     X(train)                                                                                       \
     X(apply)                                                                                       \
+    X(check)                                                                                       \
+    X(merge)                                                                                       \
     X(sample)                                                                                      \
     X(interpolate)                                                                                 \
     X(arithmetic)                                                                                  \
     X(score)                                                                                       \
     X(de)                                                                                          \
     X(impute)                                                                                      \
-    X(check)                                                                                       \
-    X(merge)                                                                                       \
     X(neighbors)                                                                                   \
     X(cluster)                                                                                     \
     X(layout)                                                                                      \

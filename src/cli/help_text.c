@@ -120,7 +120,7 @@ static void command_list(const ql_command *const *commands, ql_str *out)
         if (strcmp(group, c->group) != 0)
             ql_str_printf(out, "%s%s:\n", *group ? "\n" : "", c->group);
         group = c->group;
-        ql_str_printf(out, "  %-10s %s\n", c->name, c->summary);
+        ql_str_printf(out, "  %-11s %s\n", c->name, c->summary);
     }
 }
 
