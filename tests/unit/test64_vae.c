@@ -285,6 +285,7 @@ static void rules_of_the_divergence(void **state)
         {"beta 4", {.beta = 4}},
         {"warming up", {.beta = 1, .course = QL_KL_LINEAR, .period = 2, .epochs = true}},
         {"free bits", {.beta = 1, .free_bits = 0.3}},
+        {"more free bits than any unit takes", {.beta = 1, .free_bits = 30}},
         {"a large capacity", {.beta = 3, .capacity = 100}},
         {"a small capacity", {.beta = 3, .capacity = 0.01}},
     };
