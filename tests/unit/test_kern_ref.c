@@ -237,6 +237,23 @@ static void sums_of_exponentials_go_on(void **state)
     }
 }
 
+static void columns_add_to_their_sums(void **state)
+{
+    (void)state;
+    static share_arrays before, now;
+    share_draw(&before);
+    share_draw(&now);
+    best_table()->column_sums(SHARE_ROWS, SHARE_LD, now.x, now.sum);
+    for (int j = 0; j < SHARE_LD; j++) {
+        double want = (double)before.sum[j], size = fabs(want);
+        for (int i = 0; i < SHARE_ROWS; i++) {
+            want += (double)before.x[i * SHARE_LD + j];
+            size += fabs((double)before.x[i * SHARE_LD + j]);
+        }
+        close_sum((double)now.sum[j], want, SHARE_ROWS, size, "column_sums");
+    }
+}
+
 static void exponentials_replace_logits(void **state)
 {
     (void)state;
@@ -490,6 +507,7 @@ int main(void)
         cmocka_unit_test(gather_adds_rows),
         cmocka_unit_test(scatter_adds_to_rows),
         cmocka_unit_test(sums_of_exponentials_go_on),
+        cmocka_unit_test(columns_add_to_their_sums),
         cmocka_unit_test(exponentials_replace_logits),
         cmocka_unit_test(cells_are_listed),
         cmocka_unit_test(values_are_taken_and_put),

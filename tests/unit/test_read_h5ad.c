@@ -438,6 +438,15 @@ static void bad_index_missing(hid_t f)
     fx_h5_attr(f, "obs", "_index", "nowhere");
 }
 
+/* Longer than a path may be. */
+static void bad_long_index(hid_t f)
+{
+    char name[1101];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    fx_h5_attr(f, "obs", "_index", name);
+}
+
 static void bad_no_index(hid_t f)
 {
     H5Adelete_by_name(f, "obs", "_index", H5P_DEFAULT);
@@ -611,6 +620,7 @@ static void test_malformed(void **state)
         {bad_few_genes, "is 4 x 3, but there are 4 cells and 2 genes"},
         {bad_few_cells, "is 4 x 3, but there are 3 cells and 3 genes"},
         {bad_index_missing, "/obs: its index \"nowhere\" is missing"},
+        {bad_long_index, "/obs: its index \"xxxx"},
         {bad_no_index, "no attribute \"_index\""},
         {bad_negative, "cell \"AAAG-1\", gene \"MS4A1\" is -5"},
         {bad_large, "is 2.14748365e+09, no count; the matrix holds values of 2147483648"},
@@ -675,21 +685,64 @@ static void test_damaged_chunk(void **state)
     fx_assert_error(fx_read(path), QL_EDATA, path, "/X/data: chunk 2 (values from 154) is damaged");
 }
 
-static void test_missing_column_is_a_warning(void **state)
+/* obs has one column, of this name. */
+static void list_column(hid_t file, const char *name)
 {
-    static const char *const order[] = {"nothing"};
     hsize_t one = 1;
-    (void)state;
-    hid_t file = fx_h5ad("c.h5ad"), type = fx_h5_text_type(),
-          space = H5Screate_simple(1, &one, NULL);
+    hid_t type = fx_h5_text_type(), space = H5Screate_simple(1, &one, NULL);
     hid_t attr = H5Acreate_by_name(file, "obs", "column-order", type, space, H5P_DEFAULT,
                                    H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(H5Awrite(attr, type, order) >= 0);
+    assert_true(H5Awrite(attr, type, &name) >= 0);
     H5Aclose(attr);
     H5Sclose(space);
     H5Tclose(type);
+}
+
+static void test_missing_column_is_a_warning(void **state)
+{
+    (void)state;
+    hid_t file = fx_h5ad("c.h5ad");
+    list_column(file, "nothing");
     assert_known("c.h5ad", file);
     assert_true(fx_has_note("column \"nothing\" is listed but missing"));
+}
+
+static void put_codes(hid_t file, int n, const int64_t *codes)
+{
+    fx_h5_group(file, "obs/x");
+    fx_h5_attr(file, "obs/x", "encoding-type", "categorical");
+    fx_h5_strings(file, "obs/x/categories", 3, fx_genes);
+    fx_h5_ints(file, "obs/x/codes", H5T_STD_I8LE, n, codes);
+}
+
+static void put_nullable(hid_t file, const int64_t *values, const int64_t *mask)
+{
+    fx_h5_group(file, "obs/x");
+    fx_h5_attr(file, "obs/x", "encoding-type", "nullable-integer");
+    fx_h5_ints(file, "obs/x/values", H5T_STD_I64LE, FX_CELLS, values);
+    fx_h5_ints(file, "obs/x/mask", H5T_STD_I8LE, FX_CELLS, mask);
+}
+
+/* Columns that cannot be taken are left out, those beside them are read. */
+static void test_columns_that_do_not_fit(void **state)
+{
+    static const int64_t numbers[] = {0, 1, 2, 1, 0}, beyond[] = {0, 1, 2, 3},
+                         below[] = {0, 1, -2, 1}, large[] = {1, 2, 3, INT64_C(1) << 60},
+                         mask[] = {1, 0, 0, 0};
+    enum { N_CASES = 9 };
+    (void)state;
+    for (int k = 0; k < N_CASES; k++) {
+        hid_t file = fx_h5ad("x.h5ad");
+        if (k < 3) fx_h5_ints(file, "obs/x", H5T_STD_I64LE, 3 + k, numbers);
+        if (k >= 3 && k < 6) put_codes(file, k, numbers);
+        if (k == 6) put_codes(file, FX_CELLS, beyond);
+        if (k == 7) put_codes(file, FX_CELLS, below);
+        if (k == 8) put_nullable(file, large, mask);
+        list_column(file, "x");
+        H5Fclose(file);
+        fx_assert_ok(fx_read_with(fx_path("x.h5ad"), (ql_read_options){.columns = true}));
+        assert_int_equal(fx_ds.cells.n_columns, k == 1 || k == 4);
+    }
 }
 
 static void test_describe(void **state)
@@ -736,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_damaged_chunk),
         cmocka_unit_test(test_missing_column_is_a_warning),
+        cmocka_unit_test(test_columns_that_do_not_fit),
         cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, fx_setup, teardown);
