@@ -332,6 +332,7 @@ static void test_long_malformed(void **state)
         {"gene\tcell\tcount\nA\tc1\t1\nA\tc2\tNA\n",
          "line 3: the count of gene \"A\", cell \"c2\": \"NA\" is a missing value"},
         {"gene\tcell\tcount\nA\tc1\t1\nA\tc2\n", "line 3: has 2 fields, 3 expected"},
+        {"gene\tcell\tcount\nA\tc1\t1\t2\n", "line 2: has 4 fields, 3 expected"},
         {"gene\tcell\tcount\nA\tc1\t1.5\n", "is 1.5, no count"},
         {"a\tb\tc\nA\tc1\t1\n", "does not name the columns gene, cell and count"},
     };
