@@ -216,6 +216,8 @@ def test_broken_models(quell, source, model, tmp_path):
             ("encoder1/weight", lambda x: x[:-1], "encoder1/weight"),
             ("encoder2/mu/bias", lambda x: x * np.nan, "encoder2/mu/bias: entry 0 is nan"),
             ("genes/column", lambda x: x[::-1], "genes/column"),
+            ("genes/column", lambda x: 0 * x - 1, "genes/column: no gene is chosen"),
+            ("genes/total", lambda x: x * np.inf, "genes/total: entry"),
             ("encoder9/bias", lambda x: None, "encoder9/bias")):
         bad = tmp_path / "bad.quell.h5"
         bad.write_bytes((model / "m.quell.h5").read_bytes())

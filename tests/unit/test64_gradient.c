@@ -187,6 +187,7 @@ static const setting settings[] = {
     {.name = "contractive", .contractive = 0.1, .norm = -1},
     {.name = "contractive, deep", .contractive = 0.1, .norm = -1, .hidden = deep, .n_hidden = 5},
     {.name = "contractive, relu", .contractive = 0.1, .norm = -1, .act = "relu"},
+    {.name = "contractive, selu", .contractive = 0.1, .norm = -1, .act = "selu"},
     {.name = "contractive, batch norm", .contractive = 0.1, .act = "tanh", .curved_code = true},
     {.name = "contractive, layer norm",
      .contractive = 0.1,

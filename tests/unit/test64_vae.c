@@ -133,6 +133,22 @@ static void gradients_of_the_others(void **state)
     }
 }
 
+/* Beyond e^-15 and e^15 dispersions are as there, and learn no more. */
+static void dispersions_are_held(void **state)
+{
+    (void)state;
+    static const ql_theta_kind kinds[] = {QL_THETA_GENE, QL_THETA_CELL};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        const ql_likelihood *nb = ql_vae_likelihood_find("nb", kinds[k]);
+        for (double log_theta = -15; log_theta <= 15; log_theta += 30) {
+            const entry at = {.y = 3, .mu = 1.5, .theta = exp(log_theta)};
+            const entry beyond = {.y = 3, .mu = 1.5, .theta = exp(1.1 * log_theta)};
+            like(evaluate(nb, &beyond, 1).loss, evaluate(nb, &at, 1).loss, "held", (int)log_theta);
+            assert_true(evaluate(nb, &beyond, 1).theta == 0);
+        }
+    }
+}
+
 /* ---- the divergence ---- */
 
 static void divergence_of_the_reference(void **state)
@@ -285,6 +301,7 @@ static void rules_of_the_divergence(void **state)
         {"beta 4", {.beta = 4}},
         {"warming up", {.beta = 1, .course = QL_KL_LINEAR, .period = 2, .epochs = true}},
         {"free bits", {.beta = 1, .free_bits = 0.3}},
+        {"more free bits than any unit takes", {.beta = 1, .free_bits = 30}},
         {"a large capacity", {.beta = 3, .capacity = 100}},
         {"a small capacity", {.beta = 3, .capacity = 0.01}},
     };
@@ -346,6 +363,7 @@ int main(void)
         cmocka_unit_test(likelihoods_of_the_reference),
         cmocka_unit_test(values_of_the_registry),
         cmocka_unit_test(gradients_of_the_others),
+        cmocka_unit_test(dispersions_are_held),
         cmocka_unit_test(divergence_of_the_reference),
         cmocka_unit_test(schedules),
         cmocka_unit_test(rules_of_scvi),

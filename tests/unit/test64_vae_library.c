@@ -95,6 +95,23 @@ static void gradients(void **state)
     check_library("deep, layer norm, poisson", &c, large, 0);
 }
 
+/* A library far below its bound is held there: its mean learns from the divergence alone. */
+static void with_no_library(void *ctx, probe *p)
+{
+    ql_ae *ae = &p->model.ae;
+    with_prior(ctx, p);
+    ql_param(&ae->params, ae->library.net.mean.bias)[0] = -30;
+}
+
+static void gradients_at_the_bound(void **state)
+{
+    (void)state;
+    probe p;
+    ql_ae_config c = library_config(3, bottle);
+    probe_start_with(&p, &c, small, 0, with_no_library, NULL);
+    check_probe("libraries held at their bound", &p);
+}
+
 /* ---- what it does ---- */
 
 typedef struct {
@@ -202,11 +219,9 @@ static void contradictions_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(divergence_between_normals),
-        cmocka_unit_test(gradients),
-        cmocka_unit_test(means_add_up),
-        cmocka_unit_test(losses_have_the_divergence),
-        cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(divergence_between_normals), cmocka_unit_test(gradients),
+        cmocka_unit_test(gradients_at_the_bound),     cmocka_unit_test(means_add_up),
+        cmocka_unit_test(losses_have_the_divergence), cmocka_unit_test(contradictions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,10 +130,14 @@ static void a_wrong_look_is_one_line(void **state)
     assert_string_equal(err.msg, "order is int64 [2], float64 [any] expected");
     assert_int_equal(ql_bundle_int(&b, "format_version", 1, 1, &i, &err), QL_EDATA);
     assert_string_equal(err.msg, "format_version is 3, must be in 1 .. 1");
+    assert_int_equal(ql_bundle_int(&b, "format_version", 4, 9, &i, &err), QL_EDATA);
+    assert_string_equal(err.msg, "format_version is 3, must be in 4 .. 9");
     assert_int_equal(ql_bundle_double(&b, "format", &d, &err), QL_EDATA);
     assert_string_equal(err.msg, "format is a text, a number expected");
     assert_int_equal(ql_bundle_names(&b, "genes/index", 3, &list, &err), QL_EDATA);
     assert_string_equal(err.msg, "genes/index is a list of 2 texts, a list of 3 texts expected");
+    assert_int_equal(ql_bundle_names(&b, "genes/index", 1, &list, &err), QL_EDATA);
+    assert_string_equal(err.msg, "genes/index is a list of 2 texts, a list of 1 texts expected");
     assert_int_equal(ql_bundle_put_double(&b, "nan", (double)NAN, &err), QL_OK);
     assert_int_equal(ql_bundle_double(&b, "nan", &d, &err), QL_EDATA);
     ql_bundle_free(&b);
@@ -141,6 +145,35 @@ static void a_wrong_look_is_one_line(void **state)
 }
 
 /* The first number out of range is told; what is at its ends is in it. */
+/* Not of other numbers, neither larger nor smaller, no list for a matrix. */
+static void arrays_of_another_shape(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        ql_array want;
+    } cases[] = {{"net/out/weights", {QL_ELEM_F64, 2, 3, NULL}},
+                 {"net/out/weights", {QL_ELEM_F32, 1, 3, NULL}},
+                 {"net/out/weights", {QL_ELEM_F32, 3, 3, NULL}},
+                 {"net/out/weights", {QL_ELEM_F32, 2, 2, NULL}},
+                 {"net/out/weights", {QL_ELEM_F32, 2, 4, NULL}},
+                 {"net/out/weights", {QL_ELEM_F32, 2, -1, NULL}},
+                 {"order", {QL_ELEM_I64, 2, -2, NULL}},
+                 {"order", {QL_ELEM_I64, 1, -1, NULL}},
+                 {"order", {QL_ELEM_I64, 3, -1, NULL}}};
+    ql_bundle b = {0};
+    ql_names names = two_names();
+    fill(&b, &names);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ql_array found;
+        ql_err err = {0};
+        assert_int_equal(ql_bundle_array(&b, cases[i].name, cases[i].want, &found, &err), QL_EDATA);
+        assert_non_null(strstr(err.msg, " expected"));
+    }
+    ql_bundle_free(&b);
+    ql_names_free(&names);
+}
+
 static void numbers_out_of_range(void **state)
 {
     (void)state;
@@ -309,6 +342,28 @@ static void huge(hid_t file)
     dataset_of(file, H5T_NATIVE_FLOAT, 2, (hsize_t[2]){1 << 20, 1 << 20});
 }
 
+static void a_little_unwritten(hid_t file)
+{
+    dataset_of(file, H5T_NATIVE_FLOAT, 2, (hsize_t[2]){2, 5});
+}
+
+/* Its zeros take next to nothing; each link to them would be an array in memory. */
+static void linked_often(hid_t file)
+{
+    static const hsize_t n = 1 << 20;
+    static float zeros[1 << 20];
+    hid_t space = H5Screate_simple(1, &n, NULL), dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(dcpl, 1, &n);
+    H5Pset_deflate(dcpl, 9);
+    hid_t id = H5Dcreate2(file, "a", H5T_IEEE_F32LE, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    assert_true(H5Dwrite(id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros) >= 0);
+    H5Dclose(id);
+    H5Pclose(dcpl);
+    H5Sclose(space);
+    for (char name[] = "b"; *name <= 'm'; ++*name)
+        assert_true(H5Lcreate_hard(file, "a", file, name, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
 static void unwritten(hid_t file)
 {
     dataset_of(file, H5T_NATIVE_FLOAT, 2, (hsize_t[2]){1024, 1024});
@@ -352,6 +407,8 @@ static void what_no_bundle_holds_is_refused(void **state)
     refused(many_circles, ":");
     refused(huge, "/a: announces 1099511627776 values but only 0 bytes are stored");
     refused(unwritten, "/a: announces 1048576 values but only 0 bytes are stored");
+    refused(a_little_unwritten, "/a: announces 10 values but only 0 bytes are stored");
+    refused(linked_often, ": announces 1048576 values but only");
     refused(three_dimensions, "/a: has 3 dimensions");
     refused(odd_type, "/a: is int16, not expected here");
     refused(list_attribute, "/list: is an attribute of no kind");
@@ -379,6 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_put_is_found),
         cmocka_unit_test(a_wrong_look_is_one_line),
+        cmocka_unit_test(arrays_of_another_shape),
         cmocka_unit_test(numbers_out_of_range),
         cmocka_unit_test(names_that_cannot_be),
         cmocka_unit_test(what_was_written_is_read),

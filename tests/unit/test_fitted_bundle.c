@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fixture_model.h"
+#include "quell/covariates_bundle.h"
 #include "quell/fit.h"
 #include "quell/fitted_bundle.h"
 #include "quell/predict.h"
@@ -169,6 +171,8 @@ static void what_does_not_fit_is_named(void **state)
     var[3] = 1;
     ((float *)entry_of(&b, "genes/sd")->own)[0] = 0;
     assert_refused(&b, &o, m.n_cols, "genes/sd: value 0 is 0, a number above 0 expected");
+    ((ql_entry *)entry_of(&b, "genes/median_total"))->d = 0;
+    assert_refused(&b, &o, m.n_cols, "genes/median_total is 0");
     ql_bundle_free(&b);
     ql_fitted_free(&f);
     ql_csr_free(&m);
@@ -245,6 +249,86 @@ static void training_starts_from_a_model(void **state)
     ql_csr_free(&again);
 }
 
+/* The gene of place `at` is given place `value`; the others keep theirs. */
+static ql_status check_places(ql_bundle *b, const ql_fit_options *o, int64_t n, int64_t at,
+                              int32_t value, ql_err *err)
+{
+    int32_t *place = (int32_t *)entry_of(b, "genes/place")->own;
+    const int32_t kept = place[at];
+    place[at] = value;
+    ql_status st = ql_fitted_check(b, o, n, err);
+    place[at] = kept;
+    return st;
+}
+
+static void genes_have_places_of_their_own(void **state)
+{
+    (void)state;
+    ql_fit_options o = options_for("nb", true);
+    o.ae.conv = (ql_conv_shape){4, 5, 3};
+    ql_csr m = counts_of(8);
+    ql_fitted f;
+    ql_bundle b = {0};
+    ql_err err = {0};
+    fit(&o, &m, &f);
+    const int64_t n = m.n_cols;
+    int32_t *place = calloc((size_t)n, sizeof *place);
+    for (int64_t g = 0; g < n; g++) place[g] = (int32_t)(n - 1 - g);
+    assert_int_equal(ql_fitted_put(&f, &b, NULL), QL_OK);
+    assert_int_equal(
+        ql_bundle_copy_array(&b, "genes/place", (ql_array){QL_ELEM_I32, n, -1, place}, NULL),
+        QL_OK);
+    assert_int_equal(check_places(&b, &o, n, 2, (int32_t)(n - 3), &err), QL_OK);
+    const int32_t bad[] = {-1, (int32_t)n, (int32_t)(n - 1)};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(check_places(&b, &o, n, 2, bad[i], &err), QL_EDATA);
+        assert_non_null(strstr(err.msg, "genes/place: value 2 is"));
+    }
+    free(place);
+    ql_bundle_free(&b);
+    ql_fitted_free(&f);
+    ql_csr_free(&m);
+}
+
+/* Numbers as covariates, n of them, one of which has this standard deviation, or no level (NAN). */
+static void put_covariates(ql_bundle *b, int n, double sd)
+{
+    ql_names names = {0}, none = {0};
+    char name[64];
+    for (int k = 0; k < n; k++) {
+        snprintf(name, sizeof name, "c%d", k);
+        assert_int_equal(ql_names_add(&names, name, strlen(name), NULL), QL_OK);
+        snprintf(name, sizeof name, "covariates/%d/mean", k);
+        if (!isnan(sd)) assert_int_equal(ql_bundle_put_double(b, name, 0, NULL), QL_OK);
+        snprintf(name, sizeof name, "covariates/%d/%s", k, isnan(sd) ? "levels" : "sd");
+        assert_int_equal(isnan(sd) ? ql_bundle_copy_names(b, name, &none, NULL)
+                                   : ql_bundle_put_double(b, name, sd, NULL),
+                         QL_OK);
+    }
+    assert_int_equal(ql_bundle_give_names(b, "covariates/names", &names, NULL), QL_OK);
+}
+
+static void covariates_that_cannot_be(void **state)
+{
+    static const struct {
+        int n;
+        double sd;
+        const char *said;
+    } cases[] = {{QL_MAX_COVARIATES + 1, 1, "covariates/names has 17 names"},
+                 {1, 0, "covariates/0/sd is 0"},
+                 {1, NAN, "covariates/0/levels has 0 names"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ql_bundle b = {0};
+        ql_covariates c;
+        ql_err err = {0};
+        put_covariates(&b, cases[i].n, cases[i].sd);
+        assert_int_equal(ql_covariates_take(&b, &c, &err), QL_EDATA);
+        assert_string_equal(err.msg, cases[i].said);
+        ql_bundle_free(&b);
+    }
+}
+
 static void nothing_is_left_allocated(void **state)
 {
     (void)state;
@@ -257,6 +341,8 @@ int main(void)
         cmocka_unit_test(a_model_comes_back),
         cmocka_unit_test(a_gene_without_a_place_has_no_column),
         cmocka_unit_test(what_does_not_fit_is_named),
+        cmocka_unit_test(genes_have_places_of_their_own),
+        cmocka_unit_test(covariates_that_cannot_be),
         cmocka_unit_test(training_starts_from_a_model),
         cmocka_unit_test(nothing_is_left_allocated),
     };

@@ -114,13 +114,16 @@ static void batch_norm_while_training(void **state)
     layer_free(&l);
 }
 
-/* Moving statistics after three known minibatches, biased variances; inference uses them. */
-static void batch_norm_in_inference(void **state)
+/* Moving statistics after three known minibatches; inference uses them. Their variances are biased,
+ * but with a gain those of a sample. */
+static void moving_statistics(bool gain)
 {
-    (void)state;
     static one_layer l;
+    const double bias = gain ? (double)CELLS / (CELLS - 1) : 1;
     double moving_mean[OUT] = {0}, moving_var[OUT];
-    layer_new(&l, "linear", true, 0);
+    layer_of(&l,
+             (ql_hidden){.act = ql_activation_find("linear"), .batch_norm = true, .gain = gain});
+    for (int u = 0; u < OUT && gain; u++) ql_param(&l.params, l.layer.gamma)[u] = 1;
     for (int u = 0; u < OUT; u++) moving_var[u] = 1;
     for (int round = 0; round < 3; round++) {
         ql_rng r = random_start(40 + (uint64_t)round);
@@ -129,7 +132,7 @@ static void batch_norm_in_inference(void **state)
             double mean, var;
             batch_moments(&l, u, &mean, &var);
             moving_mean[u] = 0.99 * moving_mean[u] + 0.01 * mean;
-            moving_var[u] = 0.99 * moving_var[u] + 0.01 * var;
+            moving_var[u] = 0.99 * moving_var[u] + 0.01 * bias * var;
         }
         forward(&l, true, (uint64_t)round);
     }
@@ -146,6 +149,13 @@ static void batch_norm_in_inference(void **state)
                  (dense(&l, u, j) - moving_mean[u]) / sqrt(moving_var[u] + 1e-3) + beta);
     }
     layer_free(&l);
+}
+
+static void batch_norm_in_inference(void **state)
+{
+    (void)state;
+    moving_statistics(false);
+    moving_statistics(true);
 }
 
 /* dx and the shift's gradient from the formula, with an arbitrary gradient from above. */
@@ -335,6 +345,10 @@ static void the_largest_units_pass(void **state)
                 assert_true(l.layer.out[u * PAD + j] == want);
             }
     }
+    /* what is no number passes before all, so that it is noticed */
+    ql_param(&l.params, l.layer.bias)[OUT - 1] = (ql_real)NAN;
+    forward(&l, true, 0);
+    for (int j = 0; j < CELLS; j++) assert_true(isnan((double)l.layer.out[(OUT - 1) * PAD + j]));
     layer_free(&l);
 }
 
@@ -356,6 +370,21 @@ static void weights_stay_at_zero_or_above(void **state)
     ql_params_update(&p, t, 0, 1, grad, &step);
     for (int i = 0; i < QL_PAD; i++) near((double)p.w[i], i < 16 ? 1 - i / 16.0 : 0);
     ql_params_free(&p);
+}
+
+/* A mean of 0 or 1 counts as one next to it, whose penalty has an end, and is not moved by it. */
+static void a_code_at_its_bounds_is_not_moved(void **state)
+{
+    (void)state;
+    enum { N = 3, UNITS = 2 };
+    const double least = 1e-6, rho = 0.1;
+    ql_real out_t[N * QL_PAD] = {0}, grad[UNITS * QL_PAD] = {0};
+    ql_hidden h = {.n_out = UNITS, .out_t = out_t, .grad = grad};
+    for (int i = 0; i < N; i++) out_t[i * QL_PAD + 1] = 1;
+    const double penalty = ql_code_penalty(&(ql_code_rule){.kl = 2, .rho = rho}, &h, N, QL_PAD);
+    near(penalty,
+         2 * (2 * rho * log(rho) + 2 * (1 - rho) * log(1 - rho) - log(least) - log(1 - least)));
+    for (int i = 0; i < UNITS * QL_PAD; i++) assert_true(grad[i] == 0);
 }
 
 static void columns_get_length_one(void **state)
@@ -449,6 +478,7 @@ int main(void)
         cmocka_unit_test(layer_norm_is_over_the_units),
         cmocka_unit_test(the_largest_units_pass),
         cmocka_unit_test(weights_stay_at_zero_or_above),
+        cmocka_unit_test(a_code_at_its_bounds_is_not_moved),
         cmocka_unit_test(columns_get_length_one),
         cmocka_unit_test(transposition),
         cmocka_unit_test(rows_of_a_tensor_are_updated),

@@ -26,11 +26,14 @@ static float rounded(float x)
     return x;
 }
 
+/* No numbers lie behind them: products with what is read of it show it. */
 static float *draw(ql_rng *r, int64_t n)
 {
-    float *x = malloc((size_t)(n + 1) * sizeof *x);
+    enum { BEHIND = 160 }; /* a row of A at least */
+    float *x = malloc((size_t)(n + BEHIND) * sizeof *x);
     assert_non_null(x);
     for (int64_t i = 0; i < n; i++) x[i] = (float)random_in(r, -2, 2);
+    for (int64_t i = n; i < n + BEHIND; i++) x[i] = NAN;
     return x;
 }
 

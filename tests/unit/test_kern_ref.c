@@ -189,6 +189,90 @@ static void scatter_adds_to_rows(void **state)
     }
 }
 
+/* ---- shares ---- */
+
+enum { SHARE_ROWS = 9, SHARE_LD = 5 * QL_PAD };
+
+typedef struct {
+    float x[SHARE_ROWS * SHARE_LD], most[SHARE_LD], sum[SHARE_LD];
+} share_arrays;
+
+static void share_draw(share_arrays *s)
+{
+    ql_rng r = random_start(10);
+    random_fill(&r, SHARE_ROWS * SHARE_LD, -9, 9, s->x);
+    random_fill(&r, SHARE_LD, -9, 9, s->most);
+    random_fill(&r, SHARE_LD, 0, 9, s->sum);
+}
+
+/* Largest of a column, and of `least`. */
+static float largest_of(const float *x, int j, float least)
+{
+    for (int i = 0; i < SHARE_ROWS; i++) least = fmaxf(least, x[i * SHARE_LD + j]);
+    return least;
+}
+
+/* Differences are those of float32, as exponentials of them are. */
+static double exp_sum(const float *x, int j, float most)
+{
+    double sum = 0;
+    for (int i = 0; i < SHARE_ROWS; i++) sum += exp((double)(x[i * SHARE_LD + j] - most));
+    return sum;
+}
+
+/* What was there before counts, relative to another maximum now. */
+static void sums_of_exponentials_go_on(void **state)
+{
+    (void)state;
+    static share_arrays before, now;
+    share_draw(&before);
+    share_draw(&now);
+    best_table()->soft_sums(SHARE_ROWS, SHARE_LD, now.x, now.most, now.sum);
+    for (int j = 0; j < SHARE_LD; j++) {
+        const float most = largest_of(before.x, j, before.most[j]);
+        const double kept = (double)before.sum[j] * exp((double)(before.most[j] - most));
+        const double want = kept + exp_sum(before.x, j, most);
+        assert_true(now.most[j] == most);
+        close_sum((double)now.sum[j], want, 2 * SHARE_ROWS, want, "soft_sums");
+    }
+}
+
+static void columns_add_to_their_sums(void **state)
+{
+    (void)state;
+    static share_arrays before, now;
+    share_draw(&before);
+    share_draw(&now);
+    best_table()->column_sums(SHARE_ROWS, SHARE_LD, now.x, now.sum);
+    for (int j = 0; j < SHARE_LD; j++) {
+        double want = (double)before.sum[j], size = fabs(want);
+        for (int i = 0; i < SHARE_ROWS; i++) {
+            want += (double)before.x[i * SHARE_LD + j];
+            size += fabs((double)before.x[i * SHARE_LD + j]);
+        }
+        close_sum((double)now.sum[j], want, SHARE_ROWS, size, "column_sums");
+    }
+}
+
+static void exponentials_replace_logits(void **state)
+{
+    (void)state;
+    static share_arrays before, now;
+    share_draw(&before);
+    share_draw(&now);
+    best_table()->soft_exp(SHARE_ROWS, SHARE_LD, now.x, now.most, now.sum);
+    for (int j = 0; j < SHARE_LD; j++) {
+        const float most = largest_of(before.x, j, -INFINITY);
+        const double sum = exp_sum(before.x, j, most);
+        assert_true(now.most[j] == most);
+        close_sum((double)now.sum[j], sum, 2 * SHARE_ROWS, sum, "soft_exp");
+        for (int i = j; i < SHARE_ROWS * SHARE_LD; i += SHARE_LD) {
+            const double want = exp((double)(before.x[i] - most));
+            close_sum((double)now.x[i], want, 2, want, "soft_exp");
+        }
+    }
+}
+
 /* ---- lists of entries ---- */
 
 /* What the lists hold is what was asked for, whatever lies behind the cell's entries. */
@@ -422,6 +506,9 @@ int main(void)
         cmocka_unit_test(row_sums_add_up),
         cmocka_unit_test(gather_adds_rows),
         cmocka_unit_test(scatter_adds_to_rows),
+        cmocka_unit_test(sums_of_exponentials_go_on),
+        cmocka_unit_test(columns_add_to_their_sums),
+        cmocka_unit_test(exponentials_replace_logits),
         cmocka_unit_test(cells_are_listed),
         cmocka_unit_test(values_are_taken_and_put),
         cmocka_unit_test(inputs_follow_their_formula),

@@ -190,6 +190,67 @@ static void damage_is_found(void **state)
     ql_csr_free(&m);
 }
 
+static ql_status check_smoother(int64_t dims, int64_t marks, double median, double spread,
+                                ql_err *err)
+{
+    static const float zeros[GENES * 600];
+    const struct {
+        const char *name;
+        ql_array a;
+    } arrays[] = {{"axis", {QL_ELEM_F32, GENES, dims, zeros}},
+                  {"origin", {QL_ELEM_F32, dims, -1, zeros}},
+                  {"mark", {QL_ELEM_F32, marks, dims, zeros}},
+                  {"share", {QL_ELEM_F32, marks, -1, zeros}},
+                  {"profile", {QL_ELEM_F32, GENES, marks, zeros}}};
+    ql_bundle b = {0};
+    for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++)
+        assert_int_equal(ql_bundle_copy_array(&b, arrays[k].name, arrays[k].a, NULL), QL_OK);
+    assert_int_equal(ql_bundle_put_double(&b, "median_total", median, NULL), QL_OK);
+    assert_int_equal(ql_bundle_put_double(&b, "spread", spread, NULL), QL_OK);
+    ql_status st = ql_member_smooth.check(&b, &others[2], GENES, err);
+    ql_bundle_free(&b);
+    return st;
+}
+
+/* Of as many dimensions and landmarks as there is room for, at least one. */
+static void smoothers_that_cannot_be(void **state)
+{
+    static const struct {
+        int64_t dims, marks;
+        double median, spread;
+        const char *said;
+    } cases[] = {{21, 4, 1, 1, "mark is [4, 21]: too large"},
+                 {20, 501, 1, 1, "mark is [501, 20]: too large"},
+                 {20, 0, 1, 1, "mark is [0, 20]: too large"},
+                 {20, 4, 0, 1, "median_total is 0 and spread 1"},
+                 {20, 4, 1, -1, "median_total is 1 and spread -1"}};
+    ql_err err = {0};
+    (void)state;
+    assert_int_equal(check_smoother(20, 500, 1, 0, &err), QL_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(
+            check_smoother(cases[i].dims, cases[i].marks, cases[i].median, cases[i].spread, &err),
+            QL_EDATA);
+        assert_string_equal(err.msg, cases[i].said);
+    }
+}
+
+static void factors_have_no_negative_prior(void **state)
+{
+    static const float zeros[GENES * 3];
+    ql_bundle b = {0};
+    ql_err err = {0};
+    (void)state;
+    assert_int_equal(
+        ql_bundle_copy_array(&b, "profile", (ql_array){QL_ELEM_F32, GENES, 3, zeros}, NULL), QL_OK);
+    assert_int_equal(ql_bundle_copy_array(&b, "usage", (ql_array){QL_ELEM_F32, 3, -1, zeros}, NULL),
+                     QL_OK);
+    assert_int_equal(ql_bundle_put_double(&b, "cell_prior", -1, NULL), QL_OK);
+    assert_int_equal(ql_member_factors.check(&b, &others[1], GENES, &err), QL_EDATA);
+    assert_string_equal(err.msg, "cell_prior is -1");
+    ql_bundle_free(&b);
+}
+
 /* Genes that the counts do not have get nothing, and the others all. */
 static void lacking_genes_get_nothing(void **state)
 {
@@ -239,9 +300,14 @@ static void kinds_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(means_are_means),           cmocka_unit_test(smoothing_stays_in_the_group),
-        cmocka_unit_test(files_hold_all_of_it),      cmocka_unit_test(damage_is_found),
-        cmocka_unit_test(lacking_genes_get_nothing), cmocka_unit_test(kinds_have_names),
+        cmocka_unit_test(means_are_means),
+        cmocka_unit_test(smoothing_stays_in_the_group),
+        cmocka_unit_test(files_hold_all_of_it),
+        cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(smoothers_that_cannot_be),
+        cmocka_unit_test(factors_have_no_negative_prior),
+        cmocka_unit_test(lacking_genes_get_nothing),
+        cmocka_unit_test(kinds_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

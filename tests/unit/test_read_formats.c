@@ -35,6 +35,22 @@ static void test_10x_errors(void **state)
     fx_h5_strings(file, "matrix/barcodes", 3, fx_cells);
     H5Fclose(file);
     fx_assert_error(fx_read(path), QL_EDATA, path, "3 features and 3 barcodes");
+    static const struct {
+        int64_t shape[3];
+        int n;
+        const char *part;
+    } shapes[] = {{{FX_GENES, FX_CELLS, 1}, 3, "/matrix/shape: has 3 numbers, 2 expected"},
+                  {{FX_GENES}, 1, "/matrix/shape: has 1 numbers, 2 expected"},
+                  {{-FX_GENES, FX_CELLS}, 2, "is -3 x 4, which is no shape"},
+                  {{FX_GENES, -FX_CELLS}, 2, "is 3 x -4, which is no shape"},
+                  {{INT64_C(1) << 31, FX_CELLS}, 2, "is 2147483648 x 4, which is no shape"},
+                  {{FX_GENES, INT64_C(1) << 31}, 2, "is 3 x 2147483648, which is no shape"}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        file = fx_h5_10x("b.h5");
+        fx_h5_ints(file, "matrix/shape", H5T_STD_I64LE, shapes[i].n, shapes[i].shape);
+        H5Fclose(file);
+        fx_assert_error(fx_read(path), QL_EDATA, path, shapes[i].part);
+    }
     H5Fclose(fx_h5_10x("b.h5"));
     fx_assert_error(fx_read_with(path, (ql_read_options){.genome = "mm10"}), QL_EDATA, path,
                     "it has: 2 GRCh38");

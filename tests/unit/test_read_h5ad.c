@@ -418,6 +418,16 @@ static void bad_negative_shape(hid_t f)
     fx_h5_attr_ints(f, "X", "shape", (const int64_t[]){-4, 3}, 2);
 }
 
+static void bad_negative_genes(hid_t f)
+{
+    fx_h5_attr_ints(f, "X", "shape", (const int64_t[]){4, -3}, 2);
+}
+
+static void bad_few_genes(hid_t f)
+{
+    fx_h5_strings(f, "var/_index", 2, fx_genes);
+}
+
 static void bad_few_cells(hid_t f)
 {
     fx_h5_strings(f, "obs/_index", 3, fx_cells);
@@ -428,6 +438,15 @@ static void bad_index_missing(hid_t f)
     fx_h5_attr(f, "obs", "_index", "nowhere");
 }
 
+/* Longer than a path may be. */
+static void bad_long_index(hid_t f)
+{
+    char name[1101];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    fx_h5_attr(f, "obs", "_index", name);
+}
+
 static void bad_no_index(hid_t f)
 {
     H5Adelete_by_name(f, "obs", "_index", H5P_DEFAULT);
@@ -436,6 +455,11 @@ static void bad_no_index(hid_t f)
 static void bad_negative(hid_t f)
 {
     put(f, "X/data", H5T_STD_I32LE, 5, (const int64_t[]){2, 1, -5, 7, 1});
+}
+
+static void bad_large(hid_t f)
+{
+    put(f, "X/data", H5T_STD_I64LE, 5, (const int64_t[]){2, 1, INT64_C(1) << 31, 7, 1});
 }
 
 static void bad_zero(hid_t f)
@@ -457,6 +481,101 @@ static void bad_huge_dense(hid_t f)
     static const hsize_t dim[2] = {4, 100000000000}, chunk[2] = {1, 1 << 20};
     fx_h5_delete(f, "X");
     fx_h5_data(f, "X", H5T_IEEE_F32LE, 2, dim, chunk, 0, H5T_NATIVE_FLOAT, NULL);
+}
+
+/* No number of bytes can be made of it. */
+static void bad_absurd_extent(hid_t f)
+{
+    static const hsize_t n = (hsize_t)1 << 62, chunk = 1 << 20;
+    fx_h5_data(f, "X/data", H5T_STD_I32LE, 1, &n, &chunk, 0, H5T_NATIVE_INT, NULL);
+}
+
+static void bad_absurd_product(hid_t f)
+{
+    static const hsize_t dim[2] = {(hsize_t)1 << 40, (hsize_t)1 << 40}, chunk[2] = {1, 1 << 20};
+    fx_h5_delete(f, "X");
+    fx_h5_data(f, "X", H5T_IEEE_F32LE, 2, dim, chunk, 0, H5T_NATIVE_FLOAT, NULL);
+}
+
+static void bad_cube(hid_t f)
+{
+    static const hsize_t dim[3] = {FX_CELLS, FX_GENES, 1};
+    fx_h5_delete(f, "X");
+    fx_h5_data(f, "X", H5T_IEEE_F32LE, 3, dim, NULL, 0, H5T_NATIVE_FLOAT, NULL);
+}
+
+/* A dense X whose values HDF5 would take from where dcpl says. */
+static void put_elsewhere(hid_t f, hid_t dcpl)
+{
+    static const hsize_t dim[2] = {FX_CELLS, FX_GENES};
+    fx_h5_delete(f, "X");
+    hid_t space = H5Screate_simple(2, dim, NULL);
+    hid_t id = H5Dcreate2(f, "X", H5T_IEEE_F32LE, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    assert_true(id >= 0);
+    H5Dclose(id);
+    H5Sclose(space);
+    H5Pclose(dcpl);
+}
+
+/* Files that have the values; they must not be opened all the same. */
+static void bad_external_data(hid_t f)
+{
+    static const float raw[FX_CELLS * FX_GENES] = {1, 2, 3};
+    hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    fx_bytes("raw.bin", raw, sizeof raw);
+    assert_true(H5Pset_external(dcpl, fx_path("raw.bin"), 0, sizeof raw) >= 0);
+    put_elsewhere(f, dcpl);
+}
+
+static void bad_virtual_data(hid_t f)
+{
+    static const hsize_t dim[2] = {FX_CELLS, FX_GENES};
+    static const float values[FX_CELLS * FX_GENES] = {1, 2, 3};
+    hid_t other = fx_h5_create("other.h5"), space = H5Screate_simple(2, dim, NULL);
+    hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    fx_h5_data(other, "X", H5T_IEEE_F32LE, 2, dim, NULL, 0, H5T_NATIVE_FLOAT, values);
+    H5Fclose(other);
+    assert_true(H5Pset_virtual(dcpl, space, fx_path("other.h5"), "X", space) >= 0);
+    H5Sclose(space);
+    put_elsewhere(f, dcpl);
+}
+
+/* A soft link that leads to itself. */
+static void bad_circle(hid_t f)
+{
+    fx_h5_delete(f, "X");
+    assert_true(H5Lcreate_soft("/X", f, "X", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+/* The names of the cells as a group of that kind. */
+static void put_names_of(hid_t f, const char *strings, const char *numbers, int n,
+                         const int64_t *values)
+{
+    fx_h5_delete(f, "obs/_index");
+    fx_h5_group(f, "obs/_index");
+    fx_h5_strings(f, fx_in("obs/_index", strings), FX_CELLS, fx_cells);
+    put(f, fx_in("obs/_index", numbers), H5T_STD_I8LE, n, values);
+}
+
+static void bad_code(hid_t f)
+{
+    put_names_of(f, "categories", "codes", 4, (const int64_t[]){0, 1, 2, 4});
+}
+
+static void bad_negative_code(hid_t f)
+{
+    put_names_of(f, "categories", "codes", 4, (const int64_t[]){0, 1, 2, -2});
+}
+
+static void bad_mask(hid_t f)
+{
+    put_names_of(f, "values", "mask", 5, (const int64_t[]){0, 0, 0, 0, 0});
+}
+
+/* Never written, so that only their type is large. */
+static void bad_long_names(hid_t f)
+{
+    fx_h5_fixed(f, "obs/_index", FX_CELLS, 65537, NULL);
 }
 
 /* The other file has what the link promises; it must not be opened all the same. */
@@ -497,13 +616,27 @@ static void test_malformed(void **state)
         {bad_shape, "\"shape\" has 3 numbers, 2 expected"},
         {bad_huge_shape, "4 x 1099511627776, but there are 4 cells and 3 genes"},
         {bad_negative_shape, "-4 x 3"},
+        {bad_negative_genes, "\"shape\" is 4 x -3"},
+        {bad_few_genes, "is 4 x 3, but there are 4 cells and 2 genes"},
         {bad_few_cells, "is 4 x 3, but there are 3 cells and 3 genes"},
         {bad_index_missing, "/obs: its index \"nowhere\" is missing"},
+        {bad_long_index, "/obs: its index \"xxxx"},
         {bad_no_index, "no attribute \"_index\""},
         {bad_negative, "cell \"AAAG-1\", gene \"MS4A1\" is -5"},
+        {bad_large, "is 2.14748365e+09, no count; the matrix holds values of 2147483648"},
         {bad_zero, "has no counts"},
         {bad_huge_extent, "announces 3000000000 values"},
         {bad_huge_dense, "announces 400000000000 values"},
+        {bad_absurd_extent, "/X/data: its extent is absurd"},
+        {bad_absurd_product, "/X: its extent is absurd"},
+        {bad_cube, "/X: has 3 dimensions, 2 expected"},
+        {bad_external_data, "/X: its data are in other files"},
+        {bad_virtual_data, "/X: its data are in other files"},
+        {bad_circle, "there is no X"},
+        {bad_code, "codes[3] is 4, but there are 4 categories"},
+        {bad_negative_code, "codes[3] is -2"},
+        {bad_mask, "has 4 values but a mask of 5"},
+        {bad_long_names, "absurd size (65537 bytes)"},
         {bad_outside, "there is no X"},
         {bad_tiny_fraction, "cell \"AACA-1\", gene \"LYZ\" is 1.00000012, no count"},
     };
@@ -552,21 +685,64 @@ static void test_damaged_chunk(void **state)
     fx_assert_error(fx_read(path), QL_EDATA, path, "/X/data: chunk 2 (values from 154) is damaged");
 }
 
-static void test_missing_column_is_a_warning(void **state)
+/* obs has one column, of this name. */
+static void list_column(hid_t file, const char *name)
 {
-    static const char *const order[] = {"nothing"};
     hsize_t one = 1;
-    (void)state;
-    hid_t file = fx_h5ad("c.h5ad"), type = fx_h5_text_type(),
-          space = H5Screate_simple(1, &one, NULL);
+    hid_t type = fx_h5_text_type(), space = H5Screate_simple(1, &one, NULL);
     hid_t attr = H5Acreate_by_name(file, "obs", "column-order", type, space, H5P_DEFAULT,
                                    H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(H5Awrite(attr, type, order) >= 0);
+    assert_true(H5Awrite(attr, type, &name) >= 0);
     H5Aclose(attr);
     H5Sclose(space);
     H5Tclose(type);
+}
+
+static void test_missing_column_is_a_warning(void **state)
+{
+    (void)state;
+    hid_t file = fx_h5ad("c.h5ad");
+    list_column(file, "nothing");
     assert_known("c.h5ad", file);
     assert_true(fx_has_note("column \"nothing\" is listed but missing"));
+}
+
+static void put_codes(hid_t file, int n, const int64_t *codes)
+{
+    fx_h5_group(file, "obs/x");
+    fx_h5_attr(file, "obs/x", "encoding-type", "categorical");
+    fx_h5_strings(file, "obs/x/categories", 3, fx_genes);
+    fx_h5_ints(file, "obs/x/codes", H5T_STD_I8LE, n, codes);
+}
+
+static void put_nullable(hid_t file, const int64_t *values, const int64_t *mask)
+{
+    fx_h5_group(file, "obs/x");
+    fx_h5_attr(file, "obs/x", "encoding-type", "nullable-integer");
+    fx_h5_ints(file, "obs/x/values", H5T_STD_I64LE, FX_CELLS, values);
+    fx_h5_ints(file, "obs/x/mask", H5T_STD_I8LE, FX_CELLS, mask);
+}
+
+/* Columns that cannot be taken are left out, those beside them are read. */
+static void test_columns_that_do_not_fit(void **state)
+{
+    static const int64_t numbers[] = {0, 1, 2, 1, 0}, beyond[] = {0, 1, 2, 3},
+                         below[] = {0, 1, -2, 1}, large[] = {1, 2, 3, INT64_C(1) << 60},
+                         mask[] = {1, 0, 0, 0};
+    enum { N_CASES = 9 };
+    (void)state;
+    for (int k = 0; k < N_CASES; k++) {
+        hid_t file = fx_h5ad("x.h5ad");
+        if (k < 3) fx_h5_ints(file, "obs/x", H5T_STD_I64LE, 3 + k, numbers);
+        if (k >= 3 && k < 6) put_codes(file, k, numbers);
+        if (k == 6) put_codes(file, FX_CELLS, beyond);
+        if (k == 7) put_codes(file, FX_CELLS, below);
+        if (k == 8) put_nullable(file, large, mask);
+        list_column(file, "x");
+        H5Fclose(file);
+        fx_assert_ok(fx_read_with(fx_path("x.h5ad"), (ql_read_options){.columns = true}));
+        assert_int_equal(fx_ds.cells.n_columns, k == 1 || k == 4);
+    }
 }
 
 static void test_describe(void **state)
@@ -613,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_damaged_chunk),
         cmocka_unit_test(test_missing_column_is_a_warning),
+        cmocka_unit_test(test_columns_that_do_not_fit),
         cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, fx_setup, teardown);

@@ -193,6 +193,14 @@ static void test_loom_errors(void **state)
     const char *path = fx_path("e.loom");
     fx_assert_error(fx_read(path), QL_EDATA, path,
                     "/col_attrs/CellID: has 3 values, but /matrix has 4 cells");
+    const hsize_t long_names[1] = {FX_CELLS + 1};
+    const char *const names[FX_CELLS + 1] = {"a", "b", "c", "d", "e"};
+    file = make_loom("e.loom", NULL, 0), type = fx_h5_text_type();
+    fx_h5_data(file, "col_attrs/CellID", type, 1, long_names, NULL, 0, type, names);
+    H5Tclose(type);
+    H5Fclose(file);
+    fx_assert_error(fx_read(path), QL_EDATA, path,
+                    "/col_attrs/CellID: has 5 values, but /matrix has 4 cells");
     fx_assert_error(fx_read_with(path, (ql_read_options){.layer = "x"}), QL_EDATA, path,
                     "has no layer \"x\" (it has: (none))");
     fx_assert_error(fx_read_with(path, (ql_read_options){.use_raw = true}), QL_EDATA, path,

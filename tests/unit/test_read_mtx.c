@@ -2,6 +2,7 @@
 #include "fixture_read.h"
 
 #define BANNER   "%%MatrixMarket matrix coordinate integer general\n"
+#define TEN      "0000000001"
 #define ENTRIES  "3 4 5\n1 1 2\n3 1 1\n2 2 5\n1 4 7\n3 4 1\n"
 #define FEATURES "g1\tCD3E\tGene Expression\ng2\tMS4A1\tGene Expression\ng3\tLYZ\tGene Expression\n"
 #define BARCODES "c1\nc2\nc3\nc4\n"
@@ -204,7 +205,14 @@ static void test_malformed(void **state)
         {BANNER "3 4 2\n1 1 2\n", "announces 2 entries, has 1"},
         {BANNER "3 4 1\n1 1 2\n1 2 1\n", "announces 1 entries, but has more"},
         {BANNER "3 4 1000000000000000000\n1 1 2\n", "announces 1000000000000000000 entries, has 1"},
-        {BANNER "99999999999 4 1\n1 1 2\n", "99999999999"},
+        {BANNER "3 4 1\n4294967297 1 2\n", "the row is 4294967297, but there are 3"},
+        {BANNER "3 4 1\n18446744073709551617 1 2\n", "the row is 1000000000000000000"},
+        {BANNER "99999999999 4 1\n1 1 2\n", "announces 99999999999 x 4, more than"},
+        {BANNER "3 99999999999 1\n1 1 2\n", "announces 3 x 99999999999, more than"},
+        {"%%MatrixMarket matrix coordinate integer symmetric\n3 4 1\n1 1 2\n",
+         "line 2: is symmetric but 3 x 4"},
+        {BANNER "3 4 1\n1 4 20000000000000000000\n", "is 2e+19"},
+        {BANNER "3 4 1\n1 1 " TEN TEN TEN TEN TEN TEN TEN "\n", "line 3: has no value"},
         {BANNER "2147483647 2147483647 1\n1 1 2\n", "name 3 genes and 4 cells"},
         {BANNER "3 4 0\n", "has no counts"},
         {BANNER "3 4 1\n1 4 -2\n", "cell \"c4\", gene \"CD3E\" is -2"},
@@ -217,6 +225,21 @@ static void test_malformed(void **state)
         const char *path = folder(cases[i].matrix, FEATURES, BARCODES);
         fx_assert_error(fx_read(path), QL_EDATA, path, cases[i].part);
     }
+}
+
+static void test_a_line_without_end(void **state)
+{
+    enum { COMMENT = 9 << 20 }; /* more than a block */
+    static const char head[] = BANNER "3 4 1\n%";
+    (void)state;
+    char *text = malloc(sizeof head + COMMENT);
+    assert_non_null(text);
+    memcpy(text, head, sizeof head - 1);
+    memset(text + sizeof head - 1, 'x', COMMENT);
+    text[sizeof head - 1 + COMMENT] = 0;
+    const char *path = folder(text, FEATURES, BARCODES);
+    free(text);
+    fx_assert_error(fx_read(path), QL_EDATA, path, "a line is longer than 4194304 bytes");
 }
 
 static void test_cut_line(void **state)
@@ -370,22 +393,65 @@ static void test_usa(void **state)
 }
 
 /* Two genes in the first byte's highest bits, nine genes in all. */
+static const unsigned char two_cells[] = {0xC0, 0x00, 0,    0, 0x80, 0x3F, 0,    0, 0,
+                                          0x40, 0x00, 0x80, 0, 0,    0x40, 0x40, 0};
+enum { TWO_CELLS = sizeof two_cells - 1 }; /* and a byte that is too many */
+
+static const char *eds_folder(const void *bytes, size_t n)
+{
+    static int number;
+    static char name[32], file[64];
+    (void)snprintf(name, sizeof name, "eds%d", number++);
+    fx_mkdir(name);
+    (void)snprintf(file, sizeof file, "%s/quants_mat_cols.txt", name);
+    fx_text(file, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    (void)snprintf(file, sizeof file, "%s/quants_mat_rows.txt", name);
+    fx_text(file, "c1\nc2\n");
+    (void)snprintf(file, sizeof file, "%s/quants_mat.gz", name);
+    gzFile f = gzopen(fx_path(file), "wb");
+    assert_int_equal(gzwrite(f, bytes, (unsigned)n), (int)n);
+    assert_int_equal(gzclose(f), Z_OK);
+    return fx_path(name);
+}
+
 static void test_eds(void **state)
 {
-    static const unsigned char bytes[] = {0xC0, 0x00, 0,    0,    0x80, 0x3F, 0,    0,
-                                          0,    0x40, 0x00, 0x80, 0,    0,    0x40, 0x40};
     static const float want[18] = {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3};
     (void)state;
-    fx_mkdir("eds");
-    fx_mkdir("eds/alevin");
-    fx_text("eds/alevin/quants_mat_cols.txt", "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
-    fx_text("eds/alevin/quants_mat_rows.txt", "c1\nc2\n");
-    gzFile f = gzopen(fx_path("eds/alevin/quants_mat.gz"), "wb");
-    assert_int_equal(gzwrite(f, bytes, sizeof bytes), (int)sizeof bytes);
-    assert_int_equal(gzclose(f), Z_OK);
-    fx_assert_ok(fx_read(fx_path("eds")));
+    fx_assert_ok(fx_read(eds_folder(two_cells, TWO_CELLS)));
     fx_assert_dense(&fx_ds.counts, want, 2, 9);
     assert_string_equal(fx_ds.format, "alevin-eds");
+}
+
+/* Before version 0.14 all values were there, as doubles; only the size tells. */
+static void test_eds_of_doubles(void **state)
+{
+    static const double doubles[18] = {[17] = 3};
+    static const float want[18] = {[17] = 3};
+    (void)state;
+    fx_assert_ok(fx_read(eds_folder(doubles, sizeof doubles)));
+    fx_assert_dense(&fx_ds.counts, want, 2, 9);
+    const char *path = eds_folder(doubles, 17 * sizeof(double));
+    fx_assert_error(fx_read(path), QL_EDATA, path, "has more data than 2 cells of 9 genes");
+}
+
+static void test_cut_eds(void **state)
+{
+    static const unsigned char empty_cell[2] = {0};
+    static const struct {
+        const unsigned char *bytes;
+        size_t n;
+        const char *part;
+    } cases[] = {{empty_cell, 2, "ends in cell 2 of 2 (9 genes)"},
+                 {two_cells, TWO_CELLS - 1, "ends in cell 2 of 2 (9 genes)"},
+                 {two_cells, TWO_CELLS - 4, "ends in cell 2 of 2 (9 genes)"},
+                 {two_cells, 5, "ends in cell 1 of 2 (9 genes)"},
+                 {two_cells, TWO_CELLS + 1, "has more data than 2 cells of 9 genes"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = eds_folder(cases[i].bytes, cases[i].n);
+        fx_assert_error(fx_read(path), QL_EDATA, path, cases[i].part);
+    }
 }
 
 /* Bytes of a gzip file cut or changed. */
@@ -470,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_feature_types),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_a_line_without_end),
         cmocka_unit_test(test_cut_line),
         cmocka_unit_test(test_fractions_allowed),
         cmocka_unit_test(test_missing_companions),
@@ -480,6 +547,8 @@ int main(void)
         cmocka_unit_test(test_long_array),
         cmocka_unit_test(test_usa),
         cmocka_unit_test(test_eds),
+        cmocka_unit_test(test_eds_of_doubles),
+        cmocka_unit_test(test_cut_eds),
         cmocka_unit_test(test_broken_gzip),
         cmocka_unit_test(test_many_blocks),
     };

@@ -255,6 +255,7 @@ static void test_malformed(void **state)
         {"gene,c1,c2\nA,1,0x10\n", "\"0x10\" is no number"},
         {"gene,c1,c2\nA,1,1-Mar\n", "\"1-Mar\" is no number"},
         {"gene,c1,c2\nA,1,1e999\n", "\"1e999\" is too large"},
+        {"gene,c1,c2\nA,1,4294967301\n", "cell \"c2\", gene \"A\" is 4.2949673e+09"},
         {"gene,c1,c2\nA,1,2\nB,1\n", "line 3: has 2 fields, 3 expected"},
         {"gene,c1,c2\nA,1,2\n\nB,1,2,3\n", "line 4: has 4 fields, 3 expected"},
         {"gene,c1,c2\nA,1,2\nB\n", "line 3: has 1 fields, 3 expected"},
@@ -273,6 +274,15 @@ static void test_malformed(void **state)
         const char *path = file(cases[i].text);
         fx_assert_error(fx_read(path), QL_EDATA, path, cases[i].part);
     }
+}
+
+/* Text that is taken for a table only where the user says so. */
+static void test_names_alone(void **state)
+{
+    (void)state;
+    const char *path = file("gene\nA\nB\n");
+    fx_assert_error(fx_read_with(path, (ql_read_options){.format = "table"}), QL_EDATA, path,
+                    "line 2: has no columns of values");
 }
 
 static void test_cut(void **state)
@@ -322,6 +332,7 @@ static void test_long_malformed(void **state)
         {"gene\tcell\tcount\nA\tc1\t1\nA\tc2\tNA\n",
          "line 3: the count of gene \"A\", cell \"c2\": \"NA\" is a missing value"},
         {"gene\tcell\tcount\nA\tc1\t1\nA\tc2\n", "line 3: has 2 fields, 3 expected"},
+        {"gene\tcell\tcount\nA\tc1\t1\t2\n", "line 2: has 4 fields, 3 expected"},
         {"gene\tcell\tcount\nA\tc1\t1.5\n", "is 1.5, no count"},
         {"a\tb\tc\nA\tc1\t1\n", "does not name the columns gene, cell and count"},
     };
@@ -676,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_more_columns),
         cmocka_unit_test(test_one_of_each),
         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_names_alone),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_long_malformed),

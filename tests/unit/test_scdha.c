@@ -103,16 +103,13 @@ static void cells_are_stretched_between_their_own_bounds(void **state)
 }
 
 /* Column minima go before the logarithm; without it, values are stretched as they are. */
-static void negative_values(void **state)
+/* Three cells and genes whose lowest values, with zeros that are not stored, are these. */
+static void logs_above_the_lowest(const float wide[9], const double lowest[3])
 {
-    (void)state;
-    const float wide[] = {-10, 0, 60, 5, 20, 200, 0, -4, 100};
-    const float narrow[] = {-1, 0, 3, 1, 2, 0};
     ql_scdha_scale s;
     double x[9];
     inputs(wide, 3, 3, &s, x);
     assert_true(s.log && s.negative);
-    const double lowest[] = {-10, -4, 60};
     for (int i = 0; i < 3; i++) {
         double v[3], least = INFINITY, most = -INFINITY;
         for (int g = 0; g < 3; g++) {
@@ -123,6 +120,18 @@ static void negative_values(void **state)
         for (int g = 0; g < 3; g++) assert_near(x[3 * i + g], (v[g] - least) / (most - least));
     }
     ql_scdha_scale_free(&s);
+}
+
+static void negative_values(void **state)
+{
+    (void)state;
+    const float wide[] = {-10, 0, 60, 5, 20, 200, 0, -4, 100};
+    const float no_count[] = {-10, 0, 0, 5, 20, 200, 0, -4, 100};
+    const float narrow[] = {-1, 0, 3, 1, 2, 0};
+    ql_scdha_scale s;
+    double x[6];
+    logs_above_the_lowest(wide, (const double[]){-10, -4, 60});
+    logs_above_the_lowest(no_count, (const double[]){-10, -4, 0});
     inputs(narrow, 2, 3, &s, x);
     const double expected[] = {0, 0.25, 1, 0.5, 1, 0};
     for (int i = 0; i < 6; i++) assert_near(x[i], expected[i]);
@@ -219,6 +228,73 @@ static void the_encoder_of_the_filter_is_never_negative(void **state)
 }
 
 /* ---- the noise ---- */
+
+/* mu of a cell with batch norm by moving statistics, unit by unit. */
+static double mu_of(const ql_scdha_encoder *e, const ql_csr *m, int64_t cell, int64_t latent)
+{
+    double mu = (double)e->mu_bias[latent];
+    for (int64_t h = 0; h < e->hidden; h++) {
+        double x = (double)e->bias[h];
+        for (int64_t k = m->indptr[cell]; k < m->indptr[cell + 1]; k++)
+            x += (double)m->data[k] * (double)e->weight[m->indices[k] * e->hidden + h];
+        x = ((double)x - (double)e->moving_mean[h]) /
+            sqrt((double)e->moving_var[h] + QL_SCDHA_BN_EPS);
+        x = x * (double)e->gamma[h] + (double)e->beta[h];
+        mu += x * (double)e->mu_weight[h * e->latent + latent];
+    }
+    return mu;
+}
+
+static void assert_reads(const ql_scdha_net *net, const ql_csr *m, const ql_wide_batch *x)
+{
+    static ql_real work[QL_SCDHA_BLOCK * 3 * 64];
+    float mu[20 * 15];
+    ql_scdha_encoder e = {.n_genes = 60, .hidden = 64, .latent = 15, .batch_norm = true};
+    ql_scdha_reader r;
+    assert_int_equal(ql_scdha_encoder_new(&e, NULL), QL_OK);
+    ql_scdha_net_encoder(net, &e);
+    assert_int_equal(ql_scdha_reader_new(&r, &e, kern(), NULL), QL_OK);
+    ql_scdha_read(&r, x, work, mu, 15);
+    for (int64_t i = 0; i < 20; i++)
+        for (int64_t k = 0; k < 15; k++)
+            assert_true(fabs((double)mu[i * 15 + k] - mu_of(&e, m, i, k)) < 1e-4);
+    ql_scdha_reader_free(&r);
+    ql_scdha_encoder_free(&e);
+}
+
+/* The bias in front of batch norm has no effect, and does not walk by what rounding leaves of its
+ * gradient; what is read has the statistics of the minibatches so far. */
+static void batch_norm_takes_the_bias(void **state)
+{
+    (void)state;
+    const ql_scdha_net_config cfg = {.n_genes = 60,
+                                     .hidden = 64,
+                                     .latent = 15,
+                                     .batch_norm = true,
+                                     .noise = 0.25,
+                                     .beta = 100,
+                                     .rate = 5e-3,
+                                     .seed = 4};
+    ql_scdha_net net;
+    ql_wide_batch x;
+    ql_csr m;
+    int64_t list[20];
+    double loss;
+    simulate(20, 60, &m);
+    for (int64_t i = 0; i < ql_csr_nnz(&m); i++) m.data[i] /= 150;
+    for (int64_t i = 0; i < 20; i++) list[i] = i;
+    assert_int_equal(ql_wide_batch_new(&x, 20, ql_csr_max_row(&m), NULL), QL_OK);
+    ql_wide_batch_fill(&x, &m, list, 20);
+    assert_int_equal(ql_scdha_net_new(&cfg, 20, kern(), &net, NULL), QL_OK);
+    for (int step = 0; step < 20; step++)
+        assert_true(ql_scdha_net_step(&net, &x, QL_SCDHA_MAIN, &loss));
+    const ql_real *bias = ql_param(&net.params, net.t.in_bias);
+    for (int64_t k = 0; k < net.ld; k++) assert_true(bias[k] == 0);
+    assert_reads(&net, &m, &x);
+    ql_scdha_net_free(&net);
+    ql_wide_batch_free(&x);
+    ql_csr_free(&m);
+}
 
 static void the_noise_is_shared_or_not(void **state)
 {
@@ -517,6 +593,7 @@ int main(void)
         cmocka_unit_test(negative_values),
         cmocka_unit_test(genes_strictly_above_the_quantile_are_kept),
         cmocka_unit_test(the_encoder_of_the_filter_is_never_negative),
+        cmocka_unit_test(batch_norm_takes_the_bias),
         cmocka_unit_test(the_noise_is_shared_or_not),
         cmocka_unit_test(sizes_of_our_own),
         cmocka_unit_test(sizes_of_the_reference),

@@ -151,6 +151,24 @@ static void test_behind_the_end(void **state)
     }
 }
 
+/* Heads whose extra field is said to go on where the file ends: nothing is read behind it. */
+static void test_heads_that_promise_more(void **state)
+{
+    static const unsigned char heads[][QL_BGZF_HEAD] = {
+        {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 'X', 'Y', 0, 0, 'Z', 'Z'},
+        {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0, 6, 0, 'X', 'Y', 0, 0, 'Z', 'Z'},
+        {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0, 6, 0, 'B', 'C', 3, 0, 1, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        unsigned char *exact = malloc(QL_BGZF_HEAD);
+        assert_non_null(exact);
+        memcpy(exact, heads[i], QL_BGZF_HEAD);
+        assert_int_equal(ql_bgzf_block_size(exact, QL_BGZF_HEAD), 0);
+        free(exact);
+    }
+    check_refused("\x1f\x8b", 2, "incomplete gzip stream");
+}
+
 static void test_cut(void **state)
 {
     (void)state;
@@ -268,10 +286,15 @@ static void test_open_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_text),     cmocka_unit_test(test_behind_the_end),
-        cmocka_unit_test(test_cut),           cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_little_memory), cmocka_unit_test(test_wrong_hint),
-        cmocka_unit_test(test_inflaters),     cmocka_unit_test(test_open_errors),
+        cmocka_unit_test(test_same_text),
+        cmocka_unit_test(test_behind_the_end),
+        cmocka_unit_test(test_heads_that_promise_more),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_little_memory),
+        cmocka_unit_test(test_wrong_hint),
+        cmocka_unit_test(test_inflaters),
+        cmocka_unit_test(test_open_errors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

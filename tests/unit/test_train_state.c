@@ -375,6 +375,38 @@ static void a_finished_state_is_not_trained_on(void **state)
 }
 
 /* Numbers that index something, out of bounds; entries that are not there. */
+/* A state of so many epochs, with a history that long. */
+static void lengthen(ql_bundle *b, int64_t epochs)
+{
+    for (int i = 0; i < b->n; i++) {
+        ql_entry *e = &b->entries[i];
+        if (!strcmp(e->name, "epochs")) e->i = epochs;
+        if (strcmp(e->name, "history") != 0) continue;
+        double *longer = ql_alloc(epochs * e->n_cols, sizeof *longer);
+        assert_non_null(longer);
+        memcpy(longer, e->values, (size_t)(e->n_rows * e->n_cols) * sizeof *longer);
+        ql_free(e->own);
+        e->own = longer;
+        e->values = longer;
+        e->n_rows = epochs;
+    }
+}
+
+static void more_epochs_than_there_are_to_be(void **state)
+{
+    (void)state;
+    training whole, later;
+    ql_bundle changed;
+    run_training(&whole, usual, NULL);
+    copy_state(middle(&whole), &changed);
+    lengthen(&changed, 100);
+    run_training(&later, usual, &changed);
+    assert_true(!later.resumed && later.warnings == 1 && same_way(&whole, &later));
+    ql_bundle_free(&changed);
+    free_training(&later);
+    free_training(&whole);
+}
+
 static void states_that_cannot_be_are_refused(void **state)
 {
     (void)state;
@@ -480,6 +512,7 @@ int main(void)
         cmocka_unit_test(states_of_a_run_that_diverged),
         cmocka_unit_test(every_field_matters),
         cmocka_unit_test(a_finished_state_is_not_trained_on),
+        cmocka_unit_test(more_epochs_than_there_are_to_be),
         cmocka_unit_test(states_that_cannot_be_are_refused),
         cmocka_unit_test(parts_of_a_streamed_epoch_are_the_epoch),
     };
