@@ -1,7 +1,7 @@
 class Quell < Formula
   desc "Autoencoders for single-cell counts"
   homepage "https://example.org/quell"
-  url "https://example.org/quell/releases/download/v0.6.0/quell-0.6.0.tar.gz"
+  url "https://example.org/quell/releases/download/v0.7.0/quell-0.7.0.tar.gz"
   sha256 "0000000000000000000000000000000000000000000000000000000000000000"
   license "BSD-3-Clause"
 

@@ -3,7 +3,7 @@ process QUELL_COMPARE {
     label 'process_single'
 
     conda "${moduleDir}/environment.yml"
-    container "quell:0.6.0"
+    container "quell:0.7.0"
 
     input:
     tuple val(meta), path(h5ad), val(reference)

@@ -3,7 +3,7 @@ process QUELL_DENOISE {
     label 'process_medium'
 
     conda "${moduleDir}/environment.yml"
-    container "quell:0.6.0"
+    container "quell:0.7.0"
 
     input:
     tuple val(meta), path(counts)
