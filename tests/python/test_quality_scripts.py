@@ -9,6 +9,7 @@ import pytest
 
 SCRIPTS = pathlib.Path(__file__).parents[1] / "quality"
 sys.path.insert(0, str(SCRIPTS))
+import ceiling  # noqa: E402
 import score  # noqa: E402
 import simulate  # noqa: E402
 import table  # noqa: E402
@@ -61,3 +62,14 @@ def test_verdicts():
     assert table.verdict(3, 1.1, 0.1, 0.01, 1.15) == "no"
     assert table.verdict(3, 1.2, 0.1, 0.06, 1.15) == "not beyond two errors"
     assert table.verdict(1, 1.2, 0.1, float("nan"), 1.15) == "yes, in one split"
+
+
+def test_a_ceiling(program, tmp_path, monkeypatch):
+    """Whoever knows the rates is ahead of whoever knows means and dispersions, and those of whoever knows the means."""
+    monkeypatch.setattr(ceiling, "QUELL", program)
+    rng = np.random.default_rng(2)
+    mean = np.outer(rng.lognormal(0, 0.3, 120), np.exp(rng.normal(1, 1, 60)))
+    mean[:60, :20] *= 3
+    made = ceiling.gains(mean, np.full(60, 2.0), 0, [], [()], tmp_path)
+    assert made["rates"] > made["posterior"] + 0.01 > made["mean"] + 0.02
+    assert made["mean"] > 0.01 and made["quell "] < made["posterior"]

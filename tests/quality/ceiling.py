@@ -78,4 +78,5 @@ def main():
             print("  %-14s %.4f (%.4f to %.4f)" % (name.strip(), np.mean(values), min(values), max(values)), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

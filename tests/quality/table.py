@@ -69,7 +69,7 @@ def show_verdicts(by):
                 continue
             n, ratio, ratio_error, difference, error = compare(own, methods[other])
             print("| %s | %s | %.4f | %s | %.4f | %d | %s | %s | %.2f | %s |" % (
-                name, method, gain_of(own), other, gain_of(methods[other]), n, number(ratio, ratio_error, 2),
+                name, method, gain_of(own), other, gain_of(methods[other]), n, number(ratio, ratio_error, 3),
                 number(difference, error, 4), aim, verdict(n, ratio, difference, error, aim)))
 
 
