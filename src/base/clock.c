@@ -29,6 +29,23 @@ double ql_clock_cpu(void)
     return seconds(use.ru_utime) + seconds(use.ru_stime);
 }
 
+/* What stands behind key in a file of /proc in kB, as bytes; 0 when it is not there. */
+static int64_t proc_bytes(const char *path, const char *key)
+{
+    char line[256];
+    int64_t bytes = 0;
+    FILE *f = fopen(path, "r");
+
+    if (!f) return 0;
+    while (bytes == 0 && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            bytes = (int64_t)strtoll(line + strlen(key), NULL, 10) * 1024;
+    fclose(f);
+    return bytes;
+}
+
+/* By getrusage where the system has no /proc: there a program that another one starts may be given
+ * that one's peak as its own. */
 int64_t ql_peak_rss(void)
 {
 #ifdef __APPLE__
@@ -37,23 +54,9 @@ int64_t ql_peak_rss(void)
     const int64_t unit = 1024;
 #endif
     struct rusage use;
+    const int64_t own = proc_bytes("/proc/self/status", "VmHWM:");
+    if (own > 0) return own;
     return getrusage(RUSAGE_SELF, &use) == 0 ? (int64_t)use.ru_maxrss * unit : 0;
-}
-
-/* MemAvailable of /proc/meminfo in bytes, 0 when it is not there. */
-static int64_t proc_available(void)
-{
-    static const char key[] = "MemAvailable:";
-    char line[256];
-    int64_t bytes = 0;
-    FILE *f = fopen("/proc/meminfo", "r");
-
-    if (!f) return 0;
-    while (bytes == 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, key, sizeof key - 1) == 0)
-            bytes = (int64_t)strtoll(line + sizeof key - 1, NULL, 10) * 1024;
-    fclose(f);
-    return bytes;
 }
 
 /* Where the system does not tell what is available: all of its memory. */
@@ -69,7 +72,7 @@ static int64_t installed_memory(void)
 
 int64_t ql_memory_available(void)
 {
-    int64_t available = proc_available(), limit = ql_cgroup_memory("");
+    int64_t available = proc_bytes("/proc/meminfo", "MemAvailable:"), limit = ql_cgroup_memory("");
     if (available <= 0) available = installed_memory();
     if (available <= 0) return limit;
     return limit > 0 && limit < available ? limit : available;

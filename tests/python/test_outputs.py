@@ -1,4 +1,5 @@
 """Outputs that cannot be written, runs that are stopped: the exit code says so, nothing is left."""
+import json
 import os
 import resource
 import signal
@@ -92,6 +93,13 @@ def test_a_gene_list(quell, source):
     refused(quell, source, 65, "genes.txt: line 2: no gene is named 'nothing'", "-o", target, "--genes", genes)
     genes.write_text("\n\n")
     refused(quell, source, 65, "names no gene", "-o", target, "--genes", genes)
+
+
+def test_the_peak_is_not_that_of_who_starts_it(quell, source, tmp_path):
+    held = np.ones(400 << 17)  # 400 MiB, touched
+    quell("denoise", source, "-o", tmp_path / "out.h5ad", "--summary", tmp_path / "s.json", "--epochs", 1)
+    assert held.nbytes == 400 << 20
+    assert 4 << 20 < json.loads((tmp_path / "s.json").read_text())["peak_bytes"] < 200 << 20
 
 
 def test_the_memory_budget(quell, tmp_path):
