@@ -139,7 +139,7 @@ static void test_10x_v2(void **state)
 static void test_most_genomes(void **state)
 {
     enum { MOST = 64 };
-    char name[8];
+    char name[16];
     (void)state;
     hid_t file = fx_h5_create("many.h5");
     for (int i = 0; i <= MOST; i++) {
