@@ -132,7 +132,8 @@ static bool stored_bytes(hid_t id, const hsize_t *offset, hsize_t *bytes)
     return true;
 }
 
-/* Bytes of the chunk as stored. Its size is the file's word: it must fit the file. */
+/* Bytes of the chunk as stored. Its size is the file's word: it must fit the file and be able to
+ * become a whole chunk. */
 static ql_status fetch(const run *r, slot *s, ql_err *err)
 {
     const ql_h5r_array *a = r->a;
@@ -142,7 +143,8 @@ static ql_status fetch(const run *r, slot *s, ql_err *err)
                           chunk_number(r->pipe, s));
     s->stored.n = 0;
     if (bytes == 0) return QL_OK;
-    if (bytes > (hsize_t)a->file_bytes) return fail_chunk(r, s, err);
+    if (bytes > (hsize_t)a->file_bytes || (double)bytes * QL_DEFLATE_RATIO < (double)r->pipe->bytes)
+        return fail_chunk(r, s, err);
     QL_TRY(grow_stored(s, (size_t)bytes, err));
     if (H5Dread_chunk(a->id, H5P_DEFAULT, offset, &s->stored.skipped, s->stored.bytes) < 0)
         return ql_h5_fail(err, QL_EDATA, "%s: chunk %" PRId64 " cannot be read", a->path,
