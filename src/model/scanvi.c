@@ -319,7 +319,7 @@ static void clear_row_pads(const ql_scanvi *s, const ql_gauss_net *g)
 }
 
 /* Gradient by the logits of an unlabelled cell, whose rows begin at r: f (g - sum of f g), g that
- * by f. */
+ * by f. The 1 in it, of f ln f, cancels but for rounding: the f of a cell add up to 1. */
 static void logit_gradient(ql_ae *ae, const ql_batch *b, int64_t r, double beta)
 {
     ql_scanvi *s = &ae->scanvi;

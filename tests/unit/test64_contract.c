@@ -138,6 +138,35 @@ static void probes_have_the_right_mean(void **state)
     }
 }
 
+/* Genes of the second tile have the weights of the first: were the signs those of the first too,
+ * probes would see twice what there is. */
+static void tiles_have_signs_of_their_own(void **state)
+{
+    (void)state;
+    enum { PROBES = 1000 };
+    static const int64_t hidden[] = {9, 4, 9};
+    const model_shape shape = {.cells = 5, .genes = 2 * QL_TILE, .seed = 53};
+    model_fixture with, without;
+    ql_ae_config c = contracted(3, hidden, "tanh", 1);
+    model_new(&with, &c, shape);
+    c.contractive = 0;
+    model_new(&without, &c, shape);
+    for (int k = 0; k < 2; k++) {
+        ql_ae *ae = k ? &without.ae : &with.ae;
+        const int64_t half = QL_TILE * ae->params.tensor[ae->input.weight].ld;
+        ql_real *w = ql_param(&ae->params, ae->input.weight);
+        memcpy(w + half, w, (size_t)half * sizeof *w);
+    }
+    const double base = loss_at(&without, 0);
+    double sum = 0;
+    for (uint64_t step = 0; step < PROBES; step++) sum += (loss_at(&with, step) - base) / PROBES;
+    const double want = mean_squared_jacobian(&with);
+    print_message("%.5f over probes, %.5f exact\n", sum, want);
+    assert_true(fabs(sum - want) <= 0.2 * want);
+    model_free(&with);
+    model_free(&without);
+}
+
 /* More of the penalty makes the code move less. */
 static void the_code_stiffens(void **state)
 {
@@ -173,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_layer_is_exact),
         cmocka_unit_test(probes_have_the_right_mean),
+        cmocka_unit_test(tiles_have_signs_of_their_own),
         cmocka_unit_test(the_code_stiffens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

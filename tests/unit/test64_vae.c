@@ -336,6 +336,56 @@ static void labels(void **state)
     check_vae("labels, a curved code", &c, small);
 }
 
+/* Dispersions by label have a group of their own for cells without one, the last. */
+static void unlabelled_cells_are_the_last_group(void **state)
+{
+    (void)state;
+    probe p;
+    annotation a;
+    ql_ae_config c = vae_config("nb", QL_THETA_GROUP, 3, bottle);
+    c.vae.cov = covariates;
+    c.vae.group_by_label = true;
+    probe_start_with(&p, &c, small, 0, annotate, &a);
+    const ql_batch *b = &p.model.ae.batch[0];
+    for (int64_t i = 0; i < b->n; i++) {
+        const int label = (int)a.value[4 * b->cell[i] + 3], group = label < 0 ? 3 : label;
+        for (int k = 0; k < 4; k++) assert_true(p.model.ae.group[k * b->n_pad + i] == (k == group));
+    }
+    probe_end(&p);
+}
+
+/* A gene is seen with the odds of its bias times the cell's size. */
+static void odds_grow_with_a_cells_size(void **state)
+{
+    (void)state;
+    probe p;
+    ql_err err = {0};
+    double nll[200], least = INFINITY, most = 0;
+    const ql_ae_config c = vae_config("bernoulli", QL_THETA_GENE, 3, bottle);
+    probe_start(&p, &c, small, 0);
+    ql_ae *ae = &p.model.ae;
+    const ql_tensor *t = ql_params_find(&ae->params, "mean/weight");
+    assert_non_null(t);
+    memset(ae->params.w + t->offset, 0, (size_t)(t->rows * t->ld) * sizeof *ae->params.w);
+    const ql_real *bias = ae->params.w + ql_params_find(&ae->params, "mean/bias")->offset;
+    assert_int_equal(ql_ae_cell_nll(ae, &p.source, p.model.rows, p.model.n, NULL, nll, &err),
+                     QL_OK);
+    for (int64_t i = 0; i < p.model.n; i++) {
+        const ql_csr *m = &p.model.counts;
+        const int64_t row = p.model.rows[i];
+        const double size = log(ae->batch[0].size[i]);
+        double want = 0;
+        for (int64_t g = 0; g < m->n_cols; g++) want += log1p(exp(bias[g] + size));
+        for (int64_t k = m->indptr[row]; k < m->indptr[row + 1]; k++)
+            want -= bias[m->indices[k]] + size;
+        like(nll[i], want, "bernoulli", (int)i);
+        least = fmin(least, size);
+        most = fmax(most, size);
+    }
+    assert_true(most - least > 0.1);
+    probe_end(&p);
+}
+
 /* Kept or made again, shares are the same, and so is the loss. */
 static void recomputing_changes_nothing(void **state)
 {
@@ -371,6 +421,8 @@ int main(void)
         cmocka_unit_test(shapes),
         cmocka_unit_test(rules_of_the_divergence),
         cmocka_unit_test(labels),
+        cmocka_unit_test(unlabelled_cells_are_the_last_group),
+        cmocka_unit_test(odds_grow_with_a_cells_size),
         cmocka_unit_test(recomputing_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "quell/batch.h"
+#include "quell/covariates.h"
 
 #include "fixture_alloc.h"
 #include "fixture_random.h"
@@ -245,6 +246,29 @@ static void failures_release_everything(void **state)
     assert_true(fail_each_allocation(NULL, one_batch, &(bool){true}) > 8);
 }
 
+/* A category is 1 at its level alone; a number is itself, and one level has no column. */
+static void covariates_become_columns(void **state)
+{
+    static const ql_cov_shape shape = {.n = 4, .n_levels = {3, 0, 1, 2}};
+    static const struct {
+        float row[4];
+        ql_real columns[6];
+    } cases[] = {{{0, 1.5f, 0, 1}, {1, 0, 0, 1.5f, 0, 1}},
+                 {{1, -2, 0, 0}, {0, 1, 0, -2, 1, 0}},
+                 {{2, 0, 0, -1}, {0, 0, 1, 0, 0, 0}},
+                 {{-1, 3, -1, 1}, {0, 0, 0, 3, 0, 1}}};
+    (void)state;
+    assert_int_equal(ql_cov_columns(&shape), 6);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ql_real x[12] = {0};
+        ql_cov_fill(&shape, cases[i].row, 2, x);
+        for (int k = 0; k < 6; k++) {
+            assert_true(x[2 * k] == cases[i].columns[k]);
+            assert_true(x[2 * k + 1] == 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +277,7 @@ int main(void)
         cmocka_unit_test(targets_of_their_own),
         cmocka_unit_test(thinning_divides_the_molecules),
         cmocka_unit_test(thinning_is_keyed),
+        cmocka_unit_test(covariates_become_columns),
         cmocka_unit_test(failures_release_everything),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -144,7 +144,6 @@ static void a_wrong_look_is_one_line(void **state)
     ql_names_free(&names);
 }
 
-/* The first number out of range is told; what is at its ends is in it. */
 /* Not of other numbers, neither larger nor smaller, no list for a matrix. */
 static void arrays_of_another_shape(void **state)
 {
@@ -174,6 +173,7 @@ static void arrays_of_another_shape(void **state)
     ql_names_free(&names);
 }
 
+/* The first number out of range is told; what is at its ends is in it. */
 static void numbers_out_of_range(void **state)
 {
     (void)state;
@@ -218,6 +218,33 @@ static void names_that_cannot_be(void **state)
         assert_int_equal(ql_bundle_put_int(&b, bad[i], 1, &err), QL_EINTERNAL);
     assert_int_equal(b.n, 1);
     assert_int_equal(ql_bundle_put_int(&b, "b/cc", 1, &err), QL_OK);
+    ql_bundle_free(&b);
+}
+
+static void the_longest_name(void **state)
+{
+    (void)state;
+    char name[QL_BUNDLE_NAME + 1] = "";
+    ql_bundle b = {0};
+    memset(name, 'x', QL_BUNDLE_NAME);
+    assert_int_equal(ql_bundle_put_int(&b, name, 1, NULL), QL_EINTERNAL);
+    name[QL_BUNDLE_NAME - 1] = '\0';
+    assert_int_equal(ql_bundle_put_int(&b, name, 1, NULL), QL_OK);
+    ql_bundle_free(&b);
+}
+
+static void the_most_entries(void **state)
+{
+    (void)state;
+    char name[16];
+    ql_bundle b = {0};
+    ql_err err = {0};
+    for (int i = 0; i < QL_BUNDLE_MAX; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        assert_int_equal(ql_bundle_put_int(&b, name, i, NULL), QL_OK);
+    }
+    assert_int_equal(ql_bundle_put_int(&b, "m", 1, &err), QL_EINTERNAL);
+    assert_string_equal(err.msg, "m: more than 4096 entries");
     ql_bundle_free(&b);
 }
 
@@ -398,6 +425,37 @@ static void odd_name(hid_t file)
     H5Gclose(group);
 }
 
+static void long_name(hid_t file)
+{
+    char name[QL_BUNDLE_NAME + 1] = "";
+    memset(name, 'x', QL_BUNDLE_NAME);
+    H5Gclose(H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+}
+
+/* A group of n links to one that is empty. */
+static void group_of_links(hid_t file, int n)
+{
+    char name[16];
+    hid_t group = H5Gcreate2(file, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(group, "0", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    for (int i = 1; i < n; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_true(H5Lcreate_hard(group, "0", group, name, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    }
+    H5Gclose(group);
+}
+
+static void many_members(hid_t file)
+{
+    group_of_links(file, QL_BUNDLE_MAX + 1);
+}
+
+static void many_steps(hid_t file)
+{
+    group_of_links(file, QL_BUNDLE_MAX);
+    H5Lcreate_hard(file, "a", file, "b", H5P_DEFAULT, H5P_DEFAULT);
+}
+
 static void what_no_bundle_holds_is_refused(void **state)
 {
     (void)state;
@@ -413,6 +471,33 @@ static void what_no_bundle_holds_is_refused(void **state)
     refused(odd_type, "/a: is int16, not expected here");
     refused(list_attribute, "/list: is an attribute of no kind");
     refused(odd_name, "is no name of an entry");
+    refused(long_name, ": its name is too long");
+    refused(many_members, "/a: has 4097 members");
+    refused(many_steps, ": is one of too many groups and datasets");
+}
+
+/* Of a file's attributes as many as there can be entries are looked at. */
+static void the_most_attributes(void **state)
+{
+    (void)state;
+    char path[SCRATCH_PATH], name[16];
+    ql_bundle b = {0};
+    ql_err err = {0};
+    scratch_file(path);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate(H5S_SCALAR);
+    for (int i = 0; i <= QL_BUNDLE_MAX; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        hid_t attr = H5Acreate2(file, name, H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
+        assert_true(attr >= 0);
+        H5Aclose(attr);
+    }
+    H5Sclose(space);
+    H5Fclose(file);
+    if (ql_bundle_h5_read_root(path, &b, &err) != QL_OK) fail_msg("%s", err.msg);
+    assert_int_equal(b.n, QL_BUNDLE_MAX);
+    ql_bundle_free(&b);
+    unlink(path);
 }
 
 static void files_that_are_none(void **state)
@@ -439,9 +524,12 @@ int main(void)
         cmocka_unit_test(arrays_of_another_shape),
         cmocka_unit_test(numbers_out_of_range),
         cmocka_unit_test(names_that_cannot_be),
+        cmocka_unit_test(the_longest_name),
+        cmocka_unit_test(the_most_entries),
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(the_order_of_putting_is_not_in_the_bytes),
         cmocka_unit_test(what_no_bundle_holds_is_refused),
+        cmocka_unit_test(the_most_attributes),
         cmocka_unit_test(files_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -126,10 +127,60 @@ static void weights_are_fitted_with_each_cells_own_covariates(void **state)
     assert_weighs_levels(specs);
 }
 
+/* --- weights in a file --- */
+
+static ql_status any_state(const ql_bundle *b, const ql_member_spec *spec, int64_t n_genes,
+                           ql_err *err)
+{
+    (void)b;
+    (void)spec;
+    (void)n_genes;
+    (void)err;
+    return QL_OK;
+}
+
+/* Of two genes the weights of two models: those of each gene are shares of 1, as they are rounded.
+ */
+static void weights_that_are_no_shares(void **state)
+{
+    static const ql_member_kind kind = {.name = "any", .check = any_state};
+    static const ql_member_spec specs[2] = {{.kind = &kind}, {.kind = &kind}};
+    static const struct {
+        float weight[4];
+        double share[2];
+        const char *said; /* NULL: nothing is wrong */
+    } cases[] = {
+        {{0.25f, 1, 0.75f, 0}, {0, 1}, NULL},
+        {{0.25f, 0.5f, 0.75f, 0.5005f}, {0.5, 0.5}, NULL},
+        {{0.25f, 0.5f, 0.75f, 0.4995f}, {0.5, 0.5}, NULL},
+        {{0.25f, 0.5f, 0.75f, 0.75f}, {0.5, 0.5}, "of gene 1 add up to 1.25, not 1"},
+        {{0.25f, 0.5f, 0.75f, 0.25f}, {0.5, 0.5}, "of gene 1 add up to 0.75, not 1"},
+        {{0, 0.5f, 0, 0.5f}, {0.5, 0.5}, "of gene 0 add up to 0, not 1"},
+        {{1.5f, 0.5f, -0.5f, 0.5f}, {0.5, 0.5}, "of model 0 and gene 0 is 1.5"},
+        {{0.25f, -0.5f, 0.75f, 1.5f}, {0.5, 0.5}, "of model 0 and gene 1 is -0.5"},
+        {{0.25f, 0.5f, 0.75f, NAN}, {0.5, 0.5}, "of model 1 and gene 1 is nan"},
+        {{0.25f, 0.5f, 0.75f, 0.5f}, {0.5, 1.5}, "value 1 is 1.5, a share expected"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ql_bundle b = {0};
+        ql_err err = {0};
+        const ql_array weights = {QL_ELEM_F32, 2, 2, cases[i].weight};
+        const ql_array shares = {QL_ELEM_F64, 2, -1, cases[i].share};
+        assert_int_equal(ql_bundle_lend_array(&b, "ensemble/weights", weights, &err), QL_OK);
+        assert_int_equal(ql_bundle_lend_array(&b, "ensemble/shares", shares, &err), QL_OK);
+        assert_int_equal(ql_ensemble_check(&b, specs, 2, 2, &err),
+                         cases[i].said ? QL_EDATA : QL_OK);
+        if (cases[i].said) assert_non_null(strstr(err.msg, cases[i].said));
+        ql_bundle_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_are_fitted_with_each_cells_own_covariates),
+        cmocka_unit_test(weights_that_are_no_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -364,13 +364,90 @@ static void test_lzf_blocks(void **state)
     }
 }
 
+/* --- attributes and extents that are too large --- */
+
+/* An attribute of n texts of so many bytes each, in a file that allows large ones. */
+static hid_t file_with_texts(hsize_t n, size_t bytes)
+{
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS), type = H5Tcopy(H5T_C_S1);
+    H5Pset_libver_bounds(fapl, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    H5Tset_size(type, bytes);
+    hid_t file = H5Fcreate(fx_path("texts.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+    hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, NULL);
+    hid_t attr = H5Acreate2(file, "texts", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    char *values = calloc(n, bytes);
+    assert_true(attr >= 0 && values);
+    values[0] = 'a';
+    assert_true(H5Awrite(attr, type, values) >= 0);
+    free(values);
+    H5Aclose(attr);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Pclose(fapl);
+    return file;
+}
+
+static void test_long_texts(void **state)
+{
+    static const struct {
+        hsize_t n;
+        size_t bytes;
+        bool one;       /* it is taken as a text */
+        int64_t listed; /* as a list: texts taken */
+    } cases[] = {{1, 1 << 16, true, 1},
+                 {1, (1 << 16) + 1, false, 0},
+                 {1, 1 << 20, false, 0},
+                 {(1 << 10) + 1, 1 << 16, false, 0},
+                 {1 << 24, 1, false, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ql_str text = {0};
+        ql_names names = {0};
+        bool has = false;
+        hid_t file = file_with_texts(cases[i].n, cases[i].bytes);
+        fx_assert_ok(ql_h5r_attr_string(file, "/", "texts", &text, &has, &fx_err));
+        assert_int_equal(has, cases[i].one);
+        if (has) assert_string_equal(ql_str_text(&text), "a");
+        fx_assert_ok(ql_h5r_attr_strings(file, "/", "texts", &names, &fx_err));
+        assert_int_equal(names.n, cases[i].listed);
+        ql_names_free(&names);
+        ql_str_free(&text);
+        H5Fclose(file);
+    }
+}
+
+static void test_ranks(void **state)
+{
+    static const hsize_t dim[3] = {1, 1, 1};
+    (void)state;
+    for (int rank = 1; rank <= 3; rank++) {
+        hid_t file = fx_h5_create("rank.h5");
+        fx_h5_data(file, "x", H5T_STD_I32LE, rank, dim, NULL, 0, H5T_NATIVE_INT32, NULL);
+        for (int wanted = -1; wanted <= 2; wanted++) {
+            ql_h5r_array a;
+            ql_err err = {0};
+            const bool fits = rank <= 2 && (wanted < 0 || wanted == rank);
+            assert_int_equal(ql_h5r_array_open(file, "x", wanted, &a, &err),
+                             fits ? QL_OK : QL_EDATA);
+            if (!fits) fx_assert_text(err.msg, " dimensions, ");
+            ql_h5r_array_close(&a);
+        }
+        H5Fclose(file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries),          cmocka_unit_test(test_order),
-        cmocka_unit_test(test_first_damage),     cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_lying_references), cmocka_unit_test(test_lying_heap),
+        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_first_damage),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_lying_references),
+        cmocka_unit_test(test_lying_heap),
         cmocka_unit_test(test_lzf_blocks),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_ranks),
     };
     return cmocka_run_group_tests(tests, fx_setup, fx_teardown);
 }

@@ -1,6 +1,7 @@
 /* 10x HDF5 of both generations, refusals of what is not read, and the real files of the shared data
  * where they are there. */
 #include "../../src/io/hdf5/lzf.h"
+#include "../../src/io/text/xml_text.h"
 #include "fixture_h5.h"
 
 static void test_10x_v3(void **state)
@@ -70,6 +71,38 @@ static void test_10x_xml_names(void **state)
     assert_string_equal(ql_name(&fx_ds.genes.index, 2), "&amp;");
 }
 
+/* What is no character stays as it is: too long, behind the last one, a half of a pair, a control.
+ */
+static void test_character_references(void **state)
+{
+    static const struct {
+        const char *written, *decoded; /* NULL: the same */
+    } cases[] = {{"&#0000065;", "A"},
+                 {"&#00000065;", NULL},
+                 {"&#32;", " "},
+                 {"&#31;", NULL},
+                 {"&#x7f;", "\x7f"},
+                 {"&#x80;", "\xC2\x80"},
+                 {"&#x7FF;", "\xDF\xBF"},
+                 {"&#x800;", "\xE0\xA0\x80"},
+                 {"&#xD7FF;", "\xED\x9F\xBF"},
+                 {"&#xD800;", NULL},
+                 {"&#xDFFF;", NULL},
+                 {"&#xE000;", "\xEE\x80\x80"},
+                 {"&#x10000;", "\xF0\x90\x80\x80"},
+                 {"&#1114111;", "\xF4\x8F\xBF\xBF"},
+                 {"&#1114112;", NULL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ql_names names = {0};
+        fx_assert_ok(ql_names_add(&names, cases[i].written, strlen(cases[i].written), &fx_err));
+        fx_assert_ok(ql_xml_decode_names(&names, &fx_err));
+        assert_string_equal(ql_name(&names, 0),
+                            cases[i].decoded ? cases[i].decoded : cases[i].written);
+        ql_names_free(&names);
+    }
+}
+
 static void add_v2_genome(hid_t file, const char *group)
 {
     static const int64_t shape[2] = {FX_GENES, FX_CELLS};
@@ -101,6 +134,26 @@ static void test_10x_v2(void **state)
     const char *path = fx_path("v2.h5");
     fx_assert_error(fx_read_with(path, (ql_read_options){.genome = "rn6"}), QL_EDATA, path,
                     "has no genome \"rn6\" (it has: hg19, mm10)");
+}
+
+static void test_most_genomes(void **state)
+{
+    enum { MOST = 64 };
+    char name[16];
+    (void)state;
+    hid_t file = fx_h5_create("many.h5");
+    for (int i = 0; i <= MOST; i++) {
+        (void)snprintf(name, sizeof name, "g%d", i);
+        add_v2_genome(file, name);
+    }
+    H5Fclose(file);
+    const char *path = fx_path("many.h5");
+    fx_assert_error(fx_read(path), QL_EDATA, path, "has 65 genomes, more than 64");
+    file = fx_h5_edit("many.h5");
+    fx_h5_delete(file, name);
+    H5Fclose(file);
+    fx_assert_ok(fx_read(fx_path("many.h5")));
+    assert_int_equal(fx_ds.counts.n_cols, MOST * FX_GENES);
 }
 
 /* --- refusals --- */
@@ -364,7 +417,9 @@ int main(void)
         cmocka_unit_test(test_10x_v3),
         cmocka_unit_test(test_10x_errors),
         cmocka_unit_test(test_10x_xml_names),
+        cmocka_unit_test(test_character_references),
         cmocka_unit_test(test_10x_v2),
+        cmocka_unit_test(test_most_genomes),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_refused_hdf5),
         cmocka_unit_test(test_not_there),

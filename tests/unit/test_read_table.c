@@ -1,5 +1,6 @@
 /* Text tables: every header, delimiter and quoting that programs write, and what malformed ones
  * say. */
+#include <math.h>
 #include <sys/wait.h>
 
 #include "fixture_read.h"
@@ -570,6 +571,10 @@ static void test_decimal(void **state)
     assert_true(x > 1.234567890123456e29 && x < 1.234567890123457e29);
     assert_true(ql_decimal("00000000000000000000000000000012", 32, &x));
     assert_true(x == 12);
+    assert_true(ql_decimal("1e18446744073709551617", 22, &x)); /* 2^64 + 1 */
+    assert_true(isinf(x) && x > 0);
+    assert_true(ql_decimal("1e-18446744073709551617", 23, &x));
+    assert_true(x == 0);
     assert_true(ql_decimal("0.000000000000000000000000000005", 32, &x));
     assert_true(x > 4.99e-30 && x < 5.01e-30);
     assert_string_equal(ql_decimal_fault("NaN", 3), "is a missing value");

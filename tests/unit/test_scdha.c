@@ -334,6 +334,11 @@ static void the_noise_is_shared_or_not(void **state)
                 spread = fmax(spread, fabs(xi[0][i][k] - xi[0][0][k]));
                 apart = fmax(apart, fabs(xi[0][i][k] - xi[1][i][k]));
             }
+        for (int i = 1; i < 20; i++) {
+            double next = 0; /* from what the other decoder sees of the cell before */
+            for (int k = 0; k < 15; k++) next = fmax(next, fabs(xi[0][i][k] - xi[1][i - 1][k]));
+            assert_true(next > 0.1);
+        }
         assert_true(own ? spread > 1 : spread < 1e-4);
         assert_true(apart > 1); /* the decoders see draws of their own */
         ql_scdha_net_free(&net);

@@ -169,7 +169,6 @@ bool ql_pipeline_sizes_hold(const ql_h5r_array *a, const ql_pipeline *p)
     haddr_t address;
     unsigned mask;
     bool ok = space >= 0 && H5Dget_num_chunks(a->id, space, &n) >= 0 &&
-              n <= H5Dget_storage_size(a->id) / p->bytes &&
               n * p->bytes == H5Dget_storage_size(a->id);
     for (hsize_t i = 0; ok && i < n && n <= MANY_CHUNKS; i++)
         ok = H5Dget_chunk_info(a->id, space, i, offset, &mask, &address, &bytes) >= 0 &&
