@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quell/alloc.h"
+#include "quell/order.h"
 
 static ql_status check_shape(int64_t n_rows, int64_t n_cols, int64_t nnz, ql_err *err)
 {
@@ -63,15 +64,7 @@ int64_t ql_csr_entry_from(const ql_csr *m, int64_t row, int64_t col)
 
 int64_t ql_row_of_entry(const int64_t *indptr, int64_t n_rows, int64_t entry)
 {
-    int64_t lo = 0, hi = n_rows;
-    while (hi - lo > 1) {
-        const int64_t mid = lo + (hi - lo) / 2;
-        if (indptr[mid] <= entry)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
+    return ql_first_from(indptr + 1, n_rows - 1, entry + 1);
 }
 
 /* map[j] = number of column j among the kept ones, or -1; returns how many are kept. */

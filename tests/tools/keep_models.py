@@ -49,4 +49,5 @@ def main():
         keep(quell, kind, folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -184,6 +184,18 @@ static void simulate(int64_t cells, int64_t genes, ql_csr *m)
     m->data[0] = 150; /* so that logarithms are taken */
 }
 
+/* So many cells scaled to 1 at most, m, and a minibatch of all of them. */
+static void simulate_batch(int64_t cells, int64_t genes, ql_csr *m, ql_wide_batch *x)
+{
+    int64_t list[40];
+    assert_true(cells <= 40);
+    simulate(cells, genes, m);
+    for (int64_t i = 0; i < ql_csr_nnz(m); i++) m->data[i] /= 150;
+    for (int64_t i = 0; i < cells; i++) list[i] = i;
+    assert_int_equal(ql_wide_batch_new(x, cells, ql_csr_max_row(m), NULL), QL_OK);
+    ql_wide_batch_fill(x, m, list, cells);
+}
+
 static void the_encoder_of_the_filter_is_never_negative(void **state)
 {
     (void)state;
@@ -193,13 +205,9 @@ static void the_encoder_of_the_filter_is_never_negative(void **state)
     ql_wide_batch x;
     ql_csr m;
     double loss, first = 0;
-    int64_t list[40], zeros = 0;
+    int64_t zeros = 0;
     ql_err err = {0};
-    simulate(40, 90, &m);
-    for (int64_t i = 0; i < ql_csr_nnz(&m); i++) m.data[i] /= 150;
-    for (int64_t i = 0; i < 40; i++) list[i] = i;
-    assert_int_equal(ql_wide_batch_new(&x, 40, ql_csr_max_row(&m), &err), QL_OK);
-    ql_wide_batch_fill(&x, &m, list, 40);
+    simulate_batch(40, 90, &m, &x);
     assert_int_equal(ql_scdha_filter_new(&cfg, 40, kern(), &f, &err), QL_OK);
     const ql_tensor *t = ql_params_find(&f.params, "encoder/weight");
     const ql_real *w = f.params.w + t->offset;
@@ -278,13 +286,8 @@ static void batch_norm_takes_the_bias(void **state)
     ql_scdha_net net;
     ql_wide_batch x;
     ql_csr m;
-    int64_t list[20];
     double loss;
-    simulate(20, 60, &m);
-    for (int64_t i = 0; i < ql_csr_nnz(&m); i++) m.data[i] /= 150;
-    for (int64_t i = 0; i < 20; i++) list[i] = i;
-    assert_int_equal(ql_wide_batch_new(&x, 20, ql_csr_max_row(&m), NULL), QL_OK);
-    ql_wide_batch_fill(&x, &m, list, 20);
+    simulate_batch(20, 60, &m, &x);
     assert_int_equal(ql_scdha_net_new(&cfg, 20, kern(), &net, NULL), QL_OK);
     for (int step = 0; step < 20; step++)
         assert_true(ql_scdha_net_step(&net, &x, QL_SCDHA_MAIN, &loss));
@@ -300,11 +303,9 @@ static void the_noise_is_shared_or_not(void **state)
 {
     (void)state;
     ql_csr m;
-    int64_t list[20];
+    ql_wide_batch x;
     ql_err err = {0};
-    simulate(20, 60, &m);
-    for (int64_t i = 0; i < ql_csr_nnz(&m); i++) m.data[i] /= 150;
-    for (int64_t i = 0; i < 20; i++) list[i] = i;
+    simulate_batch(20, 60, &m, &x);
     for (int own = 0; own < 2; own++) {
         const ql_scdha_net_config cfg = {.n_genes = 60,
                                          .hidden = 64,
@@ -316,9 +317,6 @@ static void the_noise_is_shared_or_not(void **state)
                                          .weight_decay = 1e-3,
                                          .seed = 4};
         ql_scdha_net net;
-        ql_wide_batch x;
-        assert_int_equal(ql_wide_batch_new(&x, 20, ql_csr_max_row(&m), &err), QL_OK);
-        ql_wide_batch_fill(&x, &m, list, 20);
         assert_int_equal(ql_scdha_net_new(&cfg, 20, kern(), &net, &err), QL_OK);
         (void)ql_scdha_net_loss(&net, &x, QL_SCDHA_MAIN);
         double xi[2][20][15], spread = 0, apart = 0;
@@ -342,8 +340,8 @@ static void the_noise_is_shared_or_not(void **state)
         assert_true(own ? spread > 1 : spread < 1e-4);
         assert_true(apart > 1); /* the decoders see draws of their own */
         ql_scdha_net_free(&net);
-        ql_wide_batch_free(&x);
     }
+    ql_wide_batch_free(&x);
     ql_csr_free(&m);
 }
 
